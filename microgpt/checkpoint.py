@@ -1,0 +1,258 @@
+"""A checkpoint is a folder. Save it whole, read it with suspicion.
+
+config.json       the model's shape, the SHA-256 of the weights, how it was trained
+tokenizer.json    the vocabulary
+model.safetensors the weights, half precision
+loss_record.csv   how the loss fell
+README.md         the model card
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import struct
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from microgpt.config import ConfigError, GPTConfig, TrainConfig
+from microgpt.loss_record import LossRecordError, LossRow, from_csv, to_csv
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer, TokenizerError
+
+CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
+LOSS_RECORD, CARD = "loss_record.csv", "README.md"
+MIB = 2**20
+# The files of a checkpoint and the most bytes each may have.
+FILES = {
+    CONFIG: MIB,
+    TOKENIZER: MIB,
+    WEIGHTS: 512 * 10**6,
+    LOSS_RECORD: 16 * MIB,
+    CARD: MIB,
+}
+ARCHITECTURE = "microGPT"
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_DTYPES = {"F16": 2, "BF16": 2, "F32": 4}
+_LONGEST_STRING = 500
+
+
+class CheckpointError(ValueError):
+    """A folder is not a checkpoint this program can use; the message says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where a checkpoint comes from. Whoever wrote the folder says so: show it as plain text.
+
+    seconds is the training clock; val_loss_full is measured on the saved weights, None when the
+    run was interrupted before.
+    """
+
+    config: TrainConfig
+    preset: str
+    command: str
+    data: str
+    data_sha256: str
+    steps: int
+    tokens: int
+    seconds: float
+    finished: str
+    hardware: str
+    torch: str
+    val_loss_full: float | None
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """Read what asdict wrote. Raises ConfigError."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise ConfigError(f"the training's provenance must hold {', '.join(sorted(names))}")
+        for field in fields(cls):
+            value = values[field.name]
+            if field.type is str:
+                good = isinstance(value, str) and len(value) <= _LONGEST_STRING
+            elif field.name == "config":
+                good = True
+            else:
+                number = isinstance(value, int | float) and not isinstance(value, bool)
+                good = number and math.isfinite(value) and value >= 0
+                good = good or (value is None and field.name == "val_loss_full")
+            if not good:
+                raise ConfigError(f"{field.name} of the training's provenance is malformed")
+        return cls(**{**values, "config": TrainConfig.from_dict(values["config"])})
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint; the model is in eval mode, float32, and is never written to."""
+
+    model: GPT
+    tokenizer: CharTokenizer
+    loss_record: list[LossRow]
+    training: Training
+    weights_sha256: str
+
+    @property
+    def config(self) -> GPTConfig:
+        return self.model.config
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def save(
+    folder: Path,
+    model: GPT,
+    tokenizer: CharTokenizer,
+    loss_record: list[LossRow],
+    training: Training,
+    card: str,
+) -> None:
+    """Write a checkpoint folder whole or not at all; one that is there already is replaced.
+
+    Weights are stored as float16. Raises CheckpointError when one does not fit, OSError when the
+    folder cannot be written.
+    """
+    weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise CheckpointError("the weights are not finite in half precision; nothing was written")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        partial.chmod(0o755)
+        save_file(weights, partial / WEIGHTS)
+        config = {
+            "architecture": ARCHITECTURE,
+            "model": model.config.to_dict(),
+            "weights_sha256": sha256(partial / WEIGHTS),
+            "training": asdict(training),
+        }
+        _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
+        _write(partial / TOKENIZER, tokenizer.to_json())
+        _write(partial / LOSS_RECORD, to_csv(loss_record))
+        _write(partial / CARD, card)
+        for name in FILES:
+            with open(partial / name, "rb") as file:
+                os.fsync(file.fileno())
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            os.replace(folder, old)
+            os.replace(partial, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_files(folder: Path) -> None:
+    """Raise CheckpointError unless every required file is there and within its size."""
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no checkpoint folder at {folder}")
+    for name, most in FILES.items():
+        path = folder / name
+        if not path.is_file():
+            pickles = [p.name for p in folder.iterdir() if p.suffix in _PICKLES]
+            if name == WEIGHTS and pickles:
+                raise CheckpointError(
+                    f"the weights are in {pickles[0]}, a pickle, which can run code when read; "
+                    f"save them as {WEIGHTS}"
+                )
+            raise CheckpointError(f"not a microGPT checkpoint: {name} is missing")
+        if path.stat().st_size > most:
+            raise CheckpointError(
+                f"{name} has {path.stat().st_size:,} bytes; at most {most:,} are read"
+            )
+
+
+def read_config(folder: Path) -> tuple[GPTConfig, Training, str]:
+    """The model's shape, the training's provenance and the weights' SHA-256, from config.json.
+
+    Raises CheckpointError.
+    """
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if not isinstance(values, dict) or values.get("architecture") != ARCHITECTURE:
+            raise CheckpointError(f'not a microGPT checkpoint: {CONFIG} does not say "microGPT"')
+        training = Training.from_dict(values.get("training"))
+        return GPTConfig.from_dict(values.get("model")), training, str(values["weights_sha256"])
+    except ConfigError as error:
+        raise CheckpointError(f"{CONFIG}: {error}") from error
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{CONFIG} of the checkpoint cannot be read") from error
+
+
+def _check_header(path: Path, model: GPT) -> None:
+    """Raise CheckpointError unless the file's tensors are the model's, before memory is taken."""
+    size = path.stat().st_size
+    try:
+        with open(path, "rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length)) if length < min(size, MIB) else None
+        tensors = {name: header[name] for name in header if name != "__metadata__"}
+        shapes = {name: (tuple(t["shape"]), t["dtype"]) for name, t in tensors.items()}
+    except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
+        raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
+    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    for name in expected | shapes:
+        if name not in expected or name not in shapes:
+            raise CheckpointError(f"{WEIGHTS} does not fit {CONFIG}: tensor {name!r}")
+        shape, dtype = shapes[name]
+        if shape != expected[name] or dtype not in _DTYPES:
+            raise CheckpointError(
+                f"{WEIGHTS} does not fit {CONFIG}: {name} is {dtype} {list(shape)}, "
+                f"expected {list(expected[name])}"
+            )
+    needed = sum(math.prod(shape) * _DTYPES[dtype] for shape, dtype in shapes.values())
+    if size != 8 + length + needed:
+        raise CheckpointError(f"{WEIGHTS} is truncated or has bytes too many")
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint folder from anyone: sizes, shapes and the hash are checked first.
+
+    Raises CheckpointError, in one sentence that says what is wrong.
+    """
+    check_files(folder)
+    config, training, digest = read_config(folder)
+    try:
+        tokenizer = CharTokenizer.from_json((folder / TOKENIZER).read_text(encoding="utf-8"))
+        record = from_csv((folder / LOSS_RECORD).read_text(encoding="utf-8"))
+    except (TokenizerError, LossRecordError) as error:
+        raise CheckpointError(str(error)) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError("a text file of the checkpoint cannot be read") from error
+    if tokenizer.vocab_size != config.vocab_size:
+        raise CheckpointError(
+            f"the vocabulary has {tokenizer.vocab_size} characters but the model was made for "
+            f"{config.vocab_size}"
+        )
+    with torch.device("meta"):
+        model = GPT(config)
+    _check_header(folder / WEIGHTS, model)
+    if sha256(folder / WEIGHTS) != digest:
+        raise CheckpointError(f"{WEIGHTS} is damaged: its SHA-256 is not the one in {CONFIG}")
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
+    model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
+    model.eval().requires_grad_(False)
+    return Checkpoint(model, tokenizer, record, training, digest)

@@ -1,0 +1,193 @@
+"""What a model is and how it is trained, as data: frozen dataclasses, checked when they are made."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+
+class ConfigError(ValueError):
+    """A setting is missing, unknown, of the wrong type or beyond its limits."""
+
+
+# (lowest, highest) accepted value of each number; both ends included.
+MODEL_LIMITS: dict[str, tuple[float, float]] = {
+    "vocab_size": (1, 1024),
+    "block_size": (1, 4096),
+    "n_layer": (1, 48),
+    "n_head": (1, 64),
+    "n_embd": (1, 2048),
+    "dropout": (0.0, 0.9),
+}
+TRAIN_LIMITS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**63 - 1),
+    "steps": (1, 10_000_000),
+    "batch_size": (1, 65_536),
+    "learning_rate": (0.0, 10.0),
+    "muon_learning_rate": (0.0, 10.0),
+    "weight_decay": (0.0, 10.0),
+    "warmup_steps": (0, 10_000_000),
+    "decay_fraction": (0.0, 1.0),
+    "grad_clip": (0.0, 1e6),
+    "ema_decay": (0.0, 0.99999),
+    "log_interval": (1, 10_000_000),
+    "eval_interval": (1, 10_000_000),
+    "eval_batches": (1, 100_000),
+}
+OPTIMIZERS = ("adamw", "muon")
+PRECISIONS = ("float32", "bfloat16")
+
+
+class _Config:
+    """Checking, and conversion from and to plain dictionaries, shared by both configs."""
+
+    _limits: Mapping[str, tuple[float, float]]
+    _choices: Mapping[str, tuple[str, ...]] = {}
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if name in self._choices:
+                if value not in self._choices[name]:
+                    allowed = " or ".join(self._choices[name])
+                    raise ConfigError(f"{name} is {value!r}; it must be {allowed}")
+                continue
+            whole = field.type is int
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+                kind = "a whole number" if whole else "a number"
+                raise ConfigError(f"{name} is {value!r}; it must be {kind}")
+            low, high = self._limits[name]
+            if not math.isfinite(value) or not low <= value <= high:
+                raise ConfigError(f"{name} is {value}; it must be between {low} and {high}")
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """Make a config from what was read from JSON; every field must be there, and no other.
+
+        Raises ConfigError.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"a {cls.__name__} must be a JSON object")
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - names, key=str):
+            raise ConfigError(f"unknown setting {unknown[0]!r} in {cls.__name__}")
+        if missing := sorted(names - set(values)):
+            raise ConfigError(f"setting {missing[0]!r} is missing in {cls.__name__}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class GPTConfig(_Config):
+    """The shape of a model.
+
+    vocab_size characters (V), a window of block_size positions (T), n_layer blocks (L) of n_head
+    heads (H) over n_embd channels (C). dropout is a probability, used in training only.
+    Raises ConfigError beyond MODEL_LIMITS, or when n_embd is no multiple of n_head.
+    """
+
+    _limits = MODEL_LIMITS
+
+    vocab_size: int = 65
+    block_size: int = 256
+    n_layer: int = 6
+    n_head: int = 6
+    n_embd: int = 384
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_embd % self.n_head:
+            raise ConfigError(
+                f"n_embd is {self.n_embd}; it must be a multiple of n_head, {self.n_head}"
+            )
+
+    @property
+    def head_size(self) -> int:
+        return self.n_embd // self.n_head
+
+
+@dataclass(frozen=True)
+class TrainConfig(_Config):
+    """How a model is trained; a step is one optimiser update on batch_size windows.
+
+    optimizer: `adamw` for everything, or `muon` for the blocks' matrices (muon_learning_rate) and
+    AdamW for the rest (learning_rate). The rates rise linearly over warmup_steps and fall linearly
+    to zero over the last decay_fraction of the steps. grad_clip bounds the gradient's norm and
+    ema_decay averages the weights, 0 switches either off. Losses are estimated every
+    eval_interval steps over eval_batches batches of each split; the batch loss is recorded every
+    log_interval steps. Raises ConfigError beyond TRAIN_LIMITS.
+    """
+
+    _limits = TRAIN_LIMITS
+    _choices = {"optimizer": OPTIMIZERS, "precision": PRECISIONS}
+
+    seed: int = 1337
+    steps: int = 5000
+    batch_size: int = 64
+    optimizer: str = "adamw"
+    learning_rate: float = 3e-4
+    muon_learning_rate: float = 0.02
+    weight_decay: float = 0.01
+    warmup_steps: int = 0
+    decay_fraction: float = 0.0
+    grad_clip: float = 0.0
+    ema_decay: float = 0.0
+    precision: str = "float32"
+    log_interval: int = 10
+    eval_interval: int = 500
+    eval_batches: int = 200
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and a recipe known by one name; the vocabulary comes from the text."""
+
+    about: str
+    model: GPTConfig
+    train: TrainConfig
+
+
+PRESETS: dict[str, Preset] = {
+    "seed": Preset(
+        "the original's recipe, for a GPU: AdamW at a constant 3e-4, 5,000 steps",
+        GPTConfig(),
+        TrainConfig(),
+    ),
+    "tiny": Preset(
+        "a small model, about two minutes on two CPU cores",
+        GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.0),
+        TrainConfig(
+            steps=600,
+            batch_size=32,
+            optimizer="muon",
+            learning_rate=4e-3,
+            warmup_steps=20,
+            decay_fraction=0.6,
+            grad_clip=1.0,
+            log_interval=5,
+            eval_interval=100,
+            eval_batches=20,
+        ),
+    ),
+    "cpu": Preset(
+        "the full model with a recipe that needs few tokens, a few hours on two CPU cores",
+        GPTConfig(dropout=0.15),
+        TrainConfig(
+            steps=800,
+            batch_size=32,
+            optimizer="muon",
+            learning_rate=2e-3,
+            weight_decay=0.1,
+            warmup_steps=20,
+            decay_fraction=0.6,
+            grad_clip=1.0,
+            ema_decay=0.97,
+            log_interval=1,
+            eval_interval=50,
+            eval_batches=6,
+        ),
+    ),
+}

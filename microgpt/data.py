@@ -1,0 +1,109 @@
+"""The corpus: where it comes from, how it is split, and how batches are drawn."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+TINY_SHAKESPEARE_URL = (
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+)
+TINY_SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+TRAIN_FRACTION = 0.9
+
+
+class DataError(ValueError):
+    """A text cannot be had, read or used for training."""
+
+
+class Splits(NamedTuple):
+    """Token ids of the two parts of a corpus, each a 1-D int64 tensor."""
+
+    train: Tensor
+    val: Tensor
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: $MICROGPT_CACHE, else microgpt under the user's cache folder."""
+    if folder := os.environ.get("MICROGPT_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
+
+
+def tiny_shakespeare(url: str = TINY_SHAKESPEARE_URL) -> Path:
+    """Path of the Tiny Shakespeare file, downloaded once and checked by its SHA-256.
+
+    Source: github.com/karpathy/char-rnn. Raises DataError.
+    """
+    path = cache_folder() / "tinyshakespeare.txt"
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == TINY_SHAKESPEARE_SHA256:
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+            try:
+                with urllib.request.urlopen(url, timeout=30) as response:
+                    shutil.copyfileobj(response, part)
+                part.close()
+                digest = hashlib.sha256(Path(part.name).read_bytes()).hexdigest()
+                if digest != TINY_SHAKESPEARE_SHA256:
+                    raise DataError(f"{url} is not the expected text (SHA-256 {digest})")
+                os.replace(part.name, path)
+            finally:
+                Path(part.name).unlink(missing_ok=True)
+    except (OSError, urllib.error.URLError) as error:
+        raise DataError(
+            f"Tiny Shakespeare could not be downloaded ({error}); "
+            "pass a text of your own with --data FILE"
+        ) from error
+    return path
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, line ends as they stand. Raises DataError."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DataError(f"cannot read {path}: {reason}") from error
+
+
+def split(ids: list[int], block_size: int) -> Splits:
+    """Cut a corpus 90/10 in file order.
+
+    Raises DataError when a part is too short for one window and the character after it.
+    """
+    data = torch.tensor(ids, dtype=torch.int64)
+    at = int(TRAIN_FRACTION * len(data))
+    splits = Splits(data[:at], data[at:])
+    if len(splits.val) <= block_size:
+        raise DataError(
+            f"the text has {len(data)} characters; with a window of {block_size} "
+            f"it needs at least {10 * block_size + 10}"
+        )
+    return splits
+
+
+def random_batch(
+    data: Tensor, batch_size: int, block_size: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Windows at random places: inputs and the characters that follow, each (B, T)."""
+    starts = torch.randint(len(data) - block_size, (batch_size, 1), generator=generator)
+    at = (starts + torch.arange(block_size)).to(data.device)  # (B, T)
+    return data[at], data[at + 1]
+
+
+def windows(data: Tensor, block_size: int) -> tuple[Tensor, Tensor]:
+    """Every non-overlapping window in order: inputs and the characters that follow, each (N, T)."""
+    count = (len(data) - 1) // block_size
+    inputs = data[: count * block_size].view(count, block_size)
+    targets = data[1 : count * block_size + 1].view(count, block_size)
+    return inputs, targets

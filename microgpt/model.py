@@ -1,0 +1,184 @@
+"""The transformer, written to be read from top to bottom.
+
+Names of sizes: B batch, T time (position in the window), C channels, H heads, L layers,
+V vocabulary. The architecture is the pre-norm decoder of GPT-2 (Radford et al., 2019) with ReLU
+in the MLP, scores scaled by head_size^-0.5 (Vaswani et al., 2017, section 3.2.1) and a head that
+is not tied to the embedding.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from microgpt.config import GPTConfig
+
+
+class KVCache:
+    """Keys and values of the positions a model has seen, owned by the caller, never by the model.
+
+    keys, values: (L, B, H, block_size, head_size); length: positions filled in so far.
+    """
+
+    def __init__(self, config: GPTConfig, batch_size: int = 1, device: torch.device | str = "cpu"):
+        shape = (config.n_layer, batch_size, config.n_head, config.block_size, config.head_size)
+        self.keys = torch.zeros(shape, device=device)
+        self.values = torch.zeros(shape, device=device)
+        self.length = 0
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store one layer's new k and v (B, H, T, head_size); return all of that layer's so far."""
+        end = self.length + k.size(2)
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.n_head = config.n_head
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd, bias=False)
+        self.proj = nn.Linear(config.n_embd, config.n_embd)
+
+    def forward(
+        self,
+        x: Tensor,  # (B, T, C)
+        layer: int,
+        cache: KVCache | None,
+        head_mask: Tensor | None,  # (H,)
+        maps: list[Tensor] | None,
+    ) -> Tensor:
+        q, k, v = self.qkv(x).chunk(3, dim=-1)  # (B, T, C) each
+        q, k, v = (t.unflatten(-1, (self.n_head, -1)).transpose(1, 2) for t in (q, k, v))
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)  # (B, H, S, head_size), S positions so far
+        t, s = q.size(2), k.size(2)
+        dropout = self.dropout if self.training else 0.0
+        # A query sees the keys up to its own position, and the T queries are the last of the S.
+        visible = None
+        if maps is not None or 1 < t < s:
+            visible = torch.ones(t, s, dtype=torch.bool, device=x.device).tril(s - t)
+        if maps is None:
+            is_causal = visible is None and t > 1
+            y = F.scaled_dot_product_attention(q, k, v, visible, dropout, is_causal)
+        else:
+            scores = q @ k.transpose(-2, -1) * q.size(-1) ** -0.5  # (B, H, T, S)
+            weights = scores.masked_fill(~visible, float("-inf")).softmax(dim=-1)
+            maps.append(weights)
+            y = F.dropout(weights, dropout, self.training) @ v  # (B, H, T, head_size)
+        if head_mask is not None:
+            y = y * head_mask[:, None, None]
+        y = self.proj(y.transpose(1, 2).flatten(2))  # (B, T, C)
+        return F.dropout(y, self.dropout, self.training)
+
+
+class MLP(nn.Module):
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.dropout = config.dropout
+        self.up = nn.Linear(config.n_embd, 4 * config.n_embd)
+        self.down = nn.Linear(4 * config.n_embd, config.n_embd)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
+        return F.dropout(self.down(F.relu(self.up(x))), self.dropout, self.training)
+
+
+class Block(nn.Module):
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.ln_attention = nn.LayerNorm(config.n_embd)
+        self.attention = CausalSelfAttention(config)
+        self.ln_mlp = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(
+        self,
+        x: Tensor,  # (B, T, C)
+        layer: int,
+        cache: KVCache | None,
+        head_mask: Tensor | None,
+        maps: list[Tensor] | None,
+    ) -> Tensor:
+        x = x + self.attention(self.ln_attention(x), layer, cache, head_mask, maps)
+        return x + self.mlp(self.ln_mlp(x))
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer: token ids (B, T) in, logits (B, T, V) out.
+
+    Nothing is stored on the model by a call, so threads may share one in eval mode.
+    """
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
+        self.position_embedding = nn.Embedding(config.block_size, config.n_embd)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_final = nn.LayerNorm(config.n_embd)
+        self.head = nn.Linear(config.n_embd, config.vocab_size)
+
+    def init_weights(self, generator: torch.Generator | None = None) -> None:
+        """Draw fresh weights: N(0, 0.02²) as in GPT-2, biases zero.
+
+        The projections that write to the residual stream start at zero: every block is then the
+        identity at step 0, so depth costs no stability and the first steps need no small rate
+        (Zhang et al., 2019, Fixup; Bachlechner et al., 2020, ReZero).
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02, generator=generator)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        for block in self.blocks:
+            nn.init.zeros_(block.attention.proj.weight)
+            nn.init.zeros_(block.mlp.down.weight)
+
+    def forward(
+        self, idx: Tensor, *, cache: KVCache | None = None, head_mask: Tensor | None = None
+    ) -> Tensor:
+        """Logits (B, T, V) for token ids idx (B, T).
+
+        With a cache, idx holds only the positions that follow the cache.length already seen; the
+        cache is extended. head_mask (L, H) scales each head's output: 0 switches a head off.
+        Raises ValueError when the positions do not fit the window.
+        """
+        return self._run(idx, cache, head_mask, None)
+
+    def forward_with_attention(
+        self, idx: Tensor, *, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (B, T, V) and the attention weights of every head, (B, L, H, T, T).
+
+        Row t of a map holds what position t attends to: it sums to 1 and is 0 after t.
+        Raises ValueError when the positions do not fit the window.
+        """
+        maps: list[Tensor] = []
+        logits = self._run(idx, None, head_mask, maps)
+        return logits, torch.stack(maps, dim=1)
+
+    def _run(
+        self,
+        idx: Tensor,
+        cache: KVCache | None,
+        head_mask: Tensor | None,
+        maps: list[Tensor] | None,
+    ) -> Tensor:
+        past = cache.length if cache is not None else 0
+        end = past + idx.size(1)
+        if end > self.config.block_size:
+            raise ValueError(
+                f"{end} positions do not fit the window of {self.config.block_size}; "
+                "pass the last of them only"
+            )
+        positions = torch.arange(past, end, device=idx.device)
+        x = self.token_embedding(idx) + self.position_embedding(positions)  # (B, T, C)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, layer, cache, None if head_mask is None else head_mask[layer], maps)
+        if cache is not None:
+            cache.length = end
+        return self.head(self.ln_final(x))  # (B, T, V)
+
+    def parameter_count(self) -> int:
+        return sum(p.numel() for p in self.parameters())

@@ -1,0 +1,49 @@
+"""Optimisers and the learning rate's course, all of them PyTorch's own."""
+
+import torch
+
+from microgpt.config import TrainConfig
+from microgpt.model import GPT
+
+
+def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """AdamW for every parameter, or Muon for the blocks' matrices and AdamW for the rest.
+
+    Weight decay reaches matrices only, never biases and norms. Each group remembers its peak rate
+    as `initial_lr`. Muon: Jordan et al., 2024, kellerjordan.github.io/posts/muon.
+    """
+    blocks = {p for p in model.blocks.parameters() if p.ndim == 2}
+    by_muon = [p for p in model.parameters() if p in blocks and config.optimizer == "muon"]
+    rest = [p for p in model.parameters() if p not in set(by_muon)]
+    groups = [
+        {"params": [p for p in rest if p.ndim == 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.ndim != 2], "weight_decay": 0.0},
+    ]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=config.learning_rate)
+    ]
+    if by_muon:
+        optimizers.append(
+            torch.optim.Muon(
+                by_muon, lr=config.muon_learning_rate, weight_decay=config.weight_decay
+            )
+        )
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def rate_factor(step: int, config: TrainConfig) -> float:
+    """The share, 0 to 1, of the peak learning rate that update `step` (from 0) is made with."""
+    warm = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    decay_steps = config.decay_fraction * config.steps
+    cool = min(1.0, (config.steps - step) / decay_steps) if decay_steps else 1.0
+    return min(warm, cool)
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
+    """Set every group's learning rate to `factor` of its peak."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group["initial_lr"]

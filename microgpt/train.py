@@ -1,0 +1,275 @@
+"""Train a model. Run: python -m microgpt.train --preset tiny --out runs/tiny
+
+Ctrl-C ends the run early and keeps its checkpoint; --resume goes on from the last saved state,
+which stands beside the checkpoint in DIR.state.
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import platform
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm import tqdm
+
+from microgpt import checkpoint, loss_record, model_card
+from microgpt.config import PRESETS, ConfigError, GPTConfig, TrainConfig
+from microgpt.data import (
+    TINY_SHAKESPEARE_SHA256,
+    DataError,
+    Splits,
+    random_batch,
+    read_text,
+    split,
+    tiny_shakespeare,
+)
+from microgpt.evaluate import full_loss, sampled_loss
+from microgpt.loss_record import LossRow
+from microgpt.optim import rate_factor, set_rates
+from microgpt.tokenizer import CharTokenizer, TokenizerError
+from microgpt.train_state import TrainState, TrainStateError
+
+
+class TrainError(ValueError):
+    """A run cannot start or go on."""
+
+
+def train(state: TrainState, splits: Splits, config: TrainConfig) -> Iterator[LossRow]:
+    """Make the updates that are left, changing state in place, and yield a row after each.
+
+    A row carries losses where they were due, None elsewhere; such rows are in state.rows when it
+    is yielded. Raises TrainError when the loss is no longer finite.
+    """
+    model, device = state.model, splits.train.device
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+    window = config.batch_size * model.config.block_size
+
+    if state.step == 0 and not state.rows:
+        state.rows.append(LossRow(0, 0, 0.0, **estimate(state, splits, config)))
+        yield state.rows[-1]
+    model.train()
+    while state.step < config.steps:
+        started = time.perf_counter()
+        rate = rate_factor(state.step, config)
+        set_rates(state.optimizers, rate)
+        x, y = random_batch(
+            splits.train, config.batch_size, model.config.block_size, state.batches
+        )  # (B, T)
+        with autocast:
+            loss = F.cross_entropy(model(x).flatten(0, 1).float(), y.flatten())
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
+        for optimizer in state.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        if state.averaged is not None:
+            state.averaged.update_parameters(model)
+        state.step += 1
+
+        last = state.step == config.steps
+        values: dict[str, float] = {"learning_rate": rate * config.learning_rate}
+        if state.step % config.log_interval == 0 or last:
+            values |= {"grad_norm": norm.item(), "batch_loss": loss.item()}
+            if not math.isfinite(values["batch_loss"] + values["grad_norm"]):
+                raise TrainError(
+                    f"the loss is not finite at step {state.step}; lower the learning rate"
+                )
+        state.seconds += time.perf_counter() - started
+        if state.step % config.eval_interval == 0 or last:
+            values |= estimate(state, splits, config)
+            model.train()
+        row = LossRow(state.step, state.step * window, state.seconds, **values)
+        if row.batch_loss is not None or row.val_loss is not None:
+            state.rows.append(row)
+        yield row
+
+
+def estimate(state: TrainState, splits: Splits, config: TrainConfig) -> dict[str, float]:
+    """Losses on both splits of the weights that would be saved, always on the same windows."""
+    model = state.result.eval()
+    generator = torch.Generator().manual_seed(config.seed + 2)
+    return {
+        f"{name}_loss": sampled_loss(
+            model, data, config.eval_batches, config.batch_size, generator
+        )
+        for name, data in splits._asdict().items()
+    }
+
+
+def _hardware(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name()
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def _set_values(pairs: list[str], model: GPTConfig, config: TrainConfig) -> tuple[Any, Any]:
+    """Replace fields of the two configs by NAME=VALUE pairs. Raises ConfigError."""
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        if equals and name in model.to_dict() and name != "vocab_size":
+            model = dataclasses.replace(model, **{name: value})
+        elif equals and name in config.to_dict():
+            config = dataclasses.replace(config, **{name: value})
+        else:
+            raise ConfigError(f"--set {pair}: there is no such setting; write NAME=VALUE")
+    return model, config
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m microgpt.train", description="Train a model on any text."
+    )
+    presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    parser.add_argument("--preset", choices=PRESETS, default="tiny", help=presets)
+    parser.add_argument(
+        "--data", type=Path, help="a UTF-8 text file (default: Tiny Shakespeare, downloaded once)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last saved state")
+    return parser.parse_args(argv)
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a request to end after the step; a second one ends at once."""
+
+    requested = False
+
+    def __enter__(self) -> "_Interrupt":
+        self._previous = {s: signal.signal(s, self._note) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        for each, handler in self._previous.items():
+            signal.signal(each, handler)
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train as the command line says. Raises one of the package's errors or OSError."""
+    out: Path = args.out
+    state_folder = out.with_name(out.name + ".state")
+    state_path, record_path = state_folder / "state.pt", state_folder / checkpoint.LOSS_RECORD
+    if not args.resume and (out.exists() or state_path.exists()):
+        raise TrainError(f"{out} or its state is there already; pass --resume or another --out")
+    if args.resume and not state_path.exists():
+        raise TrainError(f"there is nothing to resume: {state_path} does not exist")
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise TrainError("there is no CUDA device here; pass --device cpu")
+
+    preset = PRESETS[args.preset]
+    model_config, config = _set_values(args.set, preset.model, preset.train)
+    data_path = args.data or tiny_shakespeare()
+    text = read_text(data_path)
+    tokenizer = CharTokenizer.from_text(text)
+    model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
+    splits = split(tokenizer.encode(text), model_config.block_size)
+    splits = Splits(*(part.to(device) for part in splits))
+
+    digest = checkpoint.sha256(data_path)
+    configs = {
+        "model": model_config.to_dict(),
+        "train": config.to_dict(),
+        "data_sha256": digest,
+    }
+    state = TrainState.create(model_config, config, device)
+    if args.resume:
+        state.restore(state_path, configs)
+    state_folder.mkdir(parents=True, exist_ok=True)
+    record_path.write_text(loss_record.to_csv(state.rows), encoding="utf-8")
+
+    bar = tqdm(total=config.steps, initial=state.step, unit="step", file=sys.stderr)
+    with _Interrupt() as interrupt, bar:
+        for row in train(state, splits, config):
+            bar.update(row.step - bar.n)
+            if row.batch_loss is not None:
+                rate = row.tokens / row.seconds
+                bar.set_postfix_str(f"loss {row.batch_loss:.4f}, {rate:,.0f} tokens/s")
+            if state.rows and state.rows[-1] is row:
+                loss_record.append(record_path, row)
+            if row.val_loss is not None:
+                bar.write(
+                    f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}",
+                    file=sys.stderr,
+                )
+                state.save(state_path, configs)
+            if interrupt.requested:
+                state.save(state_path, configs)
+                break
+
+    training = checkpoint.Training(
+        config=config,
+        preset=args.preset,
+        command=shlex.join(["python", "-m", "microgpt.train", *args.command]),
+        data="Tiny Shakespeare" if digest == TINY_SHAKESPEARE_SHA256 else data_path.name,
+        data_sha256=digest,
+        steps=state.step,
+        tokens=state.step * config.batch_size * model_config.block_size,
+        seconds=round(state.seconds, 1),
+        finished=datetime.now(UTC).date().isoformat(),
+        hardware=_hardware(device),
+        torch=torch.__version__,
+        val_loss_full=None,
+    )
+
+    def save(training: checkpoint.Training) -> None:
+        card = model_card.render(model_config, training, state.rows)
+        checkpoint.save(out, state.result, tokenizer, state.rows, training, card)
+
+    save(training)
+    if state.step == config.steps:
+        # Measured on what was saved: rounded to half precision and read back.
+        loss = full_loss(checkpoint.load(out).model.to(device), splits.val)
+        save(dataclasses.replace(training, val_loss_full=round(loss, 4)))
+        print(f"val_loss_full {loss:.4f}", file=sys.stderr)
+    print(f"checkpoint: {out}", file=sys.stderr)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
+    args.command = sys.argv[1:] if argv is None else argv
+    try:
+        run(args)
+    except (ConfigError, DataError, TokenizerError, TrainError, TrainStateError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except checkpoint.CheckpointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: cannot write {args.out}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

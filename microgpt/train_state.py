@@ -1,0 +1,102 @@
+"""Everything a training run needs to go on as if it had never stopped."""
+
+import os
+import pickle
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.loss_record import LossRow
+from microgpt.model import GPT
+from microgpt.optim import make_optimizers
+
+
+class TrainStateError(ValueError):
+    """A saved training state cannot be used."""
+
+
+@dataclass
+class TrainState:
+    """A run in progress: weights, their average, optimisers, random generators and position.
+
+    batches draws the windows; dropout draws from PyTorch's global generators, which are saved and
+    set with the rest. rows is the loss record so far, seconds the training clock.
+    """
+
+    model: GPT
+    averaged: AveragedModel | None
+    optimizers: list[torch.optim.Optimizer]
+    batches: torch.Generator
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[LossRow] = field(default_factory=list)
+
+    @classmethod
+    def create(cls, model_config: GPTConfig, config: TrainConfig, device: str) -> "TrainState":
+        """A run at step 0; everything random in it follows from config.seed."""
+        torch.manual_seed(config.seed)
+        model = GPT(model_config)
+        model.init_weights(torch.Generator().manual_seed(config.seed))
+        model.to(device)
+        averaged = None
+        if config.ema_decay:
+            averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
+        batches = torch.Generator().manual_seed(config.seed + 1)
+        return cls(model, averaged, make_optimizers(model, config), batches)
+
+    @property
+    def result(self) -> GPT:
+        """The model that would be saved now: the averaged weights where there are any."""
+        return self.averaged.module if self.averaged is not None else self.model
+
+    def _stateful(self) -> list[nn.Module | torch.optim.Optimizer]:
+        averaged = [self.averaged] if self.averaged is not None else []
+        return [self.model, *averaged, *self.optimizers]
+
+    def save(self, path: Path, configs: dict[str, Any]) -> None:
+        """Write the whole state or nothing; configs tells a later run whether it may resume."""
+        values = {
+            "configs": configs,
+            "step": self.step,
+            "seconds": self.seconds,
+            "rows": [astuple(row) for row in self.rows],
+            "parts": [part.state_dict() for part in self._stateful()],
+            "batches": self.batches.get_state(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        partial = path.with_suffix(".partial")
+        with open(partial, "wb") as file:
+            torch.save(values, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+
+    def restore(self, path: Path, configs: dict[str, Any]) -> None:
+        """Become the state saved in path.
+
+        Raises TrainStateError when it is damaged or belongs to a run with other settings.
+        """
+        try:
+            values = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            raise TrainStateError(f"the training state {path} cannot be read") from error
+        if values["configs"] != configs:
+            raise TrainStateError(
+                f"{path} belongs to a run with another text or other settings; "
+                "resume with the same ones or choose another --out"
+            )
+        for part, saved in zip(self._stateful(), values["parts"], strict=True):
+            part.load_state_dict(saved)
+        self.step = values["step"]
+        self.seconds = values["seconds"]
+        self.rows = [LossRow(*row) for row in values["rows"]]
+        self.batches.set_state(values["batches"])
+        torch.set_rng_state(values["rng"])
+        if torch.cuda.is_available() and values["cuda_rng"]:
+            torch.cuda.set_rng_state_all(values["cuda_rng"])
