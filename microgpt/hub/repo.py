@@ -1,0 +1,124 @@
+"""A repo on the Hub: how it is named, and one sentence for each way it can fail."""
+
+import logging
+import re
+from dataclasses import dataclass
+
+import httpx2
+from huggingface_hub import parse_hf_uri
+from huggingface_hub.errors import (
+    FileMetadataError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import validate_repo_id
+
+_REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*", re.ASCII)
+_LONGEST_REVISION = 200
+_log = logging.getLogger(__name__)
+
+
+class HubError(ValueError):
+    """The Hub, or a repo on it, failed; the message says how and what to do in one sentence."""
+
+
+@dataclass(frozen=True)
+class RepoRef:
+    """A repo, `user/name`, and a branch, tag or commit of it; None is its main branch.
+
+    Raises HubError unless both are well formed.
+    """
+
+    repo_id: str
+    revision: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            validate_repo_id(self.repo_id)
+            good = self.repo_id.count("/") == 1
+        except HFValidationError:
+            good = False
+        if good and self.revision is not None:
+            good = len(self.revision) <= _LONGEST_REVISION and ".." not in self.revision
+            good = good and _REVISION.fullmatch(self.revision) is not None
+        if not good:
+            raise HubError(
+                f"{str(self)[:100]!r} names no repo; write user/name or user/name@revision"
+            )
+
+    def __str__(self) -> str:
+        return self.repo_id if self.revision is None else f"{self.repo_id}@{self.revision}"
+
+
+def parse_repo(text: str) -> RepoRef:
+    """Read `user/name`, `user/name@revision` or the address of a model's page on the Hub.
+
+    Raises HubError.
+    """
+    text = text.strip()
+    if "://" in text:
+        try:
+            uri = parse_hf_uri(text)
+        except ValueError:
+            uri = None
+        if uri is None or uri.type != "model":
+            raise HubError(f"{text[:100]!r} is not the page of a model; write user/name")
+        return RepoRef(uri.id, uri.revision)
+    repo_id, at, revision = text.partition("@")
+    return RepoRef(repo_id, revision if at else None)
+
+
+def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer") -> HubError:
+    """Say in one sentence what the client's error means to whoever named the repo.
+
+    hub is the address that was asked, name the file the client was busy with.
+    """
+    while isinstance(error, LocalEntryNotFoundError | RuntimeError) and error.__cause__:
+        error = error.__cause__  # the client's wrappers only say that something went wrong
+    match error:
+        case HubError():
+            return error
+        case GatedRepoError():
+            text = (
+                f"{ref} is gated, so its author decides who may read it; name a public repo, "
+                "or set HF_TOKEN to a token of an account that was let in"
+            )
+        case RepositoryNotFoundError():
+            text = f"there is no public repo {ref.repo_id} on {hub}; check the name"
+        case RevisionNotFoundError():
+            text = f"{ref.repo_id} has no branch, tag or commit {ref.revision!r}; check the name"
+        case RemoteEntryNotFoundError():
+            text = f"{ref} is not a microGPT checkpoint: {name} is missing; name another repo"
+        case HfHubHTTPError(response=response) if response.status_code in (401, 403):
+            text = (
+                f"{hub} refuses access to {ref} ({response.status_code}); "
+                "log in with `hf auth login` or set HF_TOKEN"
+            )
+        case HfHubHTTPError(response=response):
+            status = f"{response.status_code} {response.reason_phrase}"
+            text = f"{hub} answered {status!r} for {ref}; try again later"
+        case LocalTokenNotFoundError():
+            text = f"{ref} needs a login; run `hf auth login` or set HF_TOKEN"
+        case OfflineModeIsEnabled():
+            text = f"{ref} was not asked for, because HF_HUB_OFFLINE is set; unset it"
+        case FileMetadataError() | httpx2.UnsupportedProtocol():
+            text = f"{hub} does not answer as a Hugging Face Hub does; check HF_ENDPOINT"
+        case httpx2.ConnectError():
+            text = f"{hub} cannot be reached; check the connection and try again"
+        case httpx2.TimeoutException():
+            text = f"{hub} did not answer in time; try again later"
+        case httpx2.HTTPError() | OSError(errno=None):
+            text = f"the connection to {hub} broke off before {name} was complete; try again"
+        case OSError():
+            text = f"{name} of {ref} cannot be stored: {error.strerror}; check the disk"
+        case _:
+            _log.debug("unexpected error about %s", ref, exc_info=error)
+            text = f"{ref} failed: {' '.join(str(error).split())} ({type(error).__name__})"
+    return HubError(text)

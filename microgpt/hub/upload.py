@@ -1,0 +1,50 @@
+"""Put a checkpoint folder on the Hub as one commit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi
+
+from microgpt import checkpoint
+from microgpt.hub.repo import RepoRef, explain
+
+
+@dataclass(frozen=True)
+class Published:
+    """The files that went up and their bytes; commit and url are None after a dry run."""
+
+    files: dict[str, int]
+    commit: str | None = None
+    url: str | None = None
+
+
+def publish(
+    folder: Path,
+    repo_id: str,
+    *,
+    dry_run: bool = False,
+    private: bool = False,
+    token: str | None = None,
+    endpoint: str | None = None,
+) -> Published:
+    """Create the repo where there is none and upload the checkpoint's files, and no other.
+
+    A dry run needs no network. token is one that may write, by default the one the client knows.
+    Raises CheckpointError when the folder is no whole checkpoint, HubError when the Hub refuses.
+    """
+    ref = RepoRef(repo_id)
+    checkpoint.load(folder)
+    files = {name: (folder / name).stat().st_size for name in checkpoint.FILES}
+    if dry_run:
+        return Published(files)
+    api = HfApi(endpoint=endpoint, token=token)
+    try:
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        commit = api.create_commit(
+            repo_id,
+            [CommitOperationAdd(name, folder / name) for name in files],
+            commit_message="Publish a microGPT checkpoint",
+        )
+    except Exception as error:  # the client documents no common class
+        raise explain(error, ref, api.endpoint) from error
+    return Published(files, commit.oid, commit.commit_url)

@@ -1,0 +1,256 @@
+"""A Hugging Face Hub on 127.0.0.1, spoken to by the real client, that fails on demand."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from huggingface_hub import constants
+
+TOKEN = "hf_loopback"  # the one token that may write
+Fault = Literal["hang", "503", "slow", "truncate", "wrong bytes", "disconnect", "not a hub"]
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    authorization: str | None
+
+
+@dataclass
+class Repo:
+    """Commits by their hash, each all files of the repo; branches by name."""
+
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+    gated: bool = False
+
+
+class LoopbackHub:
+    """The server. Use it as a context manager; leaving it frees every request that hangs.
+
+    fail() makes requests fail; sizes makes HEAD claim another size for a file name; requests are
+    all that were made; a trickle has begun when trickling is set.
+    """
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Repo] = {}
+        self.uploads: dict[str, bytes] = {}
+        self.sizes: dict[str, int] = {}
+        self.requests: list[Request] = []
+        self.trickling = threading.Event()
+        self.released = threading.Event()
+        self._faults: list[tuple[Fault, str, str]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.hub = self
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "LoopbackHub":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening: from now on connections are refused."""
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, repo_id: str, files: Path | Mapping[str, bytes], branch: str = "main") -> str:
+        """Commit files, a folder or a mapping, as all of a branch; returns the commit."""
+        if isinstance(files, Path):
+            files = {path.name: path.read_bytes() for path in files.iterdir()}
+        repo = self.repos.setdefault(repo_id, Repo())
+        digest = hashlib.sha1(f"{repo_id} {branch} {len(repo.commits)}".encode())
+        for name in sorted(files):
+            digest.update(name.encode() + hashlib.sha1(files[name]).digest())
+        commit = digest.hexdigest()
+        repo.commits[commit] = dict(files)
+        repo.branches[branch] = commit
+        return commit
+
+    def fail(self, fault: Fault, method: str = "", name: str = "") -> None:
+        """Make requests fail from now on: all, those of a method, those of a file."""
+        self._faults.append((fault, method, name))
+
+    def heal(self) -> None:
+        self._faults.clear()
+
+    def fault(self, method: str, path: str) -> Fault | None:
+        matching = (f for f, m, name in self._faults if method.startswith(m) and name in path)
+        return next(matching, None)
+
+    def asked(self, method: str, name: str) -> int:
+        """How many requests of a method were made for a path that ends in name."""
+        return sum(r.method == method and r.path.endswith(name) for r in self.requests)
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """The environment of a program that is to know no other Hub than this."""
+        return os.environ | {
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": str(home / "hf"),
+            "HF_TOKEN": TOKEN,
+            "HF_HUB_DISABLE_XET": "1",  # real uploads take Xet, which this Hub does not speak
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "MICROGPT_CACHE": str(home / "cache"),
+        }
+
+
+@contextmanager
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A Hub for this process's client, which reads the environment only once, when imported."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # or it asks the real Hub
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    with LoopbackHub() as hub:
+        yield hub
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Any
+
+    @property
+    def hub(self) -> LoopbackHub:
+        return self.server.hub
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def _handle(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.hub.requests.append(Request(self.command, path, self.headers.get("Authorization")))
+        fault = self.hub.fault(self.command, path)
+        if fault == "hang":
+            self.hub.released.wait()
+        if fault in ("hang", "disconnect"):
+            return  # HTTP/1.0: the connection is closed
+        if fault == "503":
+            self._error(503)
+        elif fault == "not a hub":
+            self._send(b"<h1>Welcome</h1>")
+        elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/(.+)/([^/]+)", path):
+            self._resolve(*match.groups(), fault)
+        elif self.command in ("POST", "PUT") and self.headers.get("Authorization") is None:
+            if not path.startswith("/upload/"):
+                return self._error(401, "RepoNotFound" if "/models/" in path else None)
+            self._upload(path, body)
+        elif self.command == "POST":
+            self._write(path, body)
+        else:
+            self._error(404)
+
+    do_HEAD = do_GET = do_POST = do_PUT = _handle
+
+    def _send(self, body: bytes, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _json(self, value: Any, status: int = 200) -> None:
+        self._send(json.dumps(value).encode(), status, Content_Type="application/json")
+
+    def _error(self, status: int, code: str | None = None) -> None:
+        self._send(b"", status, **({"X_Error_Code": code} if code else {}))
+
+    def _resolve(self, repo_id: str, revision: str, name: str, fault: Fault | None) -> None:
+        repo = self.hub.repos.get(repo_id)
+        if repo is None:
+            return self._error(404, "RepoNotFound")
+        if repo.gated:
+            return self._error(403, "GatedRepo")
+        commit = repo.branches.get(revision, revision)
+        if commit not in repo.commits:
+            return self._error(404, "RevisionNotFound")
+        content = repo.commits[commit].get(name)
+        if content is None:
+            return self._error(404, "EntryNotFound")
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X_Repo_Commit": commit}
+        if fault == "wrong bytes":
+            content = content[:-8] + bytes(byte ^ 0xFF for byte in content[-8:])
+        if self.command == "HEAD":
+            size = self.hub.sizes.get(name, len(content))
+            self._send(b"", Content_Length=str(size), **headers)
+        elif fault in ("truncate", "slow"):
+            self._send(content[: len(content) // 2], Content_Length=str(len(content)), **headers)
+            if fault == "slow":
+                self._trickle(content[len(content) // 2 :])
+        else:
+            self._send(content, **headers)
+
+    def _trickle(self, content: bytes) -> None:
+        self.hub.trickling.set()
+        for byte in content:
+            if self.hub.released.wait(0.02):
+                break
+            self.wfile.write(bytes([byte]))
+
+    def _upload(self, path: str, body: bytes) -> None:
+        oid = path.removeprefix("/upload/")
+        if hashlib.sha256(body).hexdigest() != oid:
+            return self._error(400)
+        self.hub.uploads[oid] = body
+        self._send(b"")
+
+    def _write(self, path: str, body: bytes) -> None:
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            self._error(403)
+        elif path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif path == "/api/repos/create":
+            wanted = json.loads(body)
+            repo_id = f"{wanted['organization']}/{wanted['name']}"
+            status = 409 if repo_id in self.hub.repos else 200
+            self.hub.repos.setdefault(repo_id, Repo())
+            self._json({"url": f"{self.hub.url}/{repo_id}"}, status)
+        elif "/preupload/" in path:
+            files = [
+                {
+                    "path": file["path"],
+                    "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
+                    "shouldIgnore": False,
+                }
+                for file in json.loads(body)["files"]
+            ]
+            self._json({"files": files})
+        elif path.endswith(".git/info/lfs/objects/batch"):
+            objects = [
+                {
+                    **wanted,
+                    "actions": {"upload": {"href": f"{self.hub.url}/upload/{wanted['oid']}"}},
+                }
+                for wanted in json.loads(body)["objects"]
+            ]
+            self._json({"transfer": "basic", "objects": objects})
+        elif match := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+            self._commit(match[1], [json.loads(line) for line in body.splitlines()])
+        else:
+            self._error(404)
+
+    def _commit(self, repo_id: str, lines: list[dict[str, Any]]) -> None:
+        repo = self.hub.repos[repo_id]
+        files = dict(repo.commits.get(repo.branches.get("main", ""), {}))
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.hub.uploads[value["oid"]]
+        commit = self.hub.add(repo_id, files)
+        url = f"{self.hub.url}/{repo_id}/commit/{commit}"
+        self._json({"commitOid": commit, "commitUrl": url})

@@ -1,0 +1,523 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants
+from loopback_hub import TOKEN, LoopbackHub, running
+
+from microgpt import checkpoint, hub
+from microgpt.hub import copies, download, fetch
+from microgpt.hub.__main__ import main as publish_command
+from microgpt.train.__main__ import main as train_command
+
+REPO = "someone/small-model"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path) -> Path:
+    return tiny_checkpoint
+
+
+@pytest.fixture
+def files(folder: Path) -> dict[str, bytes]:
+    """The bytes of each file of a good checkpoint, to be spoiled."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    with running(monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def fetching(server: LoopbackHub, tmp_path: Path):
+    """Starts a fetch from the loopback Hub into a cache of the test's own."""
+
+    def start(ref: str = REPO, **options) -> hub.Fetch:
+        options = {"token": False, "cache_dir": tmp_path / "cache", **options}
+        return hub.Fetch(hub.parse_repo(ref), endpoint=server.url, **options)
+
+    return start
+
+
+def loaded(fetching: hub.Fetch) -> hub.Loaded:
+    assert fetching.wait()
+    assert fetching.error is None, fetching.error
+    return fetching.loaded
+
+
+def failure(fetching: hub.Fetch) -> str:
+    """Why a fetch ended: one sentence."""
+    assert fetching.wait()
+    assert fetching.loaded is None
+    message = str(fetching.error)
+    assert "\n" not in message and "Error" not in message
+    return message
+
+
+def left_in(cache: Path) -> list[Path]:
+    return [path for path in cache.rglob("*") if path.is_file()] if cache.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a/b", hub.RepoRef("a/b")),
+        ("  a.b_c/d-e \n", hub.RepoRef("a.b_c/d-e")),
+        ("a/b@v1.0", hub.RepoRef("a/b", "v1.0")),
+        ("a/b@feature/x", hub.RepoRef("a/b", "feature/x")),
+        ("https://huggingface.co/a/b", hub.RepoRef("a/b")),
+        ("https://huggingface.co/a/b/tree/v1.0", hub.RepoRef("a/b", "v1.0")),
+    ],
+)
+def test_a_repo_is_read_from_its_name_or_its_page(text: str, expected: hub.RepoRef):
+    assert hub.parse_repo(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "gpt2",
+        "a/b/c",
+        "a/../b",
+        "/a",
+        "a b/c",
+        "a/b@",
+        "a/b@..",
+        "a/b@../../etc",
+        "a/b@/etc/passwd",
+        "a/b@x y",
+        "https://example.com/a/b",
+        "https://huggingface.co/datasets/a/b",
+        "https://[a/b",
+        "x" * 10_000,
+    ],
+)
+def test_what_names_no_repo_is_refused_in_a_sentence(text: str):
+    with pytest.raises(hub.HubError, match="write user/name") as caught:
+        hub.parse_repo(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_the_operator_chooses_a_folder_before_a_repo_before_the_bundle():
+    repo = {"MICROGPT_REPO": "a/b@c"}
+    assert hub.operator_choice({}, {}) is None
+    assert hub.operator_choice(repo, {}) == hub.RepoRef("a/b", "c")
+    assert hub.operator_choice({}, repo) == hub.RepoRef("a/b", "c")
+    assert hub.operator_choice({"MICROGPT_REPO": "d/e"}, repo) == hub.RepoRef("d/e")
+    assert hub.operator_choice({"MICROGPT_CHECKPOINT": "runs/x"}, repo) == Path("runs/x")
+    with pytest.raises(hub.HubError):
+        hub.operator_choice({"MICROGPT_REPO": "nonsense"}, {})
+
+
+def test_a_missing_secrets_file_is_no_secrets():
+    class Missing(dict):
+        def get(self, *args: object) -> None:
+            raise FileNotFoundError  # as st.secrets does
+
+    assert hub.operator_choice({}, Missing()) is None
+
+
+def test_a_checkpoint_arrives_whole_with_its_origin(server, folder, tmp_path):
+    commit = server.add(REPO, folder)
+    seen = []
+    got = hub.load(
+        REPO,
+        token=False,
+        cache_dir=tmp_path,
+        progress=lambda done, total: seen.append((done, total)),
+        endpoint=server.url,
+    )
+    assert got.origin == hub.Origin("hub", REPO, commit)
+    assert got.checkpoint.training.steps == 20
+    expected = checkpoint.load(folder).model.state_dict()
+    for name, tensor in got.checkpoint.model.state_dict().items():
+        assert torch.equal(tensor, expected[name])
+    total = sum(path.stat().st_size for path in folder.iterdir())
+    assert seen[-1] == (total, total)
+    assert seen == sorted(seen)
+
+
+def test_only_the_files_of_a_checkpoint_are_fetched(server, files, fetching):
+    server.add(REPO, {**files, "state.pt": b"x", "config.json.bak": b"x"})
+    got = loaded(fetching())
+    assert {path.name for path in got.folder.iterdir()} == set(checkpoint.FILES)
+    asked = {Path(request.path).name for request in server.requests}
+    assert asked == set(checkpoint.FILES)
+
+
+def test_every_file_is_pinned_to_the_commit_that_was_resolved(server, folder, fetching):
+    commit = server.add(REPO, folder)
+    loaded(fetching())
+    revisions = [request.path.split("/")[4] for request in server.requests]
+    assert revisions == ["main"] + [commit] * (len(revisions) - 1)
+
+
+def test_revisions_are_told_apart(server, folder, tmp_path, fetching):
+    first = server.add(REPO, folder)
+    second = server.add(REPO, folder)
+    other = server.add(REPO, folder, branch="feature/x")
+    assert loaded(fetching()).origin.commit == second
+    assert loaded(fetching(f"{REPO}@{first}")).origin.commit == first
+    assert loaded(fetching(f"{REPO}@feature/x")).origin.commit == other
+    server.close()
+    cache = tmp_path / "cache"
+    for revision, commit in ((None, second), (first, first), ("feature/x", other)):
+        assert hub.cached(hub.RepoRef(REPO, revision), cache).origin.commit == commit
+    assert hub.cached(hub.RepoRef(REPO, "v9"), cache) is None
+    assert hub.cached(hub.RepoRef("someone/else"), cache) is None
+
+
+def test_a_copy_is_not_downloaded_again(server, folder, fetching):
+    commit = server.add(REPO, folder)
+    loaded(fetching())
+    loaded(fetching())
+    assert server.asked("GET", checkpoint.WEIGHTS) == 1
+    server.close()
+    assert loaded(fetching(f"{REPO}@{commit}")).origin.commit == commit
+    assert "cannot be reached" in failure(fetching())
+
+
+def test_a_copy_that_was_damaged_on_disk_is_replaced(server, folder, fetching, tmp_path):
+    server.add(REPO, folder)
+    weights = loaded(fetching()).folder / checkpoint.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert hub.cached(hub.RepoRef(REPO), tmp_path / "cache") is None
+    loaded(fetching())
+    assert hub.cached(hub.RepoRef(REPO), tmp_path / "cache") is not None
+
+
+def test_the_hosts_token_is_not_sent_for_a_stranger(server, folder, fetching, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    server.add(REPO, folder)
+    loaded(fetching(token=False))
+    assert {request.authorization for request in server.requests} == {None}
+    server.requests.clear()
+    loaded(fetching(token=None))
+    assert {request.authorization for request in server.requests} == {f"Bearer {TOKEN}"}
+
+
+def test_a_hub_that_refuses(server, folder, fetching):
+    server.add(REPO, folder)
+    server.close()
+    assert "cannot be reached" in failure(fetching())
+
+
+def test_a_hub_that_hangs(server, folder, fetching, monkeypatch):
+    server.add(REPO, folder)
+    server.fail("hang")
+    monkeypatch.setattr(fetch, "ANSWER_S", 0.2)
+    assert "did not answer within 0.2 s" in failure(fetching())
+
+
+def test_a_hub_that_hangs_is_given_up_by_the_client_too(server, folder, fetching, monkeypatch):
+    server.add(REPO, folder)
+    server.fail("hang")
+    monkeypatch.setattr(download, "PROBE_S", 0.2)
+    monkeypatch.setattr(fetch, "ANSWER_S", 60.0)
+    assert "did not answer in time" in failure(fetching())
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_hub_that_is_unavailable(server, folder, fetching, method):
+    server.add(REPO, folder)
+    server.fail("503", method)
+    assert "answered '503 Service Unavailable'" in failure(fetching())
+
+
+def test_a_hub_that_hangs_up(server, folder, fetching):
+    server.add(REPO, folder)
+    server.fail("disconnect")
+    assert "broke off before config.json was complete" in failure(fetching())
+
+
+def test_a_server_that_is_no_hub(server, fetching):
+    server.fail("not a hub")
+    assert "check HF_ENDPOINT" in failure(fetching())
+
+
+def test_an_address_that_is_none(fetching, server, tmp_path):
+    nowhere = hub.Fetch(hub.parse_repo(REPO), cache_dir=tmp_path, token=False, endpoint="nowhere")
+    assert "check HF_ENDPOINT" in failure(nowhere)
+
+
+def test_a_slow_download_ends_at_its_deadline_and_leaves_nothing(
+    server, folder, fetching, tmp_path
+):
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slow = fetching(deadline_s=1.0)
+    assert " within 1 s" in failure(slow)
+    server.released.set()
+    slow._thread.join(30)
+    assert not slow._thread.is_alive()
+    assert left_in(tmp_path / "cache") == []
+
+
+def test_a_slow_download_shows_its_progress(server, folder, fetching):
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slow = fetching()
+    assert server.trickling.wait(30)
+    assert not slow.done and slow.loaded is None and slow.error is None
+    assert 0 < slow.bytes_done < slow.bytes_total
+    server.released.set()
+
+
+def test_a_repo_that_is_missing(fetching):
+    assert f"no public repo {REPO}" in failure(fetching())
+
+
+def test_a_revision_that_is_missing(server, folder, fetching):
+    server.add(REPO, folder)
+    assert "no branch, tag or commit 'v2'" in failure(fetching(f"{REPO}@v2"))
+
+
+@pytest.mark.parametrize("name", list(checkpoint.FILES))
+def test_a_file_that_is_missing(server, files, fetching, name):
+    del files[name]
+    server.add(REPO, files)
+    assert f"not a microGPT checkpoint: {name} is missing" in failure(fetching())
+    assert server.asked("GET", checkpoint.WEIGHTS) == 0
+
+
+def test_a_repo_that_is_gated(server, folder, fetching):
+    server.add(REPO, folder)
+    server.repos[REPO].gated = True
+    assert "is gated" in failure(fetching())
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("truncate", f"broke off before {checkpoint.WEIGHTS} was complete"),
+        ("wrong bytes", "is damaged: its SHA-256"),
+    ],
+)
+def test_a_damaged_download_is_refused_and_the_next_try_works(
+    server, folder, fetching, tmp_path, fault, expected
+):
+    server.add(REPO, folder)
+    server.fail(fault, "GET", checkpoint.WEIGHTS)
+    assert expected in failure(fetching())
+    assert left_in(tmp_path / "cache") == []
+    server.heal()
+    loaded(fetching())
+
+
+def test_a_failed_update_leaves_the_old_copy(server, folder, fetching, tmp_path):
+    old = server.add(REPO, folder)
+    loaded(fetching())
+    server.add(REPO, folder)
+    server.fail("wrong bytes", "GET", checkpoint.WEIGHTS)
+    assert "is damaged" in failure(fetching())
+    assert hub.cached(hub.RepoRef(REPO), tmp_path / "cache").origin.commit == old
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (b'{"architectures": ["GPT2LMHeadModel"]}', 'does not say "microGPT"'),
+        (b"<html>", "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+    ],
+)
+def test_a_repo_of_another_kind_of_model(server, files, fetching, config, expected):
+    server.add(REPO, {**files, checkpoint.CONFIG: config})
+    assert expected in failure(fetching())
+    assert server.asked("GET", checkpoint.WEIGHTS) == 0
+
+
+def test_a_config_beyond_its_limits(server, files, fetching):
+    config = json.loads(files[checkpoint.CONFIG])
+    config["model"]["n_layer"] = 10**6
+    server.add(REPO, {**files, checkpoint.CONFIG: json.dumps(config).encode()})
+    assert "n_layer is 1000000; it must be between 1 and 48" in failure(fetching())
+    assert server.asked("GET", checkpoint.WEIGHTS) == 0
+
+
+def test_a_reason_that_quotes_a_stranger_is_kept_short(server, files, fetching):
+    config = json.loads(files[checkpoint.CONFIG])
+    config["model"]["x\n" * 10_000] = 1
+    server.add(REPO, {**files, checkpoint.CONFIG: json.dumps(config).encode()})
+    message = failure(fetching())
+    assert "cannot be used: config.json: unknown setting" in message
+    assert len(message) < 400
+
+
+def test_a_vocabulary_that_does_not_match(server, files, fetching):
+    server.add(REPO, {**files, checkpoint.TOKENIZER: b'{"characters": "abc"}'})
+    assert "the vocabulary has 3 characters" in failure(fetching())
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "ckpt.pt"])
+def test_a_pickle_in_place_of_safetensors(server, files, fetching, name):
+    files[name] = files.pop(checkpoint.WEIGHTS)
+    server.add(REPO, files)
+    assert f"are in {name}, a pickle" in failure(fetching())
+    assert server.asked("GET", name) == 0
+
+
+@pytest.mark.parametrize("name", list(checkpoint.FILES))
+def test_a_file_that_is_too_large_is_not_downloaded(server, folder, fetching, name):
+    server.add(REPO, folder)
+    server.sizes[name] = checkpoint.FILES[name] + 1
+    assert f"{name} of {REPO} has {checkpoint.FILES[name] + 1:,} bytes" in failure(fetching())
+    assert server.asked("GET", name) == 0
+    assert server.asked("GET", checkpoint.WEIGHTS) == 0
+
+
+def test_a_file_that_is_longer_than_announced(server, folder, fetching):
+    server.add(REPO, folder)
+    server.sizes[checkpoint.WEIGHTS] = 5000
+    assert "longer than the Hub said" in failure(fetching())
+
+
+def test_a_client_that_is_offline(server, folder, fetching, monkeypatch):
+    server.add(REPO, folder)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in failure(fetching())
+
+
+def test_a_cache_that_cannot_be_written(server, folder, fetching, tmp_path):
+    server.add(REPO, folder)
+    (tmp_path / "file").touch()
+    assert "cannot be stored: Not a directory" in failure(
+        fetching(cache_dir=tmp_path / "file" / "x")
+    )
+
+
+def test_two_fetches_of_one_repo_at_once(server, folder, fetching):
+    commit = server.add(REPO, folder)
+    both = [fetching(), fetching()]
+    assert [loaded(each).origin.commit for each in both] == [commit, commit]
+
+
+def test_the_least_recently_used_copies_are_deleted(server, folder, fetching, tmp_path):
+    cache = tmp_path / "cache"
+    names = ["a/a", "b/b", "c/c"]
+    for name in names:
+        server.add(name, folder)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    folders = [loaded(fetching(name)).folder for name in names]
+    loaded(fetching("a/a"))  # used again
+    hub.trim_cache(cache, 2 * size)
+    assert [each.exists() for each in folders] == [True, False, True]
+    hub.trim_cache(cache, 0, keep=[folders[2]])
+    assert [each.exists() for each in folders] == [False, False, True]
+    hub.trim_cache(tmp_path / "missing")
+
+
+def test_every_fetch_bounds_its_cache(server, folder, fetching, tmp_path, monkeypatch):
+    monkeypatch.setattr(copies, "CACHE_BYTES", 1)
+    for name in ("a/a", "b/b"):
+        server.add(name, folder)
+        loaded(fetching(name))
+    cache = tmp_path / "cache"
+    assert hub.cached(hub.RepoRef("a/a"), cache) is None
+    assert hub.cached(hub.RepoRef("b/b"), cache) is not None
+
+
+def test_a_folder_opens_as_it_is(folder, tmp_path, monkeypatch):
+    assert hub.load_folder(folder).origin == hub.Origin("folder", str(folder))
+    assert hub.open_checkpoint(str(folder)).folder == folder
+    monkeypatch.setattr(hub, "BUNDLED", folder)
+    assert hub.load_bundled().origin.kind == "bundled"
+    monkeypatch.setattr(hub, "BUNDLED", tmp_path / "missing")
+    with pytest.raises(checkpoint.CheckpointError):
+        hub.load_bundled()
+    with pytest.raises(hub.HubError, match="there is no folder 'gpt2' here"):
+        hub.open_checkpoint("gpt2")
+
+
+def test_what_is_published_is_the_checkpoint_and_nothing_else(server, folder, fetching, tmp_path):
+    mine = shutil.copytree(folder, tmp_path / "mine")
+    (mine / "state.pt").write_bytes(b"x")
+    published = hub.publish(mine, REPO, token=TOKEN, endpoint=server.url)
+    assert published.url.endswith(published.commit)
+    assert set(server.repos[REPO].commits[published.commit]) == set(checkpoint.FILES)
+    assert len(server.repos[REPO].commits) == 1
+    again = hub.publish(folder, REPO, token=TOKEN, endpoint=server.url)
+    assert loaded(fetching()).origin.commit == again.commit
+    got = loaded(fetching(f"{REPO}@{published.commit}"))
+    assert got.checkpoint.weights_sha256 == checkpoint.load(mine).weights_sha256
+
+
+def test_a_dry_run_lists_what_would_go_up_and_asks_nobody(server, folder):
+    published = hub.publish(folder, REPO, dry_run=True, endpoint=server.url)
+    assert published.files == {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert published.commit is None
+    assert server.requests == []
+
+
+def test_only_a_whole_checkpoint_is_published(server, folder, tmp_path):
+    with pytest.raises(checkpoint.CheckpointError):
+        hub.publish(tmp_path, REPO, token=TOKEN, endpoint=server.url)
+    with pytest.raises(hub.HubError):
+        hub.publish(folder, "nonsense", token=TOKEN, endpoint=server.url)
+    assert server.requests == []
+
+
+def test_a_hub_that_refuses_what_is_published(server, folder):
+    for token in (None, "hf_reader"):
+        with pytest.raises(hub.HubError, match=r"refuses access .* log in"):
+            hub.publish(folder, REPO, token=token, endpoint=server.url)
+    server.fail("503", "POST", "/api/models/")
+    server.fail("503", "POST", "/api/repos/")
+    with pytest.raises(hub.HubError, match="503"):
+        hub.publish(folder, REPO, token=TOKEN, endpoint=server.url)
+    server.close()
+    with pytest.raises(hub.HubError, match="cannot be reached"):
+        hub.publish(folder, REPO, token=TOKEN, endpoint=server.url)
+
+
+def test_train_publish_and_load_all_the_way_round(server, corpus_file, fetching, tmp_path):
+    out = tmp_path / "runs" / "mine"
+    settings = ["steps=3", "n_layer=2", "n_embd=16", "n_head=2", "block_size=16", "batch_size=4"]
+    settings += ["eval_interval=3", "eval_batches=1", "warmup_steps=1"]
+    argv = ["--data", str(corpus_file), "--out", str(out), "--device", "cpu"]
+    assert train_command([*argv, *(word for s in settings for word in ("--set", s))]) == 0
+
+    command = [sys.executable, "-m", "microgpt.hub", "publish"]
+    command += ["--checkpoint", str(out), "--repo", REPO]
+    ran = subprocess.run(
+        command,
+        env=server.environment(tmp_path / "home"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    commit = re.search(r"commit ([0-9a-f]{40})", ran.stdout)[1]
+    got = loaded(fetching())
+    assert got.origin.commit == commit
+    assert got.checkpoint.training.steps == 3
+    assert got.checkpoint.weights_sha256 == checkpoint.load(out).weights_sha256
+
+
+def test_the_command_lists_and_ends_in_one_sentence(folder, tmp_path, capsys):
+    argv = ["publish", "--repo", REPO, "--dry-run", "--checkpoint"]
+    assert publish_command([*argv, str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[:-1]] == list(checkpoint.FILES)
+    assert publish_command([*argv, str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_no_thread_is_left_behind(server, folder, fetching):
+    server.add(REPO, folder)
+    done = fetching()
+    loaded(done)
+    done._thread.join(30)
+    assert done._thread not in threading.enumerate()
