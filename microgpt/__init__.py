@@ -1,1 +1,1 @@
-"""microGPT: a small character-level GPT written from scratch, and what is needed to look inside it."""
+"""microGPT: a small character-level GPT written from scratch, made to be looked into."""

@@ -11,20 +11,21 @@ import hashlib
 import json
 import math
 import os
+import reprlib
 import shutil
 import struct
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from microgpt.config import ConfigError, GPTConfig, TrainConfig
+from microgpt.config import ConfigError, GPTConfig
 from microgpt.loss_record import LossRecordError, LossRow, from_csv, to_csv
 from microgpt.model import GPT
+from microgpt.provenance import Training
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
@@ -41,53 +42,10 @@ FILES = {
 ARCHITECTURE = "microGPT"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _DTYPES = {"F16": 2, "BF16": 2, "F32": 4}
-_LONGEST_STRING = 500
 
 
 class CheckpointError(ValueError):
     """A folder is not a checkpoint this program can use; the message says why in one sentence."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """Where a checkpoint comes from. Whoever wrote the folder says so: show it as plain text.
-
-    seconds is the training clock; val_loss_full is measured on the saved weights, None when the
-    run was interrupted before.
-    """
-
-    config: TrainConfig
-    preset: str
-    command: str
-    data: str
-    data_sha256: str
-    steps: int
-    tokens: int
-    seconds: float
-    finished: str
-    hardware: str
-    torch: str
-    val_loss_full: float | None
-
-    @classmethod
-    def from_dict(cls, values: Any) -> Self:
-        """Read what asdict wrote. Raises ConfigError."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
-            raise ConfigError(f"the training's provenance must hold {', '.join(sorted(names))}")
-        for field in fields(cls):
-            value = values[field.name]
-            if field.type is str:
-                good = isinstance(value, str) and len(value) <= _LONGEST_STRING
-            elif field.name == "config":
-                good = True
-            else:
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                good = number and math.isfinite(value) and value >= 0
-                good = good or (value is None and field.name == "val_loss_full")
-            if not good:
-                raise ConfigError(f"{field.name} of the training's provenance is malformed")
-        return cls(**{**values, "config": TrainConfig.from_dict(values["config"])})
 
 
 @dataclass(frozen=True)
@@ -103,6 +61,12 @@ class Checkpoint:
     @property
     def config(self) -> GPTConfig:
         return self.model.config
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hex digits that differ for any two checkpoints that compute or read differently."""
+        parts = [self.config.to_dict(), self.tokenizer.characters, self.weights_sha256]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:
@@ -207,18 +171,20 @@ def _check_header(path: Path, model: GPT) -> None:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length)) if length < min(size, MIB) else None
         tensors = {name: header[name] for name in header if name != "__metadata__"}
-        shapes = {name: (tuple(t["shape"]), t["dtype"]) for name, t in tensors.items()}
+        shapes = {name: (tuple(t["shape"]), str(t["dtype"])) for name, t in tensors.items()}
     except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
         raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     for name in expected | shapes:
         if name not in expected or name not in shapes:
-            raise CheckpointError(f"{WEIGHTS} does not fit {CONFIG}: tensor {name!r}")
+            raise CheckpointError(
+                f"{WEIGHTS} does not fit {CONFIG}: {reprlib.repr(name)} is in one of them only"
+            )
         shape, dtype = shapes[name]
         if shape != expected[name] or dtype not in _DTYPES:
             raise CheckpointError(
-                f"{WEIGHTS} does not fit {CONFIG}: {name} is {dtype} {list(shape)}, "
-                f"expected {list(expected[name])}"
+                f"{WEIGHTS} does not fit {CONFIG}: {name} must be numbers of shape "
+                f"{list(expected[name])}"
             )
     needed = sum(math.prod(shape) * _DTYPES[dtype] for shape, dtype in shapes.values())
     if size != 8 + length + needed:
@@ -253,6 +219,8 @@ def load(folder: Path) -> Checkpoint:
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise CheckpointError(f"{WEIGHTS} holds numbers that are not finite")
     model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
     model.eval().requires_grad_(False)
     return Checkpoint(model, tokenizer, record, training, digest)

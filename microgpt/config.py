@@ -1,9 +1,9 @@
-"""What a model is and how it is trained, as data: frozen dataclasses, checked when they are made."""
+"""What a model is and how it is trained, as data: frozen dataclasses that check themselves."""
 
-import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 
 class ConfigError(ValueError):
@@ -38,11 +38,11 @@ OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "bfloat16")
 
 
-class _Config:
-    """Checking, and conversion from and to plain dictionaries, shared by both configs."""
+class CheckedConfig:
+    """Checks a frozen dataclass against its limits, and converts it from and to a dictionary."""
 
-    _limits: Mapping[str, tuple[float, float]]
-    _choices: Mapping[str, tuple[str, ...]] = {}
+    _limits: ClassVar[Mapping[str, tuple[float, float]]]
+    _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -50,15 +50,17 @@ class _Config:
             if name in self._choices:
                 if value not in self._choices[name]:
                     allowed = " or ".join(self._choices[name])
-                    raise ConfigError(f"{name} is {value!r}; it must be {allowed}")
+                    raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be {allowed}")
                 continue
             whole = field.type is int
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
                 kind = "a whole number" if whole else "a number"
-                raise ConfigError(f"{name} is {value!r}; it must be {kind}")
+                raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be {kind}")
             low, high = self._limits[name]
-            if not math.isfinite(value) or not low <= value <= high:
-                raise ConfigError(f"{name} is {value}; it must be between {low} and {high}")
+            if not low <= value <= high:  # so neither NaN nor infinite
+                raise ConfigError(
+                    f"{name} is {reprlib.repr(value)}; it must be between {low} and {high}"
+                )
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
@@ -70,7 +72,7 @@ class _Config:
             raise ConfigError(f"a {cls.__name__} must be a JSON object")
         names = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - names, key=str):
-            raise ConfigError(f"unknown setting {unknown[0]!r} in {cls.__name__}")
+            raise ConfigError(f"unknown setting {reprlib.repr(unknown[0])} in {cls.__name__}")
         if missing := sorted(names - set(values)):
             raise ConfigError(f"setting {missing[0]!r} is missing in {cls.__name__}")
         return cls(**values)
@@ -80,7 +82,7 @@ class _Config:
 
 
 @dataclass(frozen=True)
-class GPTConfig(_Config):
+class GPTConfig(CheckedConfig):
     """The shape of a model.
 
     vocab_size characters (V), a window of block_size positions (T), n_layer blocks (L) of n_head
@@ -110,7 +112,7 @@ class GPTConfig(_Config):
 
 
 @dataclass(frozen=True)
-class TrainConfig(_Config):
+class TrainConfig(CheckedConfig):
     """How a model is trained; a step is one optimiser update on batch_size windows.
 
     optimizer: `adamw` for everything, or `muon` for the blocks' matrices (muon_learning_rate) and
@@ -122,7 +124,7 @@ class TrainConfig(_Config):
     """
 
     _limits = TRAIN_LIMITS
-    _choices = {"optimizer": OPTIMIZERS, "precision": PRECISIONS}
+    _choices: ClassVar = {"optimizer": OPTIMIZERS, "precision": PRECISIONS}
 
     seed: int = 1337
     steps: int = 5000

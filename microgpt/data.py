@@ -1,10 +1,10 @@
 """The corpus: where it comes from, how it is split, and how batches are drawn."""
 
 import hashlib
+import http.client
 import os
 import shutil
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
@@ -37,13 +37,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
 
 
-def tiny_shakespeare(url: str = TINY_SHAKESPEARE_URL) -> Path:
+def tiny_shakespeare(
+    url: str = TINY_SHAKESPEARE_URL, sha256: str = TINY_SHAKESPEARE_SHA256
+) -> Path:
     """Path of the Tiny Shakespeare file, downloaded once and checked by its SHA-256.
 
     Source: github.com/karpathy/char-rnn. Raises DataError.
     """
     path = cache_folder() / "tinyshakespeare.txt"
-    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == TINY_SHAKESPEARE_SHA256:
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +55,14 @@ def tiny_shakespeare(url: str = TINY_SHAKESPEARE_URL) -> Path:
                     shutil.copyfileobj(response, part)
                 part.close()
                 digest = hashlib.sha256(Path(part.name).read_bytes()).hexdigest()
-                if digest != TINY_SHAKESPEARE_SHA256:
+                if digest != sha256:
                     raise DataError(f"{url} is not the expected text (SHA-256 {digest})")
                 os.replace(part.name, path)
             finally:
                 Path(part.name).unlink(missing_ok=True)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DataError(
-            f"Tiny Shakespeare could not be downloaded ({error}); "
+            f"Tiny Shakespeare could not be downloaded ({str(error).strip()}); "
             "pass a text of your own with --data FILE"
         ) from error
     return path
@@ -87,7 +89,7 @@ def split(ids: list[int], block_size: int) -> Splits:
     if len(splits.val) <= block_size:
         raise DataError(
             f"the text has {len(data)} characters; with a window of {block_size} "
-            f"it needs at least {10 * block_size + 10}"
+            f"it needs at least {10 * block_size + 1}"
         )
     return splits
 

@@ -1,13 +1,49 @@
 """Loss over a text. Run: python -m microgpt.evaluate --checkpoint DIR --data FILE"""
 
+import argparse
+import json
+import math
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
-from microgpt.data import random_batch, windows
+from microgpt.checkpoint import CheckpointError
+from microgpt.data import (
+    DataError,
+    Splits,
+    random_batch,
+    read_text,
+    split,
+    tiny_shakespeare,
+    windows,
+)
 from microgpt.model import GPT
+from microgpt.tokenizer import UnknownCharacterError
+
+# The original's protocol for an estimate: 200 random batches of 64 windows.
+SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, SAMPLED_SEED = 200, 64, 1337
+
+
+class DeviceError(ValueError):
+    """The device asked for is not there."""
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device named, else CUDA where there is one, else the CPU. Raises DeviceError."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise DeviceError(f"there is no device called {name!r}; pass cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("there is no CUDA device here; pass --device cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"{name!r} is not supported; pass cpu or cuda")
+    return device
 
 
 def _loss(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -45,3 +81,72 @@ def sampled_loss(
         x, y = random_batch(data, batch_size, model.config.block_size, generator)
         losses += _loss(model, x, y)
     return (losses / batches).item()
+
+
+def evaluate(
+    model: GPT,
+    splits: Splits,
+    sampled: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, float | int]:
+    """What the command prints: sizes, losses in nats per character, and bits per character.
+
+    sampled adds the original's protocol, 200 random batches of 64 windows of each split.
+    """
+    loss = full_loss(model, splits.val, progress=progress)
+    result: dict[str, float | int] = {
+        "parameters": model.parameter_count(),
+        "val_loss_full": loss,
+        "bits_per_char": loss / math.log(2),
+    }
+    if sampled:
+        generator = torch.Generator().manual_seed(SAMPLED_SEED)
+        for name, data in (("val", splits.val), ("train", splits.train)):
+            key = f"{name}_loss_sampled"
+            result[key] = sampled_loss(model, data, SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, generator)
+    return {name: round(x, 4) if isinstance(x, float) else x for name, x in result.items()}
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m microgpt.evaluate",
+        description="Print a checkpoint's loss over the validation split as one JSON object.",
+    )
+    parser.add_argument("--checkpoint", required=True, help="a folder, or USER/NAME on the Hub")
+    parser.add_argument(
+        "--data", type=Path, help="a UTF-8 text file (default: Tiny Shakespeare, downloaded once)"
+    )
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument(
+        "--sampled", action="store_true", help="also 200 random batches of 64 (for a GPU)"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    # Imported here because training imports this module, on machines without the Hub's client.
+    from microgpt.hub import HubError, open_checkpoint
+
+    args = _parse(argv)
+    try:
+        device = pick_device(args.device)
+        loaded = open_checkpoint(args.checkpoint).checkpoint
+        text = read_text(args.data or tiny_shakespeare())
+        splits = split(loaded.tokenizer.encode(text), loaded.config.block_size)
+    except (CheckpointError, DataError, DeviceError, HubError, UnknownCharacterError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    splits = Splits(*(part.to(device) for part in splits))
+    with tqdm(unit="window", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = evaluate(loaded.model.to(device), splits, args.sampled, show)
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,10 +1,20 @@
 """A character is a token: the tokenizer is the sorted list of a corpus's characters."""
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from typing import Self
 
 from microgpt.config import MODEL_LIMITS
+
+# What typewriters had instead: the replacements that Unicode's decompositions do not offer.
+_PLAIN = {
+    **dict.fromkeys("‘’‚‛′`", "'"),
+    **dict.fromkeys("“”„«»″", '"'),
+    **dict.fromkeys("‐‑‒–−", "-"),
+    **{"—": "--", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O"},
+    **{"\t": " ", "\r": "\n"},
+}
 
 
 class TokenizerError(ValueError):
@@ -12,7 +22,7 @@ class TokenizerError(ValueError):
 
 
 class UnknownCharacterError(ValueError):
-    """A text has characters outside the vocabulary; `positions` maps each to where it first stands."""
+    """A text has characters outside the vocabulary; `positions` maps each to its first index."""
 
     def __init__(self, positions: dict[str, int]):
         self.positions = positions
@@ -24,7 +34,7 @@ class CharTokenizer:
     """Maps characters to ids 0 … V-1 in sorted order, and back."""
 
     def __init__(self, characters: str):
-        """Take the vocabulary, one character each. Raises TokenizerError unless sorted and unique."""
+        """Take the vocabulary. Raises TokenizerError unless it is sorted, unique and real text."""
         if not characters or sorted(set(characters)) != list(characters):
             raise TokenizerError("a vocabulary must be one or more characters, sorted, each once")
         if len(characters) > MODEL_LIMITS["vocab_size"][1]:
@@ -32,6 +42,8 @@ class CharTokenizer:
                 f"the text has {len(characters)} different characters; "
                 f"at most {MODEL_LIMITS['vocab_size'][1]} are supported"
             )
+        if any("\ud800" <= char <= "\udfff" for char in characters):
+            raise TokenizerError("a vocabulary must not hold halves of a surrogate pair")
         self.characters = characters
         self._ids = {char: i for i, char in enumerate(characters)}
 
@@ -65,6 +77,20 @@ class CharTokenizer:
             if char not in self._ids:
                 positions.setdefault(char, at)
         return positions
+
+    def replace_unknown(self, text: str) -> str:
+        """The text with each unknown character replaced by its plain form, or left out.
+
+        Accents go, typographic quotes and dashes become plain ones, a double quote that is not
+        in the vocabulary becomes a single one, and what has no plain form is dropped.
+        """
+        return "".join(char if char in self._ids else self._plain(char) for char in text)
+
+    def _plain(self, char: str) -> str:
+        plain = unicodedata.normalize("NFKD", _PLAIN.get(char, char))
+        if '"' in plain and '"' not in self._ids:
+            plain = plain.replace('"', "'")
+        return "".join(c for c in plain if c in self._ids)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text. Raises UnknownCharacterError."""

@@ -13,15 +13,14 @@ def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimiz
     as `initial_lr`. Muon: Jordan et al., 2024, kellerjordan.github.io/posts/muon.
     """
     blocks = {p for p in model.blocks.parameters() if p.ndim == 2}
-    by_muon = [p for p in model.parameters() if p in blocks and config.optimizer == "muon"]
-    rest = [p for p in model.parameters() if p not in set(by_muon)]
+    blocks = blocks if config.optimizer == "muon" else set()
+    by_muon = [p for p in model.parameters() if p in blocks]
+    rest = [p for p in model.parameters() if p not in blocks]
     groups = [
         {"params": [p for p in rest if p.ndim == 2], "weight_decay": config.weight_decay},
         {"params": [p for p in rest if p.ndim != 2], "weight_decay": 0.0},
     ]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=config.learning_rate)
-    ]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.learning_rate)]
     if by_muon:
         optimizers.append(
             torch.optim.Muon(

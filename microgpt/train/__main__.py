@@ -7,21 +7,16 @@ which stands beside the checkpoint in DIR.state.
 import argparse
 import dataclasses
 import json
-import math
 import platform
 import shlex
 import signal
 import sys
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 from tqdm import tqdm
 
 from microgpt import checkpoint, loss_record, model_card
@@ -30,87 +25,30 @@ from microgpt.data import (
     TINY_SHAKESPEARE_SHA256,
     DataError,
     Splits,
-    random_batch,
     read_text,
     split,
     tiny_shakespeare,
 )
-from microgpt.evaluate import full_loss, sampled_loss
-from microgpt.loss_record import LossRow
-from microgpt.optim import rate_factor, set_rates
+from microgpt.evaluate import DeviceError, full_loss, pick_device
+from microgpt.provenance import Training, storable
 from microgpt.tokenizer import CharTokenizer, TokenizerError
-from microgpt.train_state import TrainState, TrainStateError
+from microgpt.train import TrainError, train
+from microgpt.train.state import TrainState, TrainStateError
+
+_ERRORS = (
+    checkpoint.CheckpointError,
+    ConfigError,
+    DataError,
+    DeviceError,
+    TokenizerError,
+    TrainError,
+    TrainStateError,
+)
 
 
-class TrainError(ValueError):
-    """A run cannot start or go on."""
-
-
-def train(state: TrainState, splits: Splits, config: TrainConfig) -> Iterator[LossRow]:
-    """Make the updates that are left, changing state in place, and yield a row after each.
-
-    A row carries losses where they were due, None elsewhere; such rows are in state.rows when it
-    is yielded. Raises TrainError when the loss is no longer finite.
-    """
-    model, device = state.model, splits.train.device
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
-    window = config.batch_size * model.config.block_size
-
-    if state.step == 0 and not state.rows:
-        state.rows.append(LossRow(0, 0, 0.0, **estimate(state, splits, config)))
-        yield state.rows[-1]
-    model.train()
-    while state.step < config.steps:
-        started = time.perf_counter()
-        rate = rate_factor(state.step, config)
-        set_rates(state.optimizers, rate)
-        x, y = random_batch(
-            splits.train, config.batch_size, model.config.block_size, state.batches
-        )  # (B, T)
-        with autocast:
-            loss = F.cross_entropy(model(x).flatten(0, 1).float(), y.flatten())
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
-        for optimizer in state.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        if state.averaged is not None:
-            state.averaged.update_parameters(model)
-        state.step += 1
-
-        last = state.step == config.steps
-        values: dict[str, float] = {"learning_rate": rate * config.learning_rate}
-        if state.step % config.log_interval == 0 or last:
-            values |= {"grad_norm": norm.item(), "batch_loss": loss.item()}
-            if not math.isfinite(values["batch_loss"] + values["grad_norm"]):
-                raise TrainError(
-                    f"the loss is not finite at step {state.step}; lower the learning rate"
-                )
-        state.seconds += time.perf_counter() - started
-        if state.step % config.eval_interval == 0 or last:
-            values |= estimate(state, splits, config)
-            model.train()
-        row = LossRow(state.step, state.step * window, state.seconds, **values)
-        if row.batch_loss is not None or row.val_loss is not None:
-            state.rows.append(row)
-        yield row
-
-
-def estimate(state: TrainState, splits: Splits, config: TrainConfig) -> dict[str, float]:
-    """Losses on both splits of the weights that would be saved, always on the same windows."""
-    model = state.result.eval()
-    generator = torch.Generator().manual_seed(config.seed + 2)
-    return {
-        f"{name}_loss": sampled_loss(
-            model, data, config.eval_batches, config.batch_size, generator
-        )
-        for name, data in splits._asdict().items()
-    }
-
-
-def _hardware(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name()
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -121,6 +59,8 @@ def _hardware(device: str) -> str:
 
 def _set_values(pairs: list[str], model: GPTConfig, config: TrainConfig) -> tuple[Any, Any]:
     """Replace fields of the two configs by NAME=VALUE pairs. Raises ConfigError."""
+    of_model: dict[str, Any] = {}
+    of_train: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         try:
@@ -128,12 +68,12 @@ def _set_values(pairs: list[str], model: GPTConfig, config: TrainConfig) -> tupl
         except ValueError:
             value = text
         if equals and name in model.to_dict() and name != "vocab_size":
-            model = dataclasses.replace(model, **{name: value})
+            of_model[name] = value
         elif equals and name in config.to_dict():
-            config = dataclasses.replace(config, **{name: value})
+            of_train[name] = value
         else:
             raise ConfigError(f"--set {pair}: there is no such setting; write NAME=VALUE")
-    return model, config
+    return dataclasses.replace(model, **of_model), dataclasses.replace(config, **of_train)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -176,15 +116,13 @@ class _Interrupt:
 def run(args: argparse.Namespace) -> None:
     """Train as the command line says. Raises one of the package's errors or OSError."""
     out: Path = args.out
-    state_folder = out.with_name(out.name + ".state")
+    state_folder = out.parent / f"{out.name}.state"
     state_path, record_path = state_folder / "state.pt", state_folder / checkpoint.LOSS_RECORD
     if not args.resume and (out.exists() or state_path.exists()):
         raise TrainError(f"{out} or its state is there already; pass --resume or another --out")
     if args.resume and not state_path.exists():
         raise TrainError(f"there is nothing to resume: {state_path} does not exist")
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise TrainError("there is no CUDA device here; pass --device cpu")
+    device = pick_device(args.device)
 
     preset = PRESETS[args.preset]
     model_config, config = _set_values(args.set, preset.model, preset.train)
@@ -226,11 +164,12 @@ def run(args: argparse.Namespace) -> None:
                 state.save(state_path, configs)
                 break
 
-    training = checkpoint.Training(
+    is_shakespeare = digest == TINY_SHAKESPEARE_SHA256
+    training = Training(
         config=config,
         preset=args.preset,
-        command=shlex.join(["python", "-m", "microgpt.train", *args.command]),
-        data="Tiny Shakespeare" if digest == TINY_SHAKESPEARE_SHA256 else data_path.name,
+        command=storable(shlex.join(["python", "-m", "microgpt.train", *args.command])),
+        data="Tiny Shakespeare" if is_shakespeare else storable(data_path.name),
         data_sha256=digest,
         steps=state.step,
         tokens=state.step * config.batch_size * model_config.block_size,
@@ -241,7 +180,7 @@ def run(args: argparse.Namespace) -> None:
         val_loss_full=None,
     )
 
-    def save(training: checkpoint.Training) -> None:
+    def save(training: Training) -> None:
         card = model_card.render(model_config, training, state.rows)
         checkpoint.save(out, state.result, tokenizer, state.rows, training, card)
 
@@ -259,15 +198,15 @@ def main(argv: list[str] | None = None) -> int:
     args.command = sys.argv[1:] if argv is None else argv
     try:
         run(args)
-    except (ConfigError, DataError, TokenizerError, TrainError, TrainStateError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except checkpoint.CheckpointError as error:
+    except _ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: cannot write {args.out}: {error.strerror}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.loss_record import LossRow
 from microgpt.model import GPT
-from microgpt.optim import make_optimizers
+from microgpt.train.optim import make_optimizers
 
 
 class TrainStateError(ValueError):
@@ -37,7 +37,9 @@ class TrainState:
     rows: list[LossRow] = field(default_factory=list)
 
     @classmethod
-    def create(cls, model_config: GPTConfig, config: TrainConfig, device: str) -> "TrainState":
+    def create(
+        cls, model_config: GPTConfig, config: TrainConfig, device: torch.device
+    ) -> "TrainState":
         """A run at step 0; everything random in it follows from config.seed."""
         torch.manual_seed(config.seed)
         model = GPT(model_config)

@@ -1,0 +1,109 @@
+"""The stream of characters a model writes.
+
+Run: python -m microgpt.generate --checkpoint DIR_OR_REPO --prompt TEXT --tokens 500
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from microgpt.checkpoint import CheckpointError
+from microgpt.config import ConfigError
+from microgpt.model import GPT, KVCache
+from microgpt.sampling import SamplingConfig, next_token_probs, sample
+from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
+
+# Of a full window, the part that is kept when it slides: learned positions make the cache stale.
+KEPT_FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class GeneratedCharacter:
+    """One character as it was written: its text, its id and the logits (V,) it was drawn from."""
+
+    text: str
+    token: int
+    logits: Tensor
+
+
+def start_ids(tokenizer: CharTokenizer, prompt: str) -> list[int]:
+    """The ids a generation goes on from: the prompt's, or a newline's where the prompt is empty.
+
+    A vocabulary without a newline starts from its first character. Raises UnknownCharacterError.
+    """
+    return tokenizer.encode(prompt) or [max(0, tokenizer.characters.find("\n"))]
+
+
+def generate(
+    model: GPT, tokenizer: CharTokenizer, prompt: str, length: int, config: SamplingConfig
+) -> Iterator[GeneratedCharacter]:
+    """Write `length` characters after a prompt, one at a time.
+
+    The model sees at most its window. When it is full, the last half of it is read again from
+    position 0 and writing goes on. Raises UnknownCharacterError.
+    """
+    ids = start_ids(tokenizer, prompt)
+    window = model.config.block_size
+    generator = torch.Generator().manual_seed(config.seed)
+    cache = KVCache(model.config)
+    unread = ids[-window:]
+    for _ in range(length):
+        if cache.length + len(unread) > window:
+            unread = ids[-max(1, int(KEPT_FRACTION * window)) :]
+            cache = KVCache(model.config)
+        with torch.inference_mode():
+            logits = model(torch.tensor([unread]), cache=cache)[0, -1]  # (V,)
+            probs = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
+            token = sample(probs, generator)
+        ids.append(token)
+        unread = [token]
+        yield GeneratedCharacter(tokenizer.decode([token]), token, logits)
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m microgpt.generate",
+        description="Write text after a prompt; the text goes to stdout, the rate to stderr.",
+    )
+    parser.add_argument("--checkpoint", required=True, help="a folder, or USER/NAME on the Hub")
+    parser.add_argument("--prompt", default="\n", help="what to go on from (default: a newline)")
+    parser.add_argument("--tokens", type=int, default=500, help="characters to write")
+    parser.add_argument("--temperature", type=float, default=0.8, help="0 is greedy")
+    parser.add_argument("--top-k", type=int, default=0, help="0 keeps every character")
+    parser.add_argument("--top-p", type=float, default=1.0, help="1 keeps every character")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    from microgpt.hub import HubError, open_checkpoint  # hub stands above this module
+
+    args = _parse(argv)
+    try:
+        config = SamplingConfig(args.temperature, args.top_k, args.top_p, args.seed)
+        if args.tokens < 0:
+            raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
+        loaded = open_checkpoint(args.checkpoint).checkpoint
+        stream = generate(loaded.model, loaded.tokenizer, args.prompt, args.tokens, config)
+        first = next(stream, None)
+    except (CheckpointError, ConfigError, HubError, UnknownCharacterError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    sys.stdout.write(args.prompt + (first.text if first else ""))
+    started, count = time.perf_counter(), 0
+    for count, character in enumerate(stream, start=1):  # noqa: B007
+        sys.stdout.write(character.text)
+        sys.stdout.flush()
+    sys.stdout.flush()
+    elapsed = time.perf_counter() - started
+    print(f"\n{count / elapsed:.1f} characters/s", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

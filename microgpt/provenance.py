@@ -1,0 +1,56 @@
+"""Where a checkpoint comes from, as config.json tells it."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from microgpt.config import ConfigError, TrainConfig
+
+_LONGEST_STRING = 2000
+
+
+def storable(text: str) -> str:
+    """A command line or file name, which need be neither Unicode nor short, as it can be stored."""
+    return text.encode("utf-8", "replace").decode("utf-8")[:_LONGEST_STRING]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where a checkpoint comes from. Whoever wrote the folder says so: show it as plain text.
+
+    seconds is the training clock; val_loss_full is measured on the saved weights, None when the
+    run was interrupted before.
+    """
+
+    config: TrainConfig
+    preset: str
+    command: str
+    data: str
+    data_sha256: str
+    steps: int
+    tokens: int
+    seconds: float
+    finished: str
+    hardware: str
+    torch: str
+    val_loss_full: float | None
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Self:
+        """Read what asdict wrote. Raises ConfigError."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise ConfigError(f"the training's provenance must hold {', '.join(sorted(names))}")
+        for field in fields(cls):
+            value = values[field.name]
+            if field.type is str:
+                good = isinstance(value, str) and len(value) <= _LONGEST_STRING
+                good = good and not any("\ud800" <= char <= "\udfff" for char in value)
+            elif field.name == "config":
+                good = True
+            else:
+                number = type(value) is int or (type(value) is float and field.type is not int)
+                good = number and 0 <= value < 2**63  # so neither NaN nor infinite
+                good = good or (value is None and field.name == "val_loss_full")
+            if not good:
+                raise ConfigError(f"{field.name} of the training's provenance is malformed")
+        return cls(**{**values, "config": TrainConfig.from_dict(values["config"])})

@@ -1,0 +1,101 @@
+"""What most tests share: a small text, a small model with every weight drawn, its checkpoint."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from microgpt import checkpoint, model_card
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.loss_record import LossRow
+from microgpt.model import GPT
+from microgpt.provenance import Training
+from microgpt.tokenizer import CharTokenizer
+
+# A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+
+
+@pytest.fixture(scope="session")
+def corpus() -> str:
+    """Some 6,000 characters of lines of made-up words, always the same."""
+    draw = random.Random(0)
+    syllables = ["ba", "do", "ke", "li", "mu", "na", "ro", "si", "ta", "ve"]
+    words = ["".join(draw.choices(syllables, k=draw.randint(1, 3))) for _ in range(60)]
+    lines = [" ".join(draw.choices(words, k=6)).capitalize() + "." for _ in range(200)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def corpus_file(corpus: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "words.txt"
+    path.write_text(corpus, encoding="utf-8", newline="")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tokenizer(corpus: str) -> CharTokenizer:
+    return CharTokenizer.from_text(corpus)
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tokenizer: CharTokenizer) -> GPTConfig:
+    return GPTConfig(
+        vocab_size=tokenizer.vocab_size, block_size=16, n_layer=2, n_head=3, n_embd=24, dropout=0.0
+    )
+
+
+@pytest.fixture(scope="session")
+def model(tiny_config: GPTConfig) -> GPT:
+    """A 2-layer model in eval mode; every parameter is drawn, so that every one matters."""
+    generator = torch.Generator().manual_seed(0)
+    model = GPT(tiny_config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.4, generator=generator)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def loss_record() -> list[LossRow]:
+    return [
+        LossRow(0, 0, 0.0, train_loss=3.2, val_loss=3.25),
+        LossRow(10, 640, 0.5, learning_rate=1e-3, grad_norm=1.5, batch_loss=2.9),
+        LossRow(20, 1280, 1.0, 1e-3, 1.25, 2.5, 2.4, 2.55),
+    ]
+
+
+@pytest.fixture(scope="session")
+def training() -> Training:
+    return Training(
+        config=TrainConfig(steps=20, batch_size=4, eval_interval=20, eval_batches=5),
+        preset="tiny",
+        command="python -m microgpt.train --data words.txt --out runs/words",
+        data="words.txt",
+        data_sha256="ab" * 32,
+        steps=20,
+        tokens=1280,
+        seconds=1.0,
+        finished="2026-01-31",
+        hardware="a small machine, 2 threads",
+        torch="2.13.0",
+        val_loss_full=2.5512,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(
+    model: GPT,
+    tokenizer: CharTokenizer,
+    loss_record: list[LossRow],
+    training: Training,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A saved checkpoint of the small model; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    card = model_card.render(model.config, training, loss_record)
+    checkpoint.save(folder, model, tokenizer, loss_record, training, card)
+    return folder

@@ -1,0 +1,312 @@
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from microgpt import checkpoint
+from microgpt.checkpoint import CheckpointError, load, save, sha256
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the small checkpoint that a test may change."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change config.json of a checkpoint."""
+    path = folder / "config.json"
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def replace_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+    """Change the weights of a checkpoint and its hash, as someone who means harm would."""
+    weights = load_file(folder / WEIGHTS)
+    change(weights)
+    save_file(weights, folder / WEIGHTS)
+    edit(folder, lambda values: values.update(weights_sha256=sha256(folder / WEIGHTS)))
+
+
+def rewrite_header(folder: Path, header: bytes, data: bytes = b"") -> None:
+    (folder / WEIGHTS).write_bytes(len(header).to_bytes(8, "little") + header + data)
+    edit(folder, lambda values: values.update(weights_sha256=sha256(folder / WEIGHTS)))
+
+
+def test_a_checkpoint_survives_saving_and_loading(
+    tiny_checkpoint, model, tokenizer, loss_record, training
+):
+    loaded = load(tiny_checkpoint)
+    assert loaded.config == model.config
+    assert loaded.tokenizer.characters == tokenizer.characters
+    assert loaded.loss_record == loss_record
+    assert loaded.training == training
+    assert loaded.weights_sha256 == sha256(tiny_checkpoint / WEIGHTS)
+    assert {path.name for path in tiny_checkpoint.iterdir()} == set(checkpoint.FILES)
+
+
+def test_weights_are_rounded_to_half_precision_and_read_as_float32(tiny_checkpoint, model):
+    stored = load_file(tiny_checkpoint / WEIGHTS)
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    for name, tensor in load(tiny_checkpoint).model.state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, model.state_dict()[name].half().float())
+
+
+def test_a_loaded_model_is_ready_to_be_shared(tiny_checkpoint):
+    loaded = load(tiny_checkpoint).model
+    assert not any(module.training for module in loaded.modules())
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_weights_in_float32_are_read_as_well(folder, model):
+    replace_weights(folder, lambda weights: weights.update(model.state_dict()))
+    for name, tensor in load(folder).model.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+
+
+def test_the_fingerprint_tells_checkpoints_apart(folder, tiny_checkpoint, tokenizer):
+    fingerprints = {load(tiny_checkpoint).fingerprint, load(folder).fingerprint}
+    assert len(fingerprints) == 1
+    replace_weights(folder, lambda weights: weights["head.bias"].add_(1))
+    fingerprints.add(load(folder).fingerprint)
+    other = tokenizer.characters[:-1] + "~"
+    (folder / "tokenizer.json").write_text(CharTokenizer(other).to_json())
+    fingerprints.add(load(folder).fingerprint)
+    edit(folder, lambda values: values["model"].update(n_head=2))
+    fingerprints.add(load(folder).fingerprint)
+    assert len(fingerprints) == 4
+
+
+def test_a_flipped_byte_is_found(folder):
+    path = folder / WEIGHTS
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged: its SHA-256 is not the one"):
+        load(folder)
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-2], lambda data: data + b"\0\0"])
+def test_truncated_or_longer_weights_are_found(folder, change):
+    path = folder / WEIGHTS
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(CheckpointError, match="truncated or has bytes too many"):
+        load(folder)
+
+
+def transpose(weights: dict[str, torch.Tensor]) -> None:
+    weights["blocks.0.mlp.up.weight"] = weights["blocks.0.mlp.up.weight"].T.contiguous()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (transpose, r"blocks.0.mlp.up.weight must be numbers of shape \[96, 24\]"),
+        (lambda weights: weights.pop("head.bias"), "'head.bias' is in one of them only"),
+        (lambda weights: weights.update(more=torch.zeros(1)), "'more' is in one of them only"),
+        (lambda weights: weights.update({"x" * 5000: torch.zeros(1)}), "is in one of them only"),
+        (lambda weights: weights.update({"head.bias": weights["head.bias"].int()}), "head.bias"),
+        (lambda weights: weights["head.bias"].fill_(torch.nan), "not finite"),
+    ],
+)
+def test_weights_that_do_not_fit_the_config_are_refused(folder, change, message):
+    replace_weights(folder, change)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load(folder)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"not JSON",
+        b"[" * 100_000,
+        b'{"head.bias": 3}',
+        b'{"head.bias": {"dtype": [], "shape": [], "data_offsets": [0, 0]}}',
+        b'{"head.bias": {"dtype": "F16", "shape": 3, "data_offsets": [0, 0]}}',
+    ],
+    ids=lambda header: header[:24].decode(),
+)
+def test_a_malformed_weights_file_is_refused(folder, header):
+    rewrite_header(folder, header)
+    with pytest.raises(CheckpointError, match=WEIGHTS):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"data_offsets": [0, 48]},  # the bytes of another tensor
+        {"dtype": []},
+        {"dtype": "F64"},
+        {"shape": [-24]},
+        {"shape": [24.0]},
+        {"shape": "24"},
+    ],
+    ids=str,
+)
+def test_a_header_that_lies_is_refused(folder, entry):
+    path = folder / WEIGHTS
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["ln_final.bias"] |= entry
+    rewrite_header(folder, json.dumps(header).encode(), data[8 + length :])
+    with pytest.raises(CheckpointError, match=WEIGHTS):
+        load(folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 7, b"\xff" * 8], ids=["empty", "short", "huge"])
+def test_a_weights_file_without_a_header_is_refused(folder, data):
+    (folder / WEIGHTS).write_bytes(data)
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", checkpoint.FILES)
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=f"{name} is missing"):
+        load(folder)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no checkpoint folder at .*nowhere"):
+        load(tmp_path / "nowhere")
+
+
+def test_a_pickle_in_place_of_the_weights_is_refused_by_name(folder):
+    (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model.bin, a pickle, which can run code"):
+        load(folder)
+
+
+def test_a_pickle_under_the_weights_name_is_refused(folder, model):
+    torch.save(model.state_dict(), folder / WEIGHTS)
+    edit(folder, lambda values: values.update(weights_sha256=sha256(folder / WEIGHTS)))
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        load(folder)
+
+
+def test_a_file_beyond_its_size_is_refused_unread(folder):
+    with open(folder / WEIGHTS, "r+b") as file:
+        file.truncate(512 * 10**6 + 1)  # sparse: takes no room
+    with pytest.raises(CheckpointError, match="512,000,001 bytes; at most 512,000,000"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values["model"].update(n_layer=49), "n_layer is 49; .* between 1 and 48"),
+        (lambda values: values["model"].update(n_layer=10**400), "n_layer is .* between"),
+        (lambda values: values["model"].pop("n_head"), "'n_head' is missing"),
+        (lambda values: values.pop("model"), "must be a JSON object"),
+        (lambda values: values["model"].update(n_layer=3), "does not fit config.json"),
+        (lambda values: values["model"].update(n_embd=48), "does not fit config.json"),
+        (lambda values: values.pop("weights_sha256"), "config.json of the checkpoint cannot"),
+        (lambda values: values.update(weights_sha256="0" * 64), "is damaged"),
+        (lambda values: values.update(architecture="llama"), 'does not say "microGPT"'),
+        (lambda values: values.pop("training"), "provenance must hold"),
+        (lambda values: values["training"].update(more=1), "provenance must hold"),
+        (lambda values: values["training"]["config"].update(steps=0), "steps is 0"),
+        (lambda values: values["training"].update(seconds=float("nan")), "seconds of the"),
+        (lambda values: values["training"].update(seconds=None), "seconds of the"),
+        (lambda values: values["training"].update(val_loss_full=float("inf")), "val_loss_full of"),
+        (lambda values: values["training"].update(val_loss_full="1.5"), "val_loss_full of"),
+        (lambda values: values["training"].update(tokens=10**400), "tokens of the"),
+        (lambda values: values["training"].update(steps=1.5), "steps of the"),
+        (lambda values: values["training"].update(steps=True), "steps of the"),
+        (lambda values: values["training"].update(steps=-1), "steps of the"),
+        (lambda values: values["training"].update(hardware=3), "hardware of the"),
+        (lambda values: values["training"].update(hardware="x" * 2001), "hardware of the"),
+        (lambda values: values["training"].update(hardware="\ud800"), "hardware of the"),
+    ],
+    ids=range(23),
+)
+def test_a_config_that_is_malformed_or_beyond_its_limits_is_refused(folder, change, message):
+    edit(folder, change)
+    with pytest.raises(CheckpointError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[]", "3", "[" * 100_000], ids=range(5))
+def test_a_config_that_is_no_json_object_is_refused(folder, text):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match="checkpoint"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "loss_record.csv"])
+def test_a_text_file_that_is_not_utf8_is_refused(folder, name):
+    (folder / name).write_bytes(b"\xff\xfe")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load(folder)
+
+
+def test_a_vocabulary_of_another_size_is_refused(folder, tokenizer):
+    (folder / "tokenizer.json").write_text(CharTokenizer("abc").to_json())
+    with pytest.raises(CheckpointError, match=f"has 3 characters .* for {tokenizer.vocab_size}"):
+        load(folder)
+
+
+def test_a_malformed_tokenizer_or_record_is_refused(folder):
+    (folder / "loss_record.csv").write_text("step,loss\n")
+    with pytest.raises(CheckpointError, match="loss record must begin"):
+        load(folder)
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="a tokenizer must be"):
+        load(folder)
+
+
+def test_saving_replaces_the_folder_that_is_there(
+    folder, tiny_config, tokenizer, loss_record, training
+):
+    (folder / "head_scores.json").write_text("of the old weights")
+    other = GPT(tiny_config)
+    other.init_weights(torch.Generator().manual_seed(5))
+    later = dataclasses.replace(training, val_loss_full=None)
+    save(folder, other, tokenizer, loss_record, later, "new card")
+    loaded = load(folder)
+    assert torch.equal(loaded.model.head.weight, other.head.weight.half().float())
+    assert loaded.training == later
+    assert (folder / "README.md").read_text() == "new card"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert {path.name for path in folder.iterdir()} == set(checkpoint.FILES)
+
+
+def test_a_failure_while_saving_leaves_the_old_checkpoint_and_nothing_else(
+    folder, tiny_config, model, tokenizer, loss_record, training
+):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    not_unicode = "\ud800"
+    with pytest.raises(UnicodeEncodeError):
+        save(folder, GPT(tiny_config), tokenizer, loss_record, training, not_unicode)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
+def test_weights_that_half_precision_cannot_hold_are_not_saved(
+    tmp_path, tiny_config, tokenizer, loss_record, training, value
+):
+    diverged = GPT(tiny_config)
+    torch.nn.init.constant_(diverged.head.bias, value)
+    with pytest.raises(CheckpointError, match="not finite in half precision"):
+        save(tmp_path / "new", diverged, tokenizer, loss_record, training, "card")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,99 @@
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from microgpt.config import MODEL_LIMITS, PRESETS, ConfigError, GPTConfig, TrainConfig
+
+
+def test_defaults_are_the_originals_model_and_recipe():
+    assert GPTConfig() == GPTConfig(65, 256, 6, 6, 384, 0.2)
+    assert GPTConfig().head_size == 64
+    seed = PRESETS["seed"]
+    assert seed.model == GPTConfig()
+    recipe = seed.train
+    assert (recipe.steps, recipe.batch_size, recipe.optimizer) == (5000, 64, "adamw")
+    assert (recipe.learning_rate, recipe.warmup_steps, recipe.decay_fraction) == (3e-4, 0, 0.0)
+    assert (recipe.eval_interval, recipe.eval_batches) == (500, 200)
+
+
+@pytest.mark.parametrize("config", [GPTConfig(), TrainConfig()], ids=["model", "train"])
+def test_a_config_survives_its_dictionary_and_cannot_be_changed(config):
+    values = config.to_dict()
+    assert type(config).from_dict(values) == config
+    with pytest.raises(FrozenInstanceError):
+        setattr(config, next(iter(values)), 1)
+
+
+@pytest.mark.parametrize("name", MODEL_LIMITS)
+def test_a_models_numbers_have_limits_at_both_ends(name):
+    fitting = {"n_head": 1, "n_embd": 64}
+    low, high = MODEL_LIMITS[name]
+    for value in {low, high}:
+        config = GPTConfig(**{**fitting, name: value})
+        assert getattr(config, name) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(ConfigError, match=f"{name} is .* between"):
+            GPTConfig(**{**fitting, name: value})
+
+
+def test_the_promised_limits():
+    highest = {name: high for name, (_, high) in MODEL_LIMITS.items()}
+    assert highest["n_layer"] == 48
+    assert highest["n_head"] == 64
+    assert highest["n_embd"] == 2048
+    assert highest["block_size"] == 4096
+    assert highest["vocab_size"] == 1024
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"n_layer": 6.0},
+        {"n_layer": True},
+        {"n_layer": "6"},
+        {"n_layer": None},
+        {"n_layer": 10**400},
+        {"dropout": "0.1"},
+        {"dropout": float("nan")},
+        {"dropout": float("inf")},
+        {"n_embd": 100, "n_head": 6},
+    ],
+    ids=str,
+)
+def test_a_malformed_model_is_refused(values):
+    with pytest.raises(ConfigError, match=next(iter(values))):
+        GPTConfig(**values)
+
+
+def test_a_choice_outside_the_list_is_refused_with_the_list():
+    with pytest.raises(ConfigError, match="'sgd'; it must be adamw or muon"):
+        TrainConfig(optimizer="sgd")
+    with pytest.raises(ConfigError, match="precision"):
+        TrainConfig(precision=["float32"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values.pop("n_layer"), "'n_layer' is missing"),
+        (lambda values: values.update(extra=1), "unknown setting 'extra'"),
+        (lambda values: values.update(n_layer=None), "n_layer is None"),
+    ],
+)
+def test_a_dictionary_must_hold_every_setting_and_no_other(change, message):
+    values = GPTConfig().to_dict()
+    change(values)
+    with pytest.raises(ConfigError, match=message):
+        GPTConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("values", [None, [], "text", 3])
+def test_what_is_no_object_is_refused(values):
+    with pytest.raises(ConfigError, match="must be a JSON object"):
+        GPTConfig.from_dict(values)
+
+
+def test_a_message_stays_short_whatever_the_value():
+    with pytest.raises(ConfigError) as caught:
+        GPTConfig.from_dict({**GPTConfig().to_dict(), "dropout": "x" * 10_000})
+    assert len(str(caught.value)) < 200

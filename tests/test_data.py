@@ -1,0 +1,165 @@
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from microgpt.data import (
+    TINY_SHAKESPEARE_SHA256,
+    DataError,
+    cache_folder,
+    random_batch,
+    read_text,
+    split,
+    tiny_shakespeare,
+    windows,
+)
+
+TEXT = b"a text to download\n" * 100
+TEXT_SHA256 = hashlib.sha256(TEXT).hexdigest()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return tmp_path / "cache"
+
+
+class Home(ThreadingHTTPServer):
+    """A public home of a text on loopback, which counts how often it is asked."""
+
+    requests = 0
+    body = TEXT
+    status_line = "HTTP/1.0 200 OK"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/input.txt"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.requests += 1
+        self.wfile.write(f"{self.server.status_line}\r\n\r\n".encode() + self.server.body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    with Home(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_the_text_is_downloaded_once_and_then_read_from_the_cache(home, cache):
+    path = tiny_shakespeare(home.url, TEXT_SHA256)
+    assert path.read_bytes() == TEXT
+    assert path.parent == cache
+    assert tiny_shakespeare(home.url, TEXT_SHA256) == path
+    assert home.requests == 1
+
+
+def test_a_damaged_copy_in_the_cache_is_replaced(home, cache):
+    path = tiny_shakespeare(home.url, TEXT_SHA256)
+    path.write_bytes(TEXT[:-1])
+    assert tiny_shakespeare(home.url, TEXT_SHA256).read_bytes() == TEXT
+    assert home.requests == 2
+
+
+def test_wrong_bytes_are_rejected_and_nothing_is_left_behind(home, cache):
+    with pytest.raises(DataError, match=f"not the expected text .SHA-256 {TEXT_SHA256}"):
+        tiny_shakespeare(home.url)
+    assert list(cache.iterdir()) == []
+    assert TINY_SHAKESPEARE_SHA256 == (
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+    )
+
+
+@pytest.mark.parametrize("status_line", ["HTTP/1.0 503 Busy", "HTTP/1.0 404 Gone", "nonsense"])
+def test_a_server_that_fails_gives_the_sentence_and_leaves_nothing(home, cache, status_line):
+    home.status_line = status_line
+    with pytest.raises(DataError, match=r"could not be downloaded .*--data FILE"):
+        tiny_shakespeare(home.url, TEXT_SHA256)
+    assert list(cache.iterdir()) == []
+
+
+def test_offline_the_sentence_says_what_to_do(cache):
+    with Home(("127.0.0.1", 0), Handler) as server:
+        url = server.url  # free again, and refused, once the server is closed
+    with pytest.raises(DataError, match=r"could not be downloaded .*--data FILE"):
+        tiny_shakespeare(url)
+    assert list(cache.iterdir()) == []
+
+
+def test_where_the_cache_is(monkeypatch):
+    monkeypatch.delenv("MICROGPT_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert cache_folder() == Path("/somewhere/microgpt")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/reader")
+    assert cache_folder() == Path("/home/reader/.cache/microgpt")
+    monkeypatch.setenv("MICROGPT_CACHE", "/elsewhere")
+    assert cache_folder() == Path("/elsewhere")
+
+
+def test_a_text_is_read_as_it_stands(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes("é\r\nb\n".encode())
+    assert read_text(path) == "é\r\nb\n"
+
+
+def test_a_text_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"missing.txt: No such file"):
+        read_text(tmp_path / "missing.txt")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="binary: it is not UTF-8"):
+        read_text(tmp_path / "binary")
+    with pytest.raises(DataError, match="directory"):
+        read_text(tmp_path)
+
+
+def test_the_split_is_90_to_10_in_file_order():
+    train, val = split(list(range(200)), block_size=8)
+    assert train.tolist() == list(range(180))
+    assert val.tolist() == list(range(180, 200))
+    assert train.dtype == val.dtype == torch.int64
+
+
+def test_a_part_holds_at_least_one_window_and_the_character_after_it():
+    assert len(split(list(range(81)), block_size=8).val) == 9
+    with pytest.raises(DataError, match=r"has 80 characters; .* at least 81"):
+        split(list(range(80)), block_size=8)
+
+
+def test_a_batch_is_windows_of_the_text_and_what_follows_them():
+    data = torch.arange(100, 130)
+    x, y = random_batch(data, 500, 8, torch.Generator().manual_seed(0))
+    assert x.shape == y.shape == (500, 8)
+    assert torch.equal(y, x + 1)
+    assert torch.equal(x, x[:, :1] + torch.arange(8))
+    # Every window is drawn, the first and the last included.
+    assert set(x[:, 0].tolist()) == set(range(100, 122))
+
+
+def test_batches_follow_from_their_generator():
+    data = torch.arange(1000)
+    batches = [random_batch(data, 4, 8, torch.Generator().manual_seed(s))[0] for s in (1, 1, 2)]
+    assert torch.equal(batches[0], batches[1])
+    assert not torch.equal(batches[0], batches[2])
+
+
+@pytest.mark.parametrize(("length", "count"), [(9, 1), (16, 1), (17, 2), (20, 2)])
+def test_windows_cover_a_text_in_order_without_overlap(length, count):
+    inputs, targets = windows(torch.arange(length), 8)
+    assert inputs.flatten().tolist() == list(range(8 * count))
+    assert inputs.shape == (count, 8)
+    assert torch.equal(targets, inputs + 1)

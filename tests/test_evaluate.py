@@ -1,0 +1,86 @@
+import json
+import math
+
+import pytest
+import torch
+
+from microgpt import checkpoint
+from microgpt.data import split
+from microgpt.evaluate import DeviceError, full_loss, main, pick_device, sampled_loss
+
+
+def by_hand(model, data):
+    """Mean loss over every whole window, one character at a time."""
+    size, losses = model.config.block_size, []
+    for at in range(0, len(data) - size, size):
+        probs = model(data[None, at : at + size])[0].double().softmax(-1)
+        losses += [-math.log(probs[t, data[at + t + 1]].item()) for t in range(size)]
+    return sum(losses) / len(losses)
+
+
+@pytest.mark.parametrize("length", [17, 16 * 5, 16 * 5 + 1, 16 * 5 + 9])
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_full_loss_covers_every_window_once(model, tokenizer, corpus, length, batch_size):
+    data = torch.tensor(tokenizer.encode(corpus[:length]))
+    assert full_loss(model, data, batch_size) == pytest.approx(by_hand(model, data), abs=1e-5)
+
+
+def test_progress_ends_with_all_windows_done(model, tokenizer, corpus):
+    data = torch.tensor(tokenizer.encode(corpus[:100]))
+    told = []
+    full_loss(model, data, 4, lambda done, total: told.append((done, total)))
+    assert told == [(4, 6), (6, 6)]
+
+
+def test_sampled_loss_follows_its_generator_and_nears_the_full_one(model, tokenizer, corpus):
+    data = torch.tensor(tokenizer.encode(corpus))
+    losses = [
+        sampled_loss(model, data, 40, 16, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+    assert losses[0] == pytest.approx(full_loss(model, data), rel=0.05)
+
+
+def test_the_command_prints_one_json_object(tiny_checkpoint, corpus, corpus_file, capsys):
+    args = ["--checkpoint", str(tiny_checkpoint), "--data", str(corpus_file), "--device", "cpu"]
+    assert main(args) == 0
+    printed = json.loads(capsys.readouterr().out)
+    loaded = checkpoint.load(tiny_checkpoint)
+    data = split(loaded.tokenizer.encode(corpus), loaded.config.block_size).val
+    assert set(printed) == {"parameters", "val_loss_full", "bits_per_char"}
+    assert printed["parameters"] == sum(p.numel() for p in loaded.model.parameters())
+    assert printed["val_loss_full"] == pytest.approx(by_hand(loaded.model, data), abs=1e-4)
+    assert printed["bits_per_char"] == pytest.approx(
+        by_hand(loaded.model, data) / math.log(2), abs=1e-4
+    )
+
+
+def test_sampled_adds_the_originals_estimates(tiny_checkpoint, corpus_file, capsys):
+    args = ["--checkpoint", str(tiny_checkpoint), "--data", str(corpus_file), "--device", "cpu"]
+    assert main([*args, "--sampled"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["val_loss_sampled"] == pytest.approx(printed["val_loss_full"], rel=0.05)
+    assert printed["train_loss_sampled"] > 0
+
+
+def test_bad_input_is_one_sentence(tiny_checkpoint, tmp_path, capsys):
+    odd = tmp_path / "odd.txt"
+    odd.write_text("€" * 1000, encoding="utf-8")
+    for args, says in (
+        (["--checkpoint", str(tmp_path / "none"), "--data", str(odd)], "none"),
+        (["--checkpoint", str(tiny_checkpoint), "--data", str(odd)], "'€'"),
+        (["--checkpoint", str(tiny_checkpoint), "--data", str(tmp_path / "no.txt")], "cannot read"),
+        (["--checkpoint", str(tiny_checkpoint), "--device", "abacus"], "abacus"),
+    ):
+        assert main(args) == 2
+        captured = capsys.readouterr()
+        assert says in captured.err and captured.out == ""
+        assert len(captured.err.strip().splitlines()) == 1
+
+
+def test_devices():
+    assert pick_device("cpu").type == "cpu"
+    assert pick_device(None).type in ("cpu", "cuda")
+    for name in ("abacus", "meta"):
+        with pytest.raises(DeviceError, match=name):
+            pick_device(name)

@@ -1,0 +1,138 @@
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+import torch
+
+from microgpt.generate import generate, main
+from microgpt.sampling import SamplingConfig, next_token_probs
+from microgpt.tokenizer import UnknownCharacterError
+
+GREEDY = SamplingConfig(temperature=0)
+
+
+def write(model, tokenizer, prompt, length, config):
+    return "".join(c.text for c in generate(model, tokenizer, prompt, length, config))
+
+
+def test_same_seed_same_text_and_another_seed_another(model, tokenizer):
+    config = SamplingConfig(temperature=1.0, seed=5)
+    first = write(model, tokenizer, tokenizer.characters[:3], 60, config)
+    torch.manual_seed(99)
+    assert write(model, tokenizer, tokenizer.characters[:3], 60, config) == first
+    other = write(model, tokenizer, tokenizer.characters[:3], 60, SamplingConfig(1.0, seed=6))
+    assert other != first
+
+
+def test_greedy_text_is_the_argmax_of_the_uncached_model(model, tokenizer):
+    prompt = tokenizer.characters[:4]
+    ids = tokenizer.encode(prompt)
+    length = model.config.block_size - len(ids)
+    for character in generate(model, tokenizer, prompt, length, GREEDY):
+        expected = model(torch.tensor([ids]))[0, -1]
+        torch.testing.assert_close(character.logits, expected, atol=1e-4, rtol=0)
+        assert character.token == int(expected.argmax())
+        assert character.text == tokenizer.decode([character.token])
+        ids.append(character.token)
+
+
+def test_top_k_one_is_greedy(model, tokenizer):
+    prompt = tokenizer.characters[:2]
+    config = SamplingConfig(temperature=1.5, top_k=1, seed=3)
+    assert write(model, tokenizer, prompt, 20, config) == write(
+        model, tokenizer, prompt, 20, GREEDY
+    )
+
+
+def test_past_the_window_the_last_half_is_read_again(model, tokenizer):
+    window = model.config.block_size
+    prompt = (tokenizer.characters * window)[: window - 2]
+    ids = tokenizer.encode(prompt)
+    records = list(generate(model, tokenizer, prompt, 5, GREEDY))
+    # The characters drawn after position window-2, -1 and the full window; then the slide.
+    seen = ids + [r.token for r in records]
+    torch.testing.assert_close(
+        records[2].logits, model(torch.tensor([seen[:window]]))[0, -1], atol=1e-4, rtol=0
+    )
+    slid = seen[: window + 1][-(window // 2) :]
+    torch.testing.assert_close(
+        records[3].logits, model(torch.tensor([slid]))[0, -1], atol=1e-4, rtol=0
+    )
+
+
+def test_a_prompt_longer_than_the_window_is_its_last_part(model, tokenizer):
+    window = model.config.block_size
+    long = (tokenizer.characters * window)[: 3 * window]
+    config = SamplingConfig(seed=2)
+    assert write(model, tokenizer, long, 10, config) == write(
+        model, tokenizer, long[-window:], 10, config
+    )
+
+
+def test_an_empty_prompt_starts_from_a_newline(model, tokenizer):
+    config = SamplingConfig(seed=2)
+    assert write(model, tokenizer, "", 10, config) == write(model, tokenizer, "\n", 10, config)
+
+
+def test_an_unknown_character_is_named_before_anything_is_written(model, tokenizer):
+    with pytest.raises(UnknownCharacterError, match="'€'"):
+        next(generate(model, tokenizer, tokenizer.characters[0] + "€", 10, GREEDY))
+
+
+def test_a_stream_is_computed_only_as_far_as_it_is_read(model, tokenizer):
+    calls = []
+    handle = model.register_forward_hook(lambda *_: calls.append(1))
+    try:
+        list(islice(generate(model, tokenizer, "\n", 1000, GREEDY), 3))
+    finally:
+        handle.remove()
+    assert len(calls) == 3
+
+
+def test_the_records_logits_give_the_probability_of_what_was_drawn(model, tokenizer):
+    config = SamplingConfig(temperature=0.7, top_k=3, seed=8)
+    for record in generate(model, tokenizer, "\n", 30, config):
+        assert next_token_probs(record.logits, 0.7, 3)[record.token] > 0
+
+
+def run(*args):
+    return subprocess.run(
+        [sys.executable, "-m", "microgpt.generate", *args],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_the_command_prints_the_prompt_then_exactly_n_characters(tiny_checkpoint, tokenizer):
+    prompt = tokenizer.characters[1:4]
+    args = ["--checkpoint", str(tiny_checkpoint), "--prompt", prompt, "--tokens", "70"]
+    done = run(*args, "--seed", "4", "--top-k", "5", "--temperature", "0.9")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(prompt)
+    assert len(done.stdout) == len(prompt) + 70
+    rate, unit = done.stderr.splitlines()[-1].split(" ", 1)
+    assert float(rate) > 0 and unit == "characters/s"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--prompt", "\u20ac"], "'€'"),
+        (["--temperature", "3"], "temperature is 3.0"),
+        (["--tokens", "-1"], "--tokens is -1"),
+    ],
+)
+def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):
+    assert main(["--checkpoint", str(tiny_checkpoint), *args]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err and captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("tokens", ["0", "1"])
+def test_short_generations(tiny_checkpoint, capsys, tokens):
+    assert main(["--checkpoint", str(tiny_checkpoint), "--tokens", tokens]) == 0
+    assert len(capsys.readouterr().out) == 1 + int(tokens)

@@ -1,0 +1,91 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "microgpt"
+# An import runs from a later layer to an earlier one, or within one.
+LAYERS = (
+    {"config", "tokenizer", "loss_record", "provenance"},
+    {"data", "model", "sampling"},
+    {"generate", "engine", "attention", "checkpoint"},
+    {"heads", "evaluate", "model_card", "hub"},
+    {"train", "ui"},
+)
+LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
+UI = PACKAGE / "ui"
+LIBRARY = sorted(
+    path
+    for path in PACKAGE.rglob("*.py")
+    if UI not in path.parents and path != PACKAGE / "__init__.py"
+)
+
+
+def dotted(path: Path) -> str:
+    """The name a module is imported by."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path, nodes: list[ast.AST]) -> set[str]:
+    """Dotted names of the modules that the import statements among nodes name."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def when_loaded(path: Path) -> set[str]:
+    """What a module imports as it is loaded; a command's own start may reach further."""
+    return imported(path, ast.parse(path.read_text(encoding="utf-8")).body)
+
+
+def anywhere(path: Path) -> set[str]:
+    return imported(path, list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+
+
+def run(code: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_library_never_loads_streamlit():
+    modules = ", ".join(dotted(path) for path in LIBRARY if path.stem != "__main__")
+    run(f"import sys, {modules}\nassert 'streamlit' not in sys.modules")
+
+
+def test_the_first_layer_needs_no_torch():
+    modules = ", ".join(f"microgpt.{name}" for name in sorted(LAYERS[0]))
+    run(f"import sys, {modules}\nassert not {{'torch', 'numpy', 'pandas'}} & set(sys.modules)")
+
+
+def test_charts_need_neither_streamlit_nor_torch():
+    run("import sys, microgpt.ui.charts\nassert not {'streamlit', 'torch'} & set(sys.modules)")
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=dotted)
+def test_imports_run_down(path):
+    _, *room = dotted(path).split(".")
+    for name in when_loaded(path):
+        top, *rest = name.split(".")
+        assert top not in ("app", "pages", "streamlit")
+        if top == "microgpt":
+            assert LAYER_OF[rest[0]] <= LAYER_OF[room[0]], f"{dotted(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=dotted)
+def test_streamlit_is_named_in_the_ui_only(path):
+    assert not {name for name in anywhere(path) if "streamlit" in name}
+
+
+def test_the_ui_imports_no_page():
+    for path in UI.rglob("*.py"):
+        assert not {name for name in anywhere(path) if name.split(".")[0] in ("app", "pages")}, path

@@ -1,0 +1,230 @@
+import copy
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from microgpt.config import GPTConfig
+from microgpt.model import GPT, KVCache
+
+
+@pytest.fixture
+def ids(model: GPT) -> Tensor:
+    """Two full windows of token ids, (2, 16)."""
+    generator = torch.Generator().manual_seed(1)
+    shape = (2, model.config.block_size)
+    return torch.randint(model.config.vocab_size, shape, generator=generator)
+
+
+def normalised(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    scaled = centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def reference(model: GPT, ids: list[int]) -> tuple[Tensor, Tensor]:
+    """DESIGN.md's model once more, head by head and position by position, from raw weights.
+
+    Returns logits (T, V) and attention (L, H, T, T).
+    """
+    config, w = model.config, model.state_dict()
+    size, count = config.head_size, len(ids)
+    x = torch.stack(
+        [
+            w["token_embedding.weight"][token] + w["position_embedding.weight"][at]
+            for at, token in enumerate(ids)
+        ]
+    )  # (T, C)
+    maps = torch.zeros(config.n_layer, config.n_head, count, count)
+    for layer in range(config.n_layer):
+        block = f"blocks.{layer}."
+        seen = normalised(x, w, block + "ln_attention")
+        q, k, v = (seen @ w[block + "attention.qkv.weight"].T).split(config.n_embd, dim=1)
+        heads = []
+        for head in range(config.n_head):
+            part = slice(head * size, (head + 1) * size)
+            outputs = []
+            for t in range(count):
+                scores = [float(q[t, part] @ k[s, part]) / math.sqrt(size) for s in range(t + 1)]
+                weights = torch.tensor(scores).softmax(0)
+                maps[layer, head, t, : t + 1] = weights
+                outputs.append(weights @ v[: t + 1, part])
+            heads.append(torch.stack(outputs))
+        y = torch.cat(heads, dim=1)
+        x = x + y @ w[block + "attention.proj.weight"].T + w[block + "attention.proj.bias"]
+        seen = normalised(x, w, block + "ln_mlp")
+        hidden = (seen @ w[block + "mlp.up.weight"].T + w[block + "mlp.up.bias"]).clamp(min=0)
+        x = x + hidden @ w[block + "mlp.down.weight"].T + w[block + "mlp.down.bias"]
+    return normalised(x, w, "ln_final") @ w["head.weight"].T + w["head.bias"], maps
+
+
+def test_the_default_model_has_10_788_929_parameters():
+    with torch.device("meta"):
+        assert GPT(GPTConfig()).parameter_count() == 10_788_929
+
+
+def test_every_parameter_has_the_shape_the_design_gives_it(model):
+    c, v, t = model.config.n_embd, model.config.vocab_size, model.config.block_size
+    expected = {"token_embedding.weight": (v, c), "position_embedding.weight": (t, c)}
+    for layer in range(model.config.n_layer):
+        block = {
+            "ln_attention.weight": (c,),
+            "ln_attention.bias": (c,),
+            "attention.qkv.weight": (3 * c, c),
+            "attention.proj.weight": (c, c),
+            "attention.proj.bias": (c,),
+            "ln_mlp.weight": (c,),
+            "ln_mlp.bias": (c,),
+            "mlp.up.weight": (4 * c, c),
+            "mlp.up.bias": (4 * c,),
+            "mlp.down.weight": (c, 4 * c),
+            "mlp.down.bias": (c,),
+        }
+        expected |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
+    expected |= {"ln_final.weight": (c,), "ln_final.bias": (c,)}
+    expected |= {"head.weight": (v, c), "head.bias": (v,)}
+    assert {name: tuple(p.shape) for name, p in model.named_parameters()} == expected
+
+
+def test_logits_and_attention_equal_an_independent_computation(model, ids):
+    logits, maps = model.forward_with_attention(ids)
+    assert logits.shape == (2, 16, model.config.vocab_size)
+    assert maps.shape == (2, 2, 3, 16, 16)
+    for row in range(2):
+        expected_logits, expected_maps = reference(model, ids[row].tolist())
+        torch.testing.assert_close(logits[row], expected_logits, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(maps[row], expected_maps, atol=1e-5, rtol=1e-4)
+
+
+def test_the_fast_path_equals_the_open_path(model, ids):
+    logits, _ = model.forward_with_attention(ids)
+    torch.testing.assert_close(model(ids), logits, atol=1e-5, rtol=1e-5)
+    mask = torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
+    logits, _ = model.forward_with_attention(ids, head_mask=mask)
+    torch.testing.assert_close(model(ids, head_mask=mask), logits, atol=1e-5, rtol=1e-5)
+
+
+def test_attention_rows_sum_to_one_and_see_nothing_ahead(model, ids):
+    _, maps = model.forward_with_attention(ids)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 3, 16))
+    assert torch.equal(maps, maps.tril())
+
+
+@pytest.mark.parametrize("at", [0, 7, 15])
+def test_changing_a_character_changes_no_logit_before_it(model, ids, at):
+    changed = ids.clone()
+    changed[:, at] = (changed[:, at] + 1) % model.config.vocab_size
+    before, after = model(ids), model(changed)
+    assert torch.equal(before[:, :at], after[:, :at])
+    assert bool((before[:, at:] != after[:, at:]).any(dim=-1).all())
+
+
+@pytest.mark.parametrize("chunks", [[1] * 16, [16], [5, 1, 7, 3], [1, 15]], ids=str)
+def test_cached_decode_equals_uncached(model, ids, chunks):
+    cache = KVCache(model.config, batch_size=2)
+    logits = [model(chunk, cache=cache) for chunk in ids.split(chunks, dim=1)]
+    assert cache.length == 16
+    torch.testing.assert_close(torch.cat(logits, dim=1), model(ids), atol=1e-4, rtol=1e-4)
+
+
+def test_a_cache_respects_the_head_mask(model, ids):
+    mask = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    cache = KVCache(model.config, batch_size=2)
+    logits = [model(chunk, cache=cache, head_mask=mask) for chunk in ids.split(6, dim=1)]
+    expected = model(ids, head_mask=mask)
+    torch.testing.assert_close(torch.cat(logits, dim=1), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_what_does_not_fit_the_window_is_refused(model, ids):
+    longer = torch.cat([ids, ids[:, :1]], dim=1)
+    message = "17 positions do not fit the window of 16"
+    with pytest.raises(ValueError, match=message):
+        model(longer)
+    with pytest.raises(ValueError, match=message):
+        model.forward_with_attention(longer)
+    cache = KVCache(model.config, batch_size=2)
+    model(ids, cache=cache)
+    with pytest.raises(ValueError, match=message):
+        model(ids[:, :1], cache=cache)
+    assert cache.length == 16
+
+
+@pytest.mark.parametrize(("layer", "head"), [(0, 0), (0, 2), (1, 1)])
+def test_a_head_switched_off_is_a_head_whose_output_weights_are_zero(model, ids, layer, head):
+    mask = torch.ones(2, 3)
+    mask[layer, head] = 0.0
+    without = copy.deepcopy(model)
+    size = model.config.head_size
+    without.blocks[layer].attention.proj.weight[:, head * size : (head + 1) * size] = 0.0
+    torch.testing.assert_close(model(ids, head_mask=mask), without(ids), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(model(ids, head_mask=mask), model(ids), atol=1e-3)
+
+
+def test_a_mask_of_ones_changes_nothing(model, ids):
+    assert torch.equal(model(ids, head_mask=torch.ones(2, 3)), model(ids))
+
+
+def test_a_call_stores_nothing_on_the_model(model, ids):
+    def everything() -> list[tuple[str, list[str], list[int]]]:
+        return [
+            (name, list(module.__dict__), [id(value) for value in module.__dict__.values()])
+            for name, module in model.named_modules()
+        ]
+
+    before, weights = everything(), copy.deepcopy(model.state_dict())
+    model(ids, cache=KVCache(model.config, batch_size=2), head_mask=torch.ones(2, 3))
+    model.forward_with_attention(ids)
+    assert everything() == before
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+    assert not list(model.buffers())
+
+
+def test_dropout_acts_in_training_only(model, ids):
+    config = GPTConfig(**{**model.config.to_dict(), "dropout": 0.5})
+    dropping = GPT(config)
+    dropping.load_state_dict(model.state_dict())
+    dropping.eval()
+    assert torch.equal(dropping(ids), model(ids))
+    dropping.train()
+    torch.manual_seed(0)
+    assert not torch.equal(dropping(ids), dropping(ids))
+
+
+@pytest.mark.parametrize("maps", [None, []], ids=["fast path", "open path"])
+def test_dropout_reaches_the_attention_weights(model, maps):
+    attention = copy.deepcopy(model.blocks[0].attention)
+    attention.dropout = 0.5
+    x = torch.randn(1, 16, 24, generator=torch.Generator().manual_seed(0))
+    whole = attention(x, 0, None, None, maps)
+    torch.manual_seed(0)
+    dropped = attention.train()(x, 0, None, None, maps)
+    kept = dropped != 0
+    # Dropout of the output alone would only have scaled what it kept.
+    assert not torch.allclose(dropped[kept] * 0.5, whole[kept], atol=0.1)
+
+
+def test_fresh_weights_predict_every_character_alike(tiny_config, ids):
+    model = GPT(tiny_config)
+    model.init_weights(torch.Generator().manual_seed(0))
+    logits = model(ids)
+    loss = F.cross_entropy(logits.flatten(0, 1), ids.flatten())
+    assert loss.item() == pytest.approx(math.log(tiny_config.vocab_size), abs=0.1)
+    for name, parameter in model.named_parameters():
+        if name.endswith(("proj.weight", "down.weight")) or (
+            name.endswith("bias") and "ln_" not in name
+        ):
+            assert not parameter.any(), name
+        elif parameter.ndim == 2:
+            assert parameter.std().item() == pytest.approx(0.02, rel=0.2), name
+
+
+def test_fresh_weights_follow_from_their_generator(tiny_config):
+    def weights(seed: int) -> Tensor:
+        model = GPT(tiny_config)
+        model.init_weights(torch.Generator().manual_seed(seed))
+        return torch.cat([p.flatten() for p in model.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))

@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from microgpt.tokenizer import CharTokenizer, TokenizerError, UnknownCharacterError
+
+
+def test_the_vocabulary_is_the_sorted_characters():
+    tokenizer = CharTokenizer.from_text("hello\nworld")
+    assert tokenizer.characters == "\ndehlorw"
+    assert tokenizer.vocab_size == 8
+    assert tokenizer.encode("hold") == [3, 5, 4, 1]
+    assert tokenizer.decode([3, 5, 4, 1]) == "hold"
+
+
+def test_every_text_of_the_corpus_survives_encoding(tokenizer, corpus):
+    ids = tokenizer.encode(corpus)
+    assert min(ids) == 0
+    assert max(ids) == tokenizer.vocab_size - 1
+    assert tokenizer.decode(ids) == corpus
+    assert tokenizer.encode("") == []
+    assert tokenizer.decode([]) == ""
+
+
+def test_json_gives_the_same_tokenizer_back():
+    tokenizer = CharTokenizer.from_text('a "quote", a \\, é, 😀\n')
+    text = tokenizer.to_json()
+    assert text.isascii()
+    assert CharTokenizer.from_json(text).characters == tokenizer.characters
+
+
+def test_unknown_characters_are_each_named_with_their_first_position():
+    tokenizer = CharTokenizer.from_text("abc ")
+    with pytest.raises(UnknownCharacterError) as caught:
+        tokenizer.encode("aé b’é’")
+    assert caught.value.positions == {"é": 1, "’": 4}
+    assert "'é' (position 2)" in str(caught.value)
+    assert "'’' (position 5)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "text", "replaced"),
+    [
+        ("acefs' ", "café’s", "cafe's"),
+        ('a"', "“a”", '"a"'),
+        ("a'", "“a”", "'a'"),
+        ("fi", "ﬁ", "fi"),
+        ("ab-", "a—b", "a--b"),
+        ("ab", "a😀b", "ab"),
+        ("aé", "aé", "aé"),
+    ],
+)
+def test_unknown_characters_are_replaced_by_their_plain_form(vocabulary, text, replaced):
+    assert CharTokenizer.from_text(vocabulary).replace_unknown(text) == replaced
+
+
+@pytest.mark.parametrize("characters", ["", "ba", "aab", "a\ud800"], ids=ascii)
+def test_a_vocabulary_is_sorted_unique_and_real_text(characters):
+    with pytest.raises(TokenizerError):
+        CharTokenizer(characters)
+
+
+def test_a_vocabulary_has_at_most_1024_characters():
+    most = "".join(chr(0x4E00 + i) for i in range(1024))
+    assert CharTokenizer(most).vocab_size == 1024
+    with pytest.raises(TokenizerError, match="1025 different characters; at most 1024"):
+        CharTokenizer.from_text(most + chr(0x4E00 + 1024))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "3",
+        "null",
+        "{}",
+        '{"characters": 3}',
+        '{"characters": ["a", "b"]}',
+        '{"characters": "\\ud800"}',
+        "[" * 100_000,
+        json.dumps({"characters": "ba"}),
+    ],
+    ids=range(11),
+)
+def test_a_malformed_file_is_refused(text):
+    with pytest.raises(TokenizerError):
+        CharTokenizer.from_json(text)
