@@ -1,0 +1,17 @@
+"""microGPT's web app. Run: streamlit run app.py"""
+
+import streamlit as st
+
+from microgpt.ui.widgets import frame_session
+
+st.set_page_config(page_icon="assets/icon.svg", layout="wide")
+st.logo("assets/logo.svg", size="large", icon_image="assets/icon.svg")
+page = st.navigation(
+    [
+        st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:", default=True),
+        st.Page("pages/attention.py", title="Attention", icon=":material/grid_view:"),
+        st.Page("pages/loss_record.py", title="Loss record", icon=":material/show_chart:"),
+    ]
+)
+frame_session()
+page.run()

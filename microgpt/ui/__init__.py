@@ -1,0 +1,1 @@
+"""What the pages are made of; Streamlit is imported here, in pages/ and in app.py, nowhere else."""

@@ -1,0 +1,89 @@
+"""The Attention page's view: every head as a small image, one of them in full."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.hub import Loaded
+from microgpt.ui import cache, charts
+from microgpt.ui.widgets import keep_within, text_control
+
+PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
+OVERVIEW = st.components.v2.component(
+    "microgpt.head_grid",
+    js=Path(__file__).with_name("head_grid.js").read_text(encoding="utf-8"),
+    css=Path(__file__).with_name("head_grid.css").read_text(encoding="utf-8"),
+)
+
+
+def maps_view(loaded: Loaded) -> None:
+    """The whole page below its header."""
+    checkpoint = loaded.checkpoint
+    text = text_control(checkpoint, "Text", PASSAGE, "text")
+    if text == "":
+        st.error("There is no text to look at; type at least one character.")
+    if not text:
+        return
+    text = text[-checkpoint.config.block_size :]
+    maps = cache.attention_maps(checkpoint, text)
+    overview, detail = st.columns([1, 2], gap="large")
+    with detail:
+        layer, head = _choice(checkpoint)
+    with overview:
+        st.subheader("All heads", anchor=False)
+        st.caption("One row a layer, one column a head, on one scale from 0 to 1. Choose one.")
+        _grid(cache.thumbnails(checkpoint, text), layer, head)
+    with detail:
+        weights = maps.weights[layer, head].numpy()
+        st.plotly_chart(
+            charts.attention_map(weights, text),
+            height=640,
+            config={
+                "displaylogo": False,
+                "toImageButtonOptions": {
+                    "format": "svg",
+                    "filename": f"microgpt-layer-{layer + 1}-head-{head + 1}",
+                },
+            },
+            alt=f"Attention map of layer {layer + 1}, head {head + 1}",
+        )
+        st.caption(
+            "Read a row from left to right: what the character at its left looked at. "
+            "A row sums to 1; a character cannot look at those after it, so they are blank."
+        )
+        st.download_button(
+            "CSV",
+            lambda: charts.attention_csv(weights, text),
+            f"microgpt-layer-{layer + 1}-head-{head + 1}.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _choice(checkpoint: Checkpoint) -> tuple[int, int]:
+    """The controls that name one head, below its title; layer and head from 0."""
+    title, columns = st.empty(), st.columns(2)
+    numbers = []
+    for column, name, most in (
+        (columns[0], "Layer", checkpoint.config.n_layer),
+        (columns[1], "Head", checkpoint.config.n_head),
+    ):
+        keep_within(name.lower(), most)
+        numbers.append(column.number_input(name, 1, most, 1, key=name.lower(), bind="query-params"))
+    title.subheader(f"Layer {numbers[0]}, head {numbers[1]}", anchor=False)
+    return numbers[0] - 1, numbers[1] - 1
+
+
+def _grid(thumbnails: list[list[str]], layer: int, head: int) -> None:
+    def choose() -> None:
+        picked = st.session_state["head_grid"].get("picked")
+        if picked:
+            st.session_state["layer"], st.session_state["head"] = picked[0] + 1, picked[1] + 1
+
+    OVERVIEW(
+        key="head_grid",
+        data={"images": thumbnails, "layer": layer, "head": head},
+        on_picked_change=choose,
+    )

@@ -1,0 +1,97 @@
+"""Everything the app keeps between reruns, each bounded, shared by all visitors.
+
+What is kept for a text is filed under the checkpoint's fingerprint, so that a visitor's own
+checkpoint can never answer for another one.
+"""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from microgpt.attention import AttentionMaps
+from microgpt.attention import attention_maps as compute_attention_maps
+from microgpt.checkpoint import CONFIG, Checkpoint
+from microgpt.generate import generate
+from microgpt.hub import (
+    Fetch,
+    Loaded,
+    RepoRef,
+    cached,
+    load_bundled,
+    load_folder,
+    operator_choice,
+)
+from microgpt.sampling import SamplingConfig
+from microgpt.ui.charts import attention_thumbnail
+
+
+@st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")
+def bundled() -> Loaded:
+    """The checkpoint in assets/. Raises CheckpointError."""
+    return load_bundled()
+
+
+@st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")
+def _folder(path: Path, written_ns: int) -> Loaded:
+    return load_folder(path)
+
+
+def folder(path: Path) -> Loaded:
+    """The operator's own checkpoint folder, read again when it was written anew.
+
+    Raises CheckpointError.
+    """
+    config = path / CONFIG
+    return _folder(path, config.stat().st_mtime_ns if config.exists() else 0)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def operator_fetch(ref: RepoRef) -> Fetch:
+    """The one download of the operator's repo that every visitor waits for or uses."""
+    return Fetch(ref)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def local_copy(ref: RepoRef) -> Loaded | None:
+    """The newest copy of the operator's repo that an earlier download left."""
+    return cached(ref)
+
+
+def operator_setting() -> Path | RepoRef | None:
+    """What the operator asked for: a folder, a repo, or nothing. Raises HubError."""
+    return operator_choice(os.environ, st.secrets)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _attention_maps(fingerprint: str, text: str, _checkpoint: Checkpoint) -> AttentionMaps:
+    return compute_attention_maps(_checkpoint.model, _checkpoint.tokenizer.encode(text))
+
+
+def attention_maps(checkpoint: Checkpoint, text: str) -> AttentionMaps:
+    """The attention of every head over a text of 1 to block_size known characters."""
+    return _attention_maps(checkpoint.fingerprint, text, checkpoint)
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def _thumbnails(fingerprint: str, text: str, _checkpoint: Checkpoint) -> list[list[str]]:
+    weights = attention_maps(_checkpoint, text).weights.numpy()
+    return [[attention_thumbnail(head) for head in layer] for layer in weights]
+
+
+def thumbnails(checkpoint: Checkpoint, text: str) -> list[list[str]]:
+    """Every head's map as a PNG data URL, by layer and head."""
+    return _thumbnails(checkpoint.fingerprint, text, checkpoint)
+
+
+@st.cache_data(max_entries=32, show_spinner="The model is writing its first lines …")
+def _finished_text(
+    fingerprint: str, prompt: str, length: int, config: SamplingConfig, _checkpoint: Checkpoint
+) -> str:
+    stream = generate(_checkpoint.model, _checkpoint.tokenizer, prompt, length, config)
+    return "".join(character.text for character in stream)
+
+
+def finished_text(checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig) -> str:
+    """What the checkpoint writes after a prompt of known characters."""
+    return _finished_text(checkpoint.fingerprint, prompt, length, config, checkpoint)

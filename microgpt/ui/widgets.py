@@ -1,0 +1,141 @@
+"""What every page shares: its header and guard, a text to read, the sampling controls."""
+
+from urllib.parse import quote
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.hub import Loaded
+from microgpt.sampling import SamplingConfig
+from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.checkpoints import checkpoint_picker
+from microgpt.ui.text import plain
+
+MOST_CHARACTERS = 10_000
+# What a text may take of a link: servers refuse addresses that are much longer.
+MOST_LINK_BYTES = 3000
+# Two controls beside each other on a phone, four on anything wider.
+CONTROL_WIDTH = 168
+
+
+def frame_session() -> None:
+    """Tell page_header that app.py has run; go on to the page that was asked for before it had."""
+    st.session_state["framed"] = True
+    if page := st.session_state.pop("asked_page", None):
+        st.switch_page(page, query_params=st.query_params.to_dict())
+
+
+def page_header(page: str, title: str, caption: str) -> Loaded:
+    """Open a page: its title, the checkpoint picker in the sidebar, and the checkpoint to show.
+
+    A fresh server runs a page that is its first visit without app.py; such a run goes back there.
+    """
+    if not st.session_state.get("framed"):
+        st.session_state["asked_page"] = page
+        st.switch_page("app.py", query_params=st.query_params.to_dict())
+    st.set_page_config(page_title=f"{title} · microGPT")
+    st.title(title, anchor=False)
+    st.caption(caption)
+    return checkpoint_picker()
+
+
+def text_control(checkpoint: Checkpoint, label: str, default: str, key: str) -> str | None:
+    """A text for the model to read, in the URL while it is short; None where it cannot be read.
+
+    Characters that the model does not know are named, with their replacement a click away, and a
+    text beyond the window is announced as such.
+    """
+    tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
+    default = tokenizer.replace_unknown(default) or tokenizer.characters
+    # Not bound to the URL as the settings are: a bound text has no way to stay out of it.
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get(key, default)
+    text = st.text_area(
+        label,
+        key=key,
+        height=110,
+        persist_state="session",
+        help=f"The model knows {tokenizer.vocab_size} characters, those of the text it was "
+        f"trained on, and sees at most {window} at once.",
+    )
+    if text == default or len(quote(text)) > MOST_LINK_BYTES:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = text
+    if len(quote(text)) > MOST_LINK_BYTES:
+        st.caption("This text is too long for a link: the page's address leaves it out.")
+    if unknown := tokenizer.unknown(text):
+        named = ", ".join(f"{char!r} (position {at + 1})" for char, at in unknown.items())
+        st.error(plain(f"The model does not know these characters: {named}."))
+        st.button(
+            "Replace them",
+            icon=":material/find_replace:",
+            on_click=set_text,
+            args=(key, tokenizer.replace_unknown(text)),
+            help="’ becomes ', é becomes e; what has no plain form is left out.",
+        )
+        return None
+    if len(text) > window:
+        st.caption(
+            f"The text has {len(text):,} characters; the model sees the last {window} of them."
+        )
+    return text
+
+
+def set_text(key: str, text: str) -> None:
+    """Put a text into a text_control, from a button's callback."""
+    st.session_state[key] = text
+
+
+def keep_within(key: str, most: int) -> None:
+    """Bring a choice made for another checkpoint within what the present one has."""
+    if st.session_state.get(key, 0) > most:
+        st.session_state[key] = most
+
+
+def sampling_controls(tokenizer: CharTokenizer) -> tuple[SamplingConfig, int]:
+    """How the next characters are drawn, and how many of them; each setting is in the URL."""
+    keep_within("top_k", tokenizer.vocab_size)
+    with st.container(horizontal=True):
+        temperature = st.slider(
+            "Temperature",
+            0.0,
+            2.0,
+            0.8,
+            0.05,
+            key="temperature",
+            bind="query-params",
+            width=CONTROL_WIDTH,
+            help="0 always takes the likeliest character; above 1 the unlikely ones gain.",
+        )
+        top_k = st.slider(
+            "Top-k",
+            1,
+            tokenizer.vocab_size,
+            tokenizer.vocab_size,
+            key="top_k",
+            bind="query-params",
+            width=CONTROL_WIDTH,
+            help=f"Choose among the k likeliest characters; {tokenizer.vocab_size} is all of them.",
+        )
+        length = st.number_input(
+            "Characters to write",
+            1,
+            MOST_CHARACTERS,
+            400,
+            100,
+            key="length",
+            bind="query-params",
+            width=CONTROL_WIDTH,
+        )
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**32 - 1,
+            1,
+            key="seed",
+            bind="query-params",
+            width=CONTROL_WIDTH,
+            help="The same seed, prompt and settings give the same text.",
+        )
+    return SamplingConfig(temperature=temperature, top_k=top_k, seed=seed), length

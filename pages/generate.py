@@ -1,0 +1,9 @@
+from microgpt.ui.generate.write import write_view
+from microgpt.ui.widgets import page_header
+
+loaded = page_header(
+    "pages/generate.py",
+    "Generate",
+    "Type a few words; the model goes on from them, one character at a time.",
+)
+write_view(loaded)

@@ -1,0 +1,9 @@
+from microgpt.ui.loss.curves import curves_view
+from microgpt.ui.widgets import page_header
+
+loaded = page_header(
+    "pages/loss_record.py",
+    "Loss record",
+    "How this checkpoint was trained, from its own record.",
+)
+curves_view(loaded)

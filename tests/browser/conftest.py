@@ -1,0 +1,109 @@
+"""A real browser and a real server for the tests that drive the app."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+REQUIRED = "MICROGPT_REQUIRE_BROWSER" in os.environ or os.environ.get("CI") == "true"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where a browser is required, make a skipped browser test a failed one."""
+    report = yield
+    if REQUIRED and report.skipped and item.get_closest_marker("browser"):
+        _, _, reason = report.longrepr
+        report.outcome, report.longrepr = "failed", f"a browser test must run here: {reason}"
+    return report
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium without a window, one for a module's tests.
+
+    Not one for the session: playwright keeps an event loop running in this thread while it is open.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} was found")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: "Browser") -> "Iterator[Page]":
+    """A page of its own on a desktop's screen."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+@contextmanager
+def _serve(log: Path, env: Mapping[str, str], root: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MICROGPT_")}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with open(log, "wb") as output:
+        server = subprocess.Popen(
+            command, cwd=root, env={**clean, **env}, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        give_up = time.monotonic() + 60
+        while True:
+            try:
+                opener.open(f"{url}/_stcore/health", timeout=5).close()
+                break
+            except OSError as error:
+                if server.poll() is not None or time.monotonic() > give_up:
+                    raise RuntimeError(f"Streamlit did not start:\n{log.read_text()}") from error
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.1)
+        yield url
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture(scope="session")
+def app_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., AbstractContextManager[str]]:
+    """Start the app on a free port: `with app_server({"NAME": "value"}) as url:`.
+
+    The environment is this process's without MICROGPT_*, and env on top; root is the folder that
+    holds app.py. The server ends with the block.
+    """
+
+    def start(env: Mapping[str, str] | None = None, root: Path = ROOT):
+        return _serve(tmp_path_factory.mktemp("server") / "log.txt", env or {}, root)
+
+    return start

@@ -1,0 +1,42 @@
+"""What the browser tests do again and again with a page of the app."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+TEXT = '[data-testid="stCode"]'
+
+
+def settle(page: "Page") -> None:
+    """Wait until the script has run, and without an exception; wait for content before."""
+    page.wait_for_selector(SETTLED)
+    assert page.locator('[data-testid="stException"]').count() == 0
+
+
+def visit(page: "Page", url: str, heading: str) -> None:
+    """Open a page of the app by its address."""
+    page.goto(url)
+    page.get_by_role("heading", name=heading, exact=True).wait_for()
+    settle(page)
+
+
+def turn_to(page: "Page", heading: str) -> None:
+    """Go to another page by the sidebar."""
+    page.get_by_role("link", name=heading).click()
+    page.get_by_role("heading", name=heading, exact=True).wait_for()
+    settle(page)
+
+
+def written(page: "Page") -> str:
+    """The text on the Generate page."""
+    return page.locator(TEXT).inner_text()
+
+
+def wait_for_text(page: "Page", condition: str) -> None:
+    """Wait until a JavaScript condition holds for t, the text on the Generate page."""
+    page.wait_for_function(
+        f"() => {{ const t = document.querySelector('{TEXT}')?.innerText ?? ''; "
+        f"return {condition} }}"
+    )

@@ -1,0 +1,141 @@
+"""The real app in a real browser, on the small checkpoint of the tests."""
+
+import re
+
+import pytest
+from driving import settle, turn_to, visit, wait_for_text, written
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(app_server, tiny_checkpoint):
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        yield url
+
+
+def test_a_fresh_servers_first_visit_may_be_a_deep_link(page, app_server, tiny_checkpoint):
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        visit(page, f"{url}/attention?layer=2&head=3&text=ba%20do", "Attention")
+        page.get_by_role("heading", name="Layer 2, head 3").wait_for()
+        assert page.get_by_label("Text", exact=True).input_value() == "ba do"
+        assert "head=3" in page.url
+        assert page.locator('[data-testid="stSidebarNavLink"]').count() == 3
+        assert page.title() == "Attention · microGPT"
+
+
+def test_type_write_and_go_on_to_the_other_pages(page, server):
+    visit(page, server, "Generate")
+    assert len(written(page)) > 100, "the page opens with a finished text"
+    page.get_by_label("Prompt", exact=True).fill("ba do ke")
+    page.get_by_label("Characters to write", exact=True).fill("50")
+    page.get_by_role("button", name="Write").click()
+    wait_for_text(page, "t.startsWith('ba do ke') && t.length >= 50")
+    settle(page)
+    page.get_by_text(
+        re.compile(r"^50 characters after the prompt · [\d,]+ characters/s")
+    ).wait_for()
+
+    turn_to(page, "Loss record")
+    page.locator('[data-testid="stPlotlyChart"] .main-svg').first.wait_for()
+    page.get_by_text("best validation, 2.5500").wait_for()
+    settle(page)
+
+    turn_to(page, "Generate")
+    assert written(page).startswith("ba do ke"), "the text is still there"
+
+
+def test_stop_keeps_what_was_written(page, server):
+    visit(page, f"{server}/?length=10000&prompt=ba", "Generate")
+    before = written(page)
+    page.get_by_role("button", name="Write").click()
+    wait_for_text(page, f"t.length > {len(before) + 100}")
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped before 10,000").wait_for()
+    settle(page)
+    kept = written(page)
+    assert len(before) < len(kept) < 10_000
+    assert page.get_by_test_id("stMain").get_by_role("button", name="Stop").count() == 0
+    # Nothing goes on behind the page: the next visit to it finds the same text.
+    turn_to(page, "Attention")
+    turn_to(page, "Generate")
+    assert written(page) == kept
+
+
+def test_a_link_opens_with_the_same_text_elsewhere(page, browser, server):
+    visit(page, server, "Generate")
+    page.get_by_label("Prompt", exact=True).fill("li mu")
+    page.get_by_label("Characters to write", exact=True).fill("80")
+    page.get_by_label("Seed", exact=True).fill("12")
+    page.get_by_role("button", name="Write").click()
+    page.get_by_text("80 characters after the prompt").wait_for()
+    settle(page)
+    page.wait_for_function("location.search.includes('seed=12')")
+    other = browser.new_context().new_page()
+    visit(other, page.url, "Generate")
+    assert written(other) == written(page)
+    other.context.close()
+
+
+def test_unknown_characters_are_replaced_by_a_click(page, server):
+    visit(page, server, "Generate")
+    page.get_by_label("Prompt", exact=True).fill("ba é")
+    page.get_by_label("Prompt", exact=True).blur()
+    page.get_by_text("does not know these characters: 'é'").wait_for()
+    page.get_by_role("button", name="Replace them").click()
+    page.wait_for_function("document.querySelector('textarea').value === 'ba e'")
+    settle(page)
+    assert page.locator('[data-testid="stAlert"]').count() == 0
+
+
+def test_a_text_too_long_for_a_link_stays_out_of_it_and_says_so(page, server):
+    visit(page, server, "Generate")
+    page.get_by_label("Prompt", exact=True).fill("ba do " * 2000)
+    page.get_by_label("Prompt", exact=True).blur()
+    page.get_by_text("too long for a link").wait_for()
+    settle(page)
+    assert len(page.url) < 4000
+    assert page.get_by_label("Prompt", exact=True).input_value() == "ba do " * 2000
+    page.get_by_label("Prompt", exact=True).fill("ba")
+    page.get_by_label("Prompt", exact=True).blur()
+    page.wait_for_function("location.search.includes('prompt=ba')")
+
+
+def test_a_head_is_chosen_by_click_and_by_keyboard(page, server):
+    visit(page, f"{server}/attention", "Attention")
+    grid = page.locator('button[aria-label^="Layer"]')
+    assert grid.count() == 6
+    page.get_by_role("heading", name="Layer 1, head 1").wait_for()
+    page.get_by_role("button", name="Layer 2, head 2").click()
+    page.get_by_role("heading", name="Layer 2, head 2").wait_for()
+    settle(page)
+    assert "layer=2" in page.url and "head=2" in page.url
+    assert page.get_by_label("Head", exact=True).input_value() == "2"
+    page.get_by_role("button", name="Layer 2, head 2").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Layer 1, head 3").wait_for()
+
+
+def test_the_map_shows_its_values_on_hover(page, server):
+    visit(page, f"{server}/attention?text=ba", "Attention")
+    plot = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
+    plot.wait_for()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.25)
+    page.locator(".hoverlayer").get_by_text("1 b looks at 1 b: 1").wait_for()
+
+
+def test_the_page_fits_a_phone(browser, server):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    for path, heading in (
+        ("", "Generate"),
+        ("attention", "Attention"),
+        ("loss_record", "Loss record"),
+    ):
+        visit(page, f"{server}/{path}", heading)
+        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= 390, f"{heading} scrolls sideways"
+    context.close()

@@ -1,0 +1,151 @@
+"""The app against a Hub on loopback: the whole way round, and what a failing Hub leaves usable."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from driving import settle, turn_to, visit, wait_for_text, written
+from loopback_hub import LoopbackHub
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).parents[2]
+REPO = "someone/verses"
+
+
+@pytest.fixture
+def hub():
+    with LoopbackHub() as hub:
+        yield hub
+
+
+def app_copy(folder: Path, bundled: Path | None) -> Path:
+    """A copy of the app with another bundled checkpoint, or none."""
+    for name in ("microgpt", "pages", ".streamlit", "assets"):
+        skip = shutil.ignore_patterns("__pycache__", "checkpoint")
+        shutil.copytree(ROOT / name, folder / name, ignore=skip)
+
+    shutil.copy(ROOT / "app.py", folder)
+    if bundled is not None:
+        shutil.copytree(bundled, folder / "assets" / "checkpoint")
+    return folder
+
+
+def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_file, tmp_path):
+    env = hub.environment(tmp_path)
+    out = tmp_path / "mine"
+
+    def run(*command: str) -> str:
+        python = [sys.executable, "-m", *command]
+        done = subprocess.run(python, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    settings = ["steps=4", "n_layer=2", "n_head=2", "n_embd=16", "block_size=32", "eval_batches=1"]
+    changes = [word for setting in settings for word in ("--set", setting)]
+    run("microgpt.train", "--data", str(corpus_file), "--out", str(out), *changes)
+    printed = run("microgpt.hub", "publish", "--checkpoint", str(out), "--repo", REPO)
+    commit = re.search(r"commit ([0-9a-f]{40})", printed)[1]
+
+    root = app_copy(tmp_path / "app", bundled=None)
+    with app_server({**env, "MICROGPT_REPO": REPO}, root=root) as url:
+        visit(page, url, "Generate")
+        page.get_by_test_id("stSidebar").get_by_text(commit[:12]).wait_for()
+        page.get_by_test_id("stSidebar").get_by_text("4 steps").wait_for()
+        page.get_by_label("Prompt", exact=True).fill("ba do")
+        page.get_by_label("Characters to write", exact=True).fill("40")
+        page.get_by_role("button", name="Write").click()
+        page.get_by_text("40 characters after the prompt").wait_for()
+        settle(page)
+        assert len(written(page)) >= 40
+        turn_to(page, "Attention")
+        assert page.locator('button[aria-label^="Layer"]').count() == 4
+
+
+@pytest.mark.parametrize(
+    "fault, sentence",
+    [
+        ("hang", "did not answer"),
+        ("503", "503"),
+        ("truncate", "broke off"),
+        ("wrong bytes", "damaged"),
+        (None, "cannot be reached"),
+    ],
+)
+def test_a_failing_hub_leaves_the_page_usable(
+    page, app_server, hub, tiny_checkpoint, tmp_path, fault, sentence
+):
+    hub.add(REPO, tiny_checkpoint)
+    if fault is None:
+        hub.close()
+    elif fault in ("truncate", "wrong bytes"):
+        hub.fail(fault, "GET", "model.safetensors")
+    else:
+        hub.fail(fault)
+    env = {**hub.environment(tmp_path), "MICROGPT_REPO": REPO}
+    root = app_copy(tmp_path / "app", bundled=tiny_checkpoint)
+    with app_server(env, root=root) as url:
+        visit(page, url, "Generate")
+        wait_for_text(page, "t.length > 100")
+        sidebar = page.get_by_test_id("stSidebar")
+        sidebar.get_by_text("Bundled checkpoint").first.wait_for()
+        sidebar.get_by_text(sentence).wait_for()
+        sidebar.get_by_role("button", name="Try again").wait_for()
+        page.get_by_role("button", name="Write").click()
+        settle(page)
+
+
+def test_try_again_loads_what_was_out_of_reach(page, app_server, hub, tiny_checkpoint, tmp_path):
+    commit = hub.add(REPO, tiny_checkpoint)
+    hub.fail("503")
+    env = {**hub.environment(tmp_path), "MICROGPT_REPO": REPO}
+    with app_server(env, root=app_copy(tmp_path / "app", bundled=tiny_checkpoint)) as url:
+        visit(page, url, "Generate")
+        hub.heal()
+        page.get_by_role("button", name="Try again").click()
+        page.get_by_test_id("stSidebar").get_by_text(commit[:12]).wait_for()
+        settle(page)
+
+
+def test_a_visitors_repo_is_that_visitors_alone(
+    page, browser, app_server, hub, tiny_checkpoint, tmp_path
+):
+    commit = hub.add(REPO, tiny_checkpoint)
+    root = app_copy(tmp_path / "app", bundled=tiny_checkpoint)
+    with app_server(hub.environment(tmp_path), root=root) as url:
+        visit(page, url, "Generate")
+        sidebar = page.get_by_test_id("stSidebar")
+        name = sidebar.get_by_label("Load another from the Hub", exact=True)
+        name.fill("someone/missing")
+        name.press("Enter")
+        sidebar.get_by_text("no public repo someone/missing").wait_for()
+        settle(page)
+        name.fill(REPO)
+        name.press("Enter")
+        sidebar.get_by_text(commit[:12]).wait_for()
+        settle(page)
+        turn_to(page, "Loss record")
+        sidebar.get_by_text(commit[:12]).wait_for()
+        assert all(request.authorization is None for request in hub.requests)
+
+        other = browser.new_context().new_page()
+        visit(other, url, "Generate")
+        assert other.get_by_text(commit[:12]).count() == 0
+        visit(other, f"{url}/?repo={REPO.replace('/', '%2F')}", "Generate")
+        other.get_by_text(commit[:12]).wait_for()
+        other.context.close()
+
+
+def test_a_slow_download_shows_its_progress_beside_the_fallback(
+    page, app_server, hub, tiny_checkpoint, tmp_path
+):
+    hub.add(REPO, tiny_checkpoint)
+    hub.fail("slow", "GET", "model.safetensors")
+    env = {**hub.environment(tmp_path), "MICROGPT_REPO": REPO}
+    with app_server(env, root=app_copy(tmp_path / "app", bundled=tiny_checkpoint)) as url:
+        page.goto(url)
+        wait_for_text(page, "t.length > 100")
+        page.get_by_test_id("stSidebar").get_by_text(re.compile(r"Loading .* MB")).wait_for()
+        page.get_by_role("button", name="Write").click()
+        page.get_by_text(re.compile("characters/s")).wait_for()

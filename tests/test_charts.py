@@ -1,0 +1,91 @@
+import base64
+import io
+import itertools
+
+import numpy as np
+import pandas as pd
+import plotly.colors
+import pytest
+from PIL import Image
+
+from microgpt.ui import charts
+
+WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.5, 0.123456, 0.376544]], np.float32)
+TEXT = "a \n"
+
+
+def pixels(url):
+    head, data = url.split(",")
+    assert head == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA"))
+
+
+def test_a_thumbnail_has_one_pixel_a_cell_on_the_fixed_scale():
+    image = pixels(charts.attention_thumbnail(WEIGHTS))
+    assert image.shape == (3, 3, 4)
+    ends = plotly.colors.sample_colorscale(charts.ATTENTION_SCALE, [0.0, 1.0])
+    low, high = (plotly.colors.unlabel_rgb(colour) for colour in ends)
+    np.testing.assert_allclose(image[0, 0, :3], high, atol=1)
+    faint = pixels(charts.attention_thumbnail(np.zeros((2, 2), np.float32)))
+    np.testing.assert_allclose(faint[1, 0, :3], low, atol=1)
+
+
+def test_a_thumbnail_shows_nothing_after_the_diagonal():
+    alpha = pixels(charts.attention_thumbnail(WEIGHTS))[..., 3]
+    assert alpha.tolist() == [[255, 0, 0], [255, 255, 0], [255, 255, 255]]
+
+
+def test_the_scale_keeps_its_order_in_grey():
+    colours = plotly.colors.sample_colorscale(
+        charts.ATTENTION_SCALE, np.linspace(0, 1, 64).tolist()
+    )
+    grey = [np.dot(plotly.colors.unlabel_rgb(c), [0.2126, 0.7152, 0.0722]) for c in colours]
+    assert all(a < b for a, b in itertools.pairwise(grey))
+
+
+def test_the_map_holds_the_weights_and_blanks_what_is_masked():
+    heatmap = charts.attention_map(WEIGHTS, TEXT).data[0]
+    z = np.asarray(heatmap.z)
+    assert (heatmap.zmin, heatmap.zmax) == (0, 1)
+    lower = np.tril_indices(3)
+    np.testing.assert_array_equal(z[lower], WEIGHTS[lower])
+    assert np.isnan(z[np.triu_indices(3, 1)]).all()
+
+
+def test_the_map_names_characters_by_position():
+    figure = charts.attention_map(WEIGHTS, TEXT)
+    heatmap = figure.data[0]
+    assert heatmap.text[2][0] == "3 ⏎" and heatmap.customdata[2][1] == "2 ␣"
+    assert list(figure.layout.xaxis.ticktext) == ["a", "␣", "⏎"]
+
+
+def test_a_long_text_has_few_enough_ticks_to_be_read():
+    layout = charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
+    assert len(layout.xaxis.tickvals) <= 48 and len(layout.yaxis.tickvals) <= 40
+
+
+def test_the_csv_has_a_row_for_each_pair_that_can_attend():
+    frame = pd.read_csv(io.StringIO(charts.attention_csv(WEIGHTS, TEXT)))
+    assert len(frame) == 6
+    last = frame.iloc[-2]
+    assert tuple(last) == (3, "⏎", 2, "␣", pytest.approx(0.123456))
+
+
+def test_loss_curves_plot_what_was_measured_and_no_more():
+    nan = float("nan")
+    record = pd.DataFrame(
+        {
+            "step": [0, 5, 10],
+            "batch_loss": [nan, 3.0, 2.5],
+            "train_loss": [4.0, nan, 2.4],
+            "val_loss": [4.1, nan, 2.6],
+        }
+    )
+    figure = charts.loss_curves(record, {"step": 10, "val_loss": 2.6}, {"reference": 1.5})
+    series = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
+    assert series["training batch"] == ([5, 10], [3.0, 2.5])
+    assert series["training split"] == ([0, 10], [4.0, 2.4])
+    assert series["validation split"] == ([0, 10], [4.1, 2.6])
+    assert series["best validation, 2.6000"] == ([10], [2.6])
+    assert [shape.y0 for shape in figure.layout.shapes] == [1.5]
+    assert figure.layout.xaxis.title.text and "nats" in figure.layout.yaxis.title.text
