@@ -47,22 +47,23 @@ def text_control(checkpoint: Checkpoint, label: str, default: str, key: str) -> 
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     default = tokenizer.replace_unknown(default) or tokenizer.characters
-    # Not bound to the URL as the settings are: a bound text has no way to stay out of it.
-    if key not in st.session_state:
-        st.session_state[key] = st.query_params.get(key, default)
+    shown = st.session_state.get(key, default)
+    bound, unbound_key = len(quote(shown)) <= MOST_LINK_BYTES, f"{key} is out of the URL"
+    if bound and st.session_state.get(unbound_key):
+        # Only a value that the script sets is written to the URL when a widget is bound again.
+        st.session_state[key] = shown
+    st.session_state[unbound_key] = not bound
     text = st.text_area(
         label,
+        default,
         key=key,
         height=110,
+        bind="query-params" if bound else None,
         persist_state="session",
         help=f"The model knows {tokenizer.vocab_size} characters, those of the text it was "
         f"trained on, and sees at most {window} at once.",
     )
-    if text == default or len(quote(text)) > MOST_LINK_BYTES:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = text
-    if len(quote(text)) > MOST_LINK_BYTES:
+    if not bound:
         st.caption("This text is too long for a link: the page's address leaves it out.")
     if unknown := tokenizer.unknown(text):
         named = ", ".join(f"{char!r} (position {at + 1})" for char, at in unknown.items())

@@ -18,7 +18,7 @@ def test_a_fresh_servers_first_visit_may_be_a_deep_link(page, app_server, tiny_c
     with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
         visit(page, f"{url}/attention?layer=2&head=3&text=ba%20do", "Attention")
         page.get_by_role("heading", name="Layer 2, head 3").wait_for()
-        assert page.get_by_label("Text", exact=True).input_value() == "ba do"
+        page.wait_for_function("() => document.querySelector('textarea').value === 'ba do'")
         assert "head=3" in page.url
         assert page.locator('[data-testid="stSidebarNavLink"]').count() == 3
         assert page.title() == "Attention · microGPT"
@@ -70,7 +70,7 @@ def test_a_link_opens_with_the_same_text_elsewhere(page, browser, server):
     page.get_by_role("button", name="Write").click()
     page.get_by_text("80 characters after the prompt").wait_for()
     settle(page)
-    page.wait_for_function("location.search.includes('seed=12')")
+    page.wait_for_url(re.compile("seed=12"), wait_until="commit")
     other = browser.new_context().new_page()
     visit(other, page.url, "Generate")
     assert written(other) == written(page)
@@ -83,7 +83,7 @@ def test_unknown_characters_are_replaced_by_a_click(page, server):
     page.get_by_label("Prompt", exact=True).blur()
     page.get_by_text("does not know these characters: 'é'").wait_for()
     page.get_by_role("button", name="Replace them").click()
-    page.wait_for_function("document.querySelector('textarea').value === 'ba e'")
+    page.wait_for_function("() => document.querySelector('textarea').value === 'ba e'")
     settle(page)
     assert page.locator('[data-testid="stAlert"]').count() == 0
 
@@ -98,7 +98,7 @@ def test_a_text_too_long_for_a_link_stays_out_of_it_and_says_so(page, server):
     assert page.get_by_label("Prompt", exact=True).input_value() == "ba do " * 2000
     page.get_by_label("Prompt", exact=True).fill("ba")
     page.get_by_label("Prompt", exact=True).blur()
-    page.wait_for_function("location.search.includes('prompt=ba')")
+    page.wait_for_url(re.compile(r"prompt=ba$"), wait_until="commit")
 
 
 def test_a_head_is_chosen_by_click_and_by_keyboard(page, server):
