@@ -1,11 +1,15 @@
 """microGPT's web app. Run: streamlit run app.py"""
 
+from pathlib import Path
+
 import streamlit as st
 
 from microgpt.ui.widgets import frame_session
 
-st.set_page_config(page_icon="assets/icon.svg", layout="wide")
-st.logo("assets/logo.svg", size="large", icon_image="assets/icon.svg")
+ASSETS = Path(__file__).parent / "assets"
+
+st.set_page_config(page_icon=ASSETS / "icon.svg", layout="wide")
+st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
 page = st.navigation(
     [
         st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:", default=True),

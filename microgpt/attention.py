@@ -1,11 +1,16 @@
 """What a model's heads look at, for one text."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from microgpt.config import GPTConfig
 from microgpt.model import GPT
+
+# Of one text's maps. A checkpoint may be anyone's, with thousands of heads or positions.
+MOST_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,11 @@ class AttentionMaps:
 
     weights: Tensor
     logits: Tensor
+
+
+def most_positions(config: GPTConfig) -> int:
+    """How many characters' maps fit into MOST_BYTES of float32, at most the window."""
+    return min(config.block_size, math.isqrt(MOST_BYTES // (4 * config.n_layer * config.n_head)))
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 """A checkpoint is a folder. Save it whole, read it with suspicion.
 
-config.json       the model's shape, the SHA-256 of the weights, how it was trained
+config.json       the model's shape, the SHA-256 of the next three files, how it was trained
 tokenizer.json    the vocabulary
 model.safetensors the weights, half precision
 loss_record.csv   how the loss fell
@@ -39,6 +39,8 @@ FILES = {
     LOSS_RECORD: 16 * MIB,
     CARD: MIB,
 }
+# The files whose SHA-256 is in config.json.
+HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _DTYPES = {"F16": 2, "BF16": 2, "F32": 4}
@@ -79,6 +81,23 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="")
 
 
+def _put_in_place(new: Path, folder: Path) -> None:
+    """Rename new to folder; what had that name is deleted, or back in its place on failure.
+
+    No folder is renamed to a name that exists, which Windows refuses.
+    """
+    old = new.with_name(f"{new.name}.old")
+    try:
+        if folder.is_dir():
+            os.replace(folder, old)
+        os.replace(new, folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def save(
     folder: Path,
     model: GPT,
@@ -89,37 +108,35 @@ def save(
 ) -> None:
     """Write a checkpoint folder whole or not at all; one that is there already is replaced.
 
-    Weights are stored as float16. Raises CheckpointError when one does not fit, OSError when the
-    folder cannot be written.
+    Weights are stored as float16. Raises CheckpointError when one does not fit, CheckpointError or
+    OSError when the folder cannot be written.
     """
     weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
         raise CheckpointError("the weights are not finite in half precision; nothing was written")
+    folder = folder.resolve()  # a link to a folder stays one
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         partial.chmod(0o755)
         save_file(weights, partial / WEIGHTS)
+        (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
+        _write(partial / TOKENIZER, tokenizer.to_json())
+        _write(partial / LOSS_RECORD, to_csv(loss_record))
         config = {
             "architecture": ARCHITECTURE,
             "model": model.config.to_dict(),
-            "weights_sha256": sha256(partial / WEIGHTS),
+            "sha256": {name: sha256(partial / name) for name in HASHED},
             "training": asdict(training),
         }
         _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
-        _write(partial / TOKENIZER, tokenizer.to_json())
-        _write(partial / LOSS_RECORD, to_csv(loss_record))
         _write(partial / CARD, card)
         for name in FILES:
             with open(partial / name, "rb") as file:
                 os.fsync(file.fileno())
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(partial, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, folder)
+        _put_in_place(partial, folder)
+    except SafetensorError as error:  # also where the disk is full
+        raise CheckpointError(f"cannot write the weights of {folder}: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -144,8 +161,8 @@ def check_files(folder: Path) -> None:
             )
 
 
-def read_config(folder: Path) -> tuple[GPTConfig, Training, str]:
-    """The model's shape, the training's provenance and the weights' SHA-256, from config.json.
+def read_config(folder: Path) -> tuple[GPTConfig, Training, dict[str, str]]:
+    """The model's shape, the training's provenance and the SHA-256 of HASHED, from config.json.
 
     Raises CheckpointError.
     """
@@ -154,17 +171,40 @@ def read_config(folder: Path) -> tuple[GPTConfig, Training, str]:
         if not isinstance(values, dict) or values.get("architecture") != ARCHITECTURE:
             raise CheckpointError(f'not a microGPT checkpoint: {CONFIG} does not say "microGPT"')
         training = Training.from_dict(values.get("training"))
-        return GPTConfig.from_dict(values.get("model")), training, str(values["weights_sha256"])
+        config = GPTConfig.from_dict(values.get("model"))
+        hashes = values.get("sha256")
+        if not isinstance(hashes, dict) or set(hashes) != set(HASHED):
+            raise CheckpointError(f"{CONFIG} must hold the SHA-256 of {', '.join(HASHED)}")
+        return config, training, hashes
     except ConfigError as error:
         raise CheckpointError(f"{CONFIG}: {error}") from error
-    except (OSError, ValueError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{CONFIG} of the checkpoint cannot be read") from error
 
 
+def _check_hash(name: str, found: str, hashes: dict[str, str]) -> None:
+    if found != hashes[name]:
+        raise CheckpointError(f"{name} is damaged: its SHA-256 is not the one in {CONFIG}")
+
+
+def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
+    try:
+        data = (folder / name).read_bytes()
+        _check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
+        return data.decode("utf-8")
+    except OSError as error:
+        raise CheckpointError(f"{name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{name} cannot be read: it is not UTF-8 text") from error
+
+
 def _check_header(path: Path, model: GPT) -> None:
-    """Raise CheckpointError unless the file's tensors are the model's, before memory is taken."""
+    """Check that a file's tensors are the model's, before memory is taken.
+
+    Raises CheckpointError, OSError.
+    """
     size = path.stat().st_size
     try:
         with open(path, "rb") as file:
@@ -172,7 +212,7 @@ def _check_header(path: Path, model: GPT) -> None:
             header = json.loads(file.read(length)) if length < min(size, MIB) else None
         tensors = {name: header[name] for name in header if name != "__metadata__"}
         shapes = {name: (tuple(t["shape"]), str(t["dtype"])) for name, t in tensors.items()}
-    except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
         raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
     expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     for name in expected | shapes:
@@ -191,20 +231,33 @@ def _check_header(path: Path, model: GPT) -> None:
         raise CheckpointError(f"{WEIGHTS} is truncated or has bytes too many")
 
 
+def _read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
+    path = folder / WEIGHTS
+    try:
+        _check_header(path, model)
+        _check_hash(WEIGHTS, sha256(path), hashes)
+        weights = load_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{WEIGHTS} cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise CheckpointError(f"{WEIGHTS} holds numbers that are not finite")
+    return weights
+
+
 def load(folder: Path) -> Checkpoint:
-    """Read a checkpoint folder from anyone: sizes, shapes and the hash are checked first.
+    """Read a checkpoint folder from anyone: sizes, shapes and the hashes are checked first.
 
     Raises CheckpointError, in one sentence that says what is wrong.
     """
     check_files(folder)
-    config, training, digest = read_config(folder)
+    config, training, hashes = read_config(folder)
     try:
-        tokenizer = CharTokenizer.from_json((folder / TOKENIZER).read_text(encoding="utf-8"))
-        record = from_csv((folder / LOSS_RECORD).read_text(encoding="utf-8"))
+        tokenizer = CharTokenizer.from_json(_read_text(folder, TOKENIZER, hashes))
+        record = from_csv(_read_text(folder, LOSS_RECORD, hashes))
     except (TokenizerError, LossRecordError) as error:
         raise CheckpointError(str(error)) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError("a text file of the checkpoint cannot be read") from error
     if tokenizer.vocab_size != config.vocab_size:
         raise CheckpointError(
             f"the vocabulary has {tokenizer.vocab_size} characters but the model was made for "
@@ -212,15 +265,7 @@ def load(folder: Path) -> Checkpoint:
         )
     with torch.device("meta"):
         model = GPT(config)
-    _check_header(folder / WEIGHTS, model)
-    if sha256(folder / WEIGHTS) != digest:
-        raise CheckpointError(f"{WEIGHTS} is damaged: its SHA-256 is not the one in {CONFIG}")
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
-    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CheckpointError(f"{WEIGHTS} holds numbers that are not finite")
+    weights = _read_weights(folder, model, hashes)
     model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
     model.eval().requires_grad_(False)
-    return Checkpoint(model, tokenizer, record, training, digest)
+    return Checkpoint(model, tokenizer, record, training, hashes[WEIGHTS])

@@ -162,7 +162,7 @@ PRESETS: dict[str, Preset] = {
         "a small model, about two minutes on two CPU cores",
         GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.0),
         TrainConfig(
-            steps=600,
+            steps=1000,
             batch_size=32,
             optimizer="muon",
             learning_rate=4e-3,

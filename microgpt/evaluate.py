@@ -4,7 +4,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -27,6 +28,8 @@ from microgpt.tokenizer import UnknownCharacterError
 
 # The original's protocol for an estimate: 200 random batches of 64 windows.
 SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, SAMPLED_SEED = 200, 64, 1337
+# What is said where the device is there, but full.
+OUT_OF_MEMORY = "the GPU has too little free memory"
 
 
 class DeviceError(ValueError):
@@ -41,9 +44,24 @@ def pick_device(name: str | None) -> torch.device:
         raise DeviceError(f"there is no device called {name!r}; pass cpu or cuda") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise DeviceError("there is no CUDA device here; pass --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise DeviceError(f"there is no {name}; the last CUDA device here is cuda:{count - 1}")
     if device.type not in ("cpu", "cuda"):
         raise DeviceError(f"{name!r} is not supported; pass cpu or cuda")
     return device
+
+
+@contextmanager
+def progress_bar(title: str | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that counts windows, moved by what full_loss takes as progress."""
+    with tqdm(desc=title, unit="window", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def _loss(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -123,11 +141,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
+def _run(args: argparse.Namespace) -> int:
     # Imported here because training imports this module, on machines without the Hub's client.
     from microgpt.hub import HubError, open_checkpoint
 
-    args = _parse(argv)
     try:
         device = pick_device(args.device)
         loaded = open_checkpoint(args.checkpoint).checkpoint
@@ -137,15 +154,22 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     splits = Splits(*(part.to(device) for part in splits))
-    with tqdm(unit="window", file=sys.stderr) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar() as show:
         result = evaluate(loaded.model.to(device), splits, args.sampled, show)
     print(json.dumps(result))
     return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
+    try:
+        return _run(args)
+    except torch.OutOfMemoryError:
+        print(f"error: {OUT_OF_MEMORY}; pass --device cpu", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Run: python -m microgpt.generate --checkpoint DIR_OR_REPO --prompt TEXT --tokens
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -80,29 +81,51 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> int:
+def _write(prompt: str, stream: Iterator[GeneratedCharacter]) -> float:
+    """Write a text to stdout as it comes and return its rate, characters/s. Raises OSError."""
+    first = next(stream, None)
+    sys.stdout.write(prompt + (first.text if first else ""))
+    sys.stdout.flush()
+    started, count = time.perf_counter(), 0
+    for count, character in enumerate(stream, start=1):  # noqa: B007
+        sys.stdout.write(character.text)
+        sys.stdout.flush()
+    return count / (time.perf_counter() - started)
+
+
+def _run(args: argparse.Namespace) -> int:
     from microgpt.hub import HubError, open_checkpoint  # hub stands above this module
 
-    args = _parse(argv)
     try:
         config = SamplingConfig(args.temperature, args.top_k, args.top_p, args.seed)
         if args.tokens < 0:
             raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
         loaded = open_checkpoint(args.checkpoint).checkpoint
         stream = generate(loaded.model, loaded.tokenizer, args.prompt, args.tokens, config)
-        first = next(stream, None)
+        start_ids(loaded.tokenizer, args.prompt)  # an unknown character is told before any text
     except (CheckpointError, ConfigError, HubError, UnknownCharacterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(args.prompt + (first.text if first else ""))
-    started, count = time.perf_counter(), 0
-    for count, character in enumerate(stream, start=1):  # noqa: B007
-        sys.stdout.write(character.text)
-        sys.stdout.flush()
-    sys.stdout.flush()
-    elapsed = time.perf_counter() - started
-    print(f"\n{count / elapsed:.1f} characters/s", file=sys.stderr)
+    try:
+        rate = _write(args.prompt, stream)
+    except OSError as error:
+        # What is still in the buffer goes nowhere, or Python would fail on it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # the reader has enough, as `head` has
+            return 141  # what the shell says of a program that SIGPIPE ends
+        print(f"error: cannot write the text: {error.strerror}", file=sys.stderr)
+        return 2
+    print(f"\n{rate:.1f} characters/s", file=sys.stderr)
     return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ class LossRow:
     """What was measured after `step` optimiser updates; None where nothing was.
 
     tokens: characters trained on so far. seconds: the training clock, evaluations left out.
+    learning_rate: of the update; under Muon it is AdamW's, Muon's rises and falls with it.
     batch_loss: of the step's own batch, dropout on. train_loss, val_loss: estimates on each split,
     dropout off, of the weights that would be saved. Losses are nats per character.
     """

@@ -49,7 +49,7 @@ def render(config: GPTConfig, training: Training, record: list[LossRow]) -> str:
 
 ## Licence
 
-MIT, code and weights.
+{_licence(shakespeare)}
 """
 
 
@@ -69,9 +69,8 @@ def _metadata(training: Training, shakespeare: bool) -> str:
     Format: huggingface.co/docs/hub/model-cards.
     """
     name = "Tiny Shakespeare" if shakespeare else _one_line(training.data)
-    values: dict[str, object] = {"language": "en"} if shakespeare else {}
+    values: dict[str, object] = {"language": "en", "license": "mit"} if shakespeare else {}
     values |= {
-        "license": "mit",
         "library_name": "pytorch",
         "pipeline_tag": "text-generation",
         "tags": ["microgpt", "gpt", "character-level", "from-scratch"],
@@ -149,9 +148,11 @@ left out, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.
 def _results(training: Training, record: list[LossRow]) -> str:
     loss, config = training.val_loss_full, training.config
     if loss is None:
-        measured = f"""\
-`val_loss_full` is not measured: the run was interrupted after {training.steps:,} of
-{config.steps:,} steps."""
+        measured = "`val_loss_full` is not measured"
+        if training.steps < config.steps:
+            measured += f""": the run was interrupted after {training.steps:,} of
+{config.steps:,} steps"""
+        measured += "."
     else:
         measured = f"""\
 | `val_loss_full`, every window of the validation text | value |
@@ -172,7 +173,7 @@ batches of {config.batch_size:,} windows of each part: training {last.train_loss
 
 
 def _usage(shakespeare: bool) -> str:
-    prompt = '"ROMEO:"' if shakespeare else "TEXT"
+    prompt = '"QUEEN:"' if shakespeare else "TEXT"
     return f"""\
 With the code of microGPT, and DIR this folder or its `USER/NAME` on the Hub:
 
@@ -181,3 +182,11 @@ With the code of microGPT, and DIR this folder or its `USER/NAME` on the Hub:
 To open it in the web app, where its heads and its loss record can be looked at:
 
     MICROGPT_REPO=USER/NAME streamlit run app.py"""
+
+
+def _licence(shakespeare: bool) -> str:
+    if shakespeare:
+        return "MIT, code and weights."
+    return """\
+The code is MIT. The licence of these weights is for whoever trained them to state, here and as
+`license` in the metadata above."""

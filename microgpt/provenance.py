@@ -1,6 +1,9 @@
 """Where a checkpoint comes from, as config.json tells it."""
 
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Self
 
 from microgpt.config import ConfigError, TrainConfig
@@ -11,6 +14,26 @@ _LONGEST_STRING = 2000
 def storable(text: str) -> str:
     """A command line or file name, which need be neither Unicode nor short, as it can be stored."""
     return text.encode("utf-8", "replace").decode("utf-8")[:_LONGEST_STRING]
+
+
+def command_line(arguments: Iterable[str]) -> str:
+    """The command that makes the same checkpoint from nothing, to be published.
+
+    A resumed run ends as one that was never stopped, so --resume is left out; of an absolute path
+    the last part is told.
+    """
+
+    def shorten(text: str) -> str:
+        return Path(text).name or text if Path(text).is_absolute() else text
+
+    told = []
+    for argument in arguments:
+        if argument == "--resume":
+            continue
+        option, equals, value = argument.partition("=")
+        is_pair = equals and option.startswith("-")  # --out=DIR
+        told.append(f"{option}={shorten(value)}" if is_pair else shorten(argument))
+    return storable(shlex.join(["python", "-m", "microgpt.train", *told]))
 
 
 @dataclass(frozen=True)

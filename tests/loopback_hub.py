@@ -6,16 +6,18 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
+from huggingface_hub.utils import _xet
 
 TOKEN = "hf_loopback"  # the one token that may write
 Fault = Literal["hang", "503", "slow", "truncate", "wrong bytes", "disconnect", "not a hub"]
@@ -40,7 +42,8 @@ class LoopbackHub:
     """The server. Use it as a context manager; leaving it frees every request that hangs.
 
     fail() makes requests fail; sizes makes HEAD claim another size for a file name; requests are
-    all that were made; a trickle has begun when trickling is set.
+    all that were made; a trickle has begun when trickling is set. With xet, weights come through
+    Xet, and printed are the errors that Xet's own thread met when it told of its progress.
     """
 
     def __init__(self) -> None:
@@ -48,6 +51,8 @@ class LoopbackHub:
         self.uploads: dict[str, bytes] = {}
         self.sizes: dict[str, int] = {}
         self.requests: list[Request] = []
+        self.xet = False
+        self.printed: list[Exception] = []
         self.trickling = threading.Event()
         self.released = threading.Event()
         self._faults: list[tuple[Fault, str, str]] = []
@@ -115,7 +120,62 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # or it asks the real Hub
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
     with LoopbackHub() as hub:
+        monkeypatch.setattr(_xet, "get_xet_session", lambda: _XetSession(hub))
         yield hub
+
+
+class _XetSession:
+    """hf_xet's session and its download group, which tells of its progress as the real one does.
+
+    See background_progress.rs in huggingface/xet-core: it calls from a thread of its own, where
+    an error is printed and ends the calls only, and a last time from the thread that waits.
+    """
+
+    def __init__(self, hub: LoopbackHub):
+        self._hub = hub
+
+    def new_file_download_group(self, progress_callback: Callable, **options: Any) -> "_XetSession":
+        self._callback = progress_callback
+        return self
+
+    def __enter__(self) -> "_XetSession":
+        return self
+
+    def start_download_file(self, info: Any, path: str) -> None:
+        commits = [c for repo in self._hub.repos.values() for c in repo.commits.values()]
+        contents = (content for commit in commits for content in commit.values())
+        self._content = next(c for c in contents if hashlib.sha256(c).hexdigest() == info.hash)
+        self._path = Path(path)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _report(self, done: int) -> SimpleNamespace:
+        size = len(self._content)
+        # As many bytes again on the wire as in the file: Xet's chunks come whole.
+        return SimpleNamespace(
+            total_bytes=size,
+            total_bytes_completed=done,
+            total_bytes_completion_rate=None,
+            total_transfer_bytes_completed=size + done,
+            total_transfer_bytes_completion_rate=1.0,
+        )
+
+    def _run(self) -> None:
+        slow = self._hub.fault("GET", "/model.safetensors") == "slow"
+        half = len(self._content) // 2
+        try:
+            self._callback(self._report(half), {})
+            if slow:
+                self._hub.trickling.set()
+                self._hub.released.wait()
+            self._callback(self._report(half + 1), {})
+        except Exception as error:
+            self._hub.printed.append(error)
+        self._path.write_bytes(self._content)
+
+    def __exit__(self, *exception: object) -> None:
+        self._thread.join()
+        self._callback(self._report(len(self._content)), {})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,6 +199,10 @@ class _Handler(BaseHTTPRequestHandler):
             return  # HTTP/1.0: the connection is closed
         if fault == "503":
             self._error(503)
+        elif path == "/xet-token":
+            url = self.hub.url
+            expires = {"X_Xet_Access_Token": "x", "X_Xet_Token_Expiration": str(2**40)}
+            self._send(b"", X_Xet_Cas_Url=url, **expires)
         elif fault == "not a hub":
             self._send(b"<h1>Welcome</h1>")
         elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/(.+)/([^/]+)", path):
@@ -181,6 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             return self._error(404, "EntryNotFound")
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X_Repo_Commit": commit}
+        if self.hub.xet and name.endswith(".safetensors"):
+            headers["X_Xet_Hash"] = hashlib.sha256(content).hexdigest()
+            headers["X_Xet_Refresh_Route"] = f"{self.hub.url}/xet-token"
         if fault == "wrong bytes":
             content = content[:-8] + bytes(byte ^ 0xFF for byte in content[-8:])
         if self.command == "HEAD":

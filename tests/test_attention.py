@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from microgpt.attention import attention_maps
+from microgpt.attention import MOST_BYTES, attention_maps, most_positions
+from microgpt.config import GPTConfig
 
 
 def test_maps_equal_an_independent_computation_from_the_raw_weights(model):
@@ -52,3 +53,11 @@ def test_no_text_and_too_long_a_text_are_refused(model):
         attention_maps(model, [])
     with pytest.raises(ValueError, match="window"):
         attention_maps(model, [0] * (model.config.block_size + 1))
+
+
+def test_the_maps_of_a_text_stay_within_their_bound():
+    assert most_positions(GPTConfig()) == 256
+    for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}):
+        config = GPTConfig(**shape)
+        most = most_positions(config)
+        assert most >= 1 and 4 * config.n_layer * config.n_head * most**2 <= MOST_BYTES

@@ -1,6 +1,9 @@
 import dataclasses
 import json
+import os
 import shutil
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
 WEIGHTS = "model.safetensors"
+HASHED = (WEIGHTS, "tokenizer.json", "loss_record.csv")
 
 
 @pytest.fixture
@@ -31,17 +35,22 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     path.write_text(json.dumps(values))
 
 
+def rehash(folder: Path) -> None:
+    """Make the hashes those of the files as they are now, as someone who means harm would."""
+    edit(folder, lambda values: values.update(sha256={n: sha256(folder / n) for n in HASHED}))
+
+
 def replace_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
-    """Change the weights of a checkpoint and its hash, as someone who means harm would."""
+    """Change the weights of a checkpoint and its hash."""
     weights = load_file(folder / WEIGHTS)
     change(weights)
     save_file(weights, folder / WEIGHTS)
-    edit(folder, lambda values: values.update(weights_sha256=sha256(folder / WEIGHTS)))
+    rehash(folder)
 
 
 def rewrite_header(folder: Path, header: bytes, data: bytes = b"") -> None:
     (folder / WEIGHTS).write_bytes(len(header).to_bytes(8, "little") + header + data)
-    edit(folder, lambda values: values.update(weights_sha256=sha256(folder / WEIGHTS)))
+    rehash(folder)
 
 
 def test_a_checkpoint_survives_saving_and_loading(
@@ -83,18 +92,39 @@ def test_the_fingerprint_tells_checkpoints_apart(folder, tiny_checkpoint, tokeni
     fingerprints.add(load(folder).fingerprint)
     other = tokenizer.characters[:-1] + "~"
     (folder / "tokenizer.json").write_text(CharTokenizer(other).to_json())
+    rehash(folder)
     fingerprints.add(load(folder).fingerprint)
     edit(folder, lambda values: values["model"].update(n_head=2))
     fingerprints.add(load(folder).fingerprint)
     assert len(fingerprints) == 4
 
 
-def test_a_flipped_byte_is_found(folder):
-    path = folder / WEIGHTS
+def test_the_hashes_are_those_of_the_files(tiny_checkpoint):
+    hashes = {name: sha256(tiny_checkpoint / name) for name in HASHED}
+    assert json.loads((tiny_checkpoint / "config.json").read_text())["sha256"] == hashes
+    assert checkpoint.read_config(tiny_checkpoint)[2] == hashes
+
+
+@pytest.mark.parametrize("name", HASHED)
+def test_a_flipped_byte_is_found(folder, name):
+    path = folder / name
     data = bytearray(path.read_bytes())
-    data[-1] ^= 1
+    data[-2] ^= 1  # of the vocabulary's and the record's last lines it spares the line end
     path.write_bytes(data)
-    with pytest.raises(CheckpointError, match="damaged: its SHA-256 is not the one"):
+    with pytest.raises(CheckpointError, match=f"^{name} is damaged: its SHA-256 is not the one"):
+        load(folder)
+
+
+def test_everybody_may_read_what_was_saved(tiny_checkpoint):
+    assert stat.S_IMODE((tiny_checkpoint / WEIGHTS).stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json"])
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
+def test_a_file_that_cannot_be_read_is_told_apart_from_a_damaged_one(folder, name):
+    (folder / name).unlink()
+    (folder / name).symlink_to("/proc/self/mem")  # nobody can read it from its start, not even root
+    with pytest.raises(CheckpointError, match=f"^{name} cannot be read: Input/output error$"):
         load(folder)
 
 
@@ -198,7 +228,7 @@ def test_a_pickle_in_place_of_the_weights_is_refused_by_name(folder):
 
 def test_a_pickle_under_the_weights_name_is_refused(folder, model):
     torch.save(model.state_dict(), folder / WEIGHTS)
-    edit(folder, lambda values: values.update(weights_sha256=sha256(folder / WEIGHTS)))
+    rehash(folder)
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         load(folder)
 
@@ -219,8 +249,11 @@ def test_a_file_beyond_its_size_is_refused_unread(folder):
         (lambda values: values.pop("model"), "must be a JSON object"),
         (lambda values: values["model"].update(n_layer=3), "does not fit config.json"),
         (lambda values: values["model"].update(n_embd=48), "does not fit config.json"),
-        (lambda values: values.pop("weights_sha256"), "config.json of the checkpoint cannot"),
-        (lambda values: values.update(weights_sha256="0" * 64), "is damaged"),
+        (lambda values: values.pop("sha256"), "must hold the SHA-256 of model.safetensors, tok"),
+        (lambda values: values.update(sha256="0" * 64), "must hold the SHA-256 of"),
+        (lambda values: values["sha256"].pop("loss_record.csv"), "must hold the SHA-256 of"),
+        (lambda values: values["sha256"].update({WEIGHTS: "0" * 64}), "is damaged"),
+        (lambda values: values["sha256"].update({"tokenizer.json": 3}), "tokenizer.json is dam"),
         (lambda values: values.update(architecture="llama"), 'does not say "microGPT"'),
         (lambda values: values.pop("training"), "provenance must hold"),
         (lambda values: values["training"].update(more=1), "provenance must hold"),
@@ -237,7 +270,7 @@ def test_a_file_beyond_its_size_is_refused_unread(folder):
         (lambda values: values["training"].update(hardware="x" * 2001), "hardware of the"),
         (lambda values: values["training"].update(hardware="\ud800"), "hardware of the"),
     ],
-    ids=range(23),
+    ids=range(26),
 )
 def test_a_config_that_is_malformed_or_beyond_its_limits_is_refused(folder, change, message):
     edit(folder, change)
@@ -255,21 +288,26 @@ def test_a_config_that_is_no_json_object_is_refused(folder, text):
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "loss_record.csv"])
 def test_a_text_file_that_is_not_utf8_is_refused(folder, name):
     (folder / name).write_bytes(b"\xff\xfe")
+    if name in HASHED:
+        rehash(folder)
     with pytest.raises(CheckpointError, match="cannot be read"):
         load(folder)
 
 
 def test_a_vocabulary_of_another_size_is_refused(folder, tokenizer):
     (folder / "tokenizer.json").write_text(CharTokenizer("abc").to_json())
+    rehash(folder)
     with pytest.raises(CheckpointError, match=f"has 3 characters .* for {tokenizer.vocab_size}"):
         load(folder)
 
 
 def test_a_malformed_tokenizer_or_record_is_refused(folder):
     (folder / "loss_record.csv").write_text("step,loss\n")
+    rehash(folder)
     with pytest.raises(CheckpointError, match="loss record must begin"):
         load(folder)
     (folder / "tokenizer.json").write_text("{}")
+    rehash(folder)
     with pytest.raises(CheckpointError, match="a tokenizer must be"):
         load(folder)
 
@@ -299,6 +337,62 @@ def test_a_failure_while_saving_leaves_the_old_checkpoint_and_nothing_else(
         save(folder, GPT(tiny_config), tokenizer, loss_record, training, not_unicode)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_checkpoint(
+    folder, model, tokenizer, loss_record, training
+):
+    import resource  # not on Windows
+
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r"^cannot write the weights of .*too large"):
+            save(folder, model, tokenizer, loss_record, training, "new card")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_failure_while_replacing_brings_the_old_checkpoint_back(
+    folder, tiny_config, tokenizer, loss_record, training, monkeypatch
+):
+    """Something clears the new folder away just before it would get its name."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    replace = os.replace
+    targets = []
+
+    def hostile(source: Path, target: Path) -> None:
+        targets.append(target.exists())
+        if target == folder and targets == [False, False]:
+            shutil.rmtree(source)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", hostile)
+    with pytest.raises(FileNotFoundError):
+        save(folder, GPT(tiny_config), tokenizer, loss_record, training, "new card")
+    assert targets == [False] * 3  # Windows renames no folder onto one that exists
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_file_in_the_place_of_the_folder_stays(tmp_path, model, tokenizer, loss_record, training):
+    (tmp_path / "mine").write_text("kept")
+    with pytest.raises(NotADirectoryError):
+        save(tmp_path / "mine", model, tokenizer, loss_record, training, "card")
+    assert (tmp_path / "mine").read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_link_to_a_folder_stays_a_link(folder, tmp_path, model, tokenizer, loss_record, training):
+    (tmp_path / "link").symlink_to(folder)
+    save(tmp_path / "link", model, tokenizer, loss_record, training, "new card")
+    assert (tmp_path / "link").is_symlink()
+    assert (folder / "README.md").read_text() == "new card"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name, "link"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])

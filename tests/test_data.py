@@ -113,8 +113,9 @@ def test_where_the_cache_is(monkeypatch):
 
 def test_a_text_is_read_as_it_stands(tmp_path):
     path = tmp_path / "text.txt"
-    path.write_bytes("é\r\nb\n".encode())
-    assert read_text(path) == "é\r\nb\n"
+    data = "\ufeffé\r\nb\n\rc\r".encode()
+    path.write_bytes(data)
+    assert read_text(path).encode() == data
 
 
 def test_a_text_that_cannot_be_read_is_named(tmp_path):

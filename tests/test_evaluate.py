@@ -1,5 +1,8 @@
 import json
 import math
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -7,6 +10,7 @@ import torch
 from microgpt import checkpoint
 from microgpt.data import split
 from microgpt.evaluate import DeviceError, full_loss, main, pick_device, sampled_loss
+from microgpt.model import GPT
 
 
 def by_hand(model, data):
@@ -84,3 +88,37 @@ def test_devices():
     for name in ("abacus", "meta"):
         with pytest.raises(DeviceError, match=name):
             pick_device(name)
+
+
+def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [pick_device(name).index for name in ("cuda", "cuda:0", "cuda:1")] == [None, 0, 1]
+    with pytest.raises(DeviceError, match="no cuda:9; the last CUDA device here is cuda:1"):
+        pick_device("cuda:9")
+
+
+def test_a_gpu_that_is_full_is_one_sentence(tiny_checkpoint, corpus_file, capsys, monkeypatch):
+    def full(*args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore")
+
+    monkeypatch.setattr(GPT, "to", full)
+    args = ["--checkpoint", str(tiny_checkpoint), "--data", str(corpus_file), "--device", "cpu"]
+    assert main(args) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "error: the GPU has too little free memory; pass --device cpu"
+
+
+def test_an_interrupt_ends_it_in_one_line(tiny_checkpoint, corpus, tmp_path):
+    long = tmp_path / "long.txt"
+    long.write_text(corpus * 1000, encoding="utf-8", newline="")
+    command = [sys.executable, "-m", "microgpt.evaluate", "--checkpoint", str(tiny_checkpoint)]
+    command += ["--data", str(long), "--device", "cpu"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.stderr.read(1) not in (b"%", b""):  # until the bar moves, or all has ended
+            pass
+        process.send_signal(signal.SIGINT)
+        error = process.stderr.read().decode()
+    assert error.endswith("\ninterrupted\n")
+    assert "Traceback" not in error
+    assert process.returncode == 130

@@ -1,6 +1,8 @@
+import signal
 import subprocess
 import sys
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,3 +138,37 @@ def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):
 def test_short_generations(tiny_checkpoint, capsys, tokens):
     assert main(["--checkpoint", str(tiny_checkpoint), "--tokens", tokens]) == 0
     assert len(capsys.readouterr().out) == 1 + int(tokens)
+
+
+def start(*args: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "microgpt.generate", *args]
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
+
+
+ENDLESS = ("--tokens", "1000000")
+
+
+def test_a_reader_who_has_enough_ends_it_quietly(tiny_checkpoint):
+    with start("--checkpoint", str(tiny_checkpoint), *ENDLESS) as process:
+        assert len(process.stdout.read(5)) == 5
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_an_interrupt_ends_it_in_one_line(tiny_checkpoint):
+    with start("--checkpoint", str(tiny_checkpoint), *ENDLESS) as process:
+        process.stdout.read(5)
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.stderr.read() == b"\ninterrupted\n"
+    assert process.returncode == 130
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_text_that_cannot_be_written_is_one_sentence(tiny_checkpoint):
+    with open("/dev/full", "wb") as full:
+        process = start("--checkpoint", str(tiny_checkpoint), stdout=full.fileno())
+        _, error = process.communicate()
+    assert error == b"error: cannot write the text: No space left on device\n"
+    assert process.returncode == 2

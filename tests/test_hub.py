@@ -1,3 +1,5 @@
+import functools
+import hashlib
 import json
 import re
 import shutil
@@ -6,10 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
 from loopback_hub import TOKEN, LoopbackHub, running
 
 from microgpt import checkpoint, hub
@@ -64,6 +68,11 @@ def failure(fetching: hub.Fetch) -> str:
     return message
 
 
+def copy_of(loaded: hub.Loaded, cache: Path) -> Path:
+    """The folder in the cache that a checkpoint is kept in."""
+    return cache / loaded.origin.name.replace("/", "--") / loaded.origin.commit
+
+
 def left_in(cache: Path) -> list[Path]:
     return [path for path in cache.rglob("*") if path.is_file()] if cache.exists() else []
 
@@ -111,21 +120,16 @@ def test_what_names_no_repo_is_refused_in_a_sentence(text: str):
 
 def test_the_operator_chooses_a_folder_before_a_repo_before_the_bundle():
     repo = {"MICROGPT_REPO": "a/b@c"}
-    assert hub.operator_choice({}, {}) is None
-    assert hub.operator_choice(repo, {}) == hub.RepoRef("a/b", "c")
-    assert hub.operator_choice({}, repo) == hub.RepoRef("a/b", "c")
-    assert hub.operator_choice({"MICROGPT_REPO": "d/e"}, repo) == hub.RepoRef("d/e")
-    assert hub.operator_choice({"MICROGPT_CHECKPOINT": "runs/x"}, repo) == Path("runs/x")
+    assert hub.operator_choice({}) is None
+    assert hub.operator_choice(repo) == hub.RepoRef("a/b", "c")
+    assert hub.operator_choice({**repo, "MICROGPT_CHECKPOINT": " runs/x "}) == Path("runs/x")
     with pytest.raises(hub.HubError):
-        hub.operator_choice({"MICROGPT_REPO": "nonsense"}, {})
+        hub.operator_choice({"MICROGPT_REPO": "nonsense"})
 
 
-def test_a_missing_secrets_file_is_no_secrets():
-    class Missing(dict):
-        def get(self, *args: object) -> None:
-            raise FileNotFoundError  # as st.secrets does
-
-    assert hub.operator_choice({}, Missing()) is None
+def test_a_home_folder_of_nobody_is_refused_in_a_sentence():
+    with pytest.raises(hub.HubError, match=r"'~nouser/x'.* write the whole path"):
+        hub.operator_choice({"MICROGPT_CHECKPOINT": "~nouser/x"})
 
 
 def test_a_checkpoint_arrives_whole_with_its_origin(server, folder, tmp_path):
@@ -148,10 +152,10 @@ def test_a_checkpoint_arrives_whole_with_its_origin(server, folder, tmp_path):
     assert seen == sorted(seen)
 
 
-def test_only_the_files_of_a_checkpoint_are_fetched(server, files, fetching):
+def test_only_the_files_of_a_checkpoint_are_fetched(server, files, fetching, tmp_path):
     server.add(REPO, {**files, "state.pt": b"x", "config.json.bak": b"x"})
-    got = loaded(fetching())
-    assert {path.name for path in got.folder.iterdir()} == set(checkpoint.FILES)
+    loaded(fetching())
+    assert {path.name for path in left_in(tmp_path / "cache")} == {*checkpoint.FILES, "main"}
     asked = {Path(request.path).name for request in server.requests}
     assert asked == set(checkpoint.FILES)
 
@@ -190,7 +194,7 @@ def test_a_copy_is_not_downloaded_again(server, folder, fetching):
 
 def test_a_copy_that_was_damaged_on_disk_is_replaced(server, folder, fetching, tmp_path):
     server.add(REPO, folder)
-    weights = loaded(fetching()).folder / checkpoint.WEIGHTS
+    weights = copy_of(loaded(fetching()), tmp_path / "cache") / checkpoint.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1])
     assert hub.cached(hub.RepoRef(REPO), tmp_path / "cache") is None
     loaded(fetching())
@@ -275,6 +279,127 @@ def test_a_slow_download_shows_its_progress(server, folder, fetching):
     server.released.set()
 
 
+def test_a_download_through_xet(server, folder, fetching, monkeypatch, capfd):
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    server.xet = True
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slow = fetching()
+    assert server.trickling.wait(30)
+    # What came on the wire is more than the file; the bytes of the file are what counts.
+    half = (folder / checkpoint.WEIGHTS).stat().st_size // 2
+    assert slow.bytes_done == (folder / checkpoint.CONFIG).stat().st_size + sum(
+        [(folder / checkpoint.TOKENIZER).stat().st_size, half]
+    )
+    server.released.set()
+    loaded(slow)
+    assert slow.bytes_done == slow.bytes_total
+    assert server.asked("GET", checkpoint.WEIGHTS) == 0
+    assert server.printed == [] and capfd.readouterr().err == ""
+
+
+def test_a_download_through_xet_that_is_given_up(server, folder, fetching, monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    server.xet = True
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slow = fetching()
+    assert server.trickling.wait(30)
+    slow.abandon()
+    assert "was given up" in failure(slow)
+    server.released.set()
+    slow._thread.join(30)
+    assert not slow._thread.is_alive()
+    assert server.printed == []
+    assert left_in(tmp_path / "cache") == []
+
+
+def test_a_bar_does_all_that_the_clients_reporter_asks_of_one():
+    seen = []
+    reporter = XetDownloadProgressReporter(
+        reconstruction_desc="x", total=100, log_level=0, tqdm_class=download.bar_class(seen.append)
+    )
+    steps = [(10, 300), (60, 300), (100, 400)]
+    with reporter:
+        for done, transferred in steps:
+            reporter.update_progress(
+                SimpleNamespace(
+                    total_bytes=100,
+                    total_bytes_completed=done,
+                    total_bytes_completion_rate=1.0,
+                    total_transfer_bytes_completed=transferred,
+                    total_transfer_bytes_completion_rate=None,
+                )
+            )
+    assert seen == [10, 60, 100]
+
+
+def test_a_download_that_is_given_up_ends_at_the_next_chunk(server, folder, fetching, tmp_path):
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slow = fetching()
+    assert server.trickling.wait(30)
+    slow.abandon()
+    assert failure(slow) == f"the download of {REPO} was given up"
+    server.released.set()
+    slow._thread.join(30)
+    assert not slow._thread.is_alive()
+    assert left_in(tmp_path / "cache") == []
+    server.heal()
+    done = fetching()
+    loaded(done)
+    done.abandon()
+    assert done.error is None and done.loaded is not None
+
+
+def test_no_more_visitors_download_at_once_than_there_are_slots(server, folder, fetching):
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slots = threading.BoundedSemaphore(1)
+    first = fetching(slots=slots)
+    assert server.trickling.wait(30)
+    asked = len(server.requests)
+    for _ in range(2):
+        assert "other visitors are downloading" in failure(fetching(slots=slots))
+    assert len(server.requests) == asked
+    first.abandon()
+    server.released.set()
+    first._thread.join(30)
+    server.heal()
+    for name in (REPO, "someone/missing", REPO):
+        last = fetching(name, slots=slots)
+        assert last.wait()
+        last._thread.join(30)
+    loaded(last)
+    assert slots.acquire(blocking=False)
+
+
+def test_a_host_without_a_thread_left_keeps_its_slots(server, fetching, monkeypatch):
+    def full(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    slots = threading.BoundedSemaphore(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        assert "try again in a minute" in failure(fetching(slots=slots))
+    assert slots.acquire(blocking=False)
+
+
+def test_a_visitors_file_may_be_smaller_than_the_programs_own_limit(server, folder, fetching):
+    server.add(REPO, folder)
+    size = (folder / checkpoint.WEIGHTS).stat().st_size
+    assert f"at most {size - 1:,} are read" in failure(fetching(max_bytes=size - 1))
+    assert server.asked("GET", checkpoint.WEIGHTS) == 0
+    loaded(fetching(max_bytes=size))
+
+
+def test_a_fetch_knows_its_age(server, fetching, monkeypatch):
+    young = fetching()
+    started = young._started
+    monkeypatch.setattr(fetch.time, "monotonic", lambda: started + 2.5)
+    assert young.age == 2.5
+
+
 def test_a_repo_that_is_missing(fetching):
     assert f"no public repo {REPO}" in failure(fetching())
 
@@ -357,7 +482,10 @@ def test_a_reason_that_quotes_a_stranger_is_kept_short(server, files, fetching):
 
 
 def test_a_vocabulary_that_does_not_match(server, files, fetching):
-    server.add(REPO, {**files, checkpoint.TOKENIZER: b'{"characters": "abc"}'})
+    config = json.loads(files[checkpoint.CONFIG])
+    files[checkpoint.TOKENIZER] = b'{"characters": "abc"}'
+    config["sha256"][checkpoint.TOKENIZER] = hashlib.sha256(files[checkpoint.TOKENIZER]).hexdigest()
+    server.add(REPO, {**files, checkpoint.CONFIG: json.dumps(config).encode()})
     assert "the vocabulary has 3 characters" in failure(fetching())
 
 
@@ -410,13 +538,27 @@ def test_the_least_recently_used_copies_are_deleted(server, folder, fetching, tm
     for name in names:
         server.add(name, folder)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    folders = [loaded(fetching(name)).folder for name in names]
+    folders = [copy_of(loaded(fetching(name)), cache) for name in names]
     loaded(fetching("a/a"))  # used again
-    hub.trim_cache(cache, 2 * size)
+    copies.trim_cache(cache, 2 * size)
     assert [each.exists() for each in folders] == [True, False, True]
-    hub.trim_cache(cache, 0, keep=[folders[2]])
+    copies.trim_cache(cache, 0, keep=[folders[2]])
     assert [each.exists() for each in folders] == [False, False, True]
-    hub.trim_cache(tmp_path / "missing")
+    copies.trim_cache(tmp_path / "missing", 0)
+
+
+def test_downloads_under_way_count_as_full_and_stay(server, folder, fetching, tmp_path):
+    cache = tmp_path / "cache"
+    server.add(REPO, folder)
+    copy = copy_of(loaded(fetching()), cache)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    with copies.partial_folder(cache) as partial:
+        (partial / ".cache" / "huggingface").mkdir(parents=True)
+        (partial / ".cache" / "huggingface" / "weights.incomplete").write_bytes(b"x" * 100)
+        copies.trim_cache(cache, size + 100)
+        assert copy.exists()
+        copies.trim_cache(cache, size + 99)
+        assert not copy.exists() and partial.exists()
 
 
 def test_every_fetch_bounds_its_cache(server, folder, fetching, tmp_path, monkeypatch):
@@ -431,7 +573,7 @@ def test_every_fetch_bounds_its_cache(server, folder, fetching, tmp_path, monkey
 
 def test_a_folder_opens_as_it_is(folder, tmp_path, monkeypatch):
     assert hub.load_folder(folder).origin == hub.Origin("folder", str(folder))
-    assert hub.open_checkpoint(str(folder)).folder == folder
+    assert hub.open_checkpoint(str(folder)).origin == hub.Origin("folder", str(folder))
     monkeypatch.setattr(hub, "BUNDLED", folder)
     assert hub.load_bundled().origin.kind == "bundled"
     monkeypatch.setattr(hub, "BUNDLED", tmp_path / "missing")
@@ -439,6 +581,27 @@ def test_a_folder_opens_as_it_is(folder, tmp_path, monkeypatch):
         hub.load_bundled()
     with pytest.raises(hub.HubError, match="there is no folder 'gpt2' here"):
         hub.open_checkpoint("gpt2")
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "x/" + "y" * 300, "a" * 5000, "a\0b"])
+def test_a_name_that_no_folder_can_have_is_refused_in_a_sentence(text: str):
+    with pytest.raises(hub.HubError, match=r"there is no folder .* names no repo"):
+        hub.open_checkpoint(text)
+    with pytest.raises(checkpoint.CheckpointError):
+        hub.load_folder(Path(text))
+
+
+def test_a_command_line_shows_a_download_and_opens_a_copy_in_silence(
+    server, folder, tmp_path, monkeypatch, capsys
+):
+    commit = server.add(REPO, folder)
+    load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
+    monkeypatch.setattr(hub, "load", load)
+    assert hub.open_checkpoint(REPO).origin.commit == commit
+    out, err = capsys.readouterr()
+    assert out == "" and f"{REPO}: 100%" in err
+    assert hub.open_checkpoint(REPO).origin.commit == commit
+    assert capsys.readouterr() == ("", "")
 
 
 def test_what_is_published_is_the_checkpoint_and_nothing_else(server, folder, fetching, tmp_path):
@@ -513,6 +676,15 @@ def test_the_command_lists_and_ends_in_one_sentence(folder, tmp_path, capsys):
     assert [line.split()[-1] for line in lines[:-1]] == list(checkpoint.FILES)
     assert publish_command([*argv, str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_interrupted_command_ends_without_a_traceback(folder, monkeypatch, capsys):
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("microgpt.hub.__main__.publish", interrupted)
+    assert publish_command(["publish", "--repo", REPO, "--checkpoint", str(folder)]) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
 
 
 def test_no_thread_is_left_behind(server, folder, fetching):

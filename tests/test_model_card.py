@@ -52,6 +52,7 @@ def test_the_card_of_the_default_model(shakespeare, loss_record):
 def test_the_card_of_another_text_says_what_it_is(training, tiny_config, model, loss_record):
     card = parse(render(tiny_config, training, loss_record))
     assert card.data.language is None
+    assert card.data.license is None
     assert card.data.eval_results[0].dataset_name == "words.txt, last 10 %"
     assert "Shakespeare" not in card.text
     assert "`words.txt`; SHA-256 `" + "ab" * 32 in card.text
@@ -89,6 +90,25 @@ def test_an_interrupted_run_has_no_measured_loss(training, tiny_config, loss_rec
     assert "estimate" not in render(tiny_config, stopped, [])
 
 
+def test_a_run_that_was_only_not_measured_is_not_called_interrupted(
+    training, tiny_config, loss_record
+):
+    unmeasured = dataclasses.replace(training, val_loss_full=None)
+    text = render(tiny_config, unmeasured, loss_record)
+    assert "`val_loss_full` is not measured.\n" in text
+    assert "interrupted" not in text
+
+
+def test_only_our_own_weights_are_licensed_by_us(shakespeare, training, tiny_config, loss_record):
+    ours = render(tiny_config, shakespeare, loss_record)
+    assert ours.endswith("## Licence\n\nMIT, code and weights.\n")
+    theirs = render(tiny_config, training, loss_record)
+    assert "license:" not in theirs
+    licence = theirs.partition("## Licence")[2]
+    assert "The code is MIT." in licence
+    assert "whoever trained them to state" in licence
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -108,7 +128,7 @@ def test_strings_from_anywhere_stay_text(training, tiny_config, loss_record, tex
     written = render(tiny_config, foreign, loss_record)
     written.encode("utf-8")
     card = parse(written)
-    assert card.data.license == "mit"
+    assert card.data.license is None
     assert card.data.eval_results[0].metric_value == 2.5512
     ordinary = render(tiny_config, training, loss_record)
 

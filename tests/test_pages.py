@@ -3,9 +3,14 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
+from microgpt.config import GPTConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
 
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
 
@@ -75,6 +80,8 @@ def test_any_text_gives_a_result_or_a_sentence(app, page, key, text):
         assert app.code[0].value == text + app.code[0].value[-5:]
     elif page == PAGES[1] and text in ("b", "ba" * 40):
         assert not app.error and app.get("plotly_chart")
+    elif text == "":
+        assert any("type at least one character" in caption.value for caption in app.caption)
     else:
         assert len(app.error) == 1
 
@@ -146,3 +153,63 @@ def test_a_folder_that_was_written_anew_is_read_anew(
     longer = replace(training, steps=4321)
     checkpoint.save(folder, model, tokenizer, loss_record, longer, "card")
     assert "4,321 steps" in provenance(app.run())
+
+
+def test_settings_nobody_changed_follow_another_checkpoint(
+    app, monkeypatch, tmp_path, tiny_checkpoint, tokenizer, loss_record, training
+):
+    other = CharTokenizer("\n ,:ABCDEFGHILMNOPRSTabcdefghijklmnopqrstuvw")
+    config = GPTConfig(other.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8)
+    torch.manual_seed(0)
+    checkpoint.save(tmp_path / "other", GPT(config), other, loss_record, training, "card")
+    app.run()
+    assert app.slider("top_k").value == tokenizer.vocab_size
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "other"))
+    app.run()
+    assert not app.error and not app.exception
+    assert app.slider("top_k").value == other.vocab_size
+    assert app.text_area("prompt").value.startswith("FIRST SAILOR:")
+    app.slider("top_k").set_value(5)
+    app.text_area("prompt").set_value("a").run()
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
+    app.run()
+    assert app.slider("top_k").value == 5 and app.text_area("prompt").value == "a"
+
+
+def test_a_vocabulary_of_one_character(app, monkeypatch, tmp_path, loss_record, training):
+    config = GPTConfig(vocab_size=1, block_size=4, n_layer=1, n_head=1, n_embd=4)
+    torch.manual_seed(0)
+    folder = tmp_path / "one"
+    checkpoint.save(folder, GPT(config), CharTokenizer("a"), loss_record, training, "card")
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    app.run()
+    assert not app.exception and app.code[0].value.startswith("aaaa")
+
+
+def test_the_original_is_a_reference_for_its_own_corpus_only(
+    app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
+):
+    app.run()
+    app.switch_page(PAGES[2]).run()
+    assert "the original" not in app.get("plotly_chart")[0].proto.spec
+    ours = replace(training, data_sha256=TINY_SHAKESPEARE_SHA256)
+    checkpoint.save(tmp_path / "ours", model, tokenizer, loss_record, ours, "card")
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "ours"))
+    app.run()
+    assert "the original, validation 1.4815" in app.get("plotly_chart")[0].proto.spec
+
+
+def test_maps_too_large_to_keep_are_cut_and_the_page_says_so(
+    app, monkeypatch, tmp_path, loss_record, training
+):
+    config = GPTConfig(vocab_size=2, block_size=256, n_layer=16, n_head=16, n_embd=16)
+    torch.manual_seed(0)
+    checkpoint.save(
+        tmp_path / "deep", GPT(config), CharTokenizer("ab"), loss_record, training, "card"
+    )
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "deep"))
+    app.run()
+    app.switch_page(PAGES[1]).run()
+    app.text_area("text").set_value("ab" * 128).run()
+    assert not app.exception
+    assert any("last 128 characters" in caption.value for caption in app.caption)

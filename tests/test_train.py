@@ -155,6 +155,24 @@ def test_a_loss_that_is_no_longer_finite_ends_the_run(tiny_config, splits):
         list(train(state, splits, config))
 
 
+@pytest.mark.parametrize("interval", [3, 5])
+def test_weights_that_are_no_longer_finite_never_reach_an_evaluated_row(
+    tiny_config, splits, interval
+):
+    config = TrainConfig(
+        steps=20, batch_size=4, log_interval=20, eval_interval=interval, eval_batches=1
+    )
+    state = TrainState.create(tiny_config, config, CPU)
+    rows = train(state, splits, config)
+    assert [next(rows).step for _ in range(2)] == [0, 1]
+    torch.nn.init.constant_(state.model.head.bias, math.nan)
+    seen = []
+    with pytest.raises(TrainError, match=f"not finite at step {interval}; lower the learning rate"):
+        seen.extend(row.step for row in rows)
+    assert seen == list(range(2, interval))
+    assert [row.step for row in state.rows] == [0]
+
+
 @pytest.fixture(scope="module")
 def trained(corpus_file, tmp_path_factory) -> Path:
     """A checkpoint folder that the command line wrote."""
@@ -173,9 +191,8 @@ def test_the_command_writes_a_checkpoint_that_says_how_it_was_made(trained, corp
     assert training.config.ema_decay == 0.9
     assert training.tokens == 40 * 4 * 16
     assert training.preset == "tiny"
-    assert training.command == (
-        f"python -m microgpt.train {' '.join(arguments(corpus_file, trained))}"
-    )
+    told = " ".join(arguments(Path("words.txt"), Path("words")))  # the names, not the folders
+    assert training.command == f"python -m microgpt.train {told}"
     assert training.data == "words.txt"
     assert training.data_sha256 == hashlib.sha256(corpus.encode()).hexdigest()
     assert training.seconds > 0
@@ -191,6 +208,23 @@ def test_the_command_measures_what_it_saved(trained, corpus_file):
     assert loaded.training.val_loss_full == pytest.approx(loss, abs=5.1e-5)
     assert f"{loaded.training.val_loss_full:.4f}" in (trained / "README.md").read_text()
     assert loss < math.log(loaded.config.vocab_size) - 0.2  # it has learned something
+
+
+def test_the_last_measurement_shows_how_far_it_is(corpus_file, tmp_path, capsys):
+    assert main(arguments(corpus_file, tmp_path / "out", steps=1)) == 0
+    assert "val_loss_full: 100%" in capsys.readouterr().err
+
+
+def test_the_text_is_read_once_and_hashed_as_it_stands(corpus, tmp_path):
+    """From a pipe, which gives its text only once; a mark and line ends of any kind are kept."""
+    data = ("\ufeff" + corpus.replace("\n", "\r\n", 50) + "\r").encode()
+    command = [sys.executable, "-m", "microgpt.train"]
+    command += arguments(Path("/dev/stdin"), tmp_path / "out", steps=1)
+    done = subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = checkpoint.load(tmp_path / "out")
+    assert loaded.training.data_sha256 == hashlib.sha256(data).hexdigest()
+    assert {"\ufeff", "\r"} < set(loaded.tokenizer.characters)
 
 
 def test_the_command_keeps_the_record_beside_the_run_and_in_the_checkpoint(trained):
@@ -328,6 +362,45 @@ def test_a_folder_that_cannot_be_made_is_named(corpus_file, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     command = arguments(corpus_file, tmp_path / "file" / "out")
     assert "cannot write" in refused(command, capsys)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's prlimit")
+def test_a_disk_that_fills_up_ends_the_run_and_keeps_the_last_state(corpus_file, tmp_path):
+    import resource  # not on Windows
+
+    command = [sys.executable, "-m", "microgpt.train"]
+    command += arguments(corpus_file, tmp_path / "out", steps=100_000, eval_interval=50)
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stderr if "step 50: train" in line)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        *_, last = process.stderr
+    assert process.returncode == 2
+    state_path = tmp_path / "out.state" / "state.pt"
+    assert last == f"error: cannot write {state_path}: File too large\n"
+    assert torch.load(state_path, weights_only=True)["step"] % 50 == 0
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
+        "loss_record.csv",
+        "out.state",
+        "state.pt",
+    ]
+
+
+@pytest.mark.parametrize("content", [["a", "list"], {"a": 1}], ids=str)
+def test_a_state_of_something_else_is_refused(corpus_file, tmp_path, capsys, content):
+    (tmp_path / "out.state").mkdir()
+    torch.save(content, tmp_path / "out.state" / "state.pt")
+    command = arguments(corpus_file, tmp_path / "out", "--resume")
+    assert "state.pt cannot be read" in refused(command, capsys)
+
+
+def test_a_gpu_that_is_full_is_one_sentence(corpus_file, tmp_path, capsys, monkeypatch):
+    def full(*args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore")
+
+    monkeypatch.setattr(GPT, "to", full)
+    sentence = refused(arguments(corpus_file, tmp_path / "out"), capsys)
+    assert "too little free memory; pass a smaller --set batch_size or --device cpu" in sentence
 
 
 def test_a_device_that_is_not_there_is_refused(corpus_file, tmp_path, capsys):

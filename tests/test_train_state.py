@@ -1,5 +1,8 @@
 import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -131,6 +134,73 @@ def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeyp
     with pytest.raises(TrainStateError, match="cannot be read"):
         state.restore(path, CONFIGS)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", "list"],
+        {"a": torch.zeros(2)},
+        {"configs": CONFIGS},
+        {"configs": CONFIGS, "parts": []},
+        {"configs": CONFIGS, "parts": [{}, {}]},
+        {"configs": torch.zeros(2)},
+    ],
+    ids=str,
+)
+def test_a_file_that_is_no_state_is_refused(dropping, tmp_path, values):
+    path = tmp_path / "state.pt"
+    torch.save(values, path)
+    with pytest.raises(TrainStateError, match=r"cannot be read|another text"):
+        TrainState.create(dropping, settings(), CPU).restore(path, CONFIGS)
+
+
+def test_weights_that_are_no_longer_finite_do_not_replace_good_ones(dropping, tmp_path):
+    path = tmp_path / "state.pt"
+    state = TrainState.create(dropping, settings(), CPU)
+    state.save(path, CONFIGS)
+    torch.nn.init.constant_(state.model.head.bias, torch.inf)
+    with pytest.raises(TrainStateError, match="no longer finite and were not saved"):
+        state.save(path, CONFIGS)
+    state.restore(path, CONFIGS)
+    assert weights(state).isfinite().all()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import torch
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.train.state import TrainState, TrainStateError
+path = Path(sys.argv[1])
+state = TrainState.create(GPTConfig(n_layer=1, n_embd=12), TrainConfig(), torch.device("cpu"))
+state.save(path, {})
+state.step = 4
+size = path.stat().st_size
+for limit in (0, 8192, size // 4, size // 2, size - 1):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        state.save(path, {})
+    except TrainStateError as error:
+        print(error)
+state.restore(path, {})
+print(state.step, *path.parent.iterdir())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_state(tmp_path):
+    path = tmp_path / "state.pt"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, path],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *sentences, last = done.stdout.splitlines()
+    assert sentences == [f"cannot write {path}: File too large"] * 5, done.stderr
+    assert last == f"0 {path}"
 
 
 def test_a_missing_state_is_refused(dropping, tmp_path):

@@ -1,40 +1,38 @@
 """Which checkpoint to open: a local folder, a repo on the Hugging Face Hub, or the bundled one."""
 
-from collections.abc import Mapping
+import contextlib
+import os.path
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from tqdm import tqdm
 
 from microgpt import checkpoint
-from microgpt.hub.copies import (
-    Loaded,
-    Origin,
-    cached,
-    operator_cache_folder,
-    trim_cache,
-    visitor_cache_folder,
-)
-from microgpt.hub.fetch import Fetch, load
+from microgpt.checkpoint import CheckpointError
+from microgpt.hub.copies import Loaded, Origin, cached, visitor_cache_folder
+from microgpt.hub.fetch import VISITOR_BYTES, VISITOR_SLOTS, Fetch, load
 from microgpt.hub.repo import HubError, RepoRef, parse_repo
-from microgpt.hub.upload import Published, publish
+from microgpt.hub.upload import publish
 
 __all__ = [
     "BUNDLED",
+    "VISITOR_BYTES",
+    "VISITOR_SLOTS",
     "Fetch",
     "HubError",
     "Loaded",
     "Origin",
-    "Published",
     "RepoRef",
     "cached",
     "load",
     "load_bundled",
     "load_folder",
     "open_checkpoint",
-    "operator_cache_folder",
     "operator_choice",
     "parse_repo",
     "publish",
-    "trim_cache",
     "visitor_cache_folder",
 ]
 
@@ -43,48 +41,73 @@ BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
 
 def load_folder(path: Path) -> Loaded:
     """Open a checkpoint folder of one's own. Raises CheckpointError."""
-    return Loaded(checkpoint.load(path), Origin("folder", str(path)), path)
+    return _load(path, "folder")
 
 
 def load_bundled() -> Loaded:
     """Open the checkpoint that comes with the program. Raises CheckpointError."""
-    return Loaded(checkpoint.load(BUNDLED), Origin("bundled", str(BUNDLED)), BUNDLED)
+    return _load(BUNDLED, "bundled")
 
 
-def operator_choice(
-    environ: Mapping[str, str], secrets: Mapping[str, Any]
-) -> Path | RepoRef | None:
+def _load(path: Path, kind: Literal["folder", "bundled"]) -> Loaded:
+    try:
+        return Loaded(checkpoint.load(path), Origin(kind, str(path)))
+    except OSError as error:  # a name that is too long, say
+        raise CheckpointError(
+            f"the folder {str(path)[:100]!r} cannot be read: {error.strerror}"
+        ) from error
+
+
+def operator_choice(environ: Mapping[str, str]) -> Path | RepoRef | None:
     """What the operator set the app to open with; None means the bundled checkpoint.
 
-    MICROGPT_CHECKPOINT, a folder, goes before MICROGPT_REPO, and the environment before the
-    secrets. Raises HubError when MICROGPT_REPO names no repo.
+    MICROGPT_CHECKPOINT, a folder, goes before MICROGPT_REPO. Streamlit puts the secrets at the top
+    of secrets.toml into os.environ when it reads that file, in place of what was set there, so
+    they count here once it has. Raises HubError when what is set names no folder or no repo.
     """
-
-    def setting(name: str) -> str:
-        value = environ.get(name, "")
-        if not value:
-            try:
-                value = secrets.get(name, "")
-            except FileNotFoundError:  # what st.secrets raises where there is no secrets file
-                value = ""
-        return str(value).strip()
-
-    if folder := setting("MICROGPT_CHECKPOINT"):
-        return Path(folder).expanduser()
-    if repo := setting("MICROGPT_REPO"):
+    if folder := environ.get("MICROGPT_CHECKPOINT", "").strip():
+        try:
+            return Path(folder).expanduser()
+        except RuntimeError as error:
+            raise HubError(
+                f"MICROGPT_CHECKPOINT is {folder[:100]!r}, in the home folder of nobody here; "
+                "write the whole path"
+            ) from error
+    if repo := environ.get("MICROGPT_REPO", "").strip():
         return parse_repo(repo)
     return None
+
+
+@contextlib.contextmanager
+def _bar_on_stderr(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show bytes done and in all, once it is known that any are to come."""
+    bar: tqdm | None = None
+
+    def show(done: int, total: int) -> None:
+        nonlocal bar
+        if total:
+            if bar is None:
+                bar = tqdm(desc=name, total=total, unit="B", unit_scale=True, file=sys.stderr)
+            bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def open_checkpoint(text: str) -> Loaded:
     """Open what a command line names: a folder that is there, else a repo on the Hub.
 
-    Raises CheckpointError or HubError.
+    A download shows its progress on stderr. Raises CheckpointError or HubError.
     """
-    if Path(text).exists():
+    if os.path.exists(text):  # unlike Path.exists, also right about a text that is no path
         return load_folder(Path(text))
     try:
         ref = parse_repo(text)
-        return load(ref.repo_id, ref.revision)
+        with _bar_on_stderr(str(ref)) as show:
+            return load(ref.repo_id, ref.revision, progress=show)
     except HubError as error:
-        raise HubError(f"there is no folder {text!r} here, and as a repo: {error}") from error
+        short = text if len(text) <= 100 else f"{text[:100]}…"
+        raise HubError(f"there is no folder {short!r} here, and as a repo: {error}") from error

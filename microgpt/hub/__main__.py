@@ -33,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     except (CheckpointError, HubError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     for name, size in published.files.items():
         print(f"{size:>13,}  {name}")
     total = f"{sum(published.files.values()):>13,}  bytes"

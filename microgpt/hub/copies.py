@@ -43,11 +43,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint that is open, where it came from, and the folder its files are in."""
+    """A checkpoint that is open, and where it came from."""
 
     checkpoint: Checkpoint
     origin: Origin
-    folder: Path
 
 
 def operator_cache_folder() -> Path:
@@ -75,7 +74,7 @@ def open_copy(cache: Path, repo_id: str, commit: str) -> Loaded | None:
         return None
     with contextlib.suppress(OSError):
         os.utime(folder)
-    return Loaded(loaded, Origin("hub", repo_id, commit), folder)
+    return Loaded(loaded, Origin("hub", repo_id, commit))
 
 
 def cached(ref: RepoRef, cache_dir: Path | None = None) -> Loaded | None:
@@ -106,10 +105,10 @@ def partial_folder(cache: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def store(folder: Path, cache: Path, repo_id: str, commit: str) -> Path:
+def store(folder: Path, cache: Path, repo_id: str, commit: str) -> None:
     """Move a folder that was verified into the cache, in place of a copy that no longer loads.
 
-    Returns where it is now. Other copies go when the cache is full. Raises OSError.
+    Other copies go when the cache is full. Raises OSError.
     """
     copy = _repo_folder(cache, repo_id) / commit
     copy.parent.mkdir(exist_ok=True)
@@ -120,7 +119,6 @@ def store(folder: Path, cache: Path, repo_id: str, commit: str) -> Path:
         if not copy.is_dir():  # or another session was faster
             raise
     trim_cache(cache, CACHE_BYTES, [copy])
-    return copy
 
 
 def remember(cache: Path, ref: RepoRef, commit: str) -> None:
@@ -137,19 +135,32 @@ def _newest_first(copies: Iterable[Path]) -> list[Path]:
     return sorted(used, key=lambda copy: used[copy], reverse=True)
 
 
-def trim_cache(folder: Path, max_bytes: int = CACHE_BYTES, keep: Collection[Path] = ()) -> None:
+def _bytes_in(folder: Path) -> int:
+    """What a folder holds now; what another session moves away meanwhile counts nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
+    return total
+
+
+def trim_cache(folder: Path, max_bytes: int, keep: Collection[Path] = ()) -> None:
     """Delete the copies that were not used for longest, so that at most max_bytes are left.
 
-    A copy in keep stays, whatever its size. Every fetch does this to its cache by itself.
+    A copy in keep stays, whatever its size, and so do the downloads under way, which count too.
+    A fetch that stores a new copy does this to its cache by itself.
     """
-    # What another session deletes meanwhile is no harm: the next fetch trims again.
+    # What another session deletes meanwhile is no harm: the next download trims again.
     with _trimming, contextlib.suppress(OSError):
-        for partial in folder.glob(f"{_PARTIAL}*"):
-            if partial.stat().st_mtime < time.time() - _STALE_S:
-                shutil.rmtree(partial, ignore_errors=True)
-        copies = _newest_first(folder.glob("*--*/*"))
         left = max_bytes
+        for partial in folder.glob(f"{_PARTIAL}*"):
+            with contextlib.suppress(OSError):
+                if partial.stat().st_mtime < time.time() - _STALE_S:
+                    shutil.rmtree(partial, ignore_errors=True)
+            left -= _bytes_in(partial)
+        copies = _newest_first(folder.glob("*--*/*"))
         for copy in sorted(copies, key=lambda copy: copy not in keep):
-            left -= sum(file.stat().st_size for file in copy.iterdir())
+            left -= _bytes_in(copy)
             if left < 0 and copy not in keep:
                 shutil.rmtree(copy, ignore_errors=True)

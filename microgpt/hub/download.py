@@ -3,8 +3,8 @@
 import contextlib
 import math
 import shutil
+import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,16 @@ constants.DOWNLOAD_CHUNK_SIZE = 4096
 
 
 class _Bar:
-    """What the client reports a download to, shaped like the tqdm bar it expects."""
+    """What the client reports a download to, shaped like the tqdm bar it expects.
 
-    def __init__(self, seen: Callable[[int], None], **options: Any):
+    The client asks the class itself what it can do, so each file has a class made for it.
+    """
+
+    _seen: Callable[[int], None]
+
+    def __init__(self, **options: Any):
         self.n = 0
-        self._seen, self._restarts = seen, 0
+        self._restarts = 0
 
     def update(self, n: int = 1) -> None:
         self.n += n
@@ -57,12 +62,17 @@ class _Bar:
     def __exit__(self, *exception: object) -> None: ...
 
 
+def bar_class(seen: Callable[[int], None]) -> type[_Bar]:
+    """A class of bars that tell seen how many bytes of a file are there."""
+    return type("Bar", (_Bar,), {"_seen": staticmethod(seen)})
+
+
 class Download:
     """One download of a checkpoint into a cache.
 
     Its progress can be read from another thread: whether the Hub has answered, the file it is
     busy with, bytes done and in all; these are 0 until all sizes are known. go_on is called
-    often and raises when the download is to end.
+    often and raises when the download is to end. No file may have more than max_bytes.
     """
 
     def __init__(
@@ -72,13 +82,14 @@ class Download:
         token: bool | str | None,
         hub: str,
         go_on: Callable[[], None],
+        max_bytes: float = math.inf,
     ):
         self.answered = False
         self.name = CONFIG
         self.bytes_done = 0
         self.bytes_total = 0
         self._ref, self._cache, self._token, self._hub = ref, cache, token, hub
-        self._go_on = go_on
+        self._go_on, self._max_bytes = go_on, max_bytes
 
     def run(self) -> Loaded:
         """Resolve the commit, then open its copy in the cache or download it.
@@ -107,8 +118,8 @@ class Download:
                 self._get(folder, name, commit, size)
             loaded = checkpoint.load(folder)
             shutil.rmtree(folder / ".cache")  # the client's notes
-            copy = copies.store(folder, self._cache, self._ref.repo_id, commit)
-        return Loaded(loaded, Origin("hub", self._ref.repo_id, commit), copy)
+            copies.store(folder, self._cache, self._ref.repo_id, commit)
+        return Loaded(loaded, Origin("hub", self._ref.repo_id, commit))
 
     def _head(
         self, name: str, revision: str, timeout: float = constants.DEFAULT_ETAG_TIMEOUT
@@ -120,7 +131,7 @@ class Download:
         found = get_hf_file_metadata(url, token=self._token, timeout=timeout, endpoint=self._hub)
         if not COMMIT.fullmatch(found.commit_hash or "") or found.size is None:
             raise FileMetadataError(f"no commit or no size for {url}")
-        most = FILES.get(name, math.inf)
+        most = min(FILES.get(name, math.inf), self._max_bytes)
         if found.size > most:
             raise HubError(
                 f"{name} of {self._ref} has {found.size:,} bytes but at most {most:,} are read; "
@@ -156,12 +167,16 @@ class Download:
         """Download one file into folder, counting its bytes."""
         self.name = name
         before = self.bytes_done
+        worker = threading.get_ident()
 
         def seen(count: int) -> None:
-            self._go_on()
-            if count > size:
-                raise HubError(f"{name} of {self._ref} is longer than the Hub said; try again")
-            self.bytes_done = max(self.bytes_done, before + count)
+            # Xet reports from a thread of its own, which would print what is raised there and go
+            # on with the file all the same.
+            if threading.get_ident() == worker:
+                self._go_on()
+                if count > size:
+                    raise HubError(f"{name} of {self._ref} is longer than the Hub said; try again")
+            self.bytes_done = max(self.bytes_done, before + min(count, size))
 
         hf_hub_download(
             self._ref.repo_id,
@@ -171,7 +186,7 @@ class Download:
             cache_dir=folder,  # nothing unverified is taken from the client's own cache
             token=self._token,
             endpoint=self._hub,
-            tqdm_class=partial(_Bar, seen),
+            tqdm_class=bar_class(seen),
         )
         self._go_on()
         self.bytes_done = before + size

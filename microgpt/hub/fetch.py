@@ -1,5 +1,6 @@
 """Fetch a checkpoint from the Hub in the background, within a deadline."""
 
+import contextlib
 import math
 import textwrap
 import threading
@@ -18,6 +19,9 @@ from microgpt.hub.repo import HubError, RepoRef, explain
 ANSWER_S = 4.0  # for the first answer in all: the client's timeout leaves out looking up the name
 DEADLINE_S = 300.0
 _LONGEST_REASON = 300
+# What keeps visitors from filling the host's line, disk and memory between them.
+VISITOR_SLOTS = threading.BoundedSemaphore(3)
+VISITOR_BYTES = 100 * 10**6
 
 
 class _Abandoned(Exception):
@@ -30,7 +34,8 @@ class Fetch:
     It ends after deadline_s seconds at the latest, and after ANSWER_S when the Hub has not
     answered by then, even if a socket still hangs: its thread is left to die by itself. With
     token=False only public repos can be read; None sends the host's own token. endpoint is
-    another Hub than HF_ENDPOINT's.
+    another Hub than HF_ENDPOINT's. A file of more than max_bytes is refused. Where slots are
+    given, a fetch takes one until its thread ends, and fails at once when none is free.
     """
 
     def __init__(
@@ -41,6 +46,8 @@ class Fetch:
         cache_dir: Path | None = None,
         deadline_s: float = DEADLINE_S,
         endpoint: str | None = None,
+        max_bytes: float = math.inf,
+        slots: threading.Semaphore | None = None,
     ):
         self.ref = ref
         self._deadline_s = deadline_s
@@ -51,9 +58,23 @@ class Fetch:
         self._settling = threading.Lock()
         self._finished = threading.Event()
         cache = cache_dir or copies.operator_cache_folder()
-        self._download = Download(ref, cache, token, self._hub, self._go_on)
+        self._download = Download(ref, cache, token, self._hub, self._go_on, max_bytes)
+        self._slots = contextlib.ExitStack()
+        if slots is not None:
+            if not slots.acquire(blocking=False):
+                self._settle(
+                    error=HubError(
+                        "three other visitors are downloading just now; try again in a minute"
+                    )
+                )
+                return
+            self._slots.callback(slots.release)
         self._thread = threading.Thread(target=self._run, name=f"fetch {ref}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the host has no thread left
+            self._slots.close()
+            self._settle(error=HubError("the server is busy; try again in a minute"))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until done, at most timeout seconds, and say whether it is."""
@@ -67,6 +88,19 @@ class Fetch:
             else:
                 self._finished.wait(min(end, until) - now)
         return self._finished.is_set()
+
+    def abandon(self) -> None:
+        """Give the download up; a fetch that is done stays as it is.
+
+        Its thread ends at the next chunk, or at the end of the file where that comes through Xet,
+        which cannot be stopped.
+        """
+        self._settle(error=HubError(f"the download of {self.ref} was given up"))
+
+    @property
+    def age(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
 
     @property
     def done(self) -> bool:
@@ -117,6 +151,10 @@ class Fetch:
             raise _Abandoned
 
     def _run(self) -> None:
+        with self._slots:
+            self._fetch()
+
+    def _fetch(self) -> None:
         try:
             self._settle(self._download.run())
         except _Abandoned:

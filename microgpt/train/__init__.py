@@ -53,17 +53,19 @@ def train(state: TrainState, splits: Splits, config: TrainConfig) -> Iterator[Lo
         state.step += 1
 
         last = state.step == config.steps
+        logged = state.step % config.log_interval == 0 or last
+        evaluated = state.step % config.eval_interval == 0 or last
         values: dict[str, float] = {"learning_rate": rate * config.learning_rate}
-        if state.step % config.log_interval == 0 or last:
+        if logged:
             values |= {"grad_norm": norm.item(), "batch_loss": loss.item()}
-            if not math.isfinite(values["batch_loss"] + values["grad_norm"]):
-                raise TrainError(
-                    f"the loss is not finite at step {state.step}; lower the learning rate"
-                )
         state.seconds += time.perf_counter() - started
-        if state.step % config.eval_interval == 0 or last:
+        if evaluated:
             values |= estimate(state, splits, config)
             model.train()
+        if not all(math.isfinite(value) for value in values.values()):
+            raise TrainError(
+                f"the loss is not finite at step {state.step}; lower the learning rate"
+            )
         row = LossRow(state.step, state.step * window, state.seconds, **values)
         if row.batch_loss is not None or row.val_loss is not None:
             state.rows.append(row)

@@ -6,9 +6,9 @@ which stands beside the checkpoint in DIR.state.
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import platform
-import shlex
 import signal
 import sys
 from datetime import UTC, datetime
@@ -29,8 +29,8 @@ from microgpt.data import (
     split,
     tiny_shakespeare,
 )
-from microgpt.evaluate import DeviceError, full_loss, pick_device
-from microgpt.provenance import Training, storable
+from microgpt.evaluate import OUT_OF_MEMORY, DeviceError, full_loss, pick_device, progress_bar
+from microgpt.provenance import Training, command_line, storable
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 from microgpt.train import TrainError, train
 from microgpt.train.state import TrainState, TrainStateError
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
     splits = split(tokenizer.encode(text), model_config.block_size)
     splits = Splits(*(part.to(device) for part in splits))
 
-    digest = checkpoint.sha256(data_path)
+    digest = hashlib.sha256(text.encode()).hexdigest()  # the file's own: nothing is translated
     configs = {
         "model": model_config.to_dict(),
         "train": config.to_dict(),
@@ -168,7 +168,7 @@ def run(args: argparse.Namespace) -> None:
     training = Training(
         config=config,
         preset=args.preset,
-        command=storable(shlex.join(["python", "-m", "microgpt.train", *args.command])),
+        command=command_line(args.command),
         data="Tiny Shakespeare" if is_shakespeare else storable(data_path.name),
         data_sha256=digest,
         steps=state.step,
@@ -187,7 +187,8 @@ def run(args: argparse.Namespace) -> None:
     save(training)
     if state.step == config.steps:
         # Measured on what was saved: rounded to half precision and read back.
-        loss = full_loss(checkpoint.load(out).model.to(device), splits.val)
+        with progress_bar("val_loss_full") as show:
+            loss = full_loss(checkpoint.load(out).model.to(device), splits.val, progress=show)
         save(dataclasses.replace(training, val_loss_full=round(loss, 4)))
         print(f"val_loss_full {loss:.4f}", file=sys.stderr)
     print(f"checkpoint: {out}", file=sys.stderr)
@@ -200,6 +201,12 @@ def main(argv: list[str] | None = None) -> int:
         run(args)
     except _ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except torch.OutOfMemoryError:
+        print(
+            f"error: {OUT_OF_MEMORY}; pass a smaller --set batch_size or --device cpu",
+            file=sys.stderr,
+        )
         return 2
     except OSError as error:
         print(f"error: cannot write {args.out}: {error.strerror}", file=sys.stderr)

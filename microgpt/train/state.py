@@ -1,7 +1,6 @@
 """Everything a training run needs to go on as if it had never stopped."""
 
 import os
-import pickle
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,15 @@ class TrainState:
         return [self.model, *averaged, *self.optimizers]
 
     def save(self, path: Path, configs: dict[str, Any]) -> None:
-        """Write the whole state or nothing; configs tells a later run whether it may resume."""
+        """Write the whole state or nothing; configs tells a later run whether it may resume.
+
+        Raises TrainStateError when the weights are not finite or the file cannot be written; the
+        state that was there before is then still there.
+        """
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise TrainStateError(
+                "the weights are no longer finite and were not saved; lower the learning rate"
+            )
         values = {
             "configs": configs,
             "step": self.step,
@@ -73,11 +80,19 @@ class TrainState:
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
         partial = path.with_suffix(".partial")
-        with open(partial, "wb") as file:
-            torch.save(values, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        try:
+            with open(partial, "wb") as file:
+                torch.save(values, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except (OSError, RuntimeError) as error:
+            # torch.save hides the OSError of a write that fails behind a RuntimeError of its own.
+            cause = error if isinstance(error, OSError) else error.__context__
+            reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
+            raise TrainStateError(f"cannot write {path}: {reason}") from error
+        finally:
+            partial.unlink(missing_ok=True)
 
     def restore(self, path: Path, configs: dict[str, Any]) -> None:
         """Become the state saved in path.
@@ -86,13 +101,20 @@ class TrainState:
         """
         try:
             values = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            fits = bool(values["configs"] == configs)
+            if fits:
+                self._take(values)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a damaged or foreign file may raise anything
             raise TrainStateError(f"the training state {path} cannot be read") from error
-        if values["configs"] != configs:
+        if not fits:
             raise TrainStateError(
                 f"{path} belongs to a run with another text or other settings; "
                 "resume with the same ones or choose another --out"
             )
+
+    def _take(self, values: dict[str, Any]) -> None:
         for part, saved in zip(self._stateful(), values["parts"], strict=True):
             part.load_state_dict(saved)
         self.step = values["step"]

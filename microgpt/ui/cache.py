@@ -42,8 +42,11 @@ def folder(path: Path) -> Loaded:
 
     Raises CheckpointError.
     """
-    config = path / CONFIG
-    return _folder(path, config.stat().st_mtime_ns if config.exists() else 0)
+    try:
+        written_ns = (path / CONFIG).stat().st_mtime_ns
+    except OSError:
+        written_ns = 0
+    return _folder(path, written_ns)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -60,7 +63,8 @@ def local_copy(ref: RepoRef) -> Loaded | None:
 
 def operator_setting() -> Path | RepoRef | None:
     """What the operator asked for: a folder, a repo, or nothing. Raises HubError."""
-    return operator_choice(os.environ, st.secrets)
+    st.secrets.load_if_toml_exists()  # which copies the secrets into the environment
+    return operator_choice(os.environ)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

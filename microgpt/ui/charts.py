@@ -24,31 +24,32 @@ def visible(text: str) -> list[str]:
 
 
 def _lookup_table() -> np.ndarray:
-    levels = plotly.colors.sample_colorscale(ATTENTION_SCALE, np.linspace(0, 1, 256).tolist())
+    levels = plotly.colors.sample_colorscale(ATTENTION_SCALE, np.linspace(0, 1, 255).tolist())
     return np.array([plotly.colors.unlabel_rgb(level) for level in levels]).round().astype(np.uint8)
 
 
-_TABLE = _lookup_table()  # (256, 3)
+_PALETTE = _lookup_table().tobytes() + bytes(3)  # 255 levels, and one that is not seen
+_TRANSPARENT = 255
 
 
 def attention_thumbnail(weights: np.ndarray) -> str:
     """A (T, T) attention map as a PNG data URL; cells after the diagonal are transparent."""
-    size = len(weights)
-    levels = np.round(np.clip(weights, 0, 1) * 255).astype(np.uint8)
-    alpha = np.tril(np.full((size, size), 255, np.uint8))
-    pixels = np.dstack([_TABLE[levels], alpha])  # (T, T, 4)
+    levels = np.round(np.clip(weights, 0, 1) * 254).astype(np.uint8)
+    seen = np.tril(np.ones_like(levels, dtype=bool))
+    image = Image.fromarray(np.where(seen, levels, np.uint8(_TRANSPARENT)), "L")
+    image.putpalette(_PALETTE)
     out = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(out, "PNG")
+    image.save(out, "PNG", transparency=_TRANSPARENT)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def _ticks(labels: Sequence[str], most: int) -> dict[str, object]:
-    every = -(-len(labels) // most)
-    at = list(range(0, len(labels), every))
+def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
+    every = -(-len(names) // most)
     return {
+        "type": "category",
         "tickmode": "array",
-        "tickvals": at,
-        "ticktext": [labels[i] for i in at],
+        "tickvals": names[::every],
+        "ticktext": labels[::every],
         "tickangle": 0,
         "tickfont": {"family": "monospace", "size": 10},
         "showgrid": False,
@@ -63,12 +64,13 @@ def attention_map(weights: np.ndarray, text: str) -> go.Figure:
     seen = np.where(np.tril(np.ones_like(weights, dtype=bool)), weights, np.nan)
     figure = go.Figure(
         go.Heatmap(
+            x=names,
+            y=names,
             z=seen.astype(np.float32),
             zmin=0,
             zmax=1,
             colorscale=ATTENTION_SCALE,
             hoverongaps=False,
-            customdata=np.broadcast_to(np.array(names, dtype=object), weights.shape),
             colorbar={
                 "title": {"text": "attention (share of the row)", "side": "bottom"},
                 "orientation": "h",
@@ -76,15 +78,16 @@ def attention_map(weights: np.ndarray, text: str) -> go.Figure:
                 "y": -0.02,
                 "yanchor": "top",
             },
-            hovertemplate="%{text} looks at %{customdata}: %{z:.3g}<extra></extra>",
-            text=np.broadcast_to(np.array(names, dtype=object)[:, None], weights.shape),
+            hovertemplate="%{y} looks at %{x}: %{z:.3g}<extra></extra>",
         )
     )
     figure.update_xaxes(
-        title="looked at (key position)", side="top", **_ticks(labels, _MOST_ACROSS)
+        title="looked at (key position)", side="top", **_axis(names, labels, _MOST_ACROSS)
     )
     figure.update_yaxes(
-        title="looking (query position)", autorange="reversed", **_ticks(labels, _MOST_DOWN)
+        title="looking (query position)",
+        autorange="reversed",
+        **_axis(names, labels, _MOST_DOWN),
     )
     figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
     return figure

@@ -4,9 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import CheckpointError
-from microgpt.hub import Fetch, HubError, Loaded, RepoRef, parse_repo, visitor_cache_folder
+from microgpt.hub import (
+    VISITOR_BYTES,
+    VISITOR_SLOTS,
+    Fetch,
+    HubError,
+    Loaded,
+    parse_repo,
+    visitor_cache_folder,
+)
 from microgpt.ui import cache
 from microgpt.ui.text import plain
 
@@ -14,16 +23,17 @@ from microgpt.ui.text import plain
 PATIENCE_SECONDS = 2.0
 
 
-def checkpoint_picker() -> Loaded:
+def checkpoint_picker(notes: DeltaGenerator) -> Loaded:
     """Show in the sidebar which checkpoint is loaded, and take another from the visitor.
 
-    Where none can be had the page ends here, with one sentence that says why.
+    What goes wrong or takes time is told in notes, on the page itself. Where no checkpoint can be
+    had the page ends here, with one sentence that says why.
     """
+    with notes:
+        loaded = _operators_checkpoint()
     with st.sidebar:
         st.subheader("Checkpoint", anchor=False)
-        card, notes = st.container(), st.container()
-        with notes:
-            loaded, problem = _operators_checkpoint()
+        card = st.container()
         name = st.text_input(
             "Load another from the Hub",
             key="repo",
@@ -32,78 +42,97 @@ def checkpoint_picker() -> Loaded:
             help="A public microGPT checkpoint: user/name, or user/name@revision. "
             "Only you will see it.",
         ).strip()
-        if name:
-            loaded = _visitors_checkpoint(name, fallback=loaded) or loaded
-        if loaded is not None:
-            with card:
-                _provenance(loaded)
+    with notes:
+        loaded = _visitors_checkpoint(name, fallback=loaded)
     if loaded is None:
-        if problem:
-            st.error(problem)
         st.stop()
+    with card:
+        _provenance(loaded)
     return loaded
 
 
-def _operators_checkpoint() -> tuple[Loaded | None, str]:
-    """What the app opens with, and where there is nothing, why."""
+def _bundled() -> Loaded | None:
     try:
-        fallback, problem = cache.bundled(), ""
+        return cache.bundled()
     except CheckpointError as error:
-        fallback, problem = None, f"The bundled checkpoint cannot be used: {error}."
+        st.error(plain(f"The bundled checkpoint cannot be used: {error}."))
+        return None
+
+
+def _operators_checkpoint() -> Loaded | None:
+    """What the app opens with."""
     try:
         setting = cache.operator_setting()
         if isinstance(setting, Path):
-            return cache.folder(setting), ""
+            return cache.folder(setting)
     except (CheckpointError, HubError) as error:
-        st.warning(plain(f"{error}."))
-        return fallback, problem
-    if setting is None:
-        return fallback, problem
-    fetch = cache.operator_fetch(setting)
-    fallback = (None if fetch.loaded else cache.local_copy(setting)) or fallback
-    return _settle(setting, fetch, fallback, lambda: cache.operator_fetch.clear(setting)), problem
-
-
-def _visitors_checkpoint(name: str, fallback: Loaded | None) -> Loaded | None:
-    try:
-        ref = parse_repo(name)
-    except HubError as error:
         st.error(plain(f"{error}."))
-        return None
-    fetch = st.session_state.get("visitor_fetch")
-    if fetch is None or fetch.ref != ref:
-        # token=False: the host's own token must open nothing for a stranger.
-        fetch = Fetch(ref, token=False, cache_dir=visitor_cache_folder())
-        st.session_state["visitor_fetch"] = fetch
-    return _settle(ref, fetch, fallback, lambda: st.session_state.pop("visitor_fetch"))
-
-
-def _settle(
-    ref: RepoRef, fetch: Fetch, fallback: Loaded | None, forget: Callable[[], object]
-) -> Loaded | None:
-    """What to show of a fetch: its checkpoint, or the fallback and how the fetch stands."""
-    if st.session_state.get("awaited") is not fetch:
-        st.session_state["awaited"] = fetch
-        fetch.wait(PATIENCE_SECONDS)
-    if fetch.loaded is not None:
+        return _bundled()
+    if setting is None:
+        return _bundled()
+    fetch = cache.operator_fetch(setting)
+    if _settled(fetch):
         return fetch.loaded
-    shown = f" Showing: {_title(fallback)}." if fallback else ""
-    if fetch.error is not None:
-        st.error(plain(f"{fetch.error}.{shown}"))
-        st.button("Try again", key=f"again {ref}", on_click=forget)
-    else:
-        _follow(ref, fetch, f" Showing meanwhile: {_title(fallback)}." if fallback else "")
+    fallback = cache.local_copy(setting) or _bundled()
+    _report("operator", fetch, fallback, lambda: cache.operator_fetch.clear(setting))
     return fallback
 
 
+def _visitors_checkpoint(name: str, fallback: Loaded | None) -> Loaded | None:
+    """What the visitor named, once it is there; until then, and without a name, the fallback."""
+    try:
+        ref = parse_repo(name) if name else None
+    except HubError as error:
+        st.error(plain(f"{error}."))
+        ref = None
+    fetch = st.session_state.get("visitor_fetch")
+    if fetch is not None and fetch.ref != ref:
+        fetch.abandon()
+        del st.session_state["visitor_fetch"]
+        fetch = None
+    if ref is None:
+        return fallback
+    if fetch is None:
+        # token=False: the host's own token must open nothing for a stranger.
+        fetch = Fetch(
+            ref,
+            token=False,
+            cache_dir=visitor_cache_folder(),
+            slots=VISITOR_SLOTS,
+            max_bytes=VISITOR_BYTES,
+        )
+        st.session_state["visitor_fetch"] = fetch
+    if _settled(fetch):
+        return fetch.loaded
+    _report("visitor", fetch, fallback, lambda: st.session_state.pop("visitor_fetch"))
+    return fallback
+
+
+def _settled(fetch: Fetch) -> bool:
+    """Whether a checkpoint is there, after a little patience with one that was just asked for."""
+    fetch.wait(max(0.0, PATIENCE_SECONDS - fetch.age))
+    return fetch.loaded is not None
+
+
+def _report(who: str, fetch: Fetch, fallback: Loaded | None, forget: Callable[[], object]) -> None:
+    """Say how a fetch stands and what is shown instead; a failed one can be tried again."""
+    shown = f" Shown instead: {_title(fallback)}." if fallback else ""
+    if fetch.error is None:
+        _follow(fetch, shown)
+    else:
+        st.error(plain(f"{fetch.error}.{shown}"))
+        st.button("Try again", key=f"try {who} again", on_click=forget)
+
+
 @st.fragment(run_every=0.5)
-def _follow(ref: RepoRef, fetch: Fetch, shown: str) -> None:
+def _follow(fetch: Fetch, shown: str) -> None:
     """The progress of a download, refreshed without running the page, until it is over."""
     if fetch.done:
         st.rerun()
     done, total = fetch.bytes_done / 1e6, fetch.bytes_total / 1e6
     size = f" ({done:.1f} of {total:.1f} MB)" if total else ""
-    st.progress(min(1.0, done / total) if total else 0.0, plain(f"Loading {ref}{size}.{shown}"))
+    share = min(1.0, done / total) if total else 0.0
+    st.progress(share, plain(f"Loading {fetch.ref}{size}.{shown}"))
 
 
 def _title(loaded: Loaded) -> str:

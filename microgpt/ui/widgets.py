@@ -7,7 +7,7 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
-from microgpt.tokenizer import CharTokenizer
+from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.text import plain
 
@@ -36,17 +36,20 @@ def page_header(page: str, title: str, caption: str) -> Loaded:
     st.set_page_config(page_title=f"{title} · microGPT")
     st.title(title, anchor=False)
     st.caption(caption)
-    return checkpoint_picker()
+    return checkpoint_picker(st.container())
 
 
-def text_control(checkpoint: Checkpoint, label: str, default: str, key: str) -> str | None:
+def text_control(
+    checkpoint: Checkpoint, label: str, default: str, key: str, when_empty: str
+) -> str | None:
     """A text for the model to read, in the URL while it is short; None where it cannot be read.
 
     Characters that the model does not know are named, with their replacement a click away, and a
-    text beyond the window is announced as such.
+    text beyond the window is announced as such; when_empty is said of no text at all.
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     default = tokenizer.replace_unknown(default) or tokenizer.characters
+    follow_default(key, default)
     shown = st.session_state.get(key, default)
     bound, unbound_key = len(quote(shown)) <= MOST_LINK_BYTES, f"{key} is out of the URL"
     if bound and st.session_state.get(unbound_key):
@@ -63,23 +66,27 @@ def text_control(checkpoint: Checkpoint, label: str, default: str, key: str) -> 
         help=f"The model knows {tokenizer.vocab_size} characters, those of the text it was "
         f"trained on, and sees at most {window} at once.",
     )
-    if not bound:
-        st.caption("This text is too long for a link: the page's address leaves it out.")
-    if unknown := tokenizer.unknown(text):
-        named = ", ".join(f"{char!r} (position {at + 1})" for char, at in unknown.items())
-        st.error(plain(f"The model does not know these characters: {named}."))
-        st.button(
-            "Replace them",
-            icon=":material/find_replace:",
-            on_click=set_text,
-            args=(key, tokenizer.replace_unknown(text)),
-            help="’ becomes ', é becomes e; what has no plain form is left out.",
-        )
-        return None
-    if len(text) > window:
-        st.caption(
-            f"The text has {len(text):,} characters; the model sees the last {window} of them."
-        )
+    # In a container, so that a note that comes or goes does not move the widgets below: the
+    # browser would draw those anew and lose what is being typed into them.
+    with st.container():
+        if not bound:
+            st.caption("This text is too long for a link: the page's address leaves it out.")
+        if unknown := tokenizer.unknown(text):
+            st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
+            st.button(
+                "Replace them",
+                icon=":material/find_replace:",
+                on_click=set_text,
+                args=(key, tokenizer.replace_unknown(text)),
+                help="’ becomes ', é becomes e; what has no plain form is left out.",
+            )
+            return None
+        if not text:
+            st.caption(when_empty)
+        elif len(text) > window:
+            st.caption(
+                f"The text has {len(text):,} characters; the model sees the last {window} of them."
+            )
     return text
 
 
@@ -94,9 +101,19 @@ def keep_within(key: str, most: int) -> None:
         st.session_state[key] = most
 
 
+def follow_default(key: str, default: object) -> None:
+    """Let a setting that nobody has changed go along when another checkpoint's default differs."""
+    default_key = f"{key} by default"
+    if key in st.session_state and st.session_state[key] == st.session_state.get(default_key):
+        st.session_state[key] = default
+    st.session_state[default_key] = default
+
+
 def sampling_controls(tokenizer: CharTokenizer) -> tuple[SamplingConfig, int]:
     """How the next characters are drawn, and how many of them; each setting is in the URL."""
-    keep_within("top_k", tokenizer.vocab_size)
+    every = max(2, tokenizer.vocab_size)  # a slider needs two values
+    follow_default("top_k", every)
+    keep_within("top_k", every)
     with st.container(horizontal=True):
         temperature = st.slider(
             "Temperature",
@@ -112,12 +129,12 @@ def sampling_controls(tokenizer: CharTokenizer) -> tuple[SamplingConfig, int]:
         top_k = st.slider(
             "Top-k",
             1,
-            tokenizer.vocab_size,
-            tokenizer.vocab_size,
+            every,
+            every,
             key="top_k",
             bind="query-params",
             width=CONTROL_WIDTH,
-            help=f"Choose among the k likeliest characters; {tokenizer.vocab_size} is all of them.",
+            help=f"Choose among the k likeliest characters; {every} is all of them.",
         )
         length = st.number_input(
             "Characters to write",

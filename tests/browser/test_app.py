@@ -18,7 +18,7 @@ def test_a_fresh_servers_first_visit_may_be_a_deep_link(page, app_server, tiny_c
     with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
         visit(page, f"{url}/attention?layer=2&head=3&text=ba%20do", "Attention")
         page.get_by_role("heading", name="Layer 2, head 3").wait_for()
-        page.wait_for_function("() => document.querySelector('textarea').value === 'ba do'")
+        page.wait_for_function("() => document.querySelector('textarea')?.value === 'ba do'")
         assert "head=3" in page.url
         assert page.locator('[data-testid="stSidebarNavLink"]').count() == 3
         assert page.title() == "Attention · microGPT"
@@ -81,9 +81,9 @@ def test_unknown_characters_are_replaced_by_a_click(page, server):
     visit(page, server, "Generate")
     page.get_by_label("Prompt", exact=True).fill("ba é")
     page.get_by_label("Prompt", exact=True).blur()
-    page.get_by_text("does not know these characters: 'é'").wait_for()
+    page.get_by_text("not in the vocabulary: 'é' (position 4).").wait_for()
     page.get_by_role("button", name="Replace them").click()
-    page.wait_for_function("() => document.querySelector('textarea').value === 'ba e'")
+    page.wait_for_function("() => document.querySelector('textarea')?.value === 'ba e'")
     settle(page)
     assert page.locator('[data-testid="stAlert"]').count() == 0
 
@@ -104,6 +104,7 @@ def test_a_text_too_long_for_a_link_stays_out_of_it_and_says_so(page, server):
 def test_a_head_is_chosen_by_click_and_by_keyboard(page, server):
     visit(page, f"{server}/attention", "Attention")
     grid = page.locator('button[aria-label^="Layer"]')
+    grid.last.wait_for()
     assert grid.count() == 6
     page.get_by_role("heading", name="Layer 1, head 1").wait_for()
     page.get_by_role("button", name="Layer 2, head 2").click()

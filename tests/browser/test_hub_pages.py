@@ -1,5 +1,6 @@
 """The app against a Hub on loopback: the whole way round, and what a failing Hub leaves usable."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -60,7 +61,9 @@ def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_
         settle(page)
         assert len(written(page)) >= 40
         turn_to(page, "Attention")
-        assert page.locator('button[aria-label^="Layer"]').count() == 4
+        heads = page.locator('button[aria-label^="Layer"]')
+        heads.last.wait_for()
+        assert heads.count() == 4
 
 
 @pytest.mark.parametrize(
@@ -88,10 +91,11 @@ def test_a_failing_hub_leaves_the_page_usable(
     with app_server(env, root=root) as url:
         visit(page, url, "Generate")
         wait_for_text(page, "t.length > 100")
-        sidebar = page.get_by_test_id("stSidebar")
-        sidebar.get_by_text("Bundled checkpoint").first.wait_for()
-        sidebar.get_by_text(sentence).wait_for()
-        sidebar.get_by_role("button", name="Try again").wait_for()
+        page.get_by_test_id("stSidebar").get_by_text("Bundled checkpoint").wait_for()
+        note = page.get_by_test_id("stMain").get_by_test_id("stAlert")
+        note.get_by_text(sentence).wait_for()
+        note.get_by_text("Shown instead: Bundled checkpoint").wait_for()
+        page.get_by_role("button", name="Try again").wait_for()
         page.get_by_role("button", name="Write").click()
         settle(page)
 
@@ -119,7 +123,7 @@ def test_a_visitors_repo_is_that_visitors_alone(
         name = sidebar.get_by_label("Load another from the Hub", exact=True)
         name.fill("someone/missing")
         name.press("Enter")
-        sidebar.get_by_text("no public repo someone/missing").wait_for()
+        page.get_by_text("no public repo someone/missing").wait_for()
         settle(page)
         name.fill(REPO)
         name.press("Enter")
@@ -146,6 +150,24 @@ def test_a_slow_download_shows_its_progress_beside_the_fallback(
     with app_server(env, root=app_copy(tmp_path / "app", bundled=tiny_checkpoint)) as url:
         page.goto(url)
         wait_for_text(page, "t.length > 100")
-        page.get_by_test_id("stSidebar").get_by_text(re.compile(r"Loading .* MB")).wait_for()
+        page.get_by_text(re.compile(r"Loading .* MB")).wait_for()
         page.get_by_role("button", name="Write").click()
         page.get_by_text(re.compile("characters/s")).wait_for()
+
+
+def test_a_strangers_text_is_shown_as_text(page, app_server, hub, tiny_checkpoint, tmp_path):
+    folder = tmp_path / "hostile"
+    shutil.copytree(tiny_checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    hostile = "![x](https://evil.example/x.png) <b>b</b> www.evil.example a@evil.example &lt; $x$"
+    config["training"] |= {"hardware": hostile, "data": hostile}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    hub.add(REPO, folder)
+    root = app_copy(tmp_path / "app", bundled=tiny_checkpoint)
+    with app_server(hub.environment(tmp_path), root=root) as url:
+        visit(page, f"{url}/loss_record?repo={REPO.replace('/', '%2F')}", "Loss record")
+        sidebar = page.get_by_test_id("stSidebarUserContent")
+        sidebar.get_by_text("evil.example").first.wait_for()
+        assert sidebar.locator("a, img, b").count() == 0
+        shown = sidebar.inner_text().replace("\u2060", "")
+        assert shown.count(hostile) == 2

@@ -5,7 +5,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!grid) {
     grid = document.createElement("div");
     grid.className = "grid";
-    grid.setAttribute("role", "grid");
+    grid.setAttribute("role", "group");
+    grid.setAttribute("aria-label", "All heads");
     parentElement.appendChild(grid);
   }
   grid.style.gridTemplateColumns = `auto repeat(${columns}, minmax(0, 1fr))`;

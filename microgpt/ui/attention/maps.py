@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from microgpt.attention import most_positions
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
@@ -20,12 +21,19 @@ OVERVIEW = st.components.v2.component(
 def maps_view(loaded: Loaded) -> None:
     """The whole page below its header."""
     checkpoint = loaded.checkpoint
-    text = text_control(checkpoint, "Text", PASSAGE, "text")
-    if text == "":
-        st.error("There is no text to look at; type at least one character.")
+    text = text_control(
+        checkpoint,
+        "Text",
+        PASSAGE,
+        "text",
+        when_empty="There is no text to look at; type at least one character.",
+    )
     if not text:
         return
-    text = text[-checkpoint.config.block_size :]
+    most = most_positions(checkpoint.config)
+    if most < min(len(text), checkpoint.config.block_size):
+        st.caption(f"This model's maps are large; the page shows the last {most} characters.")
+    text = text[-most:]
     maps = cache.attention_maps(checkpoint, text)
     overview, detail = st.columns([1, 2], gap="large")
     with detail:

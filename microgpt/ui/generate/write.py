@@ -42,10 +42,14 @@ def write_view(loaded: Loaded) -> None:
     """The whole page below its header."""
     checkpoint = loaded.checkpoint
     _examples(checkpoint.tokenizer)
-    prompt = text_control(checkpoint, "Prompt", EXAMPLES["A sailor speaks"], "prompt")
+    prompt = text_control(
+        checkpoint,
+        "Prompt",
+        EXAMPLES["A sailor speaks"],
+        "prompt",
+        when_empty="The prompt is empty, so the model starts from a new line.",
+    )
     known = prompt is not None
-    if prompt == "":
-        st.caption("The prompt is empty, so the model starts from a new line.")
     config, length = sampling_controls(checkpoint.tokenizer)
     with st.container(horizontal=True):
         wanted = st.button(

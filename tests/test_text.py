@@ -1,0 +1,18 @@
+import pytest
+
+from microgpt.ui.text import plain
+
+
+@pytest.mark.parametrize("char", list(r"\`*_[]<>#$:~|&"))
+def test_what_means_something_to_markdown_is_escaped(char):
+    assert plain(f"a{char}b") == f"a\\{char}b"
+
+
+def test_lines_are_joined():
+    assert plain("a\nb\r\nc") == "a b  c"
+
+
+@pytest.mark.parametrize("address", ["https://a.example", "WWW.a.example", "a@b.example"])
+def test_an_address_is_broken_where_a_link_would_begin(address):
+    assert "\u2060" in plain(address)
+    assert plain(address).replace("\u2060", "").replace("\\", "") == address
