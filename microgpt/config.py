@@ -175,7 +175,7 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "cpu": Preset(
-        "the full model with a recipe that needs few tokens, a few hours on two CPU cores",
+        "the full model, few tokens: about a hundred minutes on two CPU cores",
         GPTConfig(dropout=0.15),
         TrainConfig(
             steps=800,

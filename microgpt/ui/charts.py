@@ -161,7 +161,7 @@ def loss_curves(
             loss,
             line={"dash": "dot", "width": 1.5, "color": "#8a8a8a"},
             annotation={"text": f"{label} {loss:.4f}", "font": {"size": 11}},
-            annotation_position="bottom right",
+            annotation_position="bottom left",
         )
     figure.update_xaxes(title="step (optimiser updates)")
     figure.update_yaxes(title="loss (nats per character)")
