@@ -61,6 +61,13 @@ def test_the_map_names_characters_by_position():
 def test_a_long_text_has_few_enough_ticks_to_be_read():
     layout = charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
     assert len(layout.xaxis.tickvals) <= 48 and len(layout.yaxis.tickvals) <= 40
+    assert list(layout.xaxis.ticktext[:2]) == [1, 7], "positions, where characters are skipped"
+
+
+def test_a_swipe_over_a_chart_scrolls_the_page():
+    record = pd.DataFrame({c: [1.0] for c in ("step", "batch_loss", "train_loss", "val_loss")})
+    for figure in (charts.attention_map(WEIGHTS, TEXT), charts.loss_curves(record, None, {})):
+        assert figure.layout.dragmode is False
 
 
 def test_the_csv_has_a_row_for_each_pair_that_can_attend():

@@ -11,6 +11,7 @@ from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.generate.write import EXAMPLES
 
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
 
@@ -59,6 +60,9 @@ def test_generate_writes_what_its_settings_say(app):
     assert written != first
     app.button[-1].click().run()
     assert app.code[0].value == written
+    app.text_area("prompt").set_value("ba").run()
+    assert any("from an earlier prompt" in caption.value for caption in app.caption)
+    app.text_area("prompt").set_value("ba do").run()
     app.number_input("seed").set_value(2).run()
     assert app.code[0].value == written, "a setting alone must not take the text away"
     app.button[-1].click().run()
@@ -213,3 +217,26 @@ def test_maps_too_large_to_keep_are_cut_and_the_page_says_so(
     app.text_area("text").set_value("ab" * 128).run()
     assert not app.exception
     assert any("last 128 characters" in caption.value for caption in app.caption)
+
+
+def test_an_example_is_written_at_once(app, monkeypatch, tmp_path, loss_record, training):
+    tokenizer = CharTokenizer("".join(sorted(set("".join(EXAMPLES.values())))))
+    config = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1, n_embd=8)
+    torch.manual_seed(0)
+    folder = tmp_path / "examples"
+    checkpoint.save(folder, GPT(config), tokenizer, loss_record, training, "card")
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    app.run()
+    for name, text in EXAMPLES.items():
+        next(button for button in app.button if button.label == name).click().run()
+        assert app.text_area("prompt").value == text
+        assert app.code[0].value.startswith(text) and len(app.code[0].value) == len(text) + 400
+        assert not app.exception
+
+
+def test_of_a_long_prompt_the_end_is_shown(app):
+    app.run()
+    app.text_area("prompt").set_value("ba do " * 500).run()
+    app.number_input("length").set_value(5).run()
+    app.button[-1].click().run()
+    assert app.code[0].value.startswith("…") and len(app.code[0].value) == 1 + 500 + 5

@@ -16,6 +16,17 @@ TRAIN_COLOUR, VAL_COLOUR = "#2a78a8", "#d2691e"
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
+_MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
+_ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
+
+
+def menu(file_name: str) -> dict[str, object]:
+    """The options of a chart's own menu: take it home as SVG; a swipe scrolls the page."""
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": _ZOOM,
+        "toImageButtonOptions": {"format": "svg", "filename": file_name},
+    }
 
 
 def visible(text: str) -> list[str]:
@@ -49,7 +60,8 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
         "type": "category",
         "tickmode": "array",
         "tickvals": names[::every],
-        "ticktext": labels[::every],
+        # Characters that are not side by side would read as a word that is not there.
+        "ticktext": labels if every == 1 else list(range(1, len(names) + 1, every)),
         "tickangle": 0,
         "tickfont": {"family": "monospace", "size": 10},
         "showgrid": False,
@@ -89,7 +101,7 @@ def attention_map(weights: np.ndarray, text: str) -> go.Figure:
         autorange="reversed",
         **_axis(names, labels, _MOST_DOWN),
     )
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    figure.update_layout(margin=_MARGIN, dragmode=False)
     return figure
 
 
@@ -125,8 +137,8 @@ def loss_curves(
         name="training batch",
         mode="lines",
         line={"color": TRAIN_COLOUR, "width": 1},
-        opacity=0.35,
-        hovertemplate="%{y:.4f}",
+        opacity=0.6,
+        hoverinfo="skip",  # so that what is hovered is always a measured step
     )
     for column, name, colour in (
         ("train_loss", "training split", TRAIN_COLOUR),
@@ -168,6 +180,7 @@ def loss_curves(
     figure.update_layout(
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin=_MARGIN,
+        dragmode=False,
     )
     return figure

@@ -42,8 +42,12 @@ def checkpoint_picker(notes: DeltaGenerator) -> Loaded:
             help="A public microGPT checkpoint: user/name, or user/name@revision. "
             "Only you will see it.",
         ).strip()
+        outcome = st.container()
     with notes:
         loaded = _visitors_checkpoint(name, fallback=loaded)
+    fetch = st.session_state.get("visitor_fetch")
+    if name and (fetch is None or fetch.loaded is None):
+        outcome.caption("Not loaded yet; the page says why.")  # a phone's sidebar hides the page
     if loaded is None:
         st.stop()
     with card:

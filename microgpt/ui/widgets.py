@@ -124,7 +124,8 @@ def sampling_controls(tokenizer: CharTokenizer) -> tuple[SamplingConfig, int]:
             key="temperature",
             bind="query-params",
             width=CONTROL_WIDTH,
-            help="0 always takes the likeliest character; above 1 the unlikely ones gain.",
+            help="0 always takes the likeliest character, whatever the seed; above 1 the unlikely "
+            "ones gain.",
         )
         top_k = st.slider(
             "Top-k",

@@ -124,6 +124,7 @@ def test_a_visitors_repo_is_that_visitors_alone(
         name.fill("someone/missing")
         name.press("Enter")
         page.get_by_text("no public repo someone/missing").wait_for()
+        sidebar.get_by_text("Not loaded yet").wait_for()
         settle(page)
         name.fill(REPO)
         name.press("Enter")

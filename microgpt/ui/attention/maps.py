@@ -35,25 +35,23 @@ def maps_view(loaded: Loaded) -> None:
         st.caption(f"This model's maps are large; the page shows the last {most} characters.")
     text = text[-most:]
     maps = cache.attention_maps(checkpoint, text)
-    overview, detail = st.columns([1, 2], gap="large")
+    overview, detail = st.columns([2, 3], gap="large")
     with detail:
         layer, head = _choice(checkpoint)
     with overview:
         st.subheader("All heads", anchor=False)
-        st.caption("One row a layer, one column a head, on one scale from 0 to 1. Choose one.")
+        st.caption(
+            "One row a layer, one column a head, on one scale from 0 to 1. "
+            "Choose one; its map follows."
+        )
         _grid(cache.thumbnails(checkpoint, text), layer, head)
     with detail:
         weights = maps.weights[layer, head].numpy()
+        name = f"microgpt-layer-{layer + 1}-head-{head + 1}"
         st.plotly_chart(
             charts.attention_map(weights, text),
             height=640,
-            config={
-                "displaylogo": False,
-                "toImageButtonOptions": {
-                    "format": "svg",
-                    "filename": f"microgpt-layer-{layer + 1}-head-{head + 1}",
-                },
-            },
+            config=charts.menu(name),
             alt=f"Attention map of layer {layer + 1}, head {head + 1}",
         )
         st.caption(
@@ -63,7 +61,7 @@ def maps_view(loaded: Loaded) -> None:
         st.download_button(
             "CSV",
             lambda: charts.attention_csv(weights, text),
-            f"microgpt-layer-{layer + 1}-head-{head + 1}.csv",
+            f"{name}.csv",
             "text/csv",
             icon=":material/download:",
             on_click="ignore",

@@ -21,6 +21,8 @@ EXAMPLES = {
 }
 # The text a page opens with is at most this long: nobody asked to wait for more.
 OPENING_LENGTH = 400
+# Of a longer prompt only the end is shown above what follows it.
+LONGEST_PROMPT = 500
 # A text is sent to the browser this often: smooth to the eye, light on the connection.
 FLUSH_SECONDS = 0.05
 
@@ -63,12 +65,14 @@ def write_view(loaded: Loaded) -> None:
     written = st.session_state.get("written")
     if written is not None and not written.over:
         written.over = True  # this very rerun stopped it
-    page, status = st.empty(), st.empty()
+    status, page = st.empty(), st.empty()
+    # An example was chosen: it is written at once, as if Write had been pressed.
+    wanted = st.session_state.pop("write_now", False) or wanted
     if wanted and known:
         written = Written(prompt, config, length, checkpoint.fingerprint)
         st.session_state["written"] = written
         stop.button("Stop", icon=":material/stop:", shortcut="Esc", key="stop")
-        _stream(checkpoint, written, page)
+        _stream(checkpoint, written, page, status)
         stop.empty()
     elif written is None or written.fingerprint != checkpoint.fingerprint:
         if not known:
@@ -78,17 +82,24 @@ def write_view(loaded: Loaded) -> None:
         written = Written(prompt, config, length, checkpoint.fingerprint, text, None, True)
         st.session_state["written"] = written
     _show(page, written)
-    _status(status, written)
+    _status(status, written, earlier=prompt != written.prompt)
 
 
 def _examples(tokenizer: CharTokenizer) -> None:
     with st.container(horizontal=True):
         for name, text in EXAMPLES.items():
             if not tokenizer.unknown(text):
-                st.button(name, on_click=set_text, args=("prompt", text))
+                st.button(name, on_click=_write_example, args=(text,))
 
 
-def _stream(checkpoint: Checkpoint, written: Written, page: DeltaGenerator) -> None:
+def _write_example(text: str) -> None:
+    set_text("prompt", text)
+    st.session_state["write_now"] = True
+
+
+def _stream(
+    checkpoint: Checkpoint, written: Written, page: DeltaGenerator, status: DeltaGenerator
+) -> None:
     """Write until the length is reached; any rerun ends the loop at its next flush."""
     stream = generate(
         checkpoint.model, checkpoint.tokenizer, written.prompt, written.length, written.config
@@ -104,21 +115,29 @@ def _stream(checkpoint: Checkpoint, written: Written, page: DeltaGenerator) -> N
         if now - flushed > FLUSH_SECONDS:
             flushed = now
             _show(page, written)
+            _status(status, written)
     written.over = True
 
 
 def _show(page: DeltaGenerator, written: Written) -> None:
-    page.code(written.prompt + written.text, language=None, wrap_lines=True)
+    prompt = written.prompt
+    if len(prompt) > LONGEST_PROMPT:
+        prompt = "…" + prompt[-LONGEST_PROMPT:]
+    page.code(prompt + written.text, language=None, wrap_lines=True)
 
 
-def _status(status: DeltaGenerator, written: Written) -> None:
+def _status(status: DeltaGenerator, written: Written, earlier: bool = False) -> None:
     config = written.config
     parts = [f"{len(written.text):,} characters after the prompt"]
-    if len(written.text) < written.length:
+    if not written.over:
+        parts[0] += f", of {written.length:,}"
+    elif len(written.text) < written.length:
         parts[0] += f", stopped before {written.length:,}"
     if written.rate is not None:
         parts.append(f"{written.rate:,.0f} characters/s")
     parts.append(f"temperature {config.temperature:g}")
     parts.append(f"top-k {config.top_k}")
     parts.append(f"seed {config.seed}")
+    if earlier:
+        parts.append("from an earlier prompt")
     status.caption(" · ".join(parts))

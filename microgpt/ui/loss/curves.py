@@ -14,6 +14,16 @@ from microgpt.ui import charts
 # The original microGPT after 5,000 steps, estimated over 200 random batches of each split.
 ORIGINAL = {"the original, validation": 1.4815, "the original, training": 1.1111}
 
+COLUMN_LABELS = {
+    "tokens": "characters read",
+    "seconds": "training time (s)",
+    "learning_rate": "learning rate",
+    "grad_norm": "gradient norm",
+    "batch_loss": "batch loss (nats)",
+    "train_loss": "training loss (nats)",
+    "val_loss": "validation loss (nats)",
+}
+
 
 def curves_view(loaded: Loaded) -> None:
     """The whole page below its header."""
@@ -29,10 +39,7 @@ def curves_view(loaded: Loaded) -> None:
     st.plotly_chart(
         charts.loss_curves(frame, asdict(best), references),
         height=460,
-        config={
-            "displaylogo": False,
-            "toImageButtonOptions": {"format": "svg", "filename": "microgpt-loss"},
-        },
+        config=charts.menu("microgpt-loss"),
         alt="Training and validation loss by step",
     )
     setting = training.config
@@ -44,7 +51,7 @@ def curves_view(loaded: Loaded) -> None:
         + ("The dotted lines are the original microGPT's final losses." if comparable else "")
     )
     with st.expander("The record as a table"):
-        st.dataframe(frame.dropna(subset="val_loss"), hide_index=True)
+        st.dataframe(frame.dropna(subset="val_loss"), hide_index=True, column_config=COLUMN_LABELS)
         st.download_button(
             "loss_record.csv",
             to_csv(rows),
