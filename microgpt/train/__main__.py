@@ -11,6 +11,7 @@ import json
 import platform
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -113,6 +114,37 @@ class _Interrupt:
             signal.signal(number, handler)
 
 
+def _train(
+    state: TrainState,
+    splits: Splits,
+    config: TrainConfig,
+    record_path: Path,
+    save_state: Callable[[], None],
+) -> None:
+    """Make the updates that are left, showing them and adding to the record on disk.
+
+    The state is saved at each evaluation, and when Ctrl-C ends the run early.
+    """
+    bar = tqdm(total=config.steps, initial=state.step, unit="step", file=sys.stderr)
+    with _Interrupt() as interrupt, bar:
+        for row in train(state, splits, config):
+            bar.update(row.step - bar.n)
+            if row.batch_loss is not None:
+                rate = row.tokens / row.seconds
+                bar.set_postfix_str(f"loss {row.batch_loss:.4f}, {rate:,.0f} tokens/s")
+            if state.rows and state.rows[-1] is row:
+                loss_record.append(record_path, row)
+            if row.val_loss is not None:
+                bar.write(
+                    f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}",
+                    file=sys.stderr,
+                )
+            if row.val_loss is not None or interrupt.requested:
+                save_state()
+            if interrupt.requested:
+                break
+
+
 def run(args: argparse.Namespace) -> None:
     """Train as the command line says. Raises one of the package's errors or OSError."""
     out: Path = args.out
@@ -145,24 +177,7 @@ def run(args: argparse.Namespace) -> None:
     state_folder.mkdir(parents=True, exist_ok=True)
     record_path.write_text(loss_record.to_csv(state.rows), encoding="utf-8")
 
-    bar = tqdm(total=config.steps, initial=state.step, unit="step", file=sys.stderr)
-    with _Interrupt() as interrupt, bar:
-        for row in train(state, splits, config):
-            bar.update(row.step - bar.n)
-            if row.batch_loss is not None:
-                rate = row.tokens / row.seconds
-                bar.set_postfix_str(f"loss {row.batch_loss:.4f}, {rate:,.0f} tokens/s")
-            if state.rows and state.rows[-1] is row:
-                loss_record.append(record_path, row)
-            if row.val_loss is not None:
-                bar.write(
-                    f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}",
-                    file=sys.stderr,
-                )
-                state.save(state_path, configs)
-            if interrupt.requested:
-                state.save(state_path, configs)
-                break
+    _train(state, splits, config, record_path, lambda: state.save(state_path, configs))
 
     is_shakespeare = digest == TINY_SHAKESPEARE_SHA256
     training = Training(
