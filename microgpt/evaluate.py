@@ -64,8 +64,9 @@ def progress_bar(title: str | None = None) -> Iterator[Callable[[int, int], None
         yield show
 
 
-def _loss(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
-    logits = model(inputs)
+def batch_loss(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of a batch (B, T), nats per character, as a float32 scalar."""
+    logits = model(inputs)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
@@ -84,7 +85,7 @@ def full_loss(
     total = 0.0
     for at in range(0, len(inputs), batch_size):
         x, y = inputs[at : at + batch_size], targets[at : at + batch_size]
-        total += _loss(model, x, y).item() * len(x)
+        total += batch_loss(model, x, y).item() * len(x)
         progress(at + len(x), len(inputs))
     return total / len(inputs)
 
@@ -97,7 +98,7 @@ def sampled_loss(
     losses = torch.zeros((), device=data.device)
     for _ in range(batches):
         x, y = random_batch(data, batch_size, model.config.block_size, generator)
-        losses += _loss(model, x, y)
+        losses += batch_loss(model, x, y)
     return (losses / batches).item()
 
 

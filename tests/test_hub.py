@@ -279,13 +279,20 @@ def test_a_slow_download_shows_its_progress(server, folder, fetching):
     server.released.set()
 
 
-def test_a_download_through_xet(server, folder, fetching, monkeypatch, capfd):
+@pytest.fixture
+def slow_by_xet(server, folder, fetching, monkeypatch) -> hub.Fetch:
+    """A fetch through Xet that has half of the weights, until server.released is set."""
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
     server.xet = True
     server.add(REPO, folder)
     server.fail("slow", "GET", checkpoint.WEIGHTS)
     slow = fetching()
     assert server.trickling.wait(30)
+    return slow
+
+
+def test_a_download_through_xet(server, folder, slow_by_xet, capfd):
+    slow = slow_by_xet
     # What came on the wire is more than the file; the bytes of the file are what counts.
     half = (folder / checkpoint.WEIGHTS).stat().st_size // 2
     assert slow.bytes_done == (folder / checkpoint.CONFIG).stat().st_size + sum(
@@ -298,13 +305,8 @@ def test_a_download_through_xet(server, folder, fetching, monkeypatch, capfd):
     assert server.printed == [] and capfd.readouterr().err == ""
 
 
-def test_a_download_through_xet_that_is_given_up(server, folder, fetching, monkeypatch, tmp_path):
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
-    server.xet = True
-    server.add(REPO, folder)
-    server.fail("slow", "GET", checkpoint.WEIGHTS)
-    slow = fetching()
-    assert server.trickling.wait(30)
+def test_a_download_through_xet_that_is_given_up(server, slow_by_xet, tmp_path):
+    slow = slow_by_xet
     slow.abandon()
     assert "was given up" in failure(slow)
     server.released.set()

@@ -5,12 +5,11 @@ import time
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from microgpt.config import TrainConfig
 from microgpt.data import Splits, random_batch
-from microgpt.evaluate import sampled_loss
+from microgpt.evaluate import batch_loss, sampled_loss
 from microgpt.loss_record import LossRow
 from microgpt.train.optim import rate_factor, set_rates
 from microgpt.train.state import TrainState
@@ -42,7 +41,7 @@ def train(state: TrainState, splits: Splits, config: TrainConfig) -> Iterator[Lo
             splits.train, config.batch_size, model.config.block_size, state.batches
         )  # (B, T)
         with autocast:
-            loss = F.cross_entropy(model(x).flatten(0, 1).float(), y.flatten())
+            loss = batch_loss(model, x, y)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
         for optimizer in state.optimizers:

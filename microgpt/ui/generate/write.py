@@ -63,8 +63,8 @@ def write_view(loaded: Loaded) -> None:
         )
         stop = st.empty()
     written = st.session_state.get("written")
-    if written is not None and not written.over:
-        written.over = True  # this very rerun stopped it
+    if written is not None:
+        written.over = True  # if it was still being written, this very rerun stopped it
     status, page = st.empty(), st.empty()
     # An example was chosen: it is written at once, as if Write had been pressed.
     wanted = st.session_state.pop("write_now", False) or wanted
