@@ -1,10 +1,12 @@
 """A checkpoint is a folder. Save it whole, read it with suspicion.
 
-config.json       the model's shape, the SHA-256 of the next three files, how it was trained
+config.json       the model's shape, the SHA-256 of the other files, how it was trained
 tokenizer.json    the vocabulary
 model.safetensors the weights, half precision
 loss_record.csv   how the loss fell
 README.md         the model card
+baselines.json    optional: what models that know less lose
+evolution.npz     optional: what the model did at some steps of its training
 """
 
 import hashlib
@@ -15,6 +17,7 @@ import reprlib
 import shutil
 import struct
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +25,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from microgpt.baselines import Baselines, BaselinesError
 from microgpt.config import ConfigError, GPTConfig
+from microgpt.evolution import Evolution, EvolutionError
 from microgpt.loss_record import LossRecordError, LossRow, from_csv, to_csv
 from microgpt.model import GPT
 from microgpt.provenance import Training
@@ -30,8 +35,9 @@ from microgpt.tokenizer import CharTokenizer, TokenizerError
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 LOSS_RECORD, CARD = "loss_record.csv", "README.md"
+BASELINES, EVOLUTION = "baselines.json", "evolution.npz"
 MIB = 2**20
-# The files of a checkpoint and the most bytes each may have.
+# The files every checkpoint has, and the most bytes each may have.
 FILES = {
     CONFIG: MIB,
     TOKENIZER: MIB,
@@ -39,7 +45,9 @@ FILES = {
     LOSS_RECORD: 16 * MIB,
     CARD: MIB,
 }
-# The files whose SHA-256 is in config.json.
+# The files it may have besides; config.json says which.
+OPTIONAL = {BASELINES: 16 * MIB, EVOLUTION: 16 * MIB}
+# The required files whose SHA-256 is in config.json, where that of each optional one is too.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -52,13 +60,18 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint; the model is in eval mode, float32, and is never written to."""
+    """A loaded checkpoint; the model is in eval mode, float32, and is never written to.
+
+    baselines and evolution are None where the folder holds none.
+    """
 
     model: GPT
     tokenizer: CharTokenizer
     loss_record: list[LossRow]
     training: Training
     weights_sha256: str
+    baselines: Baselines | None
+    evolution: Evolution | None
 
     @property
     def config(self) -> GPTConfig:
@@ -105,6 +118,8 @@ def save(
     loss_record: list[LossRow],
     training: Training,
     card: str,
+    baselines: Baselines | None = None,
+    evolution: Evolution | None = None,
 ) -> None:
     """Write a checkpoint folder whole or not at all; one that is there already is replaced.
 
@@ -123,16 +138,20 @@ def save(
         (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
         _write(partial / TOKENIZER, tokenizer.to_json())
         _write(partial / LOSS_RECORD, to_csv(loss_record))
+        if baselines is not None:
+            _write(partial / BASELINES, baselines.to_json())
+        if evolution is not None:
+            (partial / EVOLUTION).write_bytes(evolution.to_npz())
         config = {
             "architecture": ARCHITECTURE,
             "model": model.config.to_dict(),
-            "sha256": {name: sha256(partial / name) for name in HASHED},
+            "sha256": {path.name: sha256(path) for path in sorted(partial.iterdir())},
             "training": asdict(training),
         }
         _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
         _write(partial / CARD, card)
-        for name in FILES:
-            with open(partial / name, "rb") as file:
+        for path in partial.iterdir():
+            with open(path, "rb") as file:
                 os.fsync(file.fileno())
         _put_in_place(partial, folder)
     except SafetensorError as error:  # also where the disk is full
@@ -142,12 +161,14 @@ def save(
 
 
 def check_files(folder: Path) -> None:
-    """Raise CheckpointError unless every required file is there and within its size."""
+    """Raise CheckpointError unless every required file is there and each is within its size."""
     if not folder.is_dir():
         raise CheckpointError(f"there is no checkpoint folder at {folder}")
-    for name, most in FILES.items():
+    for name, most in (FILES | OPTIONAL).items():
         path = folder / name
         if not path.is_file():
+            if name in OPTIONAL:
+                continue
             pickles = [p.name for p in folder.iterdir() if p.suffix in _PICKLES]
             if name == WEIGHTS and pickles:
                 raise CheckpointError(
@@ -161,8 +182,17 @@ def check_files(folder: Path) -> None:
             )
 
 
+def files_in(folder: Path, hashes: Mapping[str, str]) -> list[str]:
+    """The names of a checkpoint's files: those required, and the optional ones that are there.
+
+    An optional file without a hash is none of the checkpoint's.
+    """
+    optional = [name for name in OPTIONAL if name in hashes and (folder / name).is_file()]
+    return [*FILES, *optional]
+
+
 def read_config(folder: Path) -> tuple[GPTConfig, Training, dict[str, str]]:
-    """The model's shape, the training's provenance and the SHA-256 of HASHED, from config.json.
+    """The model's shape, the training's provenance and the files' SHA-256, from config.json.
 
     Raises CheckpointError.
     """
@@ -173,7 +203,7 @@ def read_config(folder: Path) -> tuple[GPTConfig, Training, dict[str, str]]:
         training = Training.from_dict(values.get("training"))
         config = GPTConfig.from_dict(values.get("model"))
         hashes = values.get("sha256")
-        if not isinstance(hashes, dict) or set(hashes) != set(HASHED):
+        if not isinstance(hashes, dict) or set(hashes) - set(OPTIONAL) != set(HASHED):
             raise CheckpointError(f"{CONFIG} must hold the SHA-256 of {', '.join(HASHED)}")
         return config, training, hashes
     except ConfigError as error:
@@ -189,13 +219,18 @@ def _check_hash(name: str, found: str, hashes: dict[str, str]) -> None:
         raise CheckpointError(f"{name} is damaged: its SHA-256 is not the one in {CONFIG}")
 
 
-def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
+def _read(folder: Path, name: str, hashes: dict[str, str]) -> bytes:
     try:
         data = (folder / name).read_bytes()
-        _check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
-        return data.decode("utf-8")
     except OSError as error:
         raise CheckpointError(f"{name} cannot be read: {error.strerror}") from error
+    _check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
+    return data
+
+
+def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
+    try:
+        return _read(folder, name, hashes).decode("utf-8")
     except UnicodeDecodeError as error:
         raise CheckpointError(f"{name} cannot be read: it is not UTF-8 text") from error
 
@@ -246,6 +281,23 @@ def _read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str,
     return weights
 
 
+def _read_optional(
+    folder: Path, config: GPTConfig, hashes: dict[str, str]
+) -> tuple[Baselines | None, Evolution | None]:
+    names = files_in(folder, hashes)
+    baselines = evolution = None
+    try:
+        if BASELINES in names:
+            text = _read_text(folder, BASELINES, hashes)
+            baselines = Baselines.from_json(text, config.vocab_size)
+        if EVOLUTION in names:
+            data = _read(folder, EVOLUTION, hashes)
+            evolution = Evolution.from_npz(data, config.n_layer, config.n_head, config.vocab_size)
+    except (BaselinesError, EvolutionError) as error:
+        raise CheckpointError(str(error)) from error
+    return baselines, evolution
+
+
 def load(folder: Path) -> Checkpoint:
     """Read a checkpoint folder from anyone: sizes, shapes and the hashes are checked first.
 
@@ -268,4 +320,6 @@ def load(folder: Path) -> Checkpoint:
     weights = _read_weights(folder, model, hashes)
     model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
     model.eval().requires_grad_(False)
-    return Checkpoint(model, tokenizer, record, training, hashes[WEIGHTS])
+    baselines, evolution = _read_optional(folder, config, hashes)
+    sha = hashes[WEIGHTS]
+    return Checkpoint(model, tokenizer, record, training, sha, baselines, evolution)

@@ -2,7 +2,7 @@
 
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 
@@ -17,6 +17,7 @@ MODEL_LIMITS: dict[str, tuple[float, float]] = {
     "n_layer": (1, 48),
     "n_head": (1, 64),
     "n_embd": (1, 2048),
+    "mlp_ratio": (1, 16),
     "dropout": (0.0, 0.9),
 }
 TRAIN_LIMITS: dict[str, tuple[float, float]] = {
@@ -34,6 +35,8 @@ TRAIN_LIMITS: dict[str, tuple[float, float]] = {
     "eval_interval": (1, 10_000_000),
     "eval_batches": (1, 100_000),
 }
+NORMS = ("none", "blocks", "all")
+INITS = ("pytorch", "small")
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -51,6 +54,10 @@ class CheckedConfig:
                 if value not in self._choices[name]:
                     allowed = " or ".join(self._choices[name])
                     raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be {allowed}")
+                continue
+            if field.type is bool:
+                if not isinstance(value, bool):
+                    raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be true or false")
                 continue
             whole = field.type is int
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
@@ -86,17 +93,23 @@ class GPTConfig(CheckedConfig):
     """The shape of a model.
 
     vocab_size characters (V), a window of block_size positions (T), n_layer blocks (L) of n_head
-    heads (H) over n_embd channels (C). dropout is a probability, used in training only.
-    Raises ConfigError beyond MODEL_LIMITS, or when n_embd is no multiple of n_head.
+    heads (H) over n_embd channels (C), an MLP mlp_ratio times as wide. dropout is a probability,
+    used in training only. residual and norm (LayerNorm nowhere, in the blocks, or there and before
+    the head) take parts away, to see what each is worth. Raises ConfigError beyond MODEL_LIMITS,
+    or when n_embd is no multiple of n_head.
     """
 
     _limits = MODEL_LIMITS
+    _choices: ClassVar = {"norm": NORMS}
 
     vocab_size: int = 65
     block_size: int = 256
     n_layer: int = 6
     n_head: int = 6
     n_embd: int = 384
+    mlp_ratio: int = 4
+    residual: bool = True
+    norm: str = "all"
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
@@ -115,6 +128,7 @@ class GPTConfig(CheckedConfig):
 class TrainConfig(CheckedConfig):
     """How a model is trained; a step is one optimiser update on batch_size windows.
 
+    init: weights start from PyTorch's defaults, or `small` (GPT.init_small).
     optimizer: `adamw` for everything, or `muon` for the blocks' matrices (muon_learning_rate) and
     AdamW for the rest (learning_rate). The rates rise linearly over warmup_steps and fall linearly
     to zero over the last decay_fraction of the steps. grad_clip bounds the gradient's norm and
@@ -124,11 +138,12 @@ class TrainConfig(CheckedConfig):
     """
 
     _limits = TRAIN_LIMITS
-    _choices: ClassVar = {"optimizer": OPTIMIZERS, "precision": PRECISIONS}
+    _choices: ClassVar = {"init": INITS, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
 
     seed: int = 1337
     steps: int = 5000
     batch_size: int = 64
+    init: str = "pytorch"
     optimizer: str = "adamw"
     learning_rate: float = 3e-4
     muon_learning_rate: float = 0.02
@@ -152,6 +167,16 @@ class Preset:
     train: TrainConfig
 
 
+def _phase(about: str, **changes: Any) -> Preset:
+    """One of the small models that the original grew through, with its recipe for them."""
+    model = GPTConfig(block_size=8, n_layer=3, n_head=4, n_embd=32, dropout=0.0)
+    return Preset(
+        f"a step of the original's way to its model, under a minute on a CPU: {about}",
+        replace(model, **changes),
+        TrainConfig(batch_size=32, learning_rate=1e-3),
+    )
+
+
 PRESETS: dict[str, Preset] = {
     "seed": Preset(
         "the original's recipe, for a GPU: AdamW at a constant 3e-4, 5,000 steps",
@@ -164,6 +189,7 @@ PRESETS: dict[str, Preset] = {
         TrainConfig(
             steps=1000,
             batch_size=32,
+            init="small",
             optimizer="muon",
             learning_rate=4e-3,
             warmup_steps=20,
@@ -180,6 +206,7 @@ PRESETS: dict[str, Preset] = {
         TrainConfig(
             steps=800,
             batch_size=32,
+            init="small",
             optimizer="muon",
             learning_rate=2e-3,
             weight_decay=0.1,
@@ -192,4 +219,8 @@ PRESETS: dict[str, Preset] = {
             eval_batches=6,
         ),
     ),
+    "phase1": _phase("attention and MLP alone", mlp_ratio=1, residual=False, norm="none"),
+    "phase2": _phase("residual connections and a 4x MLP", norm="none"),
+    "phase3": _phase("LayerNorm in the blocks", norm="blocks"),
+    "phase4": _phase("LayerNorm before the head"),
 }

@@ -99,7 +99,7 @@ def random_batch(
 ) -> tuple[Tensor, Tensor]:
     """Windows at random places: inputs and the characters that follow, each (B, T)."""
     starts = torch.randint(len(data) - block_size, (batch_size, 1), generator=generator)
-    at = (starts + torch.arange(block_size)).to(data.device)  # (B, T)
+    at = starts.to(data.device) + torch.arange(block_size, device=data.device)  # (B, T)
     return data[at], data[at + 1]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from microgpt.checkpoint import CheckpointError
@@ -64,7 +64,7 @@ def progress_bar(title: str | None = None) -> Iterator[Callable[[int, int], None
         yield show
 
 
-def batch_loss(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
+def batch_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy of a batch (B, T), nats per character, as a float32 scalar."""
     logits = model(inputs)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())

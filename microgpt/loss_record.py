@@ -16,7 +16,8 @@ class LossRecordError(ValueError):
 class LossRow:
     """What was measured after `step` optimiser updates; None where nothing was.
 
-    tokens: characters trained on so far. seconds: the training clock, evaluations left out.
+    tokens: characters trained on so far. seconds: the training clock, compilation and evaluations
+    left out; wall_seconds: all of the time since the run began, pauses before a resume left out.
     learning_rate: of the update; under Muon it is AdamW's, Muon's rises and falls with it.
     batch_loss: of the step's own batch, dropout on. train_loss, val_loss: estimates on each split,
     dropout off, of the weights that would be saved. Losses are nats per character.
@@ -30,6 +31,7 @@ class LossRow:
     batch_loss: float | None = None
     train_loss: float | None = None
     val_loss: float | None = None
+    wall_seconds: float | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(LossRow))
@@ -92,6 +94,11 @@ def from_csv(text: str) -> list[LossRow]:
             raise LossRecordError(f"line {line} of the loss record: steps must rise")
         rows.append(row)
     return rows
+
+
+def first_reaching(rows: Iterable[LossRow], val_loss: float) -> LossRow | None:
+    """The first row whose validation loss is at most val_loss, None where none is."""
+    return next((r for r in rows if r.val_loss is not None and r.val_loss <= val_loss), None)
 
 
 def best_validation(rows: Iterable[LossRow]) -> LossRow | None:

@@ -77,8 +77,8 @@ class MLP(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.dropout = config.dropout
-        self.up = nn.Linear(config.n_embd, 4 * config.n_embd)
-        self.down = nn.Linear(4 * config.n_embd, config.n_embd)
+        self.up = nn.Linear(config.n_embd, config.mlp_ratio * config.n_embd)
+        self.down = nn.Linear(config.mlp_ratio * config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
         return F.dropout(self.down(F.relu(self.up(x))), self.dropout, self.training)
@@ -87,9 +87,11 @@ class MLP(nn.Module):
 class Block(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
-        self.ln_attention = nn.LayerNorm(config.n_embd)
+        norm = nn.Identity if config.norm == "none" else nn.LayerNorm
+        self.residual = config.residual
+        self.ln_attention = norm(config.n_embd)
         self.attention = CausalSelfAttention(config)
-        self.ln_mlp = nn.LayerNorm(config.n_embd)
+        self.ln_mlp = norm(config.n_embd)
         self.mlp = MLP(config)
 
     def forward(
@@ -100,8 +102,10 @@ class Block(nn.Module):
         head_mask: Tensor | None,
         maps: list[Tensor] | None,
     ) -> Tensor:
-        x = x + self.attention(self.ln_attention(x), layer, cache, head_mask, maps)
-        return x + self.mlp(self.ln_mlp(x))
+        attended = self.attention(self.ln_attention(x), layer, cache, head_mask, maps)
+        x = x + attended if self.residual else attended
+        computed = self.mlp(self.ln_mlp(x))
+        return x + computed if self.residual else computed
 
 
 class GPT(nn.Module):
@@ -116,11 +120,11 @@ class GPT(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
         self.position_embedding = nn.Embedding(config.block_size, config.n_embd)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.ln_final = nn.LayerNorm(config.n_embd)
+        self.ln_final = (nn.LayerNorm if config.norm == "all" else nn.Identity)(config.n_embd)
         self.head = nn.Linear(config.n_embd, config.vocab_size)
 
-    def init_weights(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights: N(0, 0.02²) as in GPT-2, biases zero.
+    def init_small(self, generator: torch.Generator | None = None) -> None:
+        """Draw fresh weights, smaller than PyTorch's: N(0, 0.02²) as in GPT-2, biases zero.
 
         The projections that write to the residual stream start at zero: every block is then the
         identity at step 0, so depth costs no stability and the first steps need no small rate
@@ -131,7 +135,7 @@ class GPT(nn.Module):
                 nn.init.normal_(module.weight, std=0.02, generator=generator)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-        for block in self.blocks:
+        for block in self.blocks if self.config.residual else []:
             nn.init.zeros_(block.attention.proj.weight)
             nn.init.zeros_(block.mlp.down.weight)
 

@@ -1,6 +1,8 @@
 """Where a checkpoint comes from, as config.json tells it."""
 
+import os
 import shlex
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -36,22 +38,42 @@ def command_line(arguments: Iterable[str]) -> str:
     return storable(shlex.join(["python", "-m", "microgpt.train", *told]))
 
 
+def code_commit() -> str:
+    """The Git commit of this code, marked where files were changed since; `unknown` without Git.
+
+    MICROGPT_COMMIT names it where the code travels without its repository.
+    """
+    if commit := os.environ.get("MICROGPT_COMMIT"):
+        return storable(commit)
+    command = ["git", "-C", str(Path(__file__).parent), "describe"]
+    command += ["--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
 @dataclass(frozen=True)
 class Training:
     """Where a checkpoint comes from. Whoever wrote the folder says so: show it as plain text.
 
-    seconds is the training clock; val_loss_full is measured on the saved weights, None when the
-    run was interrupted before.
+    commit is the code's, `unknown` outside a repository. seconds is the training clock.
+    matmul_flops: what the hardware reached in a large matrix product of the run's precision,
+    FLOP/s, None where it was not measured. val_loss_full is measured on the saved weights, None
+    when the run was interrupted before.
     """
 
     config: TrainConfig
     preset: str
     command: str
+    commit: str
     data: str
     data_sha256: str
     steps: int
     tokens: int
     seconds: float
+    matmul_flops: float | None
     finished: str
     hardware: str
     torch: str
@@ -73,7 +95,7 @@ class Training:
             else:
                 number = type(value) is int or (type(value) is float and field.type is not int)
                 good = number and 0 <= value < 2**63  # so neither NaN nor infinite
-                good = good or (value is None and field.name == "val_loss_full")
+                good = good or (value is None and field.type == float | None)
             if not good:
                 raise ConfigError(f"{field.name} of the training's provenance is malformed")
         return cls(**{**values, "config": TrainConfig.from_dict(values["config"])})

@@ -6,13 +6,14 @@ from microgpt.config import MODEL_LIMITS, PRESETS, ConfigError, GPTConfig, Train
 
 
 def test_defaults_are_the_originals_model_and_recipe():
-    assert GPTConfig() == GPTConfig(65, 256, 6, 6, 384, 0.2)
+    assert GPTConfig() == GPTConfig(65, 256, 6, 6, 384, 4, True, "all", 0.2)
     assert GPTConfig().head_size == 64
     seed = PRESETS["seed"]
     assert seed.model == GPTConfig()
     recipe = seed.train
     assert (recipe.steps, recipe.batch_size, recipe.optimizer) == (5000, 64, "adamw")
     assert (recipe.learning_rate, recipe.warmup_steps, recipe.decay_fraction) == (3e-4, 0, 0.0)
+    assert (recipe.init, recipe.weight_decay) == ("pytorch", 0.01)
     assert (recipe.eval_interval, recipe.eval_batches) == (500, 200)
 
 
@@ -97,3 +98,21 @@ def test_a_message_stays_short_whatever_the_value():
     with pytest.raises(ConfigError) as caught:
         GPTConfig.from_dict({**GPTConfig().to_dict(), "dropout": "x" * 10_000})
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [1, "true", None], ids=str)
+def test_a_switch_is_true_or_false(value):
+    with pytest.raises(ConfigError, match="residual is .*; it must be true or false"):
+        GPTConfig(residual=value)
+
+
+def test_each_phase_adds_to_the_one_before():
+    phases = [PRESETS[f"phase{i}"].model for i in (1, 2, 3, 4)]
+    switches = [(phase.residual, phase.mlp_ratio, phase.norm) for phase in phases]
+    assert switches == [
+        (False, 1, "none"),
+        (True, 4, "none"),
+        (True, 4, "blocks"),
+        (True, 4, "all"),
+    ]
+    assert len({PRESETS[f"phase{i}"].train for i in (1, 2, 3, 4)}) == 1

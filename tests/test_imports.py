@@ -10,7 +10,7 @@ PACKAGE = ROOT / "microgpt"
 # An import runs from a later layer to an earlier one, or within one.
 LAYERS = (
     {"config", "tokenizer", "loss_record", "provenance"},
-    {"data", "model", "sampling"},
+    {"data", "model", "sampling", "baselines", "evolution"},
     {"generate", "engine", "attention", "checkpoint"},
     {"heads", "evaluate", "model_card", "hub"},
     {"train", "ui"},

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microgpt.config import GPTConfig
+from microgpt.config import PRESETS, GPTConfig
 from microgpt.model import GPT, KVCache
 
 
@@ -207,7 +208,7 @@ def test_dropout_reaches_the_attention_weights(model, maps):
 
 def test_fresh_weights_predict_every_character_alike(tiny_config, ids):
     model = GPT(tiny_config)
-    model.init_weights(torch.Generator().manual_seed(0))
+    model.init_small(torch.Generator().manual_seed(0))
     logits = model(ids)
     loss = F.cross_entropy(logits.flatten(0, 1), ids.flatten())
     assert loss.item() == pytest.approx(math.log(tiny_config.vocab_size), abs=0.1)
@@ -223,8 +224,36 @@ def test_fresh_weights_predict_every_character_alike(tiny_config, ids):
 def test_fresh_weights_follow_from_their_generator(tiny_config):
     def weights(seed: int) -> Tensor:
         model = GPT(tiny_config)
-        model.init_weights(torch.Generator().manual_seed(seed))
+        model.init_small(torch.Generator().manual_seed(seed))
         return torch.cat([p.flatten() for p in model.parameters()])
 
     assert torch.equal(weights(1), weights(1))
     assert not torch.equal(weights(1), weights(2))
+
+
+# The original's counts; without its six LayerNorms of 64 numbers each, phase 2 has that much less.
+@pytest.mark.parametrize(
+    ("preset", "parameters"),
+    [("phase3", 42_305), ("phase4", 42_369), ("phase2", 42_305 - 6 * 64), ("seed", 10_788_929)],
+)
+def test_a_presets_model_has_the_originals_number_of_parameters(preset, parameters):
+    with torch.device("meta"):
+        assert GPT(PRESETS[preset].model).parameter_count() == parameters
+
+
+def test_without_residual_connections_and_norms_a_block_is_only_what_it_computes(tiny_config, ids):
+    config = dataclasses.replace(tiny_config, residual=False, norm="none", mlp_ratio=1)
+    torch.manual_seed(0)
+    model = GPT(config).eval()
+    assert not [name for name, _ in model.named_parameters() if "ln_" in name]
+    x = model.token_embedding(ids) + model.position_embedding(torch.arange(ids.size(1)))
+    for layer, block in enumerate(model.blocks):
+        attended = block.attention(x, layer, None, None, None)
+        x = block.mlp.down(F.relu(block.mlp.up(attended)))
+    torch.testing.assert_close(model(ids), model.head(x))
+
+
+def test_small_weights_still_tell_characters_apart_without_residual_connections(tiny_config, ids):
+    model = GPT(dataclasses.replace(tiny_config, residual=False))
+    model.init_small(torch.Generator().manual_seed(0))
+    assert model(ids).std(dim=(0, 1)).max() > 0

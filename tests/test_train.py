@@ -18,6 +18,7 @@ from microgpt.model import GPT
 from microgpt.train import TrainError, estimate, train
 from microgpt.train.__main__ import _Interrupt, main
 from microgpt.train.optim import make_optimizers
+from microgpt.train.snapshots import moment_steps
 from microgpt.train.state import TrainState
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +53,7 @@ def splits(tokenizer, corpus, tiny_config):
 def test_one_batch_overfits(tiny_config, splits, optimizer):
     config = TrainConfig(optimizer=optimizer, learning_rate=1e-2, weight_decay=0.0)
     model = GPT(tiny_config)
-    model.init_weights(torch.Generator().manual_seed(0))
+    model.init_small(torch.Generator().manual_seed(0))
     x, y = random_batch(splits.train, 4, 16, torch.Generator().manual_seed(0))
     optimizers = make_optimizers(model, config)
     for _ in range(150):
@@ -65,12 +66,14 @@ def test_one_batch_overfits(tiny_config, splits, optimizer):
 
 
 def test_the_first_update_is_what_its_row_says(tiny_config, splits):
-    config = TrainConfig(steps=2, batch_size=4, log_interval=1, eval_batches=2, warmup_steps=1)
+    config = TrainConfig(
+        steps=2, batch_size=4, init="small", log_interval=1, eval_batches=2, warmup_steps=1
+    )
     rows = train(TrainState.create(tiny_config, config, CPU), splits, config)
     start, first, second = rows
 
     model = GPT(tiny_config)
-    model.init_weights(torch.Generator().manual_seed(config.seed))
+    model.init_small(torch.Generator().manual_seed(config.seed))
     batches = torch.Generator().manual_seed(config.seed + 1)
     x, y = random_batch(splits.train, 4, 16, batches)
     loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
@@ -88,13 +91,15 @@ def test_the_first_update_is_what_its_row_says(tiny_config, splits):
 
 
 def test_rows_carry_losses_where_they_are_due(tiny_config, splits):
-    config = TrainConfig(steps=7, batch_size=2, log_interval=3, eval_interval=4, eval_batches=1)
+    config = TrainConfig(steps=50, batch_size=2, log_interval=20, eval_interval=30, eval_batches=1)
     state = TrainState.create(tiny_config, config, CPU)
     rows = list(train(state, splits, config))
-    assert [row.step for row in rows] == list(range(8))
-    assert [row.step for row in rows if row.batch_loss is not None] == [3, 6, 7]
-    assert [row.step for row in rows if row.val_loss is not None] == [0, 4, 7]
-    assert [row.step for row in state.rows] == [0, 3, 4, 6, 7]
+    moments = {0, 1, 3, 5, 7, 11, 14, 19, 24, 30, 36, 43, 50}
+    assert set(moment_steps(50)) == moments
+    assert [row.step for row in rows] == list(range(51))
+    assert {row.step for row in rows if row.val_loss is not None} == moments | {30}
+    assert {row.step for row in rows if row.batch_loss is not None} == moments - {0} | {20, 30, 40}
+    assert [row.step for row in state.rows] == sorted(moments | {20, 30, 40})
     assert list(train(state, splits, config)) == []
 
 
@@ -160,7 +165,7 @@ def test_weights_that_are_no_longer_finite_never_reach_an_evaluated_row(
     tiny_config, splits, interval
 ):
     config = TrainConfig(
-        steps=20, batch_size=4, log_interval=20, eval_interval=interval, eval_batches=1
+        steps=1000, batch_size=4, log_interval=20, eval_interval=interval, eval_batches=1
     )
     state = TrainState.create(tiny_config, config, CPU)
     rows = train(state, splits, config)
@@ -229,8 +234,9 @@ def test_the_text_is_read_once_and_hashed_as_it_stands(corpus, tmp_path):
 
 def test_the_command_keeps_the_record_beside_the_run_and_in_the_checkpoint(trained):
     rows = checkpoint.load(trained).loss_record
-    assert [row.step for row in rows] == list(range(0, 41, 5))
-    assert [row.step for row in rows if row.val_loss is not None] == [0, 20, 40]
+    looked_at = set(moment_steps(40))
+    assert {row.step for row in rows} == {*range(0, 41, 5)} | looked_at
+    assert {row.step for row in rows if row.val_loss is not None} == {0, 20, 40} | looked_at
     kept = trained.with_name("words.state") / "loss_record.csv"
     assert kept.read_text() == (trained / "loss_record.csv").read_text()
     assert sorted(path.name for path in trained.parent.iterdir()) == ["words", "words.state"]
@@ -260,8 +266,9 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):
     expected, resumed = checkpoint.load(whole), checkpoint.load(out)
     assert resumed.weights_sha256 == expected.weights_sha256
     assert resumed.training.val_loss_full == expected.training.val_loss_full
-    assert [dataclasses.replace(row, seconds=0.0) for row in resumed.loss_record] == [
-        dataclasses.replace(row, seconds=0.0) for row in expected.loss_record
+    clocks = {"seconds": 0.0, "wall_seconds": None}
+    assert [dataclasses.replace(row, **clocks) for row in resumed.loss_record] == [
+        dataclasses.replace(row, **clocks) for row in expected.loss_record
     ]
     kept = tmp_path / "stopped.state" / "loss_record.csv"
     assert loss_record.from_csv(kept.read_text()) == resumed.loss_record

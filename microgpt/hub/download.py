@@ -12,7 +12,7 @@ from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, RemoteEntryNotFoundError
 
 from microgpt import checkpoint
-from microgpt.checkpoint import CONFIG, FILES, WEIGHTS
+from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS
 from microgpt.hub import copies
 from microgpt.hub.copies import COMMIT, Loaded, Origin
 from microgpt.hub.repo import HubError, RepoRef
@@ -111,8 +111,8 @@ class Download:
     def _download(self, commit: str, config_size: int) -> Loaded:
         with copies.partial_folder(self._cache) as folder:
             self._get(folder, CONFIG, commit, config_size)
-            checkpoint.read_config(folder)
-            sizes = self._sizes(commit)
+            _, _, hashes = checkpoint.read_config(folder)
+            sizes = self._sizes(commit, [*FILES, *(name for name in OPTIONAL if name in hashes)])
             self.bytes_total = config_size + sum(sizes.values())
             for name, size in sizes.items():
                 self._get(folder, name, commit, size)
@@ -131,7 +131,7 @@ class Download:
         found = get_hf_file_metadata(url, token=self._token, timeout=timeout, endpoint=self._hub)
         if not COMMIT.fullmatch(found.commit_hash or "") or found.size is None:
             raise FileMetadataError(f"no commit or no size for {url}")
-        most = min(FILES.get(name, math.inf), self._max_bytes)
+        most = min((FILES | OPTIONAL).get(name, math.inf), self._max_bytes)
         if found.size > most:
             raise HubError(
                 f"{name} of {self._ref} has {found.size:,} bytes but at most {most:,} are read; "
@@ -139,15 +139,17 @@ class Download:
             )
         return found.commit_hash, found.size
 
-    def _sizes(self, commit: str) -> dict[str, int]:
-        """The size of every file but config.json."""
+    def _sizes(self, commit: str, names: list[str]) -> dict[str, int]:
+        """The size of every file but config.json, and of the optional ones that are there."""
         sizes = {}
-        for name in FILES:
+        for name in names:
             if name == CONFIG:
                 continue
             try:
                 sizes[name] = self._head(name, commit)[1]
             except RemoteEntryNotFoundError:
+                if name in OPTIONAL:
+                    continue
                 if name == WEIGHTS:
                     self._refuse_pickle(commit)
                 self.name = name

@@ -34,7 +34,8 @@ def publish(
     """
     ref = RepoRef(repo_id)
     checkpoint.load(folder)
-    files = {name: (folder / name).stat().st_size for name in checkpoint.FILES}
+    names = checkpoint.files_in(folder, checkpoint.read_config(folder)[2])
+    files = {name: (folder / name).stat().st_size for name in names}
     if dry_run:
         return Published(files)
     api = HfApi(endpoint=endpoint, token=token)

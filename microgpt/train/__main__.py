@@ -1,17 +1,20 @@
 """Train a model. Run: python -m microgpt.train --preset tiny --out runs/tiny
 
 Ctrl-C ends the run early and keeps its checkpoint; --resume goes on from the last saved state,
-which stands beside the checkpoint in DIR.state.
+which stands beside the checkpoint in DIR.state. On several GPUs:
+torchrun --nproc_per_node N -m microgpt.train --preset seed --out runs/seed
 """
 
 import argparse
 import dataclasses
+import functools
 import hashlib
 import json
+import math
 import platform
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -20,7 +23,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from microgpt import checkpoint, loss_record, model_card
+from microgpt import baselines, checkpoint, loss_record, model_card
 from microgpt.config import PRESETS, ConfigError, GPTConfig, TrainConfig
 from microgpt.data import (
     TINY_SHAKESPEARE_SHA256,
@@ -31,10 +34,13 @@ from microgpt.data import (
     tiny_shakespeare,
 )
 from microgpt.evaluate import OUT_OF_MEMORY, DeviceError, full_loss, pick_device, progress_bar
-from microgpt.provenance import Training, command_line, storable
+from microgpt.loss_record import LossRow
+from microgpt.provenance import Training, code_commit, command_line, storable
 from microgpt.tokenizer import CharTokenizer, TokenizerError
-from microgpt.train import TrainError, train
+from microgpt.train import TrainError, distributed, train
+from microgpt.train.snapshots import evolution, look, moment_steps, passage_ids
 from microgpt.train.state import TrainState, TrainStateError
+from microgpt.train.throughput import flops_per_character, matmul_flops
 
 _ERRORS = (
     checkpoint.CheckpointError,
@@ -49,7 +55,8 @@ _ERRORS = (
 
 def _hardware(device: torch.device) -> str:
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        count = distributed.world_size()
+        return (f"{count} x " if count > 1 else "") + torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -88,6 +95,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument("--compile", action="store_true", help="run through torch.compile")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting"
     )
@@ -114,39 +122,64 @@ class _Interrupt:
             signal.signal(number, handler)
 
 
+def _show(bar: tqdm, row: LossRow) -> None:
+    bar.update(row.step - bar.n)
+    if row.batch_loss is not None:
+        rate = row.tokens / row.seconds
+        bar.set_postfix_str(f"loss {row.batch_loss:.4f}, {rate:,.0f} tokens/s")
+    if row.val_loss is not None:
+        line = f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}"
+        bar.write(line, file=sys.stderr)
+
+
 def _train(
     state: TrainState,
-    splits: Splits,
+    rows: Iterator[LossRow],
     config: TrainConfig,
     record_path: Path,
     save_state: Callable[[], None],
+    look_now: Callable[[], None],
 ) -> None:
-    """Make the updates that are left, showing them and adding to the record on disk.
+    """Consume the rows of the updates that are left: show them, add them to the record on disk.
 
-    The state is saved at each evaluation, and when Ctrl-C ends the run early.
+    The model is looked at at its moments. The state is saved at each evaluation, and when Ctrl-C
+    ends the run early; several processes ask each other about that at the rows of the record only.
     """
-    bar = tqdm(total=config.steps, initial=state.step, unit="step", file=sys.stderr)
+    writes = distributed.rank() == 0
+    moments = moment_steps(config.steps)
+    bar = tqdm(
+        total=config.steps, initial=state.step, unit="step", file=sys.stderr, disable=not writes
+    )
     with _Interrupt() as interrupt, bar:
-        for row in train(state, splits, config):
-            bar.update(row.step - bar.n)
-            if row.batch_loss is not None:
-                rate = row.tokens / row.seconds
-                bar.set_postfix_str(f"loss {row.batch_loss:.4f}, {rate:,.0f} tokens/s")
-            if state.rows and state.rows[-1] is row:
+        for row in rows:
+            recorded = state.rows[-1] is row
+            _show(bar, row)
+            if writes and recorded:
                 loss_record.append(record_path, row)
-            if row.val_loss is not None:
-                bar.write(
-                    f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}",
-                    file=sys.stderr,
-                )
-            if row.val_loss is not None or interrupt.requested:
+            if row.step in moments:
+                look_now()
+            alone = distributed.world_size() == 1
+            stop = (
+                interrupt.requested
+                if alone
+                else recorded and any(distributed.gather(interrupt.requested))
+            )
+            if row.val_loss is not None or stop:
                 save_state()
-            if interrupt.requested:
+            if stop:
                 break
 
 
 def run(args: argparse.Namespace) -> None:
     """Train as the command line says. Raises one of the package's errors or OSError."""
+    device = pick_device(args.device)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", distributed.local_rank())
+    with distributed.group(device):
+        _run(args, device)
+
+
+def _run(args: argparse.Namespace, device: torch.device) -> None:
     out: Path = args.out
     state_folder = out.parent / f"{out.name}.state"
     state_path, record_path = state_folder / "state.pt", state_folder / checkpoint.LOSS_RECORD
@@ -154,15 +187,21 @@ def run(args: argparse.Namespace) -> None:
         raise TrainError(f"{out} or its state is there already; pass --resume or another --out")
     if args.resume and not state_path.exists():
         raise TrainError(f"there is nothing to resume: {state_path} does not exist")
-    device = pick_device(args.device)
+    distributed.gather(None)  # no process goes on before the others have looked
 
     preset = PRESETS[args.preset]
     model_config, config = _set_values(args.set, preset.model, preset.train)
+    if config.batch_size % distributed.world_size():
+        raise TrainError(
+            f"batch_size is {config.batch_size}; "
+            f"it must be a multiple of the {distributed.world_size()} processes"
+        )
     data_path = args.data or tiny_shakespeare()
     text = read_text(data_path)
     tokenizer = CharTokenizer.from_text(text)
     model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
     splits = split(tokenizer.encode(text), model_config.block_size)
+    passage = passage_ids(tokenizer, splits.val, model_config)
     splits = Splits(*(part.to(device) for part in splits))
 
     digest = hashlib.sha256(text.encode()).hexdigest()  # the file's own: nothing is translated
@@ -175,43 +214,65 @@ def run(args: argparse.Namespace) -> None:
     if args.resume:
         state.restore(state_path, configs)
     state_folder.mkdir(parents=True, exist_ok=True)
-    record_path.write_text(loss_record.to_csv(state.rows), encoding="utf-8")
+    if distributed.rank() == 0:
+        record_path.write_text(loss_record.to_csv(state.rows), encoding="utf-8")
 
-    _train(state, splits, config, record_path, lambda: state.save(state_path, configs))
+    def look_now() -> None:
+        if distributed.rank() == 0:
+            state.moments.append(look(state.result, tokenizer, passage, state.step))
+
+    rows = train(state, splits, config, args.compile)
+    save_state = functools.partial(state.save, state_path, configs)
+    _train(state, rows, config, record_path, save_state, look_now)
+    if distributed.rank() > 0:
+        return
 
     is_shakespeare = digest == TINY_SHAKESPEARE_SHA256
+    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     training = Training(
         config=config,
         preset=args.preset,
         command=command_line(args.command),
+        commit=args.commit,
         data="Tiny Shakespeare" if is_shakespeare else storable(data_path.name),
         data_sha256=digest,
         steps=state.step,
         tokens=state.step * config.batch_size * model_config.block_size,
         seconds=round(state.seconds, 1),
+        matmul_flops=float(f"{matmul_flops(device, dtype):.4g}"),
         finished=datetime.now(UTC).date().isoformat(),
         hardware=_hardware(device),
         torch=torch.__version__,
         val_loss_full=None,
     )
+    less = baselines.fit(splits, tokenizer.vocab_size, config.seed)
+    grown = evolution(state.moments, passage)
 
     def save(training: Training) -> None:
         card = model_card.render(model_config, training, state.rows)
-        checkpoint.save(out, state.result, tokenizer, state.rows, training, card)
+        checkpoint.save(out, state.result, tokenizer, state.rows, training, card, less, grown)
 
     save(training)
     if state.step == config.steps:
         # Measured on what was saved: rounded to half precision and read back.
         with progress_bar("val_loss_full") as show:
             loss = full_loss(checkpoint.load(out).model.to(device), splits.val, progress=show)
-        save(dataclasses.replace(training, val_loss_full=round(loss, 4)))
+        training = dataclasses.replace(training, val_loss_full=round(loss, 4))
+        save(training)
         print(f"val_loss_full {loss:.4f}", file=sys.stderr)
-    print(f"checkpoint: {out}", file=sys.stderr)
+    print(f"{_speed(model_config, training)}\ncheckpoint: {out}", file=sys.stderr)
+
+
+def _speed(model_config: GPTConfig, training: Training) -> str:
+    rate = training.tokens / (training.seconds or math.inf)
+    share = rate * flops_per_character(model_config) / training.matmul_flops
+    return f"{rate:,.0f} tokens/s, {share:.1%} of the measured matmul rate"
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
     args.command = sys.argv[1:] if argv is None else argv
+    args.commit = code_commit()  # of the code that runs, whatever is checked out meanwhile
     try:
         run(args)
     except _ERRORS as error:

@@ -20,7 +20,8 @@ def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimiz
         {"params": [p for p in rest if p.ndim == 2], "weight_decay": config.weight_decay},
         {"params": [p for p in rest if p.ndim != 2], "weight_decay": 0.0},
     ]
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.learning_rate)]
+    adamw = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    optimizers: list[torch.optim.Optimizer] = [adamw]
     if by_muon:
         optimizers.append(
             torch.optim.Muon(

@@ -1,6 +1,7 @@
 """Everything a training run needs to go on as if it had never stopped."""
 
 import os
+import time
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.loss_record import LossRow
 from microgpt.model import GPT
+from microgpt.train import distributed
 from microgpt.train.optim import make_optimizers
+from microgpt.train.snapshots import Moment
 
 
 class TrainStateError(ValueError):
@@ -24,7 +27,8 @@ class TrainState:
     """A run in progress: weights, their average, optimisers, random generators and position.
 
     batches draws the windows; dropout draws from PyTorch's global generators, which are saved and
-    set with the rest. rows is the loss record so far, seconds the training clock.
+    set with the rest. rows is the loss record so far, seconds the training clock, moments what the
+    model did at some of the steps.
     """
 
     model: GPT
@@ -34,6 +38,9 @@ class TrainState:
     step: int = 0
     seconds: float = 0.0
     rows: list[LossRow] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    _wall_seconds_before: float = 0.0
+    _started: float = field(default_factory=time.perf_counter)
 
     @classmethod
     def create(
@@ -42,7 +49,10 @@ class TrainState:
         """A run at step 0; everything random in it follows from config.seed."""
         torch.manual_seed(config.seed)
         model = GPT(model_config)
-        model.init_weights(torch.Generator().manual_seed(config.seed))
+        if config.init == "small":
+            model.init_small(torch.Generator().manual_seed(config.seed))
+        if rank := distributed.rank():  # each process has dropout of its own
+            torch.manual_seed(config.seed + 1000 * rank)
         model.to(device)
         averaged = None
         if config.ema_decay:
@@ -55,12 +65,19 @@ class TrainState:
         """The model that would be saved now: the averaged weights where there are any."""
         return self.averaged.module if self.averaged is not None else self.model
 
+    @property
+    def wall_seconds(self) -> float:
+        """All of the time since the run began, pauses before a resume left out."""
+        return self._wall_seconds_before + time.perf_counter() - self._started
+
     def _stateful(self) -> list[nn.Module | torch.optim.Optimizer]:
         averaged = [self.averaged] if self.averaged is not None else []
         return [self.model, *averaged, *self.optimizers]
 
     def save(self, path: Path, configs: dict[str, Any]) -> None:
         """Write the whole state or nothing; configs tells a later run whether it may resume.
+
+        Of several processes each must call it, and the first writes.
 
         Raises TrainStateError when the weights are not finite or the file cannot be written; the
         state that was there before is then still there.
@@ -73,12 +90,15 @@ class TrainState:
             "configs": configs,
             "step": self.step,
             "seconds": self.seconds,
+            "wall_seconds": self.wall_seconds,
+            "moments": [(m.step, m.maps, m.probs, m.sample) for m in self.moments],
             "rows": [astuple(row) for row in self.rows],
             "parts": [part.state_dict() for part in self._stateful()],
             "batches": self.batches.get_state(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "rngs": distributed.gather(self._rng()),
         }
+        if distributed.rank() > 0:
+            return
         partial = path.with_suffix(".partial")
         try:
             with open(partial, "wb") as file:
@@ -93,6 +113,11 @@ class TrainState:
             raise TrainStateError(f"cannot write {path}: {reason}") from error
         finally:
             partial.unlink(missing_ok=True)
+
+    def _rng(self) -> list[torch.Tensor]:
+        """What dropout draws from in this process."""
+        on_gpu = next(self.model.parameters()).is_cuda
+        return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
 
     def restore(self, path: Path, configs: dict[str, Any]) -> None:
         """Become the state saved in path.
@@ -121,6 +146,12 @@ class TrainState:
         self.seconds = values["seconds"]
         self.rows = [LossRow(*row) for row in values["rows"]]
         self.batches.set_state(values["batches"])
-        torch.set_rng_state(values["rng"])
-        if torch.cuda.is_available() and values["cuda_rng"]:
-            torch.cuda.set_rng_state_all(values["cuda_rng"])
+        self.moments = [Moment(*moment) for moment in values["moments"]]
+        self._wall_seconds_before = values["wall_seconds"]
+        # A run that goes on with more processes than it had draws new dropout in those.
+        for set_state, rng in zip(
+            (torch.set_rng_state, torch.cuda.set_rng_state),
+            dict(enumerate(values["rngs"])).get(distributed.rank(), ()),
+            strict=False,
+        ):
+            set_state(rng)

@@ -1,0 +1,96 @@
+"""How a model came to write: what it did at some steps of its training, as one .npz file."""
+
+import io
+import math
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+# Of all arrays together, uncompressed. A checkpoint may be anyone's, and so may its zip file.
+MOST_BYTES = 32 * 2**20
+_DTYPES = {
+    "steps": np.int64,
+    "passage": np.uint16,
+    "maps": np.uint8,
+    "probs": np.float16,
+    "samples": np.uint16,
+}
+
+
+class EvolutionError(ValueError):
+    """An evolution file is malformed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evolution:
+    """S moments of a training: what the model made of one passage then, and what it wrote.
+
+    steps: (S,) optimiser updates made, rising. passage: (T,) ids. maps: (S, L, H, T, T), 255 times
+    the attention weights, rounded. probs: (S, T, V), of the character after each position.
+    samples: (S, N) ids written after a newline, always with the same draws.
+    """
+
+    steps: np.ndarray
+    passage: np.ndarray
+    maps: np.ndarray
+    probs: np.ndarray
+    samples: np.ndarray
+
+    def to_npz(self) -> bytes:
+        """The file's content; the same evolution gives the same bytes."""
+        file = io.BytesIO()
+        arrays = {name: getattr(self, name).astype(dtype) for name, dtype in _DTYPES.items()}
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_npz(cls, data: bytes, n_layer: int, n_head: int, vocab_size: int) -> "Evolution":
+        """Read what to_npz wrote, of a model of that many layers, heads and characters.
+
+        Raises EvolutionError; no more than MOST_BYTES are taken.
+        """
+        try:
+            evolution = cls(**_read(data))
+            fits = evolution._fits(n_layer, n_head, vocab_size)
+        except Exception as error:  # a damaged or foreign file may raise anything
+            raise EvolutionError("the checkpoint's evolution cannot be read") from error
+        if not fits:
+            raise EvolutionError("the checkpoint's evolution does not fit its model")
+        return evolution
+
+    def _fits(self, n_layer: int, n_head: int, vocab_size: int) -> bool:
+        (s, _), (t,) = self.samples.shape, self.passage.shape
+        shapes = self.steps.shape, self.maps.shape, self.probs.shape
+        return (
+            shapes == ((s,), (s, n_layer, n_head, t, t), (s, t, vocab_size))
+            and min(s, t) > 0
+            and self.steps[0] >= 0
+            and bool((np.diff(self.steps) > 0).all())
+            and bool((self.probs >= 0).all() and (self.probs <= 1).all())  # so neither NaN
+            and max(self.passage.max(), self.samples.max(initial=0)) < vocab_size
+        )
+
+
+def _read(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file whose sizes are within bounds. Raises anything."""
+    arrays = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.getinfo(f"{name}.npy") for name in _DTYPES}
+        if sum(member.file_size for member in members.values()) > MOST_BYTES:
+            raise EvolutionError("the arrays are too large")
+        for name, member in members.items():
+            arrays[name] = _array(archive.read(member), _DTYPES[name])
+    return arrays
+
+
+def _array(content: bytes, dtype: type) -> np.ndarray:
+    """One .npy file; its header is not believed about how much memory it needs."""
+    file = io.BytesIO(content)
+    np.lib.format.read_magic(file)
+    shape, is_fortran, found = np.lib.format.read_array_header_1_0(file)
+    if found != dtype or is_fortran:
+        raise EvolutionError("an array has the wrong type")
+    if math.prod(shape) * found.itemsize != len(content) - file.tell():
+        raise EvolutionError("an array is not as large as its header says")
+    return np.frombuffer(content, found, offset=file.tell()).reshape(shape)

@@ -1,0 +1,88 @@
+"""What a model makes of one passage, and what it writes, at moments spread over its training."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from microgpt.attention import attention_maps
+from microgpt.config import GPTConfig
+from microgpt.evolution import Evolution
+from microgpt.generate import generate
+from microgpt.model import GPT
+from microgpt.sampling import SamplingConfig
+from microgpt.tokenizer import CharTokenizer
+
+# Two speakers who repeat themselves, so that there is something for every kind of head to find.
+PASSAGE = """\
+MIRIAM:
+The lamp burns low, good Tobias; bring the oil.
+
+TOBIAS:
+The oil is gone, good Miriam; the lamp burns low.
+
+MIRIAM:
+Then bring the m"""
+MOMENTS = 14
+SAMPLE_LENGTH = 240
+SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
+# Of all maps of a run: a few megabytes when they are packed, whatever the model's size.
+MOST_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One step: maps (L, H, T, T) uint8, probs (T, V) float16, sample (N,) ids."""
+
+    step: int
+    maps: Tensor
+    probs: Tensor
+    sample: Tensor
+
+
+def moment_steps(steps: int) -> list[int]:
+    """The steps to look at in a run of so many: 0, the last, denser where more changes."""
+    shares = ((i / (MOMENTS - 1)) ** 2 for i in range(MOMENTS - 1))
+    return sorted({*(_two_digits(steps * share) for share in shares), steps})
+
+
+def _two_digits(value: float) -> int:
+    return int(float(f"{value:.1e}")) if value >= 10 else round(value)
+
+
+def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> list[int]:
+    """The passage as ids, as much as the window and MOST_BYTES allow.
+
+    For a vocabulary that lacks some of its characters it is the start of the validation split.
+    """
+    maps = MOMENTS * config.n_layer * config.n_head
+    most = min(config.block_size, math.isqrt(MOST_BYTES // maps), len(PASSAGE))
+    ids = val.tolist() if tokenizer.unknown(PASSAGE) else tokenizer.encode(PASSAGE)
+    return ids[:most]
+
+
+def look(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Moment:
+    """Look at a model as it is now, without touching it; in float32 on the CPU, as the app runs."""
+    model = copy.deepcopy(model).cpu().eval()
+    read = attention_maps(model, passage)
+    stream = generate(model, tokenizer, "", SAMPLE_LENGTH, SAMPLE_CONFIG)
+    return Moment(
+        step,
+        (255 * read.weights).round().to(torch.uint8),
+        read.logits.softmax(dim=-1).half(),
+        torch.tensor([character.token for character in stream]),
+    )
+
+
+def evolution(moments: list[Moment], passage: list[int]) -> Evolution:
+    """All moments of a run as what its checkpoint keeps."""
+    return Evolution(
+        steps=np.array([moment.step for moment in moments]),
+        passage=np.array(passage),
+        maps=torch.stack([moment.maps for moment in moments]).numpy(),
+        probs=torch.stack([moment.probs for moment in moments]).numpy(),
+        samples=torch.stack([moment.sample for moment in moments]).numpy(),
+    )

@@ -1,0 +1,39 @@
+"""How much of what the hardware can do a training run made use of."""
+
+import time
+
+import torch
+
+from microgpt.config import GPTConfig
+from microgpt.model import GPT
+
+
+def flops_per_character(config: GPTConfig) -> int:
+    """Floating-point operations of a forward and backward pass, for one character.
+
+    Six a weight of every matrix product, and 12 L T C for the attention over a full window
+    (Chowdhery et al., 2022, PaLM, appendix B); embeddings are looked up, not multiplied.
+    """
+    with torch.device("meta"):
+        model = GPT(config)
+    looked_up = model.token_embedding.weight.numel() + model.position_embedding.weight.numel()
+    weights = model.parameter_count() - looked_up
+    return 6 * weights + 12 * config.n_layer * config.block_size * config.n_embd
+
+
+def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """The best rate, FLOP/s, of a few products of large square matrices on this device."""
+    size = 8192 if device.type == "cuda" else 1024
+    a = torch.randn(size, size, device=device).to(dtype)
+    best = 0.0
+    for _ in range(10):
+        started = _now(device)
+        a @ a
+        best = max(best, 2 * size**3 / (_now(device) - started))
+    return best
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
