@@ -59,6 +59,8 @@ class Baselines:
             bigram = _table(values["bigram"], (vocab_size, vocab_size))
             losses = {name: float(values["val_loss"][name]) for name in NAMES}
             good = all(0 <= loss < math.inf for loss in losses.values())
+        except BaselinesError:
+            raise
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise BaselinesError("the checkpoint's baselines cannot be read") from error
         if not good:
@@ -113,6 +115,8 @@ def _rounded(row: Tensor) -> list[float]:
 
 def _table(values: Any, shape: tuple[int, ...]) -> Tensor:
     table = torch.tensor(values, dtype=torch.float32)
-    if table.shape != shape or not bool(((table <= 0) & table.isfinite()).all()):
+    sums = table.exp().sum(dim=-1)
+    good = table.shape == shape and bool(((table <= 0) & table.isfinite()).all())
+    if not good or bool((sums - 1).abs().max() > 0.01):
         raise BaselinesError("the checkpoint's baselines do not fit its vocabulary")
     return table

@@ -161,14 +161,12 @@ def save(
 
 
 def check_files(folder: Path) -> None:
-    """Raise CheckpointError unless every required file is there and each is within its size."""
+    """Raise CheckpointError unless every required file is there and within its size."""
     if not folder.is_dir():
         raise CheckpointError(f"there is no checkpoint folder at {folder}")
-    for name, most in (FILES | OPTIONAL).items():
+    for name, most in FILES.items():
         path = folder / name
         if not path.is_file():
-            if name in OPTIONAL:
-                continue
             pickles = [p.name for p in folder.iterdir() if p.suffix in _PICKLES]
             if name == WEIGHTS and pickles:
                 raise CheckpointError(
@@ -176,10 +174,14 @@ def check_files(folder: Path) -> None:
                     f"save them as {WEIGHTS}"
                 )
             raise CheckpointError(f"not a microGPT checkpoint: {name} is missing")
-        if path.stat().st_size > most:
-            raise CheckpointError(
-                f"{name} has {path.stat().st_size:,} bytes; at most {most:,} are read"
-            )
+        _check_size(path, most)
+
+
+def _check_size(path: Path, most: int) -> None:
+    if path.stat().st_size > most:
+        raise CheckpointError(
+            f"{path.name} has {path.stat().st_size:,} bytes; at most {most:,} are read"
+        )
 
 
 def files_in(folder: Path, hashes: Mapping[str, str]) -> list[str]:
@@ -286,6 +288,8 @@ def _read_optional(
 ) -> tuple[Baselines | None, Evolution | None]:
     names = files_in(folder, hashes)
     baselines = evolution = None
+    for name in set(names) & set(OPTIONAL):
+        _check_size(folder / name, OPTIONAL[name])
     try:
         if BASELINES in names:
             text = _read_text(folder, BASELINES, hashes)

@@ -1,4 +1,5 @@
 from microgpt.ui.loss.curves import curves_view
+from microgpt.ui.loss.ladder import ladder_view
 from microgpt.ui.widgets import page_header
 
 loaded = page_header(
@@ -7,3 +8,4 @@ loaded = page_header(
     "How this checkpoint was trained, from its own record.",
 )
 curves_view(loaded)
+ladder_view(loaded)

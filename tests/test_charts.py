@@ -65,9 +65,7 @@ def test_a_long_text_has_few_enough_ticks_to_be_read():
 
 
 def test_a_swipe_over_a_chart_scrolls_the_page():
-    record = pd.DataFrame({c: [1.0] for c in ("step", "batch_loss", "train_loss", "val_loss")})
-    for figure in (charts.attention_map(WEIGHTS, TEXT), charts.loss_curves(record, None, {})):
-        assert figure.layout.dragmode is False
+    assert charts.attention_map(WEIGHTS, TEXT).layout.dragmode is False
 
 
 def test_the_csv_has_a_row_for_each_pair_that_can_attend():
@@ -75,23 +73,3 @@ def test_the_csv_has_a_row_for_each_pair_that_can_attend():
     assert len(frame) == 6
     last = frame.iloc[-2]
     assert tuple(last) == (3, "⏎", 2, "␣", pytest.approx(0.123456))
-
-
-def test_loss_curves_plot_what_was_measured_and_no_more():
-    nan = float("nan")
-    record = pd.DataFrame(
-        {
-            "step": [0, 5, 10],
-            "batch_loss": [nan, 3.0, 2.5],
-            "train_loss": [4.0, nan, 2.4],
-            "val_loss": [4.1, nan, 2.6],
-        }
-    )
-    figure = charts.loss_curves(record, {"step": 10, "val_loss": 2.6}, {"reference": 1.5})
-    series = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
-    assert series["training batch"] == ([5, 10], [3.0, 2.5])
-    assert series["training split"] == ([0, 10], [4.0, 2.4])
-    assert series["validation split"] == ([0, 10], [4.1, 2.6])
-    assert series["best validation, 2.6000"] == ([10], [2.6])
-    assert [shape.y0 for shape in figure.layout.shapes] == [1.5]
-    assert figure.layout.xaxis.title.text and "nats" in figure.layout.yaxis.title.text

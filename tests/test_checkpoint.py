@@ -8,13 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from microgpt import checkpoint
+from microgpt.baselines import Baselines
 from microgpt.checkpoint import CheckpointError, load, save, sha256
+from microgpt.config import GPTConfig
+from microgpt.evolution import Evolution
+from microgpt.loss_record import LossRow
 from microgpt.model import GPT
+from microgpt.provenance import Training
 from microgpt.tokenizer import CharTokenizer
 
 WEIGHTS = "model.safetensors"
@@ -317,7 +323,7 @@ def test_saving_replaces_the_folder_that_is_there(
 ):
     (folder / "head_scores.json").write_text("of the old weights")
     other = GPT(tiny_config)
-    other.init_weights(torch.Generator().manual_seed(5))
+    other.init_small(torch.Generator().manual_seed(5))
     later = dataclasses.replace(training, val_loss_full=None)
     save(folder, other, tokenizer, loss_record, later, "new card")
     loaded = load(folder)
@@ -404,3 +410,158 @@ def test_weights_that_half_precision_cannot_hold_are_not_saved(
     with pytest.raises(CheckpointError, match="not finite in half precision"):
         save(tmp_path / "new", diverged, tokenizer, loss_record, training, "card")
     assert list(tmp_path.iterdir()) == []
+
+
+OPTIONAL = tuple(checkpoint.OPTIONAL)
+
+
+@pytest.fixture
+def baselines(tokenizer: CharTokenizer) -> Baselines:
+    """What knows nothing, whatever it is asked."""
+    size = tokenizer.vocab_size
+    table = torch.full((size, size), 1 / size).log()
+    return Baselines(table[0], table, dict.fromkeys(("uniform", "unigram", "bigram"), 3.2))
+
+
+@pytest.fixture
+def evolution(tiny_config: GPTConfig) -> Evolution:
+    """Two moments of a model of the small one's shape."""
+    draw = np.random.default_rng(0)
+    size, layers, heads = tiny_config.vocab_size, tiny_config.n_layer, tiny_config.n_head
+    return Evolution(
+        steps=np.array([0, 20]),
+        passage=draw.integers(size, size=5),
+        maps=draw.integers(256, size=(2, layers, heads, 5, 5)),
+        probs=draw.dirichlet(np.ones(size), size=(2, 5)),
+        samples=draw.integers(size, size=(2, 9)),
+    )
+
+
+@pytest.fixture
+def full(
+    tmp_path: Path,
+    model: GPT,
+    tokenizer: CharTokenizer,
+    loss_record: list[LossRow],
+    training: Training,
+    baselines: Baselines,
+    evolution: Evolution,
+) -> Path:
+    """A checkpoint of the small model with every optional file."""
+    parts = (model, tokenizer, loss_record, training, "card")
+    save(tmp_path / "full", *parts, baselines=baselines, evolution=evolution)
+    return tmp_path / "full"
+
+
+def test_the_optional_files_survive_saving_and_loading(full, baselines, evolution):
+    assert {path.name for path in full.iterdir()} == {*checkpoint.FILES, *OPTIONAL}
+    hashes = checkpoint.read_config(full)[2]
+    assert hashes == {name: sha256(full / name) for name in (*HASHED, *OPTIONAL)}
+    assert checkpoint.files_in(full, hashes) == [*checkpoint.FILES, *OPTIONAL]
+    loaded = load(full)
+    assert loaded.baselines.to_json() == baselines.to_json()
+    assert loaded.evolution.to_npz() == evolution.to_npz()
+
+
+def test_a_checkpoint_without_the_optional_files_has_none(tiny_checkpoint):
+    loaded = load(tiny_checkpoint)
+    assert loaded.baselines is None and loaded.evolution is None
+    hashes = checkpoint.read_config(tiny_checkpoint)[2]
+    assert checkpoint.files_in(tiny_checkpoint, hashes) == list(checkpoint.FILES)
+
+
+@pytest.mark.parametrize("kept", ["baselines", "evolution"])
+def test_one_optional_file_can_be_saved_without_the_other(
+    tmp_path, model, tokenizer, loss_record, training, kept, request
+):
+    parts = (model, tokenizer, loss_record, training, "card")
+    save(tmp_path / "one", *parts, **{kept: request.getfixturevalue(kept)})
+    loaded = load(tmp_path / "one")
+    assert (loaded.baselines is not None) == (kept == "baselines")
+    assert (loaded.evolution is not None) == (kept == "evolution")
+    assert len(list((tmp_path / "one").iterdir())) == len(checkpoint.FILES) + 1
+
+
+def test_saving_without_the_optional_files_removes_those_that_are_there(
+    full, model, tokenizer, loss_record, training
+):
+    save(full, model, tokenizer, loss_record, training, "card")
+    assert {path.name for path in full.iterdir()} == set(checkpoint.FILES)
+    assert load(full).baselines is None
+
+
+def test_the_optional_files_change_nothing_of_what_the_model_is(full, tiny_checkpoint):
+    assert load(full).fingerprint == load(tiny_checkpoint).fingerprint
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_optional_file_that_was_deleted_is_none(full, name):
+    (full / name).unlink()
+    loaded = load(full)
+    assert (loaded.baselines is None) == (name == "baselines.json")
+    assert (loaded.evolution is None) == (name == "evolution.npz")
+    hashes = checkpoint.read_config(full)[2]
+    assert name in hashes and name not in checkpoint.files_in(full, hashes)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_flipped_byte_of_an_optional_file_is_found(full, name):
+    data = bytearray((full / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (full / name).write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"^{name} is damaged: its SHA-256 is not the one"):
+        load(full)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\xfe", b"{}"], ids=repr)
+def test_a_malformed_optional_file_is_refused(full, name, content):
+    (full / name).write_bytes(content)
+    edit(full, lambda values: values["sha256"].update({name: sha256(full / name)}))
+    subject = name if content == b"\xff\xfe" and name == "baselines.json" else name.split(".")[0]
+    with pytest.raises(CheckpointError, match=f"{subject} cannot be read"):
+        load(full)
+
+
+def test_optional_files_of_another_model_are_refused(full, evolution, baselines):
+    deeper = dataclasses.replace(evolution, maps=evolution.maps.repeat(2, axis=1))
+    (full / "evolution.npz").write_bytes(deeper.to_npz())
+    edit(full, lambda values: values["sha256"].update({n: sha256(full / n) for n in OPTIONAL}))
+    with pytest.raises(CheckpointError, match="the checkpoint's evolution does not fit its model"):
+        load(full)
+    fewer = Baselines(baselines.unigram[1:], baselines.bigram[1:, 1:], baselines.val_loss)
+    (full / "baselines.json").write_text(fewer.to_json())
+    edit(full, lambda values: values["sha256"].update({n: sha256(full / n) for n in OPTIONAL}))
+    with pytest.raises(CheckpointError, match="the checkpoint's baselines"):
+        load(full)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_file_that_the_config_does_not_list_is_ignored(folder, name):
+    (folder / name).write_text("somebody's own notes")
+    loaded = load(folder)
+    assert loaded.baselines is None and loaded.evolution is None
+    hashes = checkpoint.read_config(folder)[2]
+    assert checkpoint.files_in(folder, hashes) == list(checkpoint.FILES)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_optional_file_beyond_its_size_is_refused_unread(full, name):
+    with open(full / name, "r+b") as file:
+        file.truncate(16 * 2**20 + 1)  # sparse: takes no room
+    with pytest.raises(CheckpointError, match=f"^{name} has 16,777,217 bytes; at most 16,777,216"):
+        load(full)
+
+
+@pytest.mark.parametrize("hashed", [3, None, [], "0" * 64], ids=str)
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_hash_that_is_none_of_an_optional_file_is_refused(full, name, hashed):
+    edit(full, lambda values: values["sha256"].update({name: hashed}))
+    with pytest.raises(CheckpointError, match=f"^{name} is damaged"):
+        load(full)
+
+
+def test_no_other_file_may_be_listed(folder):
+    edit(folder, lambda values: values["sha256"].update({"more.json": "0" * 64}))
+    with pytest.raises(CheckpointError, match="must hold the SHA-256 of"):
+        load(folder)

@@ -102,7 +102,7 @@ def test_a_message_stays_short_whatever_the_value():
 
 @pytest.mark.parametrize("value", [1, "true", None], ids=str)
 def test_a_switch_is_true_or_false(value):
-    with pytest.raises(ConfigError, match="residual is .*; it must be true or false"):
+    with pytest.raises(ConfigError, match=r"residual is .*; it must be true or false"):
         GPTConfig(residual=value)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
@@ -17,6 +18,8 @@ from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressRep
 from loopback_hub import TOKEN, LoopbackHub, running
 
 from microgpt import checkpoint, hub
+from microgpt.baselines import Baselines
+from microgpt.evolution import Evolution
 from microgpt.hub import copies, download, fetch
 from microgpt.hub.__main__ import main as publish_command
 from microgpt.train.__main__ import main as train_command
@@ -695,3 +698,81 @@ def test_no_thread_is_left_behind(server, folder, fetching):
     loaded(done)
     done._thread.join(30)
     assert done._thread not in threading.enumerate()
+
+
+@pytest.fixture
+def full(folder: Path, tmp_path: Path) -> Path:
+    """The small checkpoint with every optional file."""
+    found = checkpoint.load(folder)
+    config = found.config
+    size = config.vocab_size
+    table = torch.full((size, size), 1 / size).log()
+    none_known = Baselines(table[0], table, dict.fromkeys(("uniform", "unigram", "bigram"), 3.2))
+    moment = Evolution(
+        steps=np.array([20]),
+        passage=np.arange(4),
+        maps=np.full((1, config.n_layer, config.n_head, 4, 4), 64),
+        probs=np.full((1, 4, size), 1 / size),
+        samples=np.arange(6)[None],
+    )
+    parts = (found.model, found.tokenizer, found.loss_record, found.training, "card")
+    checkpoint.save(tmp_path / "full", *parts, baselines=none_known, evolution=moment)
+    return tmp_path / "full"
+
+
+def test_the_optional_files_are_published_and_fetched_along(server, full, fetching, tmp_path):
+    contents = {path.name: path.read_bytes() for path in full.iterdir()}
+    assert set(contents) == {*checkpoint.FILES, *checkpoint.OPTIONAL}
+    dry = hub.publish(full, REPO, dry_run=True, endpoint=server.url)
+    published = hub.publish(full, REPO, token=TOKEN, endpoint=server.url)
+    assert server.repos[REPO].commits[published.commit] == contents
+    assert dry.files == published.files == {name: len(contents[name]) for name in published.files}
+    fetched = fetching()
+    got = loaded(fetched)
+    assert fetched.bytes_done == fetched.bytes_total == sum(published.files.values())
+    copy = copy_of(got, tmp_path / "cache")
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == contents
+    mine = checkpoint.load(full)
+    assert got.checkpoint.baselines.to_json() == mine.baselines.to_json()
+    assert got.checkpoint.evolution.to_npz() == mine.evolution.to_npz()
+
+
+@pytest.mark.parametrize("name", list(checkpoint.OPTIONAL))
+def test_a_listed_optional_file_that_the_repo_lacks_is_done_without(server, full, fetching, name):
+    (full / name).unlink()
+    server.add(REPO, full)
+    got = loaded(fetching()).checkpoint
+    assert (got.baselines is None) == (name == checkpoint.BASELINES)
+    assert (got.evolution is None) == (name == checkpoint.EVOLUTION)
+
+
+@pytest.mark.parametrize("name", list(checkpoint.OPTIONAL))
+def test_what_is_not_listed_is_neither_published_nor_fetched(
+    server, folder, fetching, tmp_path, name
+):
+    mine = shutil.copytree(folder, tmp_path / "mine")
+    (mine / name).write_bytes(b"somebody's own notes")
+    published = hub.publish(mine, REPO, token=TOKEN, endpoint=server.url)
+    assert list(published.files) == list(checkpoint.FILES)
+    assert set(server.repos[REPO].commits[published.commit]) == set(checkpoint.FILES)
+    server.add(REPO, mine)
+    loaded(fetching())
+    assert server.asked("HEAD", name) == server.asked("GET", name) == 0
+
+
+@pytest.mark.parametrize("name", list(checkpoint.OPTIONAL))
+def test_a_damaged_optional_file_is_not_kept(server, full, fetching, tmp_path, name):
+    server.add(REPO, full)
+    server.fail("wrong bytes", "GET", name)
+    assert f"{name} is damaged: its SHA-256" in failure(fetching())
+    assert left_in(tmp_path / "cache") == []
+    server.heal()
+    loaded(fetching())
+
+
+@pytest.mark.parametrize("name", list(checkpoint.OPTIONAL))
+def test_an_optional_file_that_is_too_large_is_not_downloaded(server, full, fetching, name):
+    server.add(REPO, full)
+    server.sizes[name] = checkpoint.OPTIONAL[name] + 1
+    assert f"{name} of {REPO} has 16,777,217 bytes" in failure(fetching())
+    assert server.asked("GET", name) == server.asked("GET", checkpoint.WEIGHTS) == 0

@@ -12,7 +12,7 @@ LAYERS = (
     {"config", "tokenizer", "loss_record", "provenance"},
     {"data", "model", "sampling", "baselines", "evolution"},
     {"generate", "engine", "attention", "checkpoint"},
-    {"heads", "evaluate", "model_card", "hub"},
+    {"heads", "evaluate", "model_card", "hub", "runs"},
     {"train", "ui"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
@@ -67,8 +67,9 @@ def test_the_first_layer_needs_no_torch():
     run(f"import sys, {modules}\nassert not {{'torch', 'numpy', 'pandas'}} & set(sys.modules)")
 
 
-def test_charts_need_neither_streamlit_nor_torch():
-    run("import sys, microgpt.ui.charts\nassert not {'streamlit', 'torch'} & set(sys.modules)")
+@pytest.mark.parametrize("module", ["charts", "loss_charts"])
+def test_charts_need_neither_streamlit_nor_torch(module):
+    run(f"import sys, microgpt.ui.{module}\nassert not {{'streamlit', 'torch'}} & set(sys.modules)")
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=dotted)

@@ -240,3 +240,53 @@ def test_of_a_long_prompt_the_end_is_shown(app):
     app.number_input("length").set_value(5).run()
     app.button[-1].click().run()
     assert app.code[0].value.startswith("…") and len(app.code[0].value) == 1 + 500 + 5
+
+
+def loss_chart(app, at=0):
+    return app.get("plotly_chart")[at].proto.spec
+
+
+def test_the_loss_chart_follows_its_controls(app):
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    shown = loss_chart(app)
+    for change, expected in (
+        (lambda: app.selectbox("over").set_value("characters"), "characters read"),
+        (lambda: app.selectbox("over").set_value("training time"), "training time (s)"),
+        (lambda: app.slider("smoothing").set_value(0.9), "training batch, smoothed"),
+        (lambda: app.toggle("log_x").set_value(True), '"type":"log"'),
+        (lambda: app.toggle("log_y").set_value(True), '"type":"log"'),
+    ):
+        change().run()
+        assert not app.exception
+        assert loss_chart(app) != shown
+        shown = loss_chart(app)
+        assert expected in shown
+    assert "gradient norm" in loss_chart(app, 1)
+
+
+def test_a_checkpoint_without_baselines_has_no_ladder(app):
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    assert not app.exception and "The ladder" not in [each.value for each in app.subheader]
+
+
+def test_the_bundled_checkpoint_stands_on_a_ladder(app, monkeypatch):
+    monkeypatch.delenv("MICROGPT_CHECKPOINT")
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    assert "The ladder" in [each.value for each in app.subheader]
+    rungs = app.dataframe[-1].value.set_index("model")
+    assert list(rungs.index) == [
+        "Uniform",
+        "Unigram",
+        "Bigram",
+        "Attention and MLP",
+        "Residual connections",
+        "LayerNorm in the blocks",
+        "LayerNorm before the head",
+        "The original's final model",
+        "This checkpoint",
+    ]
+    assert rungs["ours"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
+    assert rungs["ours"]["This checkpoint"] < rungs["ours"]["LayerNorm before the head"]

@@ -153,17 +153,14 @@ def _train(
     with _Interrupt() as interrupt, bar:
         for row in rows:
             recorded = state.rows[-1] is row
-            _show(bar, row)
+            if writes:
+                _show(bar, row)
             if writes and recorded:
                 loss_record.append(record_path, row)
             if row.step in moments:
                 look_now()
-            alone = distributed.world_size() == 1
-            stop = (
-                interrupt.requested
-                if alone
-                else recorded and any(distributed.gather(interrupt.requested))
-            )
+            ask = recorded or distributed.world_size() == 1
+            stop = ask and any(distributed.gather(interrupt.requested))
             if row.val_loss is not None or stop:
                 save_state()
             if stop:

@@ -16,8 +16,10 @@ def flops_per_character(config: GPTConfig) -> int:
     """
     with torch.device("meta"):
         model = GPT(config)
-    looked_up = model.token_embedding.weight.numel() + model.position_embedding.weight.numel()
-    weights = model.parameter_count() - looked_up
+    matrices = [
+        p for name, p in model.named_parameters() if p.ndim == 2 and "embedding" not in name
+    ]
+    weights = sum(matrix.numel() for matrix in matrices)
     return 6 * weights + 12 * config.n_layer * config.block_size * config.n_embd
 
 

@@ -22,6 +22,8 @@ from microgpt.hub import (
     load_folder,
     operator_choice,
 )
+from microgpt.runs import Run
+from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.charts import attention_thumbnail
 
@@ -59,6 +61,12 @@ def operator_fetch(ref: RepoRef) -> Fetch:
 def local_copy(ref: RepoRef) -> Loaded | None:
     """The newest copy of the operator's repo that an earlier download left."""
     return cached(ref)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def kept_runs() -> list[Run]:
+    """The runs in assets/, by name."""
+    return read_kept_runs()
 
 
 def operator_setting() -> Path | RepoRef | None:

@@ -12,11 +12,10 @@ from PIL import Image
 
 # Perceptually uniform, safe for colour-blind readers, monotone in grey.
 ATTENTION_SCALE = "Viridis"
-TRAIN_COLOUR, VAL_COLOUR = "#2a78a8", "#d2691e"
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
-_MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
+MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
 
 
@@ -101,7 +100,7 @@ def attention_map(weights: np.ndarray, text: str) -> go.Figure:
         autorange="reversed",
         **_axis(names, labels, _MOST_DOWN),
     )
-    figure.update_layout(margin=_MARGIN, dragmode=False)
+    figure.update_layout(margin=MARGIN, dragmode=False)
     return figure
 
 
@@ -119,68 +118,3 @@ def attention_csv(weights: np.ndarray, text: str) -> str:
         }
     )
     return frame.to_csv(index=False, float_format="%.6g")
-
-
-def loss_curves(
-    record: pd.DataFrame, best: dict[str, float] | None, references: dict[str, float]
-) -> go.Figure:
-    """Training and validation loss by step, with reference lines.
-
-    record has the columns step, batch_loss, train_loss, val_loss, NaN where nothing was measured;
-    best has step and val_loss; references maps a label to a loss. Losses are nats per character.
-    """
-    figure = go.Figure()
-    batches = record.dropna(subset="batch_loss")
-    figure.add_scatter(
-        x=batches["step"],
-        y=batches["batch_loss"],
-        name="training batch",
-        mode="lines",
-        line={"color": TRAIN_COLOUR, "width": 1},
-        opacity=0.6,
-        hoverinfo="skip",  # so that what is hovered is always a measured step
-    )
-    for column, name, colour in (
-        ("train_loss", "training split", TRAIN_COLOUR),
-        ("val_loss", "validation split", VAL_COLOUR),
-    ):
-        rows = record.dropna(subset=column)
-        figure.add_scatter(
-            x=rows["step"],
-            y=rows[column],
-            name=name,
-            mode="lines+markers",
-            line={"color": colour, "width": 2},
-            marker={"size": 5},
-            hovertemplate="%{y:.4f}",
-        )
-    if best:
-        figure.add_scatter(
-            x=[best["step"]],
-            y=[best["val_loss"]],
-            name=f"best validation, {best['val_loss']:.4f}",
-            mode="markers",
-            marker={
-                "symbol": "star",
-                "size": 14,
-                "color": VAL_COLOUR,
-                "line": {"width": 1, "color": "white"},
-            },
-            hovertemplate="%{y:.4f}",
-        )
-    for label, loss in references.items():
-        figure.add_hline(
-            loss,
-            line={"dash": "dot", "width": 1.5, "color": "#8a8a8a"},
-            annotation={"text": f"{label} {loss:.4f}", "font": {"size": 11}},
-            annotation_position="bottom left",
-        )
-    figure.update_xaxes(title="step (optimiser updates)")
-    figure.update_yaxes(title="loss (nats per character)")
-    figure.update_layout(
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        margin=_MARGIN,
-        dragmode=False,
-    )
-    return figure

@@ -9,10 +9,10 @@ import streamlit as st
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.hub import Loaded
 from microgpt.loss_record import best_validation, to_csv
-from microgpt.ui import charts
-
-# The original microGPT after 5,000 steps, estimated over 200 random batches of each split.
-ORIGINAL = {"the original, validation": 1.4815, "the original, training": 1.1111}
+from microgpt.runs import ORIGINAL
+from microgpt.ui import loss_charts
+from microgpt.ui.charts import menu
+from microgpt.ui.widgets import CONTROL_WIDTH
 
 COLUMN_LABELS = {
     "tokens": "characters read",
@@ -22,6 +22,7 @@ COLUMN_LABELS = {
     "batch_loss": "batch loss (nats)",
     "train_loss": "training loss (nats)",
     "val_loss": "validation loss (nats)",
+    "wall_seconds": "time since the start (s)",
 }
 
 
@@ -35,12 +36,14 @@ def curves_view(loaded: Loaded) -> None:
     _figures(loaded, best.val_loss)
     frame = pd.DataFrame([asdict(row) for row in rows])
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
-    references = ORIGINAL if comparable else {}
+    names = ("the original, training", "the original, validation")
+    references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
+    across, log_x, log_y, smoothing = _controls()
     st.plotly_chart(
-        charts.loss_curves(frame, asdict(best), references),
+        loss_charts.loss_curves(frame, asdict(best), references, across, log_x, log_y, smoothing),
         height=460,
-        config=charts.menu("microgpt-loss"),
-        alt="Training and validation loss by step",
+        config=menu("microgpt-loss"),
+        alt="Training and validation loss",
     )
     setting = training.config
     st.caption(
@@ -50,6 +53,17 @@ def curves_view(loaded: Loaded) -> None:
         "at that step; the thin line is the batch each step trained on, with dropout. "
         + ("The dotted lines are the original microGPT's final losses." if comparable else "")
     )
+    with st.expander("Gap, learning rate and gradient norm"):
+        st.plotly_chart(
+            loss_charts.training_details(frame, across, log_x),
+            height=460,
+            config=menu("microgpt-training"),
+            alt="Gap between the losses, learning rate and gradient norm",
+        )
+        st.caption(
+            "The gap is validation less training loss: how much better the model does on the text "
+            "it has seen. The gradient norm is measured before it is clipped."
+        )
     with st.expander("The record as a table"):
         st.dataframe(frame.dropna(subset="val_loss"), hide_index=True, column_config=COLUMN_LABELS)
         st.download_button(
@@ -60,6 +74,38 @@ def curves_view(loaded: Loaded) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+
+
+def _controls() -> tuple[str, bool, bool, float]:
+    """What to draw the losses over, which axes are logarithmic, and how much to smooth."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        across = st.selectbox(
+            "Over",
+            list(loss_charts.ACROSS),
+            key="over",
+            bind="query-params",
+            width=CONTROL_WIDTH,
+        )
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.99,
+            0.0,
+            0.01,
+            key="smoothing",
+            bind="query-params",
+            width=CONTROL_WIDTH,
+            help="Adds a moving average of the batch losses; each value keeps this share of the "
+            "one before. The points themselves stay.",
+        )
+        log_x = st.toggle(
+            "Log x",
+            key="log_x",
+            bind="query-params",
+            help="Logarithmic: the first steps get room, and what is at 0 is not shown.",
+        )
+        log_y = st.toggle("Log y", key="log_y", bind="query-params")
+    return across, log_x, log_y, smoothing
 
 
 def _figures(loaded: Loaded, best: float) -> None:
