@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,19 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):
     ]
     kept = tmp_path / "stopped.state" / "loss_record.csv"
     assert loss_record.from_csv(kept.read_text()) == resumed.loss_record
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_run_records_the_same_losses(corpus_file, tmp_path):
+    def losses(out: Path, *more: str) -> list[tuple[float | None, ...]]:
+        command = arguments(corpus_file, out, *more, dropout=0.0, steps=5)
+        assert main(command) == 0
+        rows = checkpoint.load(out).loss_record
+        return [(row.batch_loss or 0.0, row.train_loss, row.val_loss) for row in rows]
+
+    compiled = losses(tmp_path / "compiled", "--compile")
+    plain = losses(tmp_path / "plain")
+    torch.testing.assert_close(torch.tensor(compiled), torch.tensor(plain), atol=1e-4, rtol=0)
 
 
 def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not():
