@@ -1,3 +1,4 @@
+from microgpt.ui.loss.compare import compare_view
 from microgpt.ui.loss.curves import curves_view
 from microgpt.ui.loss.ladder import ladder_view
 from microgpt.ui.widgets import page_header
@@ -9,3 +10,4 @@ loaded = page_header(
 )
 curves_view(loaded)
 ladder_view(loaded)
+compare_view(loaded)

@@ -94,3 +94,17 @@ def test_a_swipe_over_a_chart_scrolls_the_page():
         loss_charts.ladder(rungs),
     ):
         assert figure.layout.dragmode is False
+
+
+def test_runs_are_compared_by_colour_and_splits_by_dashes():
+    figure = loss_charts.compared({"one": RECORD, "other": RECORD[:1]}, "characters")
+    assert series(figure) == {
+        "one, validation": ([0, 640], [4.1, 2.6]),
+        "one, training": ([0, 640], [4.0, 2.4]),
+        "other, validation": ([0], [4.1]),
+        "other, training": ([0], [4.0]),
+    }
+    lines = {trace.name: (trace.line.color, trace.line.dash) for trace in figure.data}
+    assert lines["one, validation"][0] == lines["one, training"][0]
+    assert lines["one, validation"][0] != lines["other, validation"][0]
+    assert lines["one, validation"][1] != lines["one, training"][1]

@@ -276,7 +276,8 @@ def test_the_bundled_checkpoint_stands_on_a_ladder(app, monkeypatch):
     app.run()
     app.switch_page("pages/loss_record.py").run()
     assert "The ladder" in [each.value for each in app.subheader]
-    rungs = app.dataframe[-1].value.set_index("model")
+    tables = [each.value for each in app.dataframe]
+    rungs = next(table for table in tables if "model" in table).set_index("model")
     assert list(rungs.index) == [
         "Uniform",
         "Unigram",
@@ -290,3 +291,28 @@ def test_the_bundled_checkpoint_stands_on_a_ladder(app, monkeypatch):
     ]
     assert rungs["ours"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
     assert rungs["ours"]["This checkpoint"] < rungs["ours"]["LayerNorm before the head"]
+
+
+def test_runs_are_compared_and_a_record_of_ones_own_joins_them(app, tiny_checkpoint):
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    assert not app.exception
+    drawn = app.get("plotly_chart")[-1].proto.spec
+    assert "this checkpoint, validation" in drawn and "phase4, training" in drawn
+    app.multiselect("runs").set_value(["phase1", "phase2"]).run()
+    drawn = app.get("plotly_chart")[-1].proto.spec
+    assert "phase1, validation" in drawn and "phase4" not in drawn
+    differing = app.dataframe[-1].value
+    assert list(differing.columns) == ["this checkpoint", "phase1", "phase2"]
+    assert list(differing.loc["residual"]) == ["True", "False", "True"]
+    app.segmented_control("compare_over").set_value("characters").run()
+    assert "characters read" in app.get("plotly_chart")[-1].proto.spec
+
+    record = (tiny_checkpoint / "loss_record.csv").read_bytes()
+    app.file_uploader("record").upload("mine.csv", record, "text/csv").run()
+    assert not app.exception and not app.error
+    assert "your record, validation" in app.get("plotly_chart")[-1].proto.spec
+    app.file_uploader("record").upload("mine.csv", record[:-4] + b"high\n", "text/csv").run()
+    assert ["line 4" in sentence for sentence in errors(app)] == [True]
+    app.file_uploader("record").upload("mine.csv", b"\xff\xfe", "text/csv").run()
+    assert errors(app) == ["The file is not a loss record: it is not UTF-8 text."]

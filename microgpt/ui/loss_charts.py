@@ -1,6 +1,7 @@
 """Loss records in, plotly figures out; no streamlit and no torch here."""
 
 import math
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ ACROSS = {
     "training time": ("seconds", "training time (s), evaluations left out"),
 }
 _UNITS = "%{y:.4f} nats, %{customdata[0]:.3f} bits, perplexity %{customdata[1]:.2f}"
+# Okabe and Ito, 2008: told apart by colour-blind readers.
+_COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 
@@ -108,6 +111,32 @@ def loss_curves(
     figure.update_xaxes(title=title, type="log" if log_x else "linear")
     figure.update_yaxes(title="loss (nats per character)", type="log" if log_y else "linear")
     figure.update_layout(hovermode="x unified", legend=_LEGEND, margin=MARGIN, dragmode=False)
+    return figure
+
+
+def compared(records: dict[str, pd.DataFrame], across: str = "steps") -> go.Figure:
+    """The losses of several runs: validation solid, training dotted, a colour a run."""
+    x, title = ACROSS[across]
+    figure = go.Figure()
+    for (name, record), colour in zip(records.items(), cycle(_COLOURS), strict=False):
+        for column, split, dash in (
+            ("val_loss", "validation", "solid"),
+            ("train_loss", "training", "dot"),
+        ):
+            rows = record.dropna(subset=column)
+            figure.add_scatter(
+                x=rows[x],
+                y=rows[column],
+                customdata=in_other_units(rows[column]),
+                name=f"{name}, {split}",
+                mode="lines+markers",
+                line={"color": colour, "width": 2, "dash": dash},
+                marker={"size": 4},
+                hovertemplate=_UNITS,
+            )
+    figure.update_xaxes(title=title)
+    figure.update_yaxes(title="loss (nats per character)")
+    figure.update_layout(legend=_LEGEND, margin=MARGIN, dragmode=False)
     return figure
 
 

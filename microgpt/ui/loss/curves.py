@@ -8,7 +8,7 @@ import streamlit as st
 
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.hub import Loaded
-from microgpt.loss_record import best_validation, to_csv
+from microgpt.loss_record import COLUMNS, LossRow, best_validation, to_csv
 from microgpt.runs import ORIGINAL
 from microgpt.ui import loss_charts
 from microgpt.ui.charts import menu
@@ -26,6 +26,11 @@ COLUMN_LABELS = {
 }
 
 
+def record_frame(rows: list[LossRow]) -> pd.DataFrame:
+    """A loss record as a table, NaN where nothing was measured."""
+    return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS).astype(float)
+
+
 def curves_view(loaded: Loaded) -> None:
     """The whole page below its header."""
     rows, training = loaded.checkpoint.loss_record, loaded.checkpoint.training
@@ -34,7 +39,7 @@ def curves_view(loaded: Loaded) -> None:
         st.info("This checkpoint's record holds no validation loss.")
         return
     _figures(loaded, best.val_loss)
-    frame = pd.DataFrame([asdict(row) for row in rows])
+    frame = record_frame(rows)
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
     names = ("the original, training", "the original, validation")
     references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
