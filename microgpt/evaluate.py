@@ -91,6 +91,30 @@ def full_loss(
 
 
 @torch.inference_mode()
+def text_loss(
+    model: GPT,
+    data: Tensor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> float:
+    """Mean loss, nats per character, over every character of data (1-D) but the first.
+
+    Full windows follow each other without overlap, as in full_loss; the rest is a shorter one.
+    Raises ValueError for less than two characters.
+    """
+    if len(data) < 2:
+        raise ValueError("a text needs two characters")
+    predicted, size = len(data) - 1, model.config.block_size
+    rest = predicted % size
+    total = 0.0
+    if rest < predicted:
+        total += full_loss(model, data, progress=progress) * (predicted - rest)
+    if rest:
+        x, y = data[-rest - 1 : -1], data[-rest:]
+        total += batch_loss(model, x[None], y[None]).item() * rest
+    return total / predicted
+
+
+@torch.inference_mode()
 def sampled_loss(
     model: GPT, data: Tensor, batches: int, batch_size: int, generator: torch.Generator
 ) -> float:

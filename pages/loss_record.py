@@ -1,6 +1,7 @@
 from microgpt.ui.loss.compare import compare_view
 from microgpt.ui.loss.curves import curves_view
 from microgpt.ui.loss.ladder import ladder_view
+from microgpt.ui.loss.measure import measure_view
 from microgpt.ui.widgets import page_header
 
 loaded = page_header(
@@ -11,3 +12,4 @@ loaded = page_header(
 curves_view(loaded)
 ladder_view(loaded)
 compare_view(loaded)
+measure_view(loaded)

@@ -9,7 +9,7 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.data import split
-from microgpt.evaluate import DeviceError, full_loss, main, pick_device, sampled_loss
+from microgpt.evaluate import DeviceError, full_loss, main, pick_device, sampled_loss, text_loss
 from microgpt.model import GPT
 
 
@@ -122,3 +122,23 @@ def test_an_interrupt_ends_it_in_one_line(tiny_checkpoint, corpus, tmp_path):
     assert error.endswith("\ninterrupted\n")
     assert "Traceback" not in error
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("length", [2, 9, 17, 18, 33, 100])
+def test_the_loss_of_a_text_is_that_of_each_character_but_the_first(
+    model, tokenizer, corpus, length
+):
+    data = torch.tensor(tokenizer.encode(corpus[:length]))
+    seen = []
+    total = 0.0
+    for at in range(1, length):
+        window = data[(at - 1) // 16 * 16 : at]
+        total -= model(window[None])[0, -1].log_softmax(-1)[data[at]].item()
+    loss = text_loss(model, data, lambda done, windows: seen.append((done, windows)))
+    assert loss == pytest.approx(total / (length - 1), abs=1e-4)
+    assert seen[-1:] == ([((length - 1) // 16,) * 2] if length > 16 else [])
+
+
+def test_a_text_of_one_character_has_no_loss(model):
+    with pytest.raises(ValueError, match="two characters"):
+        text_loss(model, torch.tensor([0]))

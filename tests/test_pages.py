@@ -316,3 +316,34 @@ def test_runs_are_compared_and_a_record_of_ones_own_joins_them(app, tiny_checkpo
     assert ["line 4" in sentence for sentence in errors(app)] == [True]
     app.file_uploader("record").upload("mine.csv", b"\xff\xfe", "text/csv").run()
     assert errors(app) == ["The file is not a loss record: it is not UTF-8 text."]
+
+
+def test_a_text_is_measured_beside_the_baselines(app, monkeypatch):
+    monkeypatch.delenv("MICROGPT_CHECKPOINT")
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    before = len(app.dataframe)
+    app.button[-1].click().run()
+    assert not app.exception and len(app.dataframe) == before + 1
+    first = app.dataframe[-1].value.set_index("model")
+    assert list(first.index) == ["this checkpoint", "bigram", "unigram", "uniform"]
+    assert list(first.iloc[:, 0]) == sorted(first.iloc[:, 0])
+    app.text_area("measured_text").set_value("zq" * 300).run()
+    assert any("an earlier text" in caption.value for caption in app.caption)
+    app.button[-1].click().run()
+    second = app.dataframe[-1].value.set_index("model")
+    assert second.iloc[1, 0] > first.iloc[1, 0]
+    app.text_area("measured_text").set_value("€uro").run()
+    assert "'€' (position 1)" in errors(app)[0]
+    app.button("replace in measured_text").click().run()
+    assert not app.error and app.text_area("measured_text").value == "uro"
+    app.text_area("measured_text").set_value("a").run()
+    assert app.button[-1].disabled
+
+
+def test_a_checkpoint_without_baselines_is_measured_alone(app):
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    app.button[-1].click().run()
+    assert not app.exception
+    assert list(app.dataframe[-1].value["model"]) == ["this checkpoint"]

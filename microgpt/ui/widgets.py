@@ -71,15 +71,7 @@ def text_control(
     with st.container():
         if not bound:
             st.caption("This text is too long for a link: the page's address leaves it out.")
-        if unknown := tokenizer.unknown(text):
-            st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
-            st.button(
-                "Replace them",
-                icon=":material/find_replace:",
-                on_click=set_text,
-                args=(key, tokenizer.replace_unknown(text)),
-                help="’ becomes ', é becomes e; what has no plain form is left out.",
-            )
+        if not is_known(tokenizer, label, key, text):
             return None
         if not text:
             st.caption(when_empty)
@@ -88,6 +80,22 @@ def text_control(
                 f"The text has {len(text):,} characters; the model sees the last {window} of them."
             )
     return text
+
+
+def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
+    """Whether the model can read a text area's text; if not, say why and offer to mend it."""
+    unknown = tokenizer.unknown(text)
+    if unknown:
+        st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
+        st.button(
+            "Replace them",
+            key=f"replace in {key}",
+            icon=":material/find_replace:",
+            on_click=set_text,
+            args=(key, tokenizer.replace_unknown(text)),
+            help="’ becomes ', é becomes e; what has no plain form is left out.",
+        )
+    return not unknown
 
 
 def set_text(key: str, text: str) -> None:
