@@ -1,5 +1,6 @@
 from microgpt.ui.loss.compare import compare_view
 from microgpt.ui.loss.curves import curves_view
+from microgpt.ui.loss.evolution import evolution_view
 from microgpt.ui.loss.ladder import ladder_view
 from microgpt.ui.loss.measure import measure_view
 from microgpt.ui.widgets import page_header
@@ -10,6 +11,7 @@ loaded = page_header(
     "How this checkpoint was trained, from its own record.",
 )
 curves_view(loaded)
+evolution_view(loaded)
 ladder_view(loaded)
 compare_view(loaded)
 measure_view(loaded)

@@ -11,6 +11,7 @@ from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from microgpt.train.snapshots import evolution, look
 from microgpt.ui.generate.write import EXAMPLES
 
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
@@ -347,3 +348,22 @@ def test_a_checkpoint_without_baselines_is_measured_alone(app):
     app.button[-1].click().run()
     assert not app.exception
     assert list(app.dataframe[-1].value["model"]) == ["this checkpoint"]
+
+
+@pytest.mark.parametrize("steps, complaint", [([0, 20], False), ([0, 15], True)])
+def test_the_moments_of_a_training_can_be_scrubbed_through(
+    app, monkeypatch, tmp_path, model, tokenizer, loss_record, training, steps, complaint
+):
+    passage = list(range(12))
+    moments = [look(model, tokenizer, passage, step) for step in steps]
+    grown = evolution(moments, passage)
+    folder = tmp_path / "grown"
+    checkpoint.save(folder, model, tokenizer, loss_record, training, "card", None, evolution=grown)
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    app.run()
+    app.switch_page("pages/loss_record.py").run()
+    assert not app.exception
+    assert "How it came to write" in [each.value for each in app.subheader]
+    assert bool(app.info) == complaint
+    app.number_input("evolution_head").set_value(3).run()
+    assert not app.exception

@@ -42,6 +42,12 @@ _PALETTE = _lookup_table().tobytes() + bytes(3)  # 255 levels, and one that is n
 _TRANSPARENT = 255
 
 
+def palette() -> list[list[int]]:
+    """The attention scale's colours [red, green, blue] for 256 levels from 0 to 1."""
+    levels = plotly.colors.sample_colorscale(ATTENTION_SCALE, np.linspace(0, 1, 256).tolist())
+    return [[round(part) for part in plotly.colors.unlabel_rgb(level)] for level in levels]
+
+
 def attention_thumbnail(weights: np.ndarray) -> str:
     """A (T, T) attention map as a PNG data URL; cells after the diagonal are transparent."""
     levels = np.round(np.clip(weights, 0, 1) * 254).astype(np.uint8)
