@@ -1,11 +1,13 @@
+import copy
 import dataclasses
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from microgpt.config import TrainConfig
 from microgpt.model import GPT
-from microgpt.train.optim import make_optimizers, rate_factor, set_rates
+from microgpt.train.optim import make_optimizers, rate_factor, set_rates, update
 
 CONFIG = TrainConfig(learning_rate=1e-3, muon_learning_rate=0.02, weight_decay=0.1)
 
@@ -66,3 +68,35 @@ def test_rates_are_shares_of_each_groups_peak(fresh):
         set_rates(optimizers, factor)
         rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
         assert rates == pytest.approx([factor * 1e-3, factor * 1e-3, factor * 0.02])
+
+
+def test_an_update_is_that_of_the_optimizers_and_clears_the_gradients(fresh):
+    config = dataclasses.replace(CONFIG, optimizer="muon")
+    alone = copy.deepcopy(fresh)
+    for model in (fresh, alone):
+        draw = torch.Generator().manual_seed(3)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=draw)
+    update(make_optimizers(fresh, config))
+    for optimizer in make_optimizers(alone, config):
+        optimizer.step()
+    for ours, theirs in zip(fresh.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02 * 0.02)
+        assert ours.grad is None
+
+
+def test_a_cpus_bfloat16_products_are_computed_in_float32(fresh):
+    seen = set()
+
+    class Spy(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func in (torch.Tensor.matmul, torch.addmm):
+                seen.add((func, args[0].dtype))
+            return func(*args, **(kwargs or {}))
+
+    for parameter in fresh.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
+    with Spy():
+        update(optimizers)
+    assert seen == {(torch.Tensor.matmul, torch.float32), (torch.addmm, torch.float32)}

@@ -12,7 +12,7 @@ from microgpt.data import Splits, random_batch
 from microgpt.evaluate import batch_loss, sampled_loss
 from microgpt.loss_record import LossRow
 from microgpt.train import distributed
-from microgpt.train.optim import rate_factor, set_rates
+from microgpt.train.optim import rate_factor, set_rates, update
 from microgpt.train.snapshots import moment_steps
 from microgpt.train.state import TrainState
 
@@ -53,9 +53,7 @@ def train(
             loss = batch_loss(forward, x, y)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
-        for optimizer in state.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+        update(state.optimizers)
         if state.averaged is not None:
             state.averaged.update_parameters(model)
         state.step += 1

@@ -1,6 +1,10 @@
 """Optimisers and the learning rate's course, all of them PyTorch's own."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import torch
+from torch.overrides import TorchFunctionMode
 
 from microgpt.config import TrainConfig
 from microgpt.model import GPT
@@ -47,3 +51,33 @@ def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = factor * group["initial_lr"]
+
+
+def update(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """Change the parameters by their gradients, and clear those."""
+    with _Float32Products():
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+class _Float32Products(TorchFunctionMode):
+    """Computes products of bfloat16 matrices on a CPU in float32 and rounds what they come to.
+
+    Muon orthogonalises in bfloat16. A unit for that adds up in float32 too, and many CPUs have
+    none: there its products take many times as long as float32's.
+    """
+
+    _PRODUCTS = (torch.Tensor.matmul, torch.addmm)
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in self._PRODUCTS and args[0].dtype == torch.bfloat16 and args[0].is_cpu:
+            return func(*(matrix.float() for matrix in args), **kwargs).bfloat16()
+        return func(*args, **kwargs)
