@@ -91,27 +91,38 @@ def full_loss(
 
 
 @torch.inference_mode()
+def text_logits(
+    model: GPT,
+    data: Tensor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Tensor:
+    """Logits (N - 1, V) of every character of data (N,) but the first, each from what precedes it.
+
+    A full window slides on by half of itself, so that past the first one a character has at least
+    half a window before it. progress is told characters done and in all. Raises ValueError for
+    less than two characters.
+    """
+    inputs, size = data[:-1], model.config.block_size
+    if not len(inputs):
+        raise ValueError("a text needs two characters")
+    parts: list[Tensor] = []
+    done = 0
+    while done < len(inputs):
+        start = max(0, done - size // 2)
+        window = inputs[start : start + size]
+        parts.append(model(window[None])[0, done - start :])
+        done = start + len(window)
+        progress(done, len(inputs))
+    return torch.cat(parts)
+
+
 def text_loss(
     model: GPT,
     data: Tensor,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> float:
-    """Mean loss, nats per character, over every character of data (1-D) but the first.
-
-    Full windows follow each other without overlap, as in full_loss; the rest is a shorter one.
-    Raises ValueError for less than two characters.
-    """
-    if len(data) < 2:
-        raise ValueError("a text needs two characters")
-    predicted, size = len(data) - 1, model.config.block_size
-    rest = predicted % size
-    total = 0.0
-    if rest < predicted:
-        total += full_loss(model, data, progress=progress) * (predicted - rest)
-    if rest:
-        x, y = data[-rest - 1 : -1], data[-rest:]
-        total += batch_loss(model, x[None], y[None]).item() * rest
-    return total / predicted
+    """Mean loss, nats per character, over what text_logits predicts. Raises ValueError likewise."""
+    return F.cross_entropy(text_logits(model, data, progress), data[1:]).item()
 
 
 @torch.inference_mode()

@@ -33,26 +33,27 @@ class SamplingConfig(CheckedConfig):
 def next_token_probs(
     logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
 ) -> Tensor:
-    """Probabilities (V,) of the next token from its logits (V,), in float64.
+    """Probabilities (..., V) of the next token from its logits (..., V), in float64.
 
     Temperature divides the logits; then the top_k likeliest tokens are kept (Fan et al., 2018),
     then the fewest of those that hold top_p of the probability (Holtzman et al., 2020); what is
     kept sums to 1. Temperature 0, or one so small that the division overflows, is greedy.
     """
-    order = torch.argsort(logits, descending=True, stable=True)
-    ranked = logits[order].double()
-    scaled = (ranked - ranked[0]) / temperature if temperature else torch.full_like(ranked, -1e9)
-    scaled[0] = 0.0
+    order = torch.argsort(logits, dim=-1, descending=True, stable=True)
+    ranked = logits.gather(-1, order).double()
+    best = ranked[..., :1]
+    scaled = (ranked - best) / temperature if temperature else torch.full_like(ranked, -1e9)
+    scaled[..., 0] = 0.0
     probs = scaled.softmax(dim=-1)
     if top_k:
-        probs[top_k:] = 0.0
-        probs /= probs.sum()
+        probs[..., top_k:] = 0.0
+        probs /= probs.sum(dim=-1, keepdim=True)
     # A token stays when those ahead of it do not hold top_p yet; the first always stays.
     ahead = probs.cumsum(dim=-1) - probs
-    ahead[0] = -1.0
+    ahead[..., 0] = -1.0
     probs[ahead >= top_p] = 0.0
-    probs /= probs.sum()
-    return torch.zeros_like(probs).scatter_(0, order, probs)
+    probs /= probs.sum(dim=-1, keepdim=True)
+    return torch.zeros_like(probs).scatter_(-1, order, probs)
 
 
 def sample(probs: Tensor, generator: torch.Generator) -> int:

@@ -1,3 +1,8 @@
+import streamlit as st
+
+from microgpt.ui.generate.context import context_view
+from microgpt.ui.generate.score import score_view
+from microgpt.ui.generate.side_by_side import side_by_side_view
 from microgpt.ui.generate.write import write_view
 from microgpt.ui.widgets import page_header
 
@@ -6,4 +11,14 @@ loaded = page_header(
     "Generate",
     "Type a few words; a small GPT trained from scratch goes on, one character at a time.",
 )
-write_view(loaded)
+views = {
+    "Write": write_view,
+    "Side by side": side_by_side_view,
+    "Score a text": score_view,
+    "How far back": context_view,
+}
+tabs = st.tabs(list(views), key="view", bind="query-params")
+for tab, view in zip(tabs, views.values(), strict=True):
+    if tab.open:
+        with tab:
+            view(loaded)

@@ -10,9 +10,9 @@ PACKAGE = ROOT / "microgpt"
 # An import runs from a later layer to an earlier one, or within one.
 LAYERS = (
     {"config", "tokenizer", "loss_record", "provenance"},
-    {"data", "model", "sampling", "baselines", "evolution"},
+    {"data", "model", "sampling", "trace", "baselines", "evolution"},
     {"generate", "engine", "attention", "checkpoint"},
-    {"heads", "evaluate", "model_card", "hub", "runs"},
+    {"heads", "evaluate", "reach", "model_card", "hub", "runs"},
     {"train", "ui"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

@@ -1,7 +1,10 @@
 """Every page through Streamlit's own test runner, from app.py, on a real checkpoint."""
 
+import base64
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
@@ -9,9 +12,12 @@ from streamlit.testing.v1 import AppTest
 from microgpt import checkpoint
 from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.hub import Loaded
+from microgpt.hub.copies import Origin
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.train.snapshots import evolution, look
+from microgpt.ui.generate.record import record_json
 from microgpt.ui.generate.write import EXAMPLES
 
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
@@ -27,6 +33,26 @@ def errors(app):
     return [error.value.replace("\\", "") for error in app.error]
 
 
+def press(app, label):
+    next(button for button in app.button if button.label == label).click().run()
+
+
+def shown_texts(app):
+    """The texts that answer hover and tap: what stands before each, and its characters."""
+    texts = []
+    for element in app.get("bidi_component"):
+        data = json.loads(element.proto.json)
+        if "records" in data:
+            rows = np.frombuffer(base64.b64decode(data["records"]), "<u2")
+            ids = rows.reshape(-1, 6 + 2 * data["alternatives"])[:, 0]
+            texts.append((data["before"], "".join(data["characters"][i] for i in ids)))
+    return texts
+
+
+def written(app):
+    return "".join(shown_texts(app)[0])
+
+
 def provenance(app):
     shown = " ".join(e.value for e in [*app.sidebar.markdown, *app.sidebar.caption])
     return shown.replace("\\", "")
@@ -39,7 +65,7 @@ def test_a_page_opens_with_a_result_and_no_complaint(app, page):
         app.switch_page(page).run()
     assert not app.exception and not app.error and not app.warning
     assert app.title[0].value
-    drawn = {PAGES[0]: app.code, PAGES[1]: app.get("plotly_chart"), PAGES[2]: app.metric}
+    drawn = {PAGES[0]: shown_texts(app), PAGES[1]: app.get("plotly_chart"), PAGES[2]: app.metric}
     assert len(drawn[page]) > 0
 
 
@@ -51,23 +77,23 @@ def test_the_sidebar_says_which_checkpoint_and_where_it_comes_from(app, tiny_che
 
 def test_generate_writes_what_its_settings_say(app):
     app.run()
-    first = app.code[0].value
+    first = written(app)
     app.text_area("prompt").set_value("ba do").run()
     app.number_input("length").set_value(30).run()
-    app.button[-1].click().run()
+    press(app, "Write")
     assert not app.exception
-    written = app.code[0].value
-    assert written.startswith("ba do") and len(written) == len("ba do") + 30
-    assert written != first
-    app.button[-1].click().run()
-    assert app.code[0].value == written
+    text = written(app)
+    assert text.startswith("ba do") and len(text) == len("ba do") + 30
+    assert text != first
+    press(app, "Write")
+    assert written(app) == text
     app.text_area("prompt").set_value("ba").run()
     assert any("from an earlier prompt" in caption.value for caption in app.caption)
     app.text_area("prompt").set_value("ba do").run()
     app.number_input("seed").set_value(2).run()
-    assert app.code[0].value == written, "a setting alone must not take the text away"
-    app.button[-1].click().run()
-    assert app.code[0].value != written
+    assert written(app) == text, "a setting alone must not take the text away"
+    press(app, "Write")
+    assert written(app) != text
 
 
 @pytest.mark.parametrize("page, key", [(PAGES[0], "prompt"), (PAGES[1], "text")])
@@ -80,9 +106,9 @@ def test_any_text_gives_a_result_or_a_sentence(app, page, key, text):
     assert not app.exception
     if page == PAGES[0] and "€" not in text and "É" not in text:
         app.number_input("length").set_value(5).run()
-        app.button[-1].click().run()
+        press(app, "Write")
         assert not app.exception and not app.error
-        assert app.code[0].value == text + app.code[0].value[-5:]
+        assert written(app) == text + written(app)[-5:]
     elif page == PAGES[1] and text in ("b", "ba" * 40):
         assert not app.error and app.get("plotly_chart")
     elif text == "":
@@ -144,7 +170,7 @@ def test_a_folder_that_is_no_checkpoint_gives_one_sentence(app, monkeypatch, tmp
 def test_a_malformed_repo_gives_one_sentence_and_keeps_the_page(app):
     app.run()
     app.sidebar.text_input[0].set_value("no repo at all").run()
-    assert not app.exception and len(app.code) == 1
+    assert not app.exception and len(shown_texts(app)) == 1
     assert "user/name" in errors(app)[0]
 
 
@@ -188,7 +214,7 @@ def test_a_vocabulary_of_one_character(app, monkeypatch, tmp_path, loss_record, 
     checkpoint.save(folder, GPT(config), CharTokenizer("a"), loss_record, training, "card")
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
     app.run()
-    assert not app.exception and app.code[0].value.startswith("aaaa")
+    assert not app.exception and written(app).startswith("aaaa")
 
 
 def test_the_original_is_a_reference_for_its_own_corpus_only(
@@ -229,9 +255,9 @@ def test_an_example_is_written_at_once(app, monkeypatch, tmp_path, loss_record, 
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
     app.run()
     for name, text in EXAMPLES.items():
-        next(button for button in app.button if button.label == name).click().run()
+        press(app, name)
         assert app.text_area("prompt").value == text
-        assert app.code[0].value.startswith(text) and len(app.code[0].value) == len(text) + 400
+        assert written(app).startswith(text) and len(written(app)) == len(text) + 400
         assert not app.exception
 
 
@@ -239,8 +265,88 @@ def test_of_a_long_prompt_the_end_is_shown(app):
     app.run()
     app.text_area("prompt").set_value("ba do " * 500).run()
     app.number_input("length").set_value(5).run()
-    app.button[-1].click().run()
-    assert app.code[0].value.startswith("…") and len(app.code[0].value) == 1 + 500 + 5
+    press(app, "Write")
+    assert written(app).startswith("…") and len(written(app)) == 1 + 500 + 5
+
+
+def test_the_sliders_move_what_could_come_next(app):
+    app.run()
+    before = app.get("plotly_chart")[0].proto.spec
+    text = written(app)
+    app.slider("top_k").set_value(3).run()
+    assert app.get("plotly_chart")[0].proto.spec != before
+    assert any("3 of 28 characters can be drawn" in caption.value for caption in app.caption)
+    app.slider("top_p").set_value(0.0).run()
+    assert any("1 of 28 characters can be drawn" in caption.value for caption in app.caption)
+    assert written(app) == text
+
+
+def test_another_seed_writes_another_text(app):
+    app.run()
+    before = written(app)
+    press(app, "Another seed")
+    assert not app.exception
+    assert app.number_input("seed").value != 1 and written(app) != before
+
+
+def test_a_text_goes_on_with_another_character(app):
+    app.run()
+    first = app.session_state["written"]
+    before, text = shown_texts(app)[0]
+    app.session_state["chosen"] = (first, 7)
+    app.run()
+    assert any(each.value == "What else could stand at character 8" for each in app.subheader)
+    instead = app.selectbox(f"instead of 7 in {first.name}")
+    assert len(instead.options) == 27
+    instead.select_index(3).run()
+    press(app, "Branch here")
+    assert not app.exception
+    (new_before, new), (old_before, old) = shown_texts(app)
+    assert (old_before, old) == (before, text)
+    assert new_before[:-1] == before + text[:7] and new_before[-1] != text[7]
+    assert len(new) == 400 and app.text_area("prompt").value == new_before
+    press(app, "Back to this one")
+    assert shown_texts(app) == [(before, text)] and app.text_area("prompt").value == before
+
+
+def test_the_place_chosen_is_left_again(app):
+    app.run()
+    app.session_state["chosen"] = (app.session_state["written"], 0)
+    app.run()
+    press(app, "Back to the prompt's")
+    assert any(each.value == "What could come after the prompt" for each in app.subheader)
+
+
+def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
+    app.run()
+    for key, value in (("length", 30), ("seed", 5)):
+        app.number_input(key).set_value(value)
+    app.slider("temperature").set_value(1.3)
+    app.text_area("prompt").set_value("ba do").run()
+    press(app, "Write")
+    first = app.session_state["written"]
+    loaded = Loaded(checkpoint.load(tiny_checkpoint), Origin("folder", "tiny"))
+    record = record_json(loaded, first)
+    text = written(app)
+    other = AppTest.from_file("../app.py", default_timeout=60).run()
+    assert written(other) != text
+    other.file_uploader("opened_record").upload("record.json", record.encode()).run()
+    assert not other.exception and not other.error
+    assert written(other) == text
+    assert other.number_input("seed").value == 5 and other.slider("temperature").value == 1.3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"[]", b"{}", b'{"format": "microGPT text"}', b"[" * 100_000],
+)
+def test_a_file_that_is_no_record_is_one_sentence(app, content):
+    app.run()
+    before = written(app)
+    app.file_uploader("opened_record").upload("record.json", content).run()
+    assert not app.exception
+    assert errors(app) == ["The record cannot be opened: it is not a text's record.json."]
+    assert written(app) == before
 
 
 def loss_chart(app, at=0):

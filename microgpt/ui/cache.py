@@ -5,14 +5,17 @@ checkpoint can never answer for another one.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import streamlit as st
+import torch
+from torch import Tensor
 
 from microgpt.attention import AttentionMaps
 from microgpt.attention import attention_maps as compute_attention_maps
 from microgpt.checkpoint import CONFIG, Checkpoint
-from microgpt.generate import generate
+from microgpt.generate import GeneratedCharacter, generate
 from microgpt.hub import (
     Fetch,
     Loaded,
@@ -25,6 +28,7 @@ from microgpt.hub import (
 from microgpt.runs import Run
 from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
+from microgpt.trace import Trace
 from microgpt.ui.charts import attention_thumbnail
 
 
@@ -96,14 +100,32 @@ def thumbnails(checkpoint: Checkpoint, text: str) -> list[list[str]]:
     return _thumbnails(checkpoint.fingerprint, text, checkpoint)
 
 
-@st.cache_data(max_entries=32, show_spinner="The model is writing its first lines …")
-def _finished_text(
+def stream(
+    checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
+) -> Iterator[GeneratedCharacter]:
+    """What the checkpoint writes after a prompt of known characters, one at a time."""
+    return generate(checkpoint.model, checkpoint.tokenizer, prompt, length, config)
+
+
+@st.cache_resource(max_entries=32, show_spinner="The model is writing …")
+def _finished(
     fingerprint: str, prompt: str, length: int, config: SamplingConfig, _checkpoint: Checkpoint
-) -> str:
-    stream = generate(_checkpoint.model, _checkpoint.tokenizer, prompt, length, config)
-    return "".join(character.text for character in stream)
+) -> Trace:
+    characters = list(stream(_checkpoint, prompt, length, config))
+    tokens = torch.tensor([character.token for character in characters])
+    return Trace(tokens, torch.stack([character.logits for character in characters]))
 
 
-def finished_text(checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig) -> str:
-    """What the checkpoint writes after a prompt of known characters."""
-    return _finished_text(checkpoint.fingerprint, prompt, length, config, checkpoint)
+def finished(checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig) -> Trace:
+    """What the checkpoint writes after a prompt of known characters, all of it."""
+    return _finished(checkpoint.fingerprint, prompt, length, config, checkpoint)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _next_logits(fingerprint: str, prompt: str, _checkpoint: Checkpoint) -> Tensor:
+    return next(stream(_checkpoint, prompt, 1, SamplingConfig())).logits.clone()
+
+
+def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
+    """Logits (V,) of the character after a prompt of known characters."""
+    return _next_logits(checkpoint.fingerprint, prompt, checkpoint)

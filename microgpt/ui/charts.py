@@ -15,6 +15,7 @@ ATTENTION_SCALE = "Viridis"
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
+CALM, VIVID, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
 
@@ -108,6 +109,106 @@ def attention_map(weights: np.ndarray, text: str) -> go.Figure:
     )
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure
+
+
+def distribution(
+    before: np.ndarray, after: np.ndarray, labels: Sequence[str], taken: int | None = None
+) -> go.Figure:
+    """Probabilities (V,) of the next character, by the model and as it would be drawn.
+
+    Likeliest first; `taken` is the id of the character that stands there.
+    """
+    order = np.argsort(-before, kind="stable")
+    names = [f"{labels[i]} " if i == taken else labels[i] for i in order]  # all of them differ
+    hover = "%{x} %{y:.3g}<extra>%{fullData.name}</extra>"
+    figure = go.Figure()
+    colours = [VIVID if i == taken else CALM for i in order]
+    figure.add_bar(
+        x=names, y=after[order], name="as drawn", marker_color=colours, hovertemplate=hover
+    )
+    figure.add_scatter(
+        x=names,
+        y=before[order],
+        name="the model's own",
+        mode="markers",
+        marker={"symbol": "line-ew", "size": 9, "line": {"width": 2, "color": GREY}},
+        hovertemplate=hover,
+    )
+    figure.update_xaxes(title="character, likeliest first", tickfont={"family": "monospace"})
+    figure.update_yaxes(title="probability", rangemode="tozero")
+    figure.update_layout(
+        margin=MARGIN,
+        dragmode=False,
+        bargap=0.25,
+        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def loss_by_context(
+    lengths: Sequence[int], loss: np.ndarray, baselines: dict[str, float]
+) -> go.Figure:
+    """Mean loss (lengths,) in nats over how many characters were seen, with reference lines."""
+    figure = go.Figure(
+        go.Scatter(
+            x=list(lengths),
+            y=loss,
+            mode="lines+markers",
+            line={"color": CALM},
+            hovertemplate="%{x} characters seen: %{y:.3f} nats<extra></extra>",
+        )
+    )
+    for name, value in baselines.items():
+        figure.add_hline(
+            y=value,
+            line={"color": GREY, "dash": "dot", "width": 1},
+            annotation={"text": f"{name}, {value:.2f}", "font": {"color": GREY, "size": 11}},
+        )
+    figure.update_xaxes(
+        title="characters seen before each", type="log", tickvals=list(lengths), ticktext=lengths
+    )
+    figure.update_yaxes(title="loss (nats per character)", rangemode="tozero")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+def probability_by_context(lengths: Sequence[int], surprise: np.ndarray, text: str) -> go.Figure:
+    """The probability of each character of a text, by how many before it were seen.
+
+    surprise: (lengths, characters), -log p in nats.
+    """
+    labels = visible(text)
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.exp(-surprise),
+            x=list(range(len(text))),
+            y=[str(n) for n in lengths],
+            customdata=np.broadcast_to(np.array(labels), surprise.shape),
+            zmin=0,
+            zmax=1,
+            colorscale=ATTENTION_SCALE,
+            colorbar={"title": {"text": "probability", "side": "right"}, "thickness": 10},
+            hovertemplate="%{customdata} after %{y} characters: %{z:.3g}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(
+        title="the text's last characters",
+        tickvals=list(range(len(text))),
+        ticktext=labels,
+        tickangle=0,
+        tickfont={"family": "monospace", "size": 10},
+    )
+    figure.update_yaxes(title="characters seen", type="category", autorange="reversed")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+def context_table(lengths: Sequence[int], surprise: np.ndarray, text: str) -> pd.DataFrame:
+    """A row a character, a column of probabilities a length of context."""
+    columns = {
+        f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprise, strict=True)
+    }
+    return pd.DataFrame({"character": visible(text), **columns})
 
 
 def attention_csv(weights: np.ndarray, text: str) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from microgpt.ui.charts import MARGIN
+from microgpt.ui.charts import CALM, GREY, MARGIN, VIVID
 
-TRAIN_COLOUR, VAL_COLOUR, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
+TRAIN_COLOUR, VAL_COLOUR = CALM, VIVID
 # What a record can be drawn over: its column, and the axis title.
 ACROSS = {
     "steps": ("step", "step (optimiser updates)"),

@@ -1,12 +1,13 @@
 """What every page shares: its header and guard, a text to read, the sampling controls."""
 
+from html import escape
 from urllib.parse import quote
 
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
-from microgpt.sampling import SamplingConfig
+from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.text import plain
@@ -14,8 +15,10 @@ from microgpt.ui.text import plain
 MOST_CHARACTERS = 10_000
 # What a text may take of a link: servers refuse addresses that are much longer.
 MOST_LINK_BYTES = 3000
-# Two controls beside each other on a phone, four on anything wider.
-CONTROL_WIDTH = 168
+# Characters shown around one that the model does not know.
+_EXCERPT = 240
+# Two controls beside each other on a phone, five on anything wider.
+CONTROL_WIDTH = 150
 
 
 def frame_session() -> None:
@@ -40,12 +43,19 @@ def page_header(page: str, title: str, caption: str) -> Loaded:
 
 
 def text_control(
-    checkpoint: Checkpoint, label: str, default: str, key: str, when_empty: str
+    checkpoint: Checkpoint,
+    label: str,
+    default: str,
+    key: str,
+    when_empty: str,
+    reads: str | None = None,
+    most: int | None = None,
 ) -> str | None:
     """A text for the model to read, in the URL while it is short; None where it cannot be read.
 
-    Characters that the model does not know are named, with their replacement a click away, and a
-    text beyond the window is announced as such; when_empty is said of no text at all.
+    Characters that the model does not know are named, with their replacement a click away, and of
+    a text beyond the window it is said which part the model reads: the last window, or `reads`.
+    when_empty is said of no text at all; most is how many characters are taken.
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     default = tokenizer.replace_unknown(default) or tokenizer.characters
@@ -63,6 +73,7 @@ def text_control(
         height=110,
         bind="query-params" if bound else None,
         persist_state="session",
+        max_chars=most,
         help=f"The model knows {tokenizer.vocab_size} characters, those of the text it was "
         f"trained on, and sees at most {window} at once.",
     )
@@ -76,9 +87,8 @@ def text_control(
         if not text:
             st.caption(when_empty)
         elif len(text) > window:
-            st.caption(
-                f"The text has {len(text):,} characters; the model sees the last {window} of them."
-            )
+            part = reads or f"the last {window} of them"
+            st.caption(f"The text has {len(text):,} characters; the model reads {part}.")
     return text
 
 
@@ -87,6 +97,7 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
     unknown = tokenizer.unknown(text)
     if unknown:
         st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
+        st.html(_underlined(text, unknown))
         st.button(
             "Replace them",
             key=f"replace in {key}",
@@ -96,6 +107,20 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
             help="’ becomes ', é becomes e; what has no plain form is left out.",
         )
     return not unknown
+
+
+def _underlined(text: str, unknown: dict[str, int]) -> str:
+    """The part of a text around its first unknown character as HTML, all unknown ones marked."""
+    first = min(unknown.values())
+    start = max(0, first - _EXCERPT // 4)
+    shown = "".join(
+        f"<mark>{escape(char)}</mark>" if char in unknown else escape(char)
+        for char in text[start : start + _EXCERPT]
+    )
+    before, after = "…" if start else "", "…" if start + _EXCERPT < len(text) else ""
+    return (
+        f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{before}{shown}{after}</pre>'
+    )
 
 
 def set_text(key: str, text: str) -> None:
@@ -119,50 +144,83 @@ def follow_default(key: str, default: object) -> None:
 
 def sampling_controls(tokenizer: CharTokenizer) -> tuple[SamplingConfig, int]:
     """How the next characters are drawn, and how many of them; each setting is in the URL."""
-    every = max(2, tokenizer.vocab_size)  # a slider needs two values
-    follow_default("top_k", every)
-    keep_within("top_k", every)
     with st.container(horizontal=True):
-        temperature = st.slider(
-            "Temperature",
-            0.0,
-            2.0,
-            0.8,
-            0.05,
-            key="temperature",
-            bind="query-params",
-            width=CONTROL_WIDTH,
-            help="0 always takes the likeliest character, whatever the seed; above 1 the unlikely "
-            "ones gain.",
-        )
-        top_k = st.slider(
-            "Top-k",
-            1,
-            every,
-            every,
-            key="top_k",
-            bind="query-params",
-            width=CONTROL_WIDTH,
-            help=f"Choose among the k likeliest characters; {every} is all of them.",
-        )
-        length = st.number_input(
-            "Characters to write",
-            1,
-            MOST_CHARACTERS,
-            400,
-            100,
-            key="length",
-            bind="query-params",
-            width=CONTROL_WIDTH,
-        )
-        seed = st.number_input(
-            "Seed",
-            0,
-            2**32 - 1,
-            1,
-            key="seed",
-            bind="query-params",
-            width=CONTROL_WIDTH,
-            help="The same seed, prompt and settings give the same text.",
-        )
-    return SamplingConfig(temperature=temperature, top_k=top_k, seed=seed), length
+        temperature, top_k, top_p = drawing_controls(tokenizer)
+        length, seed = length_control(MOST_CHARACTERS), seed_control()
+    return SamplingConfig(temperature, top_k, top_p, seed), length
+
+
+def drawing_controls(
+    tokenizer: CharTokenizer, prefix: str = "", default: float = 0.8, width: int = CONTROL_WIDTH
+) -> tuple[float, int, float]:
+    """Sliders for temperature, top-k and top-p; prefix tells one set of them from another.
+
+    default is the temperature's; width is each slider's, in pixels.
+    """
+    every = max(2, tokenizer.vocab_size)  # a slider needs two values
+    follow_default(f"{prefix}top_k", every)
+    keep_within(f"{prefix}top_k", every)
+    temperature = st.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        default,
+        0.05,
+        key=f"{prefix}temperature",
+        bind="query-params",
+        width=width,
+        help="0 always takes the likeliest character, whatever the seed; above 1 the unlikely "
+        "ones gain.",
+    )
+    top_k = st.slider(
+        "Top-k",
+        1,
+        every,
+        every,
+        key=f"{prefix}top_k",
+        bind="query-params",
+        width=width,
+        help=f"Choose among the k likeliest characters; {every} is all of them.",
+    )
+    top_p = st.slider(
+        "Top-p",
+        0.0,
+        1.0,
+        1.0,
+        0.01,
+        key=f"{prefix}top_p",
+        bind="query-params",
+        width=width,
+        help="Choose among the fewest characters that together hold this probability; 1 is all of "
+        "them.",
+    )
+    return temperature, top_k, top_p
+
+
+def length_control(most: int) -> int:
+    """How many characters to write, up to `most` in this view."""
+    return st.number_input(
+        "Characters to write",
+        1,
+        MOST_CHARACTERS,
+        400,
+        100,
+        key="length",
+        bind="query-params",
+        width=CONTROL_WIDTH,
+        help=f"At most {most:,} are written here.",
+    )
+
+
+def seed_control() -> int:
+    """Where the random draws start."""
+    return st.number_input(
+        "Seed",
+        0,
+        SAMPLING_LIMITS["seed"][1],
+        1,
+        key="seed",
+        bind="query-params",
+        width=CONTROL_WIDTH,
+        help="The same seed, prompt and settings give the same text.",
+    )

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-TEXT = '[data-testid="stCode"]'
+TEXT = ".tokens .page"
 
 
 def settle(page: "Page") -> None:
@@ -29,14 +29,18 @@ def turn_to(page: "Page", heading: str) -> None:
     settle(page)
 
 
-def written(page: "Page") -> str:
-    """The text on the Generate page."""
-    return page.locator(TEXT).inner_text()
+def written(page: "Page", at: int = 0) -> str:
+    """The text that stands at that place of the page, with what precedes it."""
+    return page.locator(TEXT).nth(at).inner_text()
 
 
 def wait_for_text(page: "Page", condition: str) -> None:
-    """Wait until a JavaScript condition holds for t, the text on the Generate page."""
+    """Wait until a JavaScript condition holds for t, the page's first text."""
     page.wait_for_function(
-        f"() => {{ const t = document.querySelector('{TEXT}')?.innerText ?? ''; "
-        f"return {condition} }}"
+        """condition => {
+            const roots = [...document.querySelectorAll('*')].map((node) => node.shadowRoot);
+            const text = roots.map((root) => root?.querySelector('.tokens .page')).find(Boolean);
+            return new Function('t', `return ${condition}`)(text?.innerText ?? '');
+        }""",
+        arg=condition,
     )

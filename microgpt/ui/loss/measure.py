@@ -52,7 +52,7 @@ def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
     loss = text_loss(
         checkpoint.model,
         torch.tensor(ids),
-        lambda done, total: bar.progress(done / total, f"Measuring … {done} of {total} windows"),
+        lambda done, total: bar.progress(done / total, f"Measuring … {done:,} of {total:,}"),
     )
     bar.empty()
     less = checkpoint.baselines.losses(ids) if checkpoint.baselines else {}
@@ -71,7 +71,6 @@ def _show(losses: dict[str, float], length: int, stale: bool) -> None:
     st.dataframe(frame, hide_index=True)
     of = "an earlier text" if stale else "the text"
     st.caption(
-        f"Of {of}, {length:,} characters. The model begins each window with nothing before it, so "
-        "a short text is harder than a long one; perplexity is how many characters it wavers "
-        "between."
+        f"Of {of}, {length:,} characters. The model begins with nothing before it, so a short text "
+        "is harder than a long one; perplexity is how many characters it wavers between."
     )

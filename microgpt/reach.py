@@ -1,0 +1,39 @@
+"""How far back a model looks: the same characters, predicted from ever more of what precedes."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from microgpt.model import GPT
+
+
+def context_lengths(longest: int) -> list[int]:
+    """1, 2, 4, … and the longest itself."""
+    return [*(2**i for i in range(longest.bit_length()) if 2**i < longest), longest]
+
+
+@torch.inference_mode()
+def surprise_by_context(
+    model: GPT,
+    ids: Sequence[int],
+    targets: int,
+    lengths: Sequence[int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Tensor:
+    """-log p, nats, of the last `targets` ids, each after only n others: (lengths, targets).
+
+    A context starts at position 0, as a text does. progress is told lengths done and in
+    all. Raises ValueError where a length is beyond the window or what precedes the first target.
+    """
+    data = torch.tensor(ids)
+    first = len(data) - targets
+    if not 0 < min(lengths) <= max(lengths) <= min(first, model.config.block_size):
+        raise ValueError("a context must be at least 1 and fit the window and the text")
+    rows = []
+    for done, n in enumerate(lengths, start=1):
+        contexts = data[first - n : -1].unfold(0, n, 1)  # (targets, n)
+        log_probs = model(contexts)[:, -1].log_softmax(dim=-1)  # (targets, V)
+        rows.append(-log_probs.gather(-1, data[first:, None])[:, 0])
+        progress(done, len(lengths))
+    return torch.stack(rows)

@@ -1,0 +1,100 @@
+"""How far back the model looks: the same characters after ever more of the text before them."""
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.hub import Loaded
+from microgpt.reach import context_lengths, surprise_by_context
+from microgpt.ui import charts
+from microgpt.ui.charts import menu
+from microgpt.ui.widgets import text_control
+
+PASSAGE = """\
+OLD MARGARET:
+Sit down, child, by the fire. When I was young
+The river ran as high as yonder beam,
+And every soul in Harrow took to boats.
+My father rowed us to the chapel roof,
+And there we sang until the water fell.
+
+CHILD:
+And were you not afraid, good grandmother?
+
+OLD MARGARET:
+Afraid? I had my father and a song.
+The river ran as high as yonder beam,
+And every soul in Harrow took to boats."""
+TARGETS = 40
+_LONGEST = 20_000
+
+
+def context_view(loaded: Loaded) -> None:
+    """All of the tab."""
+    checkpoint = loaded.checkpoint
+    text = text_control(
+        checkpoint,
+        "Text",
+        PASSAGE,
+        "context_text",
+        when_empty="Type at least two characters.",
+        reads=f"its last {TARGETS} characters, each after ever more of what precedes it",
+        most=_LONGEST,
+    )
+    if not text or len(text) < 2:
+        return
+    targets = min(TARGETS, len(text) - 1)
+    lengths = context_lengths(min(checkpoint.config.block_size, len(text) - targets))
+    surprise = _surprise(checkpoint, text, targets, lengths)
+    less = {}
+    if checkpoint.baselines is not None:
+        ids = checkpoint.tokenizer.encode(text)[-targets - 1 :]
+        less = checkpoint.baselines.losses(ids)
+    st.plotly_chart(
+        charts.loss_by_context(lengths, surprise.mean(axis=1), less),
+        height=320,
+        config=menu("microgpt-context"),
+        alt="Loss by length of the context",
+    )
+    st.caption(
+        f"The mean loss on the last {targets} characters of the text when the model sees only so "
+        "many characters before each. Where the line is flat, what stands further back tells it "
+        "nothing new."
+    )
+    st.plotly_chart(
+        charts.probability_by_context(lengths, surprise, text[-targets:]),
+        height=120 + 26 * len(lengths),
+        config=menu("microgpt-context-characters"),
+        alt="Probability of each character by length of the context",
+    )
+    st.caption(
+        "The probability of each of these characters; a column that brightens downwards is a "
+        "character that becomes clear at that distance."
+    )
+    table = charts.context_table(lengths, surprise, text[-targets:])
+    with st.expander("As a table"):
+        st.dataframe(table, hide_index=True)
+    st.download_button(
+        "context.csv",
+        table.to_csv(index=False),
+        "context.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]):
+    """Measure a text, or take what was measured of it before: (lengths, targets), nats."""
+    asked = (checkpoint.fingerprint, text)
+    if st.session_state.get("context_of") != asked:
+        bar = st.progress(0.0, "Reading …")
+        st.session_state["context_surprise"] = surprise_by_context(
+            checkpoint.model,
+            checkpoint.tokenizer.encode(text),
+            targets,
+            lengths,
+            lambda done, total: bar.progress(done / total, "Reading …"),
+        ).numpy()
+        bar.empty()
+        st.session_state["context_of"] = asked
+    return st.session_state["context_surprise"]

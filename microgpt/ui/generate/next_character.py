@@ -1,0 +1,77 @@
+"""What could stand next: the whole distribution, before and after temperature, top-k and top-p."""
+
+import pandas as pd
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.sampling import SamplingConfig, next_token_probs
+from microgpt.ui import cache, charts
+from microgpt.ui.charts import menu
+from microgpt.ui.generate.written import Written, branch
+from microgpt.ui.widgets import CONTROL_WIDTH
+
+
+def next_character(
+    checkpoint: Checkpoint, written: Written, prompt: str | None, config: SamplingConfig
+) -> None:
+    """Of the character chosen in the text, else of the one after the prompt.
+
+    From stored logits: the sliders move it without another pass through the model.
+    """
+    chosen, at = st.session_state.get("chosen", (None, 0))
+    labels = charts.visible(checkpoint.tokenizer.characters)
+    taken = None
+    if chosen is not None and chosen in (written, *(written.parted_from or ())[:1]):
+        logits, taken = chosen.logits[at], int(chosen.tokens[at])
+        st.subheader(f"What else could stand at character {at + 1}", anchor=False)
+    elif prompt is not None:
+        logits = cache.next_logits(checkpoint, prompt)
+        st.subheader("What could come after the prompt", anchor=False)
+    else:
+        return
+    before = next_token_probs(logits)
+    after = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
+    st.plotly_chart(
+        charts.distribution(before.numpy(), after.numpy(), labels, taken),
+        height=300,
+        config=menu("microgpt-next-character"),
+        alt="Probability of every character",
+    )
+    kept = int((after > 0).sum())
+    says = f"{kept} of {len(labels)} characters can be drawn with the sliders as they are"
+    lost = 1 - before[after > 0].sum()
+    cut = f"; the others hold {lost:.1%} of the model's own" if kept < len(labels) else ""
+    st.caption(
+        f"Bars: the probabilities that are drawn from, after temperature, top-k and top-p. Dashes: "
+        f"the model's own. {says}{cut}."
+        + ("" if taken is None else f" The text has {labels[taken]}.")
+    )
+    if taken is not None:
+        _branch(checkpoint, chosen, at, taken)
+    with st.expander("As a table"):
+        table = pd.DataFrame({"character": labels, "the model's own": before, "as drawn": after})
+        st.dataframe(
+            table.sort_values("the model's own", ascending=False, kind="stable"), hide_index=True
+        )
+
+
+def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> None:
+    """Take any other character here, or leave the place again."""
+    characters = checkpoint.tokenizer.characters
+    order = chosen.trace.order[at].tolist()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        token = st.selectbox(
+            "Another character",
+            [token for token in order if token != taken],
+            format_func=lambda token: charts.visible(characters[token])[0],
+            key=f"instead of {at} in {chosen.name}",
+            width=CONTROL_WIDTH,
+        )
+        st.button(
+            "Branch here",
+            icon=":material/call_split:",
+            disabled=token is None,
+            on_click=branch,
+            args=(checkpoint.tokenizer, chosen, at, token),
+        )
+        st.button("Back to the prompt's", on_click=st.session_state.pop, args=("chosen", None))

@@ -1,0 +1,121 @@
+"""A text taken home: as it is, as a table, and as a record that opens here again."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+from microgpt.config import ConfigError
+from microgpt.hub import Loaded
+from microgpt.sampling import SamplingConfig
+from microgpt.trace import to_csv
+from microgpt.ui.generate.written import Written, write_next
+from microgpt.ui.text import plain
+from microgpt.ui.widgets import MOST_CHARACTERS
+
+_FORMAT = "microGPT text"
+_LARGEST = 32  # MiB
+
+
+def take_home(loaded: Loaded, written: Written) -> None:
+    """Downloads of a text; what takes time to make is made when it is asked for."""
+    text = loaded.checkpoint.tokenizer.decode(written.trace.tokens.tolist())
+    with st.container(horizontal=True):
+        for name, kind, content in (
+            ("text.txt", "text/plain", lambda: written.prompt + text),
+            ("characters.csv", "text/csv", lambda: record_csv(loaded, written)),
+            ("record.json", "application/json", lambda: record_json(loaded, written)),
+        ):
+            st.download_button(
+                name, content, name, kind, icon=":material/download:", on_click="ignore"
+            )
+
+
+def _origin(loaded: Loaded) -> dict[str, str]:
+    origin, checkpoint = loaded.origin, loaded.checkpoint
+    return {
+        "checkpoint": origin.name,
+        "commit": origin.commit or "",
+        "weights_sha256": checkpoint.weights_sha256,
+    }
+
+
+def record_csv(loaded: Loaded, written: Written) -> str:
+    """A row a character, each with the settings and the checkpoint it was drawn under."""
+    same = {**asdict(written.config), **_origin(loaded)}
+    return to_csv(written.trace, loaded.checkpoint.tokenizer.characters, written.config, same)
+
+
+def record_json(loaded: Loaded, written: Written) -> str:
+    """All that it takes to write the text again, and what was measured of each character."""
+    trace = written.trace
+    drawn = trace.drawn_probs(written.config).gather(-1, trace.tokens[:, None])[:, 0]
+    values = {
+        "format": _FORMAT,
+        **_origin(loaded),
+        "prompt": written.prompt,
+        "settings": asdict(written.config),
+        "length": written.length,
+        "text": loaded.checkpoint.tokenizer.decode(trace.tokens.tolist()),
+        "probability": [round(p, 6) for p in trace.surprise.neg().exp().tolist()],
+        "drawn_with": [round(p, 6) for p in drawn.tolist()],
+        "rank": trace.rank.tolist(),
+        "entropy_nats": [round(e, 6) for e in trace.entropy.tolist()],
+    }
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def open_record(loaded: Loaded) -> None:
+    """Take a record.json, put its prompt and settings into the page, and write it anew."""
+    with st.expander("Open a record"):
+        st.caption(
+            "The page's address is a link to this text. Where the prompt is too long for one, "
+            "record.json does the same: drop it in here, on any machine."
+        )
+        st.file_uploader(
+            "record.json",
+            type="json",
+            key="opened_record",
+            max_upload_size=_LARGEST,
+            on_change=_open,
+            args=(loaded.checkpoint.weights_sha256,),
+        )
+        if complaint := st.session_state.get("record_complaint"):
+            st.error(plain(complaint))
+
+
+def _open(weights: str) -> None:
+    st.session_state["record_complaint"] = None
+    file = st.session_state["opened_record"]
+    if file is None:
+        return
+    try:
+        asked, theirs = _read(file.getvalue())
+    except ConfigError as error:
+        st.session_state["record_complaint"] = f"The record cannot be opened: {error}."
+        return
+    if theirs != weights and "repo" not in asked:
+        st.toast("The record is of another checkpoint, so its text will differ.")
+    write_next(**asked)
+
+
+def _read(data: bytes) -> tuple[dict[str, Any], str]:
+    """What a record asks of the page's widgets, and the weights it is of. Raises ConfigError."""
+    try:
+        values = json.loads(data)
+        if values["format"] != _FORMAT:
+            raise ConfigError("it is not a text's record.json")
+        config = SamplingConfig.from_dict(values["settings"])
+        prompt, length = values["prompt"], values["length"]
+        if not isinstance(prompt, str) or type(length) is not int:
+            raise ConfigError("its prompt or length is malformed")
+        weights = str(values["weights_sha256"])
+    except ConfigError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ConfigError("it is not a text's record.json") from error
+    asked = {"prompt": prompt, "length": max(1, min(MOST_CHARACTERS, length))}
+    if values["commit"]:
+        asked["repo"] = f"{values['checkpoint']}@{values['commit']}"
+    return asked | asdict(config), weights

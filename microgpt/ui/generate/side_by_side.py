@@ -1,0 +1,65 @@
+"""The same prompt and seed under two settings, and where the two texts part."""
+
+import streamlit as st
+
+from microgpt.hub import Loaded
+from microgpt.sampling import SamplingConfig
+from microgpt.trace import Trace, first_difference
+from microgpt.ui import cache, charts
+from microgpt.ui.generate.write import EXAMPLES
+from microgpt.ui.tokens import token_text
+from microgpt.ui.widgets import (
+    drawing_controls,
+    length_control,
+    seed_control,
+    text_control,
+)
+
+# Two texts are made at once here, at each change of a slider.
+LONGEST = 400
+SLIDER_WIDTH = 120
+
+
+def side_by_side_view(loaded: Loaded) -> None:
+    """All of the tab."""
+    checkpoint = loaded.checkpoint
+    prompt = text_control(
+        checkpoint,
+        "Prompt",
+        EXAMPLES["A sailor speaks"],
+        "prompt",
+        when_empty="The prompt is empty, so the model starts from a new line.",
+    )
+    with st.container(horizontal=True):
+        length = min(LONGEST, length_control(LONGEST))
+        seed = seed_control()
+    configs = []
+    for column, name, prefix, temperature in zip(
+        st.columns(2), ("Left", "Right"), ("", "other_"), (0.8, 1.2), strict=True
+    ):
+        with column:
+            st.markdown(f"**{name}**")
+            with st.container(horizontal=True):
+                drawn = drawing_controls(checkpoint.tokenizer, prefix, temperature, SLIDER_WIDTH)
+            configs.append(SamplingConfig(*drawn, seed))
+    if prompt is None:
+        return
+    traces = [cache.finished(checkpoint, prompt, length, config) for config in configs]
+    parting = first_difference(*traces)
+    st.caption(_said(traces, parting, charts.visible(checkpoint.tokenizer.characters), seed))
+    for column, key, config, trace in zip(
+        st.columns(2), ("left", "right"), configs, traces, strict=True
+    ):
+        name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
+        with column:
+            token_text(key, name, checkpoint.tokenizer, prompt, trace, config, mark=parting)
+
+
+def _said(traces: list[Trace], at: int | None, labels: list[str], seed: int) -> str:
+    if at is None:
+        return f"With seed {seed} both settings write the same text."
+    left, right = (labels[int(trace.tokens[at])] for trace in traces)
+    return (
+        f"Both draw with seed {seed}, and their texts part at character {at + 1:,}, marked: the "
+        f"left takes {left}, the right {right}. From there on each reads its own text."
+    )

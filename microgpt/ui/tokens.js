@@ -1,0 +1,345 @@
+// A text whose characters answer hover, tap and keys. Numbers come packed (tokens.py); while a text
+// is live they also come in hidden elements of the page, which are read as they appear.
+const STEPS_PER_NAT = 2000, NEVER = 65535, STRONG_NATS = 6, PLAY_MS = 140;
+const COLOURS = { none: "Plain", probability: "Probability", surprise: "Surprise" };
+const LEGENDS = { none: [], probability: ["0", "1"], surprise: ["0", `${STRONG_NATS}+ nats`] };
+const views = new WeakMap(); // parentElement -> what is shown there
+
+const make = (name, className, text = "") => {
+  const node = document.createElement(name);
+  node.className = className;
+  node.textContent = text;
+  return node;
+};
+const button = (className, text, label, onclick) => {
+  const node = make("button", className, text);
+  node.type = "button";
+  node.title = label;
+  node.setAttribute("aria-label", label);
+  node.onclick = onclick;
+  return node;
+};
+const numbers = (text) => {
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  return new Uint16Array(bytes.buffer);
+};
+const told = (node, text) => {
+  node.textContent = "Copied";
+  setTimeout(() => (node.textContent = text), 1500);
+};
+const nats = (steps) => (steps === NEVER ? Infinity : steps / STEPS_PER_NAT);
+const percent = (p) =>
+  p > 0 && p < 5e-5 ? "< 0.01 %" : `${(100 * p).toFixed(p < 0.0995 ? 2 : 1)} %`;
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let view = views.get(parentElement);
+  if (!view || !parentElement.contains(view.root)) {
+    view = build(parentElement);
+    views.set(parentElement, view);
+  }
+  view.pick = (at, token) => setTriggerValue("picked", { name: data.name, at, token });
+  view.show(data);
+  return () => view.stop();
+}
+
+function build(parentElement) {
+  const root = make("div", "tokens");
+  const bar = make("div", "bar");
+  const colours = make("div", "colours");
+  colours.setAttribute("role", "radiogroup");
+  colours.setAttribute("aria-label", "Colour by");
+  const legend = make("div", "legend");
+  legend.append(make("span", "low"), make("span", "ramp"), make("span", "high"));
+  const copy = button("tool", "Copy", "Copy the text", () => {
+    const whole = before.textContent + text.textContent;
+    navigator.clipboard?.writeText(whole).then(() => told(copy, "Copy"));
+  });
+  const share = button("tool", "Copy link", "Copy a link to this text and its settings", () => {
+    const url = new URL(location.href);
+    for (const name in data.link) url.searchParams.set(name, data.link[name]);
+    navigator.clipboard?.writeText(url.href).then(() => told(share, "Copy link"));
+  });
+  const tools = make("div", "tools");
+  tools.append(copy, share);
+  bar.append(colours, legend, tools);
+  const page = make("pre", "page");
+  page.tabIndex = 0;
+  page.setAttribute("aria-label", "The text; arrow keys move from character to character");
+  const before = make("span", "before"), text = make("span", "text"), caret = make("span", "caret");
+  page.append(before, text, caret);
+  const card = make("aside", "card");
+  const [head, facts, bars] = ["head", "facts", "bars"].map((name) => make("div", name));
+  const play = make("div", "play");
+  card.append(head, facts, bars, play);
+  const body = make("div", "body");
+  body.append(page, card);
+  root.append(bar, body);
+  parentElement.appendChild(root);
+
+  let data = null, width = 0, table = new Uint16Array(0), colour = null, chosen = null;
+  let at = null, playing = null, observer = null;
+  const count = () => text.childNodes.length;
+  const row = (i) => table.subarray(i * width, (i + 1) * width);
+  const label = (id) => data.labels[id] ?? "";
+
+  const radios = Object.entries(COLOURS).map(([name, title]) => {
+    const radio = button("colour", title, `Colour by: ${title}`, () => paint(name));
+    radio.setAttribute("role", "radio");
+    return [name, radio];
+  });
+  colours.append(...radios.map(([, radio]) => radio));
+
+  const [first, back, go, next, last] = [
+    ["«", "To the first character", () => jump(0)],
+    ["‹", "One character back", () => jump((at ?? count()) - 1)],
+    ["▶", "Play the writing", () => (playing ? pause() : start())],
+    ["›", "One character on", () => jump((at ?? -1) + 1)],
+    ["»", "To the last character", () => jump(count() - 1)],
+  ].map(([sign, title, act]) => button("tool", sign, title, act));
+  play.append(first, back, go, next, last);
+
+  function show(fresh) {
+    const other = !data || data.name !== fresh.name;
+    data = fresh;
+    width = 6 + 2 * data.alternatives;
+    if (other) {
+      pause();
+      text.replaceChildren();
+      table = new Uint16Array(0);
+      at = chosen = null;
+      root.classList.remove("replay");
+    }
+    before.textContent = data.before;
+    colour ??= data.colour;
+    take(0, data.records);
+    observer?.disconnect();
+    observer = null;
+    if (data.live) {
+      observer = new MutationObserver(read);
+      observer.observe(document.body, {
+        childList: true,
+        subtree: true,
+        attributes: true,
+        attributeFilter: ["data-records"],
+      });
+      read();
+    }
+    root.classList.toggle("live", data.live);
+    share.hidden = !data.link;
+    for (const [i, node] of text.childNodes.entries()) {
+      node.classList.toggle("mark", i === data.mark);
+      node.classList.toggle("after", data.mark !== null && i > data.mark);
+    }
+    paint(colour);
+    inspect(at);
+  }
+
+  function read() {
+    for (const node of document.querySelectorAll(`[data-microgpt-feed="${data.name}"]`)) {
+      take(Number(node.dataset.from), node.dataset.records);
+    }
+  }
+
+  // Take the characters from `from` on, those that are not there yet.
+  function take(from, records) {
+    const known = count(), rows = numbers(records);
+    const end = from + rows.length / width;
+    if (from > known || end <= known) return;
+    const grown = new Uint16Array(end * width);
+    grown.set(table);
+    grown.set(rows, from * width);
+    table = grown;
+    const low = page.scrollHeight - page.scrollTop - page.clientHeight < 40;
+    const nodes = [];
+    for (let i = known; i < end; i++) {
+      const char = data.characters[row(i)[0]];
+      const node = make("span", char === "\n" ? "char line" : "char", char);
+      node.dataset.at = i;
+      tint(node, i);
+      nodes.push(node);
+    }
+    text.append(...nodes);
+    if (data.live && low) page.scrollTop = page.scrollHeight;
+    if (at === null) inspect(null);
+  }
+
+  function tint(node, i) {
+    if (colour === "none" || !colour) return node.style.removeProperty("--share");
+    const surprise = nats(row(i)[3]);
+    const share = colour === "surprise" ? Math.min(1, surprise / STRONG_NATS) : Math.exp(-surprise);
+    node.style.setProperty("--share", `${Math.round(100 * share)}%`);
+  }
+
+  function paint(name) {
+    colour = name;
+    root.dataset.colour = name;
+    for (const [each, radio] of radios) {
+      radio.setAttribute("aria-checked", String(each === name));
+      radio.tabIndex = each === name ? 0 : -1;
+    }
+    const [low = "", high = ""] = LEGENDS[name];
+    legend.firstChild.textContent = low;
+    legend.lastChild.textContent = high;
+    text.childNodes.forEach(tint);
+  }
+  colours.onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const now = radios.findIndex(([name]) => name === colour);
+    const [name, radio] = radios[(now + step + radios.length) % radios.length];
+    paint(name);
+    radio.focus();
+  };
+
+  // What the model expected where character i stands.
+  function inspect(i) {
+    const shown = i === null || i >= count() ? null : i;
+    card.classList.toggle("empty", shown === null);
+    if (shown === null) {
+      head.replaceChildren(make("span", "hint", "Point at a character, or tap one"));
+      facts.textContent = "to see what else it could have been.";
+      bars.replaceChildren();
+      return;
+    }
+    const record = row(shown), [id, rank, kept] = record;
+    const p = Math.exp(-nats(record[3])), drawn = Math.exp(-nats(record[4]));
+    head.replaceChildren(
+      make("span", "sign", label(id)),
+      make("span", "where", `character ${shown + 1} of ${count()}`),
+    );
+    const lines = [
+      `${percent(p)} likely · ${rank}${ordinal(rank)} of ${data.labels.length}`,
+      `${nats(record[3]).toFixed(2)} nats of surprise · ${nats(record[5]).toFixed(2)} undecided`,
+    ];
+    if (data.temperature !== null) {
+      lines.push(`drawn with ${percent(drawn)}, from ${kept} that could be`);
+    }
+    facts.replaceChildren(...lines.map((line) => make("div", "fact", line)));
+    const k = data.alternatives;
+    const rows = [];
+    for (let j = 0; j < k; j++) {
+      const other = record[6 + j];
+      if (other === NEVER) continue;
+      const before = Math.exp(-nats(record[6 + k + j]));
+      let after = null;
+      if (data.temperature !== null) {
+        const warm = data.temperature ? (p && before ? (before / p) ** (1 / data.temperature) : 0) : 1;
+        after = j < kept ? Math.min(1, drawn * warm) : 0;
+      }
+      rows.push(guess(shown, other, before, after, other === id));
+    }
+    bars.replaceChildren(...rows);
+  }
+
+  function guess(i, id, before, after, taken) {
+    const can = data.picks && data.temperature !== null && !data.live && !taken;
+    const name = `Go on with ${label(id)} here instead`;
+    const node = can ? button("guess", "", name, () => view.pick(i, id)) : make("div", "guess");
+    node.classList.toggle("taken", taken);
+    const track = make("span", "track");
+    const [model, drawn] = [make("span", "model"), make("span", "drawn")];
+    model.style.width = `${100 * before}%`;
+    drawn.style.width = `${100 * (after ?? before)}%`;
+    track.append(drawn, model);
+    const share = after ?? before;
+    node.append(make("span", "name", label(id)), track, make("span", "share", percent(share)));
+    if (can) node.append(make("span", "branch", "↳"));
+    return node;
+  }
+
+  function mark(i, name) {
+    text.querySelector(`.${name}`)?.classList.remove(name);
+    if (i !== null) text.childNodes[i]?.classList.add(name);
+  }
+
+  function move(i) {
+    at = i;
+    mark(i, "at");
+    inspect(i);
+  }
+
+  function jump(i) {
+    pause();
+    step(Math.max(0, Math.min(count() - 1, i)));
+  }
+
+  function step(i) {
+    if (!count()) return;
+    chosen = i;
+    move(i);
+    const box = text.childNodes[i].getBoundingClientRect(), frame = page.getBoundingClientRect();
+    if (box.top < frame.top || box.bottom > frame.bottom) {
+      page.scrollTop += box.top - frame.top - frame.height / 2;
+    }
+  }
+
+  function start() {
+    if (!count()) return;
+    root.classList.add("replay");
+    let i = chosen === null || chosen >= count() - 1 ? 0 : chosen;
+    go.textContent = "❚❚";
+    go.setAttribute("aria-label", "Pause");
+    const tick = () => {
+      step(i);
+      text.childNodes.forEach((node, j) => node.classList.toggle("future", j > i));
+      if (++i >= count()) pause();
+    };
+    playing = setInterval(tick, PLAY_MS);
+    tick();
+  }
+
+  function pause() {
+    clearInterval(playing);
+    playing = null;
+    go.textContent = "▶";
+    go.setAttribute("aria-label", "Play the writing");
+    root.classList.remove("replay");
+  }
+
+  const under = (event) => {
+    const node = event.target.closest?.("[data-at]");
+    return node ? Number(node.dataset.at) : null;
+  };
+  text.onpointerover = (event) => {
+    if (!playing && under(event) !== null) move(under(event));
+  };
+  text.onpointerleave = () => {
+    if (!playing) move(chosen);
+  };
+  text.onclick = (event) => {
+    const i = under(event);
+    if (i === null || String(getSelection())) return;
+    jump(i);
+    if (data.picks && !data.live) view.pick(i, null);
+  };
+  page.onkeydown = (event) => {
+    const i = chosen ?? -1;
+    const to = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: count() - 1 }[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      jump(to);
+    } else if (event.key === "Enter" && chosen !== null && data.picks && !data.live) {
+      view.pick(chosen, null);
+    } else if (event.key === "Escape") {
+      pause();
+      chosen = null;
+      move(null);
+    }
+  };
+
+  const view = {
+    root,
+    show,
+    stop: () => {
+      pause();
+      observer?.disconnect();
+    },
+  };
+  return view;
+}
+
+function ordinal(n) {
+  const tens = n % 100;
+  return (tens > 10 && tens < 14 ? "" : ["", "st", "nd", "rd"][n % 10]) || "th";
+}

@@ -1,0 +1,154 @@
+"""The Generate page's texts in a real browser: what hover, tap, keys and links do to them."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from driving import settle, visit, wait_for_text, written
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(app_server, tiny_checkpoint):
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        yield url
+
+
+@pytest.fixture
+def text(page, server):
+    """The page with a short text on it."""
+    visit(page, f"{server}/?prompt=ba%20do&length=60", "Generate")
+    page.locator(".char").nth(59).wait_for()
+    return page
+
+
+def test_hover_tells_what_else_a_character_could_have_been(text):
+    text.get_by_text("Point at a character, or tap one").wait_for()
+    text.locator(".char").nth(11).hover()
+    text.get_by_text("character 12 of 60").wait_for()
+    first = text.locator(".facts").inner_text()
+    assert re.search(r"likely · \d+(st|nd|rd|th) of 28", first) and "drawn with" in first
+    assert text.locator(".guess").count() == 6
+    text.locator(".char").nth(12).hover()
+    text.get_by_text("character 13 of 60").wait_for()
+    assert text.locator(".facts").inner_text() != first
+
+
+def test_a_text_is_coloured_by_what_the_visitor_chooses(text):
+    char = text.locator(".char").nth(20)
+    assert char.evaluate("node => node.style.getPropertyValue('--share')") == ""
+    shares = []
+    for name in ("Probability", "Surprise"):
+        text.get_by_role("radio", name=f"Colour by: {name}").click()
+        shares.append(char.evaluate("node => node.style.getPropertyValue('--share')"))
+    assert all(re.fullmatch(r"\d+%", share) for share in shares) and shares[0] != shares[1]
+    assert text.locator(".tokens .legend").inner_text().split() == ["0", "6+", "nats"]
+    text.get_by_role("radio", name="Colour by: Surprise").press("ArrowRight")
+    assert (
+        text.get_by_role("radio", name="Colour by: Plain").get_attribute("aria-checked") == "true"
+    )
+
+
+def test_a_click_shows_the_whole_distribution_and_a_guess_goes_on_from_there(text):
+    line = written(text)
+    text.locator(".char").nth(9).click()
+    text.get_by_role("heading", name="What else could stand at character 10").wait_for()
+    settle(text)
+    instead = text.locator("button.guess").first
+    char = instead.locator(".name").inner_text()
+    instead.click()
+    text.get_by_text("The line it left at character 10").wait_for()
+    settle(text)
+    assert written(text, 1) == line, "the old line stays beside the new one"
+    new = written(text)
+    prefix = new[: len("ba do") + 10]
+    assert prefix[:-1] == line[: len(prefix) - 1] and prefix[-1] != line[len(prefix) - 1]
+    assert prefix[-1] == {"␣": " ", "⏎": "\n"}.get(char, char)
+    assert text.get_by_label("Prompt", exact=True).input_value() == prefix
+    assert text.locator(".mark").count() == 1
+    text.get_by_role("button", name="Back to this one").click()
+    wait_for_text(text, f"t.length === {len(line)}")
+    settle(text)
+    assert written(text) == line and text.locator(".tokens").count() == 1
+
+
+def test_keys_go_from_character_to_character(text):
+    page = text.locator(".tokens .page")
+    page.press("Home")
+    text.get_by_text("character 1 of 60").wait_for()
+    page.press("ArrowRight")
+    page.press("ArrowRight")
+    text.get_by_text("character 3 of 60").wait_for()
+    page.press("End")
+    text.get_by_text("character 60 of 60").wait_for()
+    page.press("Enter")
+    text.get_by_role("heading", name="What else could stand at character 60").wait_for()
+    page.press("Escape")
+    text.get_by_text("Point at a character, or tap one").wait_for()
+
+
+def test_the_writing_is_played_back(text):
+    text.get_by_role("button", name="Play the writing").click()
+    text.locator(".future").last.wait_for()
+    text.get_by_role("button", name="Pause").click()
+    at = text.locator(".where").inner_text()
+    text.get_by_role("button", name="One character on").click()
+    assert text.locator(".where").inner_text() != at
+    assert text.locator(".replay").count() == 0
+
+
+def test_text_and_link_are_copied(browser, server):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    visit(page, f"{server}/?prompt=ba%20do&length=60&seed=3", "Generate")
+    page.locator(".char").nth(59).wait_for()
+    copied = []
+    for name in ("Copy the text", "Copy a link to this text and its settings"):
+        page.get_by_role("button", name=name).click()
+        page.get_by_text("Copied").wait_for()
+        copied.append(page.evaluate("navigator.clipboard.readText()"))
+        page.get_by_text("Copied").wait_for(state="detached")
+    assert copied[0] == written(page)
+    settings = parse_qs(urlsplit(copied[1]).query)
+    assert settings == {"prompt": ["ba do"], "length": ["60"], "seed": ["3"]}
+    context.close()
+
+
+def test_two_settings_part_where_they_are_marked(page, server):
+    visit(page, f"{server}/?view=Side+by+side&prompt=ba&length=80&other_temperature=2", "Generate")
+    page.locator(".mark").nth(1).wait_for()
+    left, right = written(page), written(page, 1)
+    at = int(page.locator(".mark").first.get_attribute("data-at"))
+    assert left[: 2 + at] == right[: 2 + at] and left[2 + at] != right[2 + at]
+    page.get_by_text(f"part at character {at + 1}, marked").wait_for()
+
+
+def test_a_text_is_scored(page, server):
+    visit(page, f"{server}/?view=Score+a+text&scored=ba+do+ke", "Generate")
+    page.locator(".char").nth(6).wait_for()
+    assert written(page) == "ba do ke"
+    loss = page.get_by_test_id("stMetricValue").first.inner_text()
+    page.locator(".char").nth(2).hover()
+    page.get_by_text("character 3 of 7").wait_for()
+    assert "drawn" not in page.locator(".facts").inner_text()
+    page.get_by_label("Text to score", exact=True).fill("ba do zz")
+    page.get_by_label("Text to score", exact=True).blur()
+    page.get_by_text("not in the vocabulary: 'z' (position 7)").wait_for()
+    assert page.locator("mark").all_inner_texts() == ["z", "z"]
+    page.get_by_label("Text to score", exact=True).fill("ba do ta")
+    page.get_by_label("Text to score", exact=True).blur()
+    wait_for_text(page, "t === 'ba do ta'")
+    settle(page)
+    assert page.get_by_test_id("stMetricValue").first.inner_text() != loss
+
+
+def test_how_far_back_the_model_looks(page, server):
+    visit(page, f"{server}/?view=How+far+back", "Generate")
+    page.get_by_text("characters seen before each").wait_for()
+    page.get_by_text("brightens downwards").wait_for()
+    settle(page)
+    page.get_by_label("Text", exact=True).fill("ba")
+    page.get_by_label("Text", exact=True).blur()
+    page.get_by_text("last 1 characters of the text").wait_for()
+    settle(page)
