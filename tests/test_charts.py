@@ -52,6 +52,46 @@ def test_the_map_holds_the_weights_and_blanks_what_is_masked():
     assert np.isnan(z[np.triu_indices(3, 1)]).all()
 
 
+@pytest.mark.parametrize(
+    ("scale", "shades"),
+    [("log", [1, 1 + np.log10(0.25) / 3, 1 + np.log10(0.75) / 3]), ("row", [1, 1 / 3, 1])],
+)
+def test_another_scale_changes_the_shades_and_not_what_hover_tells(scale, shades):
+    figure = charts.attention_map(WEIGHTS, TEXT, scale)
+    heatmap = figure.data[0]
+    z, told = np.asarray(heatmap.z), np.asarray(heatmap.customdata)
+    np.testing.assert_allclose(z[np.tril_indices(2)], shades, rtol=1e-5)
+    np.testing.assert_array_equal(told[np.tril_indices(3)], WEIGHTS[np.tril_indices(3)])
+    assert np.isnan(z[np.triu_indices(3, 1)]).all()
+    assert heatmap.colorbar.title.text == charts.MAP_SCALES[scale]
+
+
+def test_a_logarithmic_map_shows_nothing_as_the_faintest():
+    z = np.asarray(charts.attention_map(np.array([[1.0, 0.0], [1.0, 0.0]]), "ab", "log").data[0].z)
+    assert z[1].tolist() == [1, 0]
+
+
+def test_a_distribution_is_drawn_from_the_likeliest_on():
+    before, after = np.array([0.2, 0.5, 0.3]), np.array([0.0, 0.7, 0.3])
+    figure = charts.distribution(before, after, ["a", "␣", "⏎"], taken=2)
+    bars, dashes = figure.data
+    assert list(dashes.y) == [0.5, 0.3, 0.2] and list(bars.y) == [0.7, 0.3, 0.0]
+    assert [name.strip() for name in bars.x] == ["␣", "⏎", "a"]
+    assert list(bars.marker.color) == [charts.CALM, charts.VIVID, charts.CALM]
+
+
+def test_context_is_charted_and_tabled_by_length():
+    surprise = -np.log(np.array([[0.1, 0.5], [0.2, 1.0]]))
+    figure = charts.loss_by_context([1, 8], surprise.mean(axis=1), {"bigram": 2.5})
+    assert list(figure.data[0].x) == [1, 8]
+    assert "bigram, 2.50" in figure.layout.annotations[0].text
+    heatmap = charts.probability_by_context([1, 8], surprise, "a\n").data[0]
+    np.testing.assert_allclose(heatmap.z, [[0.1, 0.5], [0.2, 1.0]])
+    table = charts.context_table([1, 8], surprise, "a\n")
+    assert list(table.columns) == ["character", "after 1", "after 8"]
+    assert table.iloc[1].tolist() == ["⏎", 0.5, 1.0]
+
+
 def test_the_map_names_characters_by_position():
     figure = charts.attention_map(WEIGHTS, TEXT)
     assert list(figure.data[0].x) == list(figure.data[0].y) == ["1 a", "2 ␣", "3 ⏎"]

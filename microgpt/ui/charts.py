@@ -12,6 +12,13 @@ from PIL import Image
 
 # Perceptually uniform, safe for colour-blind readers, monotone in grey.
 ATTENTION_SCALE = "Viridis"
+# How a map's colours follow its weights, as its legend names it.
+MAP_SCALES = {
+    "linear": "attention (share of the row)",
+    "log": "attention (share of the row), logarithmic",
+    "row": "attention, as a share of the row's largest",
+}
+_FAINTEST = 1e-3
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
@@ -75,28 +82,39 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
     }
 
 
-def attention_map(weights: np.ndarray, text: str) -> go.Figure:
-    """One head's (T, T) map over a text of T characters; cells after the diagonal are blank."""
+def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
+    """One head's (T, T) map over a text of T characters; cells after the diagonal are blank.
+
+    scale is one of MAP_SCALES; what hover tells is always the weight itself.
+    """
     labels = visible(text)
     names = [f"{at + 1} {label}" for at, label in enumerate(labels)]
-    seen = np.where(np.tril(np.ones_like(weights, dtype=bool)), weights, np.nan)
+    seen = np.where(np.tril(np.ones_like(weights, dtype=bool)), weights, np.nan).astype(np.float32)
+    shade, bar = seen, {}
+    if scale == "log":
+        shade = (np.log10(np.maximum(seen, _FAINTEST)) - np.log10(_FAINTEST)) / -np.log10(_FAINTEST)
+        bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
+    elif scale == "row":
+        shade = seen / np.nanmax(seen, axis=1, keepdims=True)
     figure = go.Figure(
         go.Heatmap(
             x=names,
             y=names,
-            z=seen.astype(np.float32),
+            z=shade,
+            customdata=seen,
             zmin=0,
             zmax=1,
             colorscale=ATTENTION_SCALE,
             hoverongaps=False,
             colorbar={
-                "title": {"text": "attention (share of the row)", "side": "bottom"},
+                "title": {"text": MAP_SCALES[scale], "side": "bottom"},
                 "orientation": "h",
                 "thickness": 10,
                 "y": -0.02,
                 "yanchor": "top",
+                **bar,
             },
-            hovertemplate="%{y} looks at %{x}: %{z:.3g}<extra></extra>",
+            hovertemplate="%{y} looks at %{x}: %{customdata:.3g}<extra></extra>",
         )
     )
     figure.update_xaxes(
@@ -140,7 +158,7 @@ def distribution(
         margin=MARGIN,
         dragmode=False,
         bargap=0.25,
-        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+        legend={"orientation": "h", "y": 1, "x": 1, "xanchor": "right", "yanchor": "top"},
     )
     return figure
 

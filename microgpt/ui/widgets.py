@@ -17,6 +17,7 @@ MOST_CHARACTERS = 10_000
 MOST_LINK_BYTES = 3000
 # Characters shown around one that the model does not know.
 _EXCERPT = 240
+_MARK = '<mark style="text-decoration: underline wavy">{}</mark>'
 # Two controls beside each other on a phone, five on anything wider.
 CONTROL_WIDTH = 150
 
@@ -111,11 +112,9 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
 
 def _underlined(text: str, unknown: dict[str, int]) -> str:
     """The part of a text around its first unknown character as HTML, all unknown ones marked."""
-    first = min(unknown.values())
-    start = max(0, first - _EXCERPT // 4)
+    start = max(0, min(unknown.values()) - _EXCERPT // 4)
     shown = "".join(
-        f"<mark>{escape(char)}</mark>" if char in unknown else escape(char)
-        for char in text[start : start + _EXCERPT]
+        _MARK.format(escape(c)) if c in unknown else escape(c) for c in text[start:][:_EXCERPT]
     )
     before, after = "…" if start else "", "…" if start + _EXCERPT < len(text) else ""
     return (

@@ -1,4 +1,4 @@
-"""The Attention page's view: every head as a small image, one of them in full."""
+"""The Attention page's first view: every head as a small image, one of them in full."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from microgpt.attention import most_positions
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
-from microgpt.ui.widgets import keep_within, text_control
+from microgpt.ui.widgets import CONTROL_WIDTH, keep_within, text_control
 
 PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
 OVERVIEW = st.components.v2.component(
@@ -19,25 +19,15 @@ OVERVIEW = st.components.v2.component(
 
 
 def maps_view(loaded: Loaded) -> None:
-    """The whole page below its header."""
+    """The tab with every head as a small image, one of them in full."""
     checkpoint = loaded.checkpoint
-    text = text_control(
-        checkpoint,
-        "Text",
-        PASSAGE,
-        "text",
-        when_empty="There is no text to look at; type at least one character.",
-    )
+    text = attended_text(checkpoint)
     if not text:
         return
-    most = most_positions(checkpoint.config)
-    if most < min(len(text), checkpoint.config.block_size):
-        st.caption(f"This model's maps are large; the page shows the last {most} characters.")
-    text = text[-most:]
     maps = cache.attention_maps(checkpoint, text)
     overview, detail = st.columns([2, 3], gap="large")
     with detail:
-        layer, head = _choice(checkpoint)
+        layer, head = head_choice(checkpoint)
     with overview:
         st.subheader("All heads", anchor=False)
         st.caption(
@@ -48,8 +38,18 @@ def maps_view(loaded: Loaded) -> None:
     with detail:
         weights = maps.weights[layer, head].numpy()
         name = f"microgpt-layer-{layer + 1}-head-{head + 1}"
+        scale = st.segmented_control(
+            "Colours",
+            list(charts.MAP_SCALES),
+            default="linear",
+            required=True,
+            key="scale",
+            bind="query-params",
+            help="linear compares heads; log brings out what is faint; row shows each row at its "
+            "full strength.",
+        )
         st.plotly_chart(
-            charts.attention_map(weights, text),
+            charts.attention_map(weights, text, scale),
             height=640,
             config=charts.menu(name),
             alt=f"Attention map of layer {layer + 1}, head {head + 1}",
@@ -68,16 +68,41 @@ def maps_view(loaded: Loaded) -> None:
         )
 
 
-def _choice(checkpoint: Checkpoint) -> tuple[int, int]:
+def attended_text(checkpoint: Checkpoint) -> str | None:
+    """The text that all of the page's tabs look at; None where there is none to look at."""
+    text = text_control(
+        checkpoint,
+        "Text",
+        PASSAGE,
+        "text",
+        when_empty="There is no text to look at; type at least one character.",
+    )
+    if not text:
+        return None
+    most = most_positions(checkpoint.config)
+    if most < min(len(text), checkpoint.config.block_size):
+        st.caption(f"This model's maps are large; the page shows the last {most} characters.")
+    return text[-most:]
+
+
+def head_choice(checkpoint: Checkpoint) -> tuple[int, int]:
     """The controls that name one head, below its title; layer and head from 0."""
-    title, columns = st.empty(), st.columns(2)
+    title, row = st.empty(), st.container(horizontal=True)
     numbers = []
-    for column, name, most in (
-        (columns[0], "Layer", checkpoint.config.n_layer),
-        (columns[1], "Head", checkpoint.config.n_head),
-    ):
+    for name, most in (("Layer", checkpoint.config.n_layer), ("Head", checkpoint.config.n_head)):
         keep_within(name.lower(), most)
-        numbers.append(column.number_input(name, 1, most, 1, key=name.lower(), bind="query-params"))
+        with row:
+            numbers.append(
+                st.number_input(
+                    name,
+                    1,
+                    most,
+                    1,
+                    key=name.lower(),
+                    bind="query-params",
+                    width=CONTROL_WIDTH,
+                )
+            )
     title.subheader(f"Layer {numbers[0]}, head {numbers[1]}", anchor=False)
     return numbers[0] - 1, numbers[1] - 1
 

@@ -24,7 +24,7 @@ OLD MARGARET:
 Afraid? I had my father and a song.
 The river ran as high as yonder beam,
 And every soul in Harrow took to boats."""
-TARGETS = 40
+TARGETS = 24
 _LONGEST = 20_000
 
 

@@ -1,0 +1,170 @@
+// A text whose characters show what they attend to: hover or tap shades the others, a click pins,
+// Escape or a second click releases, arrow keys move. Below each character stand all maps' shares.
+const MOST_LISTED = 5, FAINT = 3; // of 255; fainter than this is left blank
+const views = new WeakMap();
+
+const make = (name, className, text = "") => {
+  const node = document.createElement(name);
+  node.className = className;
+  node.textContent = text;
+  return node;
+};
+const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+
+export default function ({ data, parentElement }) {
+  let view = views.get(parentElement);
+  if (!view || !parentElement.contains(view.root)) {
+    view = build(parentElement);
+    views.set(parentElement, view);
+  }
+  view.show(data);
+}
+
+function build(parentElement) {
+  const root = make("div", "strip");
+  const bar = make("div", "bar"), directions = make("div", "directions");
+  directions.setAttribute("role", "radiogroup");
+  directions.setAttribute("aria-label", "Which way to look");
+  const says = make("div", "says");
+  says.setAttribute("aria-live", "polite");
+  const text = make("div", "text");
+  text.tabIndex = 0;
+  text.setAttribute("role", "group");
+  text.setAttribute("aria-label", "The text; arrow keys move from character to character");
+  const legend = make("div", "legend");
+  bar.append(directions, legend);
+  root.append(bar, says, text);
+  parentElement.appendChild(root);
+
+  let data = null, maps = null, T = 0, cells = [];
+  let backwards = true, pinned = null, at = 0;
+
+  const ways = [["attends to", true], ["is attended by", false]].map(([title, value]) => {
+    const radio = make("button", "way", title);
+    radio.type = "button";
+    radio.setAttribute("role", "radio");
+    radio.onclick = () => {
+      backwards = value;
+      paint();
+    };
+    directions.append(radio);
+    return [radio, value];
+  });
+  directions.onkeydown = (event) => {
+    if (!event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+    backwards = !backwards;
+    paint();
+    ways.find(([, value]) => value === backwards)[0].focus();
+  };
+
+  const triangle = () => (T * (T + 1)) / 2;
+  const weight = (map, query, key) =>
+    key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
+  const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
+  const colour = (level) => `rgb(${data.palette[level].join(",")})`;
+  const name = (i) => `${i + 1} ${data.labels[i]}`;
+
+  function show(fresh) {
+    const same = data && data.labels.join("\0") === fresh.labels.join("\0");
+    data = fresh;
+    maps = bytes(data.maps);
+    T = data.labels.length;
+    if (!same) {
+      pinned = null;
+      cells = data.labels.map((label, i) => {
+        const cell = make("span", "cell");
+        cell.dataset.at = i;
+        cell.append(make("span", "sign", label), make("span", "bands"));
+        return cell;
+      });
+      const lines = new Set(data.lines);
+      text.replaceChildren(
+        ...cells.flatMap((cell, i) => (lines.has(i) ? [cell, make("br", "")] : [cell])),
+      );
+    }
+    legend.replaceChildren(make("span", "", "0"), make("span", "ramp"), make("span", "", "1"));
+    const stops = [0, 64, 128, 191, 255].map(colour).join(",");
+    legend.children[1].style.background = `linear-gradient(to right, ${stops})`;
+    legend.title = `Under each character, from top to bottom: ${data.names.join(", ")}`;
+    at = pinned ?? T - 1;
+    paint();
+  }
+
+  function paint() {
+    for (const [radio, value] of ways) {
+      radio.setAttribute("aria-checked", String(value === backwards));
+      radio.tabIndex = value === backwards ? 0 : -1;
+    }
+    const shares = cells.map((_, i) => share(data.chosen, i));
+    cells.forEach((cell, i) => {
+      const level = shares[i], [sign, bands] = cell.children;
+      sign.style.background = level >= FAINT ? colour(level) : "";
+      // Viridis is dark below its middle and light above it.
+      sign.style.color = level < FAINT ? "" : level < 140 ? "#fff" : "#111";
+      cell.classList.toggle("query", i === at);
+      cell.classList.toggle("pinned", i === pinned);
+      cell.classList.toggle("blind", backwards ? i > at : i < at);
+      const rows = data.names.map((_, map) => share(map, i));
+      const part = 100 / rows.length;
+      bands.style.background = rows.some((each) => each >= FAINT)
+        ? `linear-gradient(${rows
+            .map((each, j) => {
+              const paint = each >= FAINT ? colour(each) : "transparent";
+              return `${paint} ${j * part}% ${(j + 1) * part}%`;
+            })
+            .join(",")})`
+        : "";
+      bands.style.height = `${4 * rows.length}px`;
+    });
+    const most = shares
+      .map((level, i) => [level, i])
+      .filter(([level]) => level >= FAINT)
+      .sort((a, b) => b[0] - a[0])
+      .slice(0, MOST_LISTED)
+      .map(([level, i]) => `${name(i)}: ${(level / 255).toFixed(2)}`);
+    const verb = backwards ? "attends to" : "is attended by";
+    const state = pinned === at ? " (pinned)" : "";
+    says.textContent = `${name(at)}${state} ${verb} ${most.join(" · ") || "nothing much"}`;
+  }
+
+  function move(i) {
+    at = i;
+    paint();
+  }
+
+  function pin(i) {
+    pinned = i;
+    move(i ?? T - 1);
+  }
+
+  const under = (event) => {
+    const node = event.target.closest?.("[data-at]");
+    return node ? Number(node.dataset.at) : null;
+  };
+  text.onpointerover = (event) => {
+    if (pinned === null && under(event) !== null) move(under(event));
+  };
+  text.onpointerleave = () => {
+    if (pinned === null) move(T - 1);
+  };
+  text.onclick = (event) => {
+    const i = under(event);
+    if (i !== null) pin(i === pinned ? null : i);
+  };
+  text.onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      pinned = Math.max(0, Math.min(T - 1, at + step));
+      move(pinned);
+    } else if (event.key === "Enter") {
+      pin(at);
+    } else if (event.key === "Escape") {
+      pin(null);
+    }
+  };
+
+  const view = { root, show };
+  return view;
+}
