@@ -7,6 +7,9 @@ from torch import Tensor
 
 from microgpt.model import GPT
 
+# Characters that go through the model together: a checkpoint may be anyone's, its window large.
+_AT_ONCE = 4096
+
 
 def context_lengths(longest: int) -> list[int]:
     """1, 2, 4, … and the longest itself."""
@@ -33,7 +36,8 @@ def surprise_by_context(
     rows = []
     for done, n in enumerate(lengths, start=1):
         contexts = data[first - n : -1].unfold(0, n, 1)  # (targets, n)
-        log_probs = model(contexts)[:, -1].log_softmax(dim=-1)  # (targets, V)
-        rows.append(-log_probs.gather(-1, data[first:, None])[:, 0])
+        parts = contexts.split(max(1, _AT_ONCE // n))
+        logits = torch.cat([model(part)[:, -1] for part in parts])  # (targets, V)
+        rows.append(-logits.log_softmax(dim=-1).gather(-1, data[first:, None])[:, 0])
         progress(done, len(lengths))
     return torch.stack(rows)

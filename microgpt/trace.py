@@ -53,8 +53,12 @@ class Trace:
         return -(self.log_probs.exp() * self.log_probs.nan_to_num(neginf=0.0)).sum(dim=-1)
 
     def drawn_probs(self, config: SamplingConfig) -> Tensor:
-        """(N, V), what the characters would be drawn with under these settings."""
+        """(N, V), the probabilities to draw from under these settings."""
         return next_token_probs(self.logits, config.temperature, config.top_k, config.top_p)
+
+    def drawn_with(self, config: SamplingConfig) -> Tensor:
+        """(N,) the probability of each character under these settings."""
+        return self.drawn_probs(config).gather(-1, self.tokens[:, None])[:, 0]
 
 
 def first_difference(one: Trace, other: Trace) -> int | None:
@@ -86,8 +90,7 @@ def to_csv(
         "entropy_nats": [f"{e:.6g}" for e in trace.entropy.tolist()],
     }
     if config is not None:
-        drawn = trace.drawn_probs(config).gather(-1, trace.tokens[:, None])[:, 0]
-        columns["drawn_with"] = [f"{p:.6g}" for p in drawn.tolist()]
+        columns["drawn_with"] = [f"{p:.6g}" for p in trace.drawn_with(config).tolist()]
     columns |= {name: [value] * len(trace) for name, value in (same or {}).items()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

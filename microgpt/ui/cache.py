@@ -5,7 +5,6 @@ checkpoint can never answer for another one.
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import streamlit as st
@@ -15,7 +14,6 @@ from torch import Tensor
 from microgpt.attention import AttentionMaps
 from microgpt.attention import attention_maps as compute_attention_maps
 from microgpt.checkpoint import CONFIG, Checkpoint
-from microgpt.generate import GeneratedCharacter, generate
 from microgpt.hub import (
     Fetch,
     Loaded,
@@ -30,6 +28,7 @@ from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import Trace
 from microgpt.ui.charts import attention_thumbnail
+from microgpt.ui.stream import stream
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")
@@ -98,13 +97,6 @@ def _thumbnails(fingerprint: str, text: str, _checkpoint: Checkpoint) -> list[li
 def thumbnails(checkpoint: Checkpoint, text: str) -> list[list[str]]:
     """Every head's map as a PNG data URL, by layer and head."""
     return _thumbnails(checkpoint.fingerprint, text, checkpoint)
-
-
-def stream(
-    checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
-) -> Iterator[GeneratedCharacter]:
-    """What the checkpoint writes after a prompt of known characters, one at a time."""
-    return generate(checkpoint.model, checkpoint.tokenizer, prompt, length, config)
 
 
 @st.cache_resource(max_entries=32, show_spinner="The model is writing …")

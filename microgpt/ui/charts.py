@@ -132,27 +132,41 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
 def distribution(
     before: np.ndarray, after: np.ndarray, labels: Sequence[str], taken: int | None = None
 ) -> go.Figure:
-    """Probabilities (V,) of the next character, by the model and as it would be drawn.
+    """Probabilities (V,) of the next character: the model's own, and what the sliders make of them.
 
     Likeliest first; `taken` is the id of the character that stands there.
     """
     order = np.argsort(-before, kind="stable")
-    names = [f"{labels[i]} " if i == taken else labels[i] for i in order]  # all of them differ
-    hover = "%{x} %{y:.3g}<extra>%{fullData.name}</extra>"
+    names = [labels[i] for i in order]
+    ranks = list(range(1, len(order) + 1))
+    hover = "%{customdata} %{y:.3g}<extra>%{fullData.name}</extra>"
     figure = go.Figure()
     colours = [VIVID if i == taken else CALM for i in order]
     figure.add_bar(
-        x=names, y=after[order], name="as drawn", marker_color=colours, hovertemplate=hover
+        x=ranks,
+        y=after[order],
+        customdata=names,
+        name="with the sliders",
+        marker_color=colours,
+        hovertemplate=hover,
     )
     figure.add_scatter(
-        x=names,
+        x=ranks,
         y=before[order],
+        customdata=names,
         name="the model's own",
         mode="markers",
         marker={"symbol": "line-ew", "size": 9, "line": {"width": 2, "color": GREY}},
         hovertemplate=hover,
     )
-    figure.update_xaxes(title="character, likeliest first", tickfont={"family": "monospace"})
+    every = -(-len(names) // _MOST_ACROSS)
+    figure.update_xaxes(
+        title="character, likeliest first",
+        tickvals=ranks[::every],
+        ticktext=names[::every],
+        tickangle=0,
+        tickfont={"family": "monospace", "size": 10},
+    )
     figure.update_yaxes(title="probability", rangemode="tozero")
     figure.update_layout(
         margin=MARGIN,

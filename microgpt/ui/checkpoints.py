@@ -44,9 +44,9 @@ def checkpoint_picker(notes: DeltaGenerator) -> Loaded:
         ).strip()
         outcome = st.container()
     with notes:
-        loaded = _visitors_checkpoint(name, fallback=loaded)
-    fetch = st.session_state.get("visitor_fetch")
-    if name and (fetch is None or fetch.loaded is None):
+        loaded, awaited = _visitors_checkpoint(name, fallback=loaded)
+    st.session_state["checkpoint_awaited"] = awaited
+    if awaited:
         outcome.caption("Not loaded yet; the page says why.")  # a phone's sidebar hides the page
     if loaded is None:
         st.stop()
@@ -82,20 +82,27 @@ def _operators_checkpoint() -> Loaded | None:
     return fallback
 
 
-def _visitors_checkpoint(name: str, fallback: Loaded | None) -> Loaded | None:
-    """What the visitor named, once it is there; until then, and without a name, the fallback."""
+def _visitors_checkpoint(name: str, fallback: Loaded | None) -> tuple[Loaded | None, bool]:
+    """What the visitor named, once it is there; until then, and without a name, the fallback.
+
+    Also whether something was named that is not there.
+    """
     try:
         ref = parse_repo(name) if name else None
     except HubError as error:
         st.error(plain(f"{error}."))
         ref = None
+    # A link names the very commit, which may be the one that the app opens with.
+    there = fallback and (fallback.origin.name, fallback.origin.commit)
+    if ref is not None and (ref.repo_id, ref.revision) == there:
+        ref, name = None, ""
     fetch = st.session_state.get("visitor_fetch")
     if fetch is not None and fetch.ref != ref:
         fetch.abandon()
         del st.session_state["visitor_fetch"]
         fetch = None
     if ref is None:
-        return fallback
+        return fallback, bool(name)
     if fetch is None:
         # token=False: the host's own token must open nothing for a stranger.
         fetch = Fetch(
@@ -107,9 +114,9 @@ def _visitors_checkpoint(name: str, fallback: Loaded | None) -> Loaded | None:
         )
         st.session_state["visitor_fetch"] = fetch
     if _settled(fetch):
-        return fetch.loaded
+        return fetch.loaded, False
     _report("visitor", fetch, fallback, lambda: st.session_state.pop("visitor_fetch"))
-    return fallback
+    return fallback, True
 
 
 def _settled(fetch: Fetch) -> bool:

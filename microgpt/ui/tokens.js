@@ -1,6 +1,7 @@
 // A text whose characters answer hover, tap and keys. Numbers come packed (tokens.py); while a text
 // is live they also come in hidden elements of the page, which are read as they appear.
 const STEPS_PER_NAT = 2000, NEVER = 65535, STRONG_NATS = 6, PLAY_MS = 140;
+const LONGEST_BEFORE = 500; // of what precedes a text the end is shown
 const COLOURS = { none: "Plain", probability: "Probability", surprise: "Surprise" };
 const LEGENDS = { none: [], probability: ["0", "1"], surprise: ["0", `${STRONG_NATS}+ nats`] };
 const views = new WeakMap(); // parentElement -> what is shown there
@@ -23,9 +24,15 @@ const numbers = (text) => {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   return new Uint16Array(bytes.buffer);
 };
-const told = (node, text) => {
+const put = async (text, node) => {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    return prompt("Copy this:", text); // without https there is no clipboard
+  }
+  node.dataset.name ??= node.textContent;
   node.textContent = "Copied";
-  setTimeout(() => (node.textContent = text), 1500);
+  setTimeout(() => (node.textContent = node.dataset.name), 1500);
 };
 const nats = (steps) => (steps === NEVER ? Infinity : steps / STEPS_PER_NAT);
 const percent = (p) =>
@@ -39,7 +46,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   view.pick = (at, token) => setTriggerValue("picked", { name: data.name, at, token });
   view.show(data);
-  return () => view.stop();
+  const turn = (view.turn = {});
+  return () => view.turn === turn && view.stop();
 }
 
 function build(parentElement) {
@@ -51,23 +59,23 @@ function build(parentElement) {
   const legend = make("div", "legend");
   legend.append(make("span", "low"), make("span", "ramp"), make("span", "high"));
   const copy = button("tool", "Copy", "Copy the text", () => {
-    const whole = before.textContent + text.textContent;
-    navigator.clipboard?.writeText(whole).then(() => told(copy, "Copy"));
+    put(data.before + text.textContent, copy);
   });
   const share = button("tool", "Copy link", "Copy a link to this text and its settings", () => {
-    const url = new URL(location.href);
-    for (const name in data.link) url.searchParams.set(name, data.link[name]);
-    navigator.clipboard?.writeText(url.href).then(() => told(share, "Copy link"));
+    const path = location.pathname.replace(/^\/~\/\+/, ""); // Community Cloud's inner frame
+    put(`${location.origin}${path}?${new URLSearchParams(data.link)}`, share);
   });
   const tools = make("div", "tools");
   tools.append(copy, share);
   bar.append(colours, legend, tools);
   const page = make("pre", "page");
   page.tabIndex = 0;
+  page.setAttribute("role", "group");
   page.setAttribute("aria-label", "The text; arrow keys move from character to character");
   const before = make("span", "before"), text = make("span", "text"), caret = make("span", "caret");
   page.append(before, text, caret);
   const card = make("aside", "card");
+  card.setAttribute("aria-live", "polite");
   const [head, facts, bars] = ["head", "facts", "bars"].map((name) => make("div", name));
   const play = make("div", "play");
   card.append(head, facts, bars, play);
@@ -76,14 +84,14 @@ function build(parentElement) {
   root.append(bar, body);
   parentElement.appendChild(root);
 
-  let data = null, width = 0, table = new Uint16Array(0), colour = null, chosen = null;
+  let data = null, characters = [], width = 0, table = new Uint16Array(0), colour = null, chosen = null;
   let at = null, playing = null, observer = null;
   const count = () => text.childNodes.length;
   const row = (i) => table.subarray(i * width, (i + 1) * width);
   const label = (id) => data.labels[id] ?? "";
 
   const radios = Object.entries(COLOURS).map(([name, title]) => {
-    const radio = button("colour", title, `Colour by: ${title}`, () => paint(name));
+    const radio = button("colour", title, `Colour by: ${title}`, () => choose(name));
     radio.setAttribute("role", "radio");
     return [name, radio];
   });
@@ -109,8 +117,10 @@ function build(parentElement) {
       at = chosen = null;
       root.classList.remove("replay");
     }
-    before.textContent = data.before;
-    colour ??= data.colour;
+    characters = [...data.characters];
+    const long = data.before.length > LONGEST_BEFORE;
+    before.textContent = long ? `…${data.before.slice(-LONGEST_BEFORE)}` : data.before;
+    colour ??= data.colour === "none" ? sessionStorage.microgptColour ?? "none" : data.colour;
     take(0, data.records);
     observer?.disconnect();
     observer = null;
@@ -128,7 +138,6 @@ function build(parentElement) {
     share.hidden = !data.link;
     for (const [i, node] of text.childNodes.entries()) {
       node.classList.toggle("mark", i === data.mark);
-      node.classList.toggle("after", data.mark !== null && i > data.mark);
     }
     paint(colour);
     inspect(at);
@@ -142,9 +151,9 @@ function build(parentElement) {
 
   // Take the characters from `from` on, those that are not there yet.
   function take(from, records) {
-    const known = count(), rows = numbers(records);
-    const end = from + rows.length / width;
+    const known = count(), end = from + (records.length * 3) / 4 / 2 / width;
     if (from > known || end <= known) return;
+    const rows = numbers(records);
     const grown = new Uint16Array(end * width);
     grown.set(table);
     grown.set(rows, from * width);
@@ -152,7 +161,7 @@ function build(parentElement) {
     const low = page.scrollHeight - page.scrollTop - page.clientHeight < 40;
     const nodes = [];
     for (let i = known; i < end; i++) {
-      const char = data.characters[row(i)[0]];
+      const char = characters[row(i)[0]];
       const node = make("span", char === "\n" ? "char line" : "char", char);
       node.dataset.at = i;
       tint(node, i);
@@ -168,6 +177,11 @@ function build(parentElement) {
     const surprise = nats(row(i)[3]);
     const share = colour === "surprise" ? Math.min(1, surprise / STRONG_NATS) : Math.exp(-surprise);
     node.style.setProperty("--share", `${Math.round(100 * share)}%`);
+  }
+
+  function choose(name) {
+    sessionStorage.microgptColour = name;
+    paint(name);
   }
 
   function paint(name) {
@@ -188,7 +202,7 @@ function build(parentElement) {
     event.preventDefault();
     const now = radios.findIndex(([name]) => name === colour);
     const [name, radio] = radios[(now + step + radios.length) % radios.length];
-    paint(name);
+    choose(name);
     radio.focus();
   };
 
@@ -278,8 +292,7 @@ function build(parentElement) {
     if (!count()) return;
     root.classList.add("replay");
     let i = chosen === null || chosen >= count() - 1 ? 0 : chosen;
-    go.textContent = "❚❚";
-    go.setAttribute("aria-label", "Pause");
+    retitle(go, "❚❚", "Pause");
     const tick = () => {
       step(i);
       text.childNodes.forEach((node, j) => node.classList.toggle("future", j > i));
@@ -289,11 +302,16 @@ function build(parentElement) {
     tick();
   }
 
+  function retitle(node, sign, title) {
+    node.textContent = sign;
+    node.title = title;
+    node.setAttribute("aria-label", title);
+  }
+
   function pause() {
     clearInterval(playing);
     playing = null;
-    go.textContent = "▶";
-    go.setAttribute("aria-label", "Play the writing");
+    retitle(go, "▶", "Play the writing");
     root.classList.remove("replay");
   }
 

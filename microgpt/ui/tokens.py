@@ -22,7 +22,7 @@ from microgpt.ui import charts
 ALTERNATIVES = 6
 # -log p in steps of 1/2000 nat, or 0.05 %; the last value stands for a probability of 0.
 _STEPS_PER_NAT, _NEVER = 2000, 2**16 - 1
-# A part is sent anew as it grows, up to this many characters.
+# A text is packed and sent in parts of so many characters; the last one anew as it grows.
 _PART = 256
 
 _COMPONENT = st.components.v2.component(
@@ -48,19 +48,19 @@ def packed(trace: Trace, config: SamplingConfig | None = None) -> str:
     """
     if not len(trace):
         return ""
-    probs = trace.drawn_probs(config) if config else trace.log_probs.exp()
+    probs = trace.drawn_probs(config) if config else trace.log_probs.exp()  # (N, V)
     likeliest = trace.order[:, :ALTERNATIVES]
     pad = ALTERNATIVES - likeliest.shape[1]
     ids = torch.nn.functional.pad(likeliest, (0, pad), value=_NEVER)
     surprises = -trace.log_probs.gather(-1, likeliest)
     surprises = torch.nn.functional.pad(surprises, (0, pad), value=torch.inf)
-    drawn = -probs.gather(-1, trace.tokens[:, None]).log()
+    drawn_with = probs.gather(-1, trace.tokens[:, None])
     columns = [
         trace.tokens[:, None],
         trace.rank[:, None],
         (probs > 0).sum(dim=-1, keepdim=True),
         _steps(trace.surprise[:, None]),
-        _steps(drawn),
+        _steps(-drawn_with.log()),
         _steps(trace.entropy[:, None]),
         ids,
         _steps(surprises),
@@ -73,13 +73,34 @@ def _steps(nats: torch.Tensor) -> torch.Tensor:
     return (nats * _STEPS_PER_NAT).round().clamp(0, _NEVER - 1).where(nats.isfinite(), _NEVER)
 
 
+@dataclass(eq=False)
+class Packing:
+    """A growing trace in packed parts; those that are complete are packed once."""
+
+    config: SamplingConfig | None
+    _complete: dict[int, str] = field(default_factory=dict)
+
+    def parts(self, trace: Trace) -> list[str]:
+        """What is there so far; they can be joined, as a character takes a multiple of 3 bytes."""
+        starts = range(0, len(trace), _PART)
+        return [self._part(trace[start : start + _PART], start) for start in starts]
+
+    def _part(self, trace: Trace, start: int) -> str:
+        if start not in self._complete:
+            records = packed(trace, self.config)
+            if len(trace) < _PART:
+                return records
+            self._complete[start] = records
+        return self._complete[start]
+
+
 def token_text(
     key: str,
     name: str,
     tokenizer: CharTokenizer,
     before: str,
     trace: Trace,
-    config: SamplingConfig | None = None,
+    packing: Packing,
     *,
     colour: str = "none",
     live: bool = False,
@@ -91,10 +112,11 @@ def token_text(
 
     name tells this text from the next one under the same key. colour: `none`, `probability` or
     `surprise`, until the visitor takes another. live: the text goes on growing, by a Feed of the
-    same name. mark: the character where it parts from another text. link: query parameters to pin
-    in a copied link; without it none is offered. on_pick is called before the next run; with a
-    config it may be told another character to go on with.
+    same name. mark: the character where it parts from another text. link: the query parameters of
+    a link to it; without them none is offered. on_pick is called before the next run; of a text
+    that was drawn it may be told another character to go on with.
     """
+    config = packing.config
 
     def picked() -> None:
         told = st.session_state[key]["picked"]
@@ -114,7 +136,7 @@ def token_text(
             "before": before,
             "characters": tokenizer.characters,
             "labels": charts.visible(tokenizer.characters),
-            "records": packed(trace, config),
+            "records": "".join(packing.parts(trace)),
             "alternatives": ALTERNATIVES,
             "temperature": config.temperature if config else None,
             "colour": colour,
@@ -133,19 +155,15 @@ class Feed:
 
     name: str
     place: DeltaGenerator
-    sent: int = 0
-    _slot: DeltaGenerator | None = field(default=None, repr=False)
-    _start: int = 0
+    _slots: list[DeltaGenerator] = field(default_factory=list)
 
-    def send(self, trace: Trace, config: SamplingConfig) -> None:
-        """Send what is new of a trace; what was sent of an unfinished part goes with it."""
-        while self.sent < len(trace):
-            if self._slot is None or self.sent - self._start >= _PART:
-                self._slot, self._start = self.place.empty(), self.sent
-            self.sent = min(len(trace), self._start + _PART)
-            records = packed(trace[self._start : self.sent], config)
-            # Letters and digits only; the name is the app's own.
-            self._slot.html(
-                f'<span hidden data-microgpt-feed="{self.name}" data-from="{self._start}" '
-                f'data-records="{records}"></span>'
+    def send(self, parts: list[str]) -> None:
+        """Send the part that was the last one before, which may have grown, and those after it."""
+        for at in range(max(0, len(self._slots) - 1), len(parts)):
+            if at == len(self._slots):
+                self._slots.append(self.place.empty())
+            # Letters, digits, + and / only; the name is the app's own.
+            self._slots[at].html(
+                f'<span hidden data-microgpt-feed="{self.name}" data-from="{at * _PART}" '
+                f'data-records="{parts[at]}"></span>'
             )

@@ -198,7 +198,7 @@ def drawing_controls(
 
 def length_control(most: int) -> int:
     """How many characters to write, up to `most` in this view."""
-    return st.number_input(
+    length = st.number_input(
         "Characters to write",
         1,
         MOST_CHARACTERS,
@@ -209,6 +209,7 @@ def length_control(most: int) -> int:
         width=CONTROL_WIDTH,
         help=f"At most {most:,} are written here.",
     )
+    return min(most, length)
 
 
 def seed_control() -> int:

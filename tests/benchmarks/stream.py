@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from microgpt.generate import generate  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
 from microgpt.ui import cache  # noqa: E402
 
@@ -25,7 +26,8 @@ PROMPT, LENGTH, ROUNDS = "FIRST SAILOR:\n", 2000, 5
 
 def bare() -> float:
     """Characters/s of the iterator alone, from the first character on."""
-    stream = cache.stream(cache.bundled().checkpoint, PROMPT, LENGTH, SamplingConfig())
+    checkpoint = cache.bundled().checkpoint
+    stream = generate(checkpoint.model, checkpoint.tokenizer, PROMPT, LENGTH, SamplingConfig())
     next(stream)
     started = time.perf_counter()
     for _ in stream:

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from driving import settle, visit, wait_for_text, written
 
+from microgpt.checkpoint import load
+
 pytestmark = pytest.mark.browser
 
 
@@ -98,7 +100,7 @@ def test_the_writing_is_played_back(text):
     assert text.locator(".replay").count() == 0
 
 
-def test_text_and_link_are_copied(browser, server):
+def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     visit(page, f"{server}/?prompt=ba%20do&length=60&seed=3", "Generate")
@@ -111,7 +113,28 @@ def test_text_and_link_are_copied(browser, server):
         page.get_by_text("Copied").wait_for(state="detached")
     assert copied[0] == written(page)
     settings = parse_qs(urlsplit(copied[1]).query)
-    assert settings == {"prompt": ["ba do"], "length": ["60"], "seed": ["3"]}
+    assert settings.pop("weights")[0] in load(tiny_checkpoint).weights_sha256
+    every = {"temperature": "0.8", "top_k": "28", "top_p": "1.0", "length": "60", "seed": "3"}
+    assert settings == {name: [value] for name, value in {"prompt": "ba do", **every}.items()}
+    visit(page, f"{server}/?{urlsplit(copied[1]).query}", "Generate")
+    page.locator(".char").nth(59).wait_for()
+    assert written(page) == copied[0]
+    assert page.get_by_text("text of another checkpoint").count() == 0
+    visit(page, f"{server}/?weights=abc", "Generate")
+    page.get_by_text("text of another checkpoint").wait_for()
+    context.close()
+
+
+def test_of_a_long_prompt_the_end_is_shown_and_all_is_copied(browser, server):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    prompt = "ba do " * 200
+    visit(page, f"{server}/?prompt={'ba+do+' * 200}&length=5", "Generate")
+    page.locator(".char").nth(4).wait_for()
+    assert written(page)[0] == "…" and len(written(page)) == 1 + 500 + 5
+    page.get_by_role("button", name="Copy the text").click()
+    page.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == prompt + written(page)[-5:]
     context.close()
 
 

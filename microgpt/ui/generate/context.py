@@ -1,5 +1,6 @@
 """How far back the model looks: the same characters after ever more of the text before them."""
 
+import numpy as np
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
@@ -25,6 +26,7 @@ Afraid? I had my father and a song.
 The river ran as high as yonder beam,
 And every soul in Harrow took to boats."""
 TARGETS = 24
+TOO_SHORT = "Type at least two characters: the first is only read."
 _LONGEST = 20_000
 
 
@@ -36,10 +38,12 @@ def context_view(loaded: Loaded) -> None:
         "Text",
         PASSAGE,
         "context_text",
-        when_empty="Type at least two characters.",
+        when_empty=TOO_SHORT,
         reads=f"its last {TARGETS} characters, each after ever more of what precedes it",
         most=_LONGEST,
     )
+    if text and len(text) < 2:
+        st.caption(TOO_SHORT)
     if not text or len(text) < 2:
         return
     targets = min(TARGETS, len(text) - 1)
@@ -83,12 +87,13 @@ def context_view(loaded: Loaded) -> None:
     )
 
 
-def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]):
+def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]) -> np.ndarray:
     """Measure a text, or take what was measured of it before: (lengths, targets), nats."""
-    asked = (checkpoint.fingerprint, text)
-    if st.session_state.get("context_of") != asked:
+    of = (checkpoint.fingerprint, text)
+    known, surprise = st.session_state.get("context_surprise", (None, None))
+    if known != of:
         bar = st.progress(0.0, "Reading …")
-        st.session_state["context_surprise"] = surprise_by_context(
+        surprise = surprise_by_context(
             checkpoint.model,
             checkpoint.tokenizer.encode(text),
             targets,
@@ -96,5 +101,5 @@ def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int
             lambda done, total: bar.progress(done / total, "Reading …"),
         ).numpy()
         bar.empty()
-        st.session_state["context_of"] = asked
-    return st.session_state["context_surprise"]
+        st.session_state["context_surprise"] = (of, surprise)
+    return surprise

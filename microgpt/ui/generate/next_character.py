@@ -8,6 +8,7 @@ from microgpt.sampling import SamplingConfig, next_token_probs
 from microgpt.ui import cache, charts
 from microgpt.ui.charts import menu
 from microgpt.ui.generate.written import Written, branch
+from microgpt.ui.text import plain
 from microgpt.ui.widgets import CONTROL_WIDTH
 
 
@@ -21,7 +22,8 @@ def next_character(
     chosen, at = st.session_state.get("chosen", (None, 0))
     labels = charts.visible(checkpoint.tokenizer.characters)
     taken = None
-    if chosen is not None and chosen in (written, *(written.parted_from or ())[:1]):
+    earlier, _ = written.parted_from or (None, 0)
+    if chosen is not None and chosen in (written, earlier):
         logits, taken = chosen.logits[at], int(chosen.tokens[at])
         st.subheader(f"What else could stand at character {at + 1}", anchor=False)
     elif prompt is not None:
@@ -42,23 +44,29 @@ def next_character(
     lost = 1 - before[after > 0].sum()
     cut = f"; the others hold {lost:.1%} of the model's own" if kept < len(labels) else ""
     st.caption(
-        f"Bars: the probabilities that are drawn from, after temperature, top-k and top-p. Dashes: "
-        f"the model's own. {says}{cut}."
-        + ("" if taken is None else f" The text has {labels[taken]}.")
+        f"Bars: what temperature, top-k and top-p make of the model's own probabilities, the "
+        f"dashes. {says}{cut}." + ("" if taken is None else _told(chosen, at, labels[taken]))
     )
     if taken is not None:
         _branch(checkpoint, chosen, at, taken)
     with st.expander("As a table"):
-        table = pd.DataFrame({"character": labels, "the model's own": before, "as drawn": after})
+        table = pd.DataFrame(
+            {"character": labels, "the model's own": before, "with the sliders": after}
+        )
         st.dataframe(
             table.sort_values("the model's own", ascending=False, kind="stable"), hide_index=True
         )
 
 
+def _told(chosen: Written, at: int, label: str) -> str:
+    drawn = chosen.trace[at : at + 1].drawn_with(chosen.config).item()
+    return f" The text has {plain(label)}, drawn with {drawn:.1%} under the settings of its day."
+
+
 def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> None:
     """Take any other character here, or leave the place again."""
     characters = checkpoint.tokenizer.characters
-    order = chosen.trace.order[at].tolist()
+    order = chosen.trace[at : at + 1].order[0].tolist()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         token = st.selectbox(
             "Another character",

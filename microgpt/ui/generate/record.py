@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
@@ -15,7 +16,7 @@ from microgpt.ui.text import plain
 from microgpt.ui.widgets import MOST_CHARACTERS
 
 _FORMAT = "microGPT text"
-_LARGEST = 32  # MiB
+_LARGEST = 4  # MiB
 
 
 def take_home(loaded: Loaded, written: Written) -> None:
@@ -50,7 +51,6 @@ def record_csv(loaded: Loaded, written: Written) -> str:
 def record_json(loaded: Loaded, written: Written) -> str:
     """All that it takes to write the text again, and what was measured of each character."""
     trace = written.trace
-    drawn = trace.drawn_probs(written.config).gather(-1, trace.tokens[:, None])[:, 0]
     values = {
         "format": _FORMAT,
         **_origin(loaded),
@@ -59,7 +59,7 @@ def record_json(loaded: Loaded, written: Written) -> str:
         "length": written.length,
         "text": loaded.checkpoint.tokenizer.decode(trace.tokens.tolist()),
         "probability": [round(p, 6) for p in trace.surprise.neg().exp().tolist()],
-        "drawn_with": [round(p, 6) for p in drawn.tolist()],
+        "drawn_with": [round(p, 6) for p in trace.drawn_with(written.config).tolist()],
         "rank": trace.rank.tolist(),
         "entropy_nats": [round(e, 6) for e in trace.entropy.tolist()],
     }
@@ -70,8 +70,8 @@ def open_record(loaded: Loaded) -> None:
     """Take a record.json, put its prompt and settings into the page, and write it anew."""
     with st.expander("Open a record"):
         st.caption(
-            "The page's address is a link to this text. Where the prompt is too long for one, "
-            "record.json does the same: drop it in here, on any machine."
+            "A copied link opens a text again. Where the prompt is too long for one, record.json "
+            "does the same: drop it in here, on any machine."
         )
         st.file_uploader(
             "record.json",
@@ -79,43 +79,48 @@ def open_record(loaded: Loaded) -> None:
             key="opened_record",
             max_upload_size=_LARGEST,
             on_change=_open,
-            args=(loaded.checkpoint.weights_sha256,),
+            args=(loaded.checkpoint,),
         )
         if complaint := st.session_state.get("record_complaint"):
             st.error(plain(complaint))
 
 
-def _open(weights: str) -> None:
+def _open(checkpoint: Checkpoint) -> None:
     st.session_state["record_complaint"] = None
     file = st.session_state["opened_record"]
     if file is None:
         return
     try:
-        asked, theirs = _read(file.getvalue())
+        asked, weights, repo = _read(file.getvalue())
     except ConfigError as error:
         st.session_state["record_complaint"] = f"The record cannot be opened: {error}."
         return
-    if theirs != weights and "repo" not in asked:
-        st.toast("The record is of another checkpoint, so its text will differ.")
+    asked["top_k"] = asked["top_k"] or checkpoint.config.vocab_size
+    if weights != checkpoint.weights_sha256:
+        if repo:
+            asked["repo"] = repo
+        else:
+            st.toast("The record is of another checkpoint, so its text will differ.")
     write_next(**asked)
 
 
-def _read(data: bytes) -> tuple[dict[str, Any], str]:
-    """What a record asks of the page's widgets, and the weights it is of. Raises ConfigError."""
+def _read(data: bytes) -> tuple[dict[str, Any], str, str]:
+    """What a record asks of the page's widgets, the weights it is of, and their repo or nothing.
+
+    Raises ConfigError.
+    """
     try:
         values = json.loads(data)
         if values["format"] != _FORMAT:
             raise ConfigError("it is not a text's record.json")
         config = SamplingConfig.from_dict(values["settings"])
-        prompt, length = values["prompt"], values["length"]
-        if not isinstance(prompt, str) or type(length) is not int:
-            raise ConfigError("its prompt or length is malformed")
-        weights = str(values["weights_sha256"])
+        names = ("prompt", "weights_sha256", "checkpoint", "commit")
+        prompt, weights, name, commit = (str(values[key]) for key in names)
+        prompt.encode()  # half of a surrogate pair is no text
+        length = max(1, min(MOST_CHARACTERS, int(values["length"])))
     except ConfigError:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ConfigError("it is not a text's record.json") from error
-    asked = {"prompt": prompt, "length": max(1, min(MOST_CHARACTERS, length))}
-    if values["commit"]:
-        asked["repo"] = f"{values['checkpoint']}@{values['commit']}"
-    return asked | asdict(config), weights
+    repo = f"{name}@{commit}" if commit else ""
+    return {"prompt": prompt, "length": length, **asdict(config)}, weights, repo

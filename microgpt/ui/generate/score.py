@@ -11,7 +11,7 @@ from microgpt.evaluate import text_logits
 from microgpt.hub import Loaded
 from microgpt.trace import Trace, to_csv
 from microgpt.ui import charts
-from microgpt.ui.tokens import token_text
+from microgpt.ui.tokens import Packing, token_text
 from microgpt.ui.widgets import text_control
 
 PASSAGE = """\
@@ -22,7 +22,9 @@ The tide came in, and brought me back his coat.
 FISHERMAN:
 Take heart, good mother. I have seen a light
 Beyond the reef, and light is made by hands."""
-LONGEST = 20_000
+LONGEST = 10_000
+# Characters times vocabulary, so that a session keeps a few megabytes whatever the checkpoint.
+_MOST_LOGITS = 650_000
 _MOST_SURPRISING, _SHOWN_BEFORE = 10, 16
 
 
@@ -36,17 +38,19 @@ def score_view(loaded: Loaded) -> None:
         "scored",
         when_empty="Type at least two characters: the first is only read.",
         reads="all of it, a window at a time",
-        most=LONGEST,
+        most=min(LONGEST, _MOST_LOGITS // checkpoint.config.vocab_size),
     )
     if not text:
         return
     if len(text) < 2:
         st.caption("Type at least two characters: the first is only read.")
         return
-    trace = _trace(checkpoint, text)
+    trace, packing = _read(checkpoint, text)
     _figures(checkpoint, trace, text)
     name = f"scored {hash((text, checkpoint.fingerprint))}"
-    token_text("scored text", name, checkpoint.tokenizer, text[0], trace, colour="surprise")
+    token_text(
+        "scored text", name, checkpoint.tokenizer, text[0], trace, packing, colour="surprise"
+    )
     _most_surprising(checkpoint, trace, text)
     characters = checkpoint.tokenizer.characters
     st.download_button(
@@ -59,19 +63,20 @@ def score_view(loaded: Loaded) -> None:
     )
 
 
-def _trace(checkpoint: Checkpoint, text: str) -> Trace:
+def _read(checkpoint: Checkpoint, text: str) -> tuple[Trace, Packing]:
     """Read a text, or take what was read of it before."""
-    asked = (checkpoint.fingerprint, text)
-    if st.session_state.get("scored_of") != asked:
+    of = (checkpoint.fingerprint, text)
+    known, read = st.session_state.get("scored_trace", (None, None))
+    if known != of:
         data = torch.tensor(checkpoint.tokenizer.encode(text))
         bar = st.progress(0.0, "Reading …")
         logits = text_logits(
             checkpoint.model, data, lambda done, total: bar.progress(done / total, "Reading …")
         )
         bar.empty()
-        st.session_state["scored_trace"] = Trace(data[1:], logits)
-        st.session_state["scored_of"] = asked
-    return st.session_state["scored_trace"]
+        read = Trace(data[1:], logits), Packing(None)
+        st.session_state["scored_trace"] = (of, read)
+    return read
 
 
 def _figures(checkpoint: Checkpoint, trace: Trace, text: str) -> None:

@@ -6,13 +6,13 @@ from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import Trace, first_difference
 from microgpt.ui import cache, charts
-from microgpt.ui.generate.write import EXAMPLES
-from microgpt.ui.tokens import token_text
+from microgpt.ui.generate.prompt import prompt_control
+from microgpt.ui.text import plain
+from microgpt.ui.tokens import Packing, token_text
 from microgpt.ui.widgets import (
     drawing_controls,
     length_control,
     seed_control,
-    text_control,
 )
 
 # Two texts are made at once here, at each change of a slider.
@@ -23,15 +23,9 @@ SLIDER_WIDTH = 120
 def side_by_side_view(loaded: Loaded) -> None:
     """All of the tab."""
     checkpoint = loaded.checkpoint
-    prompt = text_control(
-        checkpoint,
-        "Prompt",
-        EXAMPLES["A sailor speaks"],
-        "prompt",
-        when_empty="The prompt is empty, so the model starts from a new line.",
-    )
+    prompt = prompt_control(checkpoint)
     with st.container(horizontal=True):
-        length = min(LONGEST, length_control(LONGEST))
+        length = length_control(LONGEST)
         seed = seed_control()
     configs = []
     for column, name, prefix, temperature in zip(
@@ -52,13 +46,15 @@ def side_by_side_view(loaded: Loaded) -> None:
     ):
         name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
         with column:
-            token_text(key, name, checkpoint.tokenizer, prompt, trace, config, mark=parting)
+            token_text(
+                key, name, checkpoint.tokenizer, prompt, trace, Packing(config), mark=parting
+            )
 
 
 def _said(traces: list[Trace], at: int | None, labels: list[str], seed: int) -> str:
     if at is None:
         return f"With seed {seed} both settings write the same text."
-    left, right = (labels[int(trace.tokens[at])] for trace in traces)
+    left, right = (plain(labels[int(trace.tokens[at])]) for trace in traces)
     return (
         f"Both draw with seed {seed}, and their texts part at character {at + 1:,}, marked: the "
         f"left takes {left}, the right {right}. From there on each reads its own text."

@@ -2,6 +2,8 @@
 
 import secrets
 import time
+from dataclasses import asdict
+from urllib.parse import quote
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,82 +13,60 @@ from microgpt.hub import Loaded
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import cache
 from microgpt.ui.generate.next_character import next_character
+from microgpt.ui.generate.prompt import EXAMPLES, prompt_control
 from microgpt.ui.generate.record import open_record, take_home
 from microgpt.ui.generate.written import (
     Written,
     branch,
     current,
+    is_asked_for,
     show_from_now_on,
+    take_asked,
     write_next,
 )
+from microgpt.ui.stream import stream
 from microgpt.ui.tokens import Feed, Picked, token_text
-from microgpt.ui.widgets import sampling_controls, set_text, text_control
+from microgpt.ui.widgets import MOST_LINK_BYTES, sampling_controls, set_text
 
-EXAMPLES = {
-    "A sailor speaks": "FIRST SAILOR:\nThe lamp is out, and still the wind",
-    "A queen decides": "QUEEN:\nMy lords, the winter is not done with us,\nAnd ",
-    "A scene opens": "SHEPHERD:\nWho comes so late across the hill?\n\nSTRANGER:\n",
-}
 # A page opens with a text this long at once; a longer one is seen as it is written.
 OPENING_LENGTH = 400
-# Of a longer prompt only the end is shown above what follows it.
-LONGEST_PROMPT = 500
 # A text is sent to the browser this often: smooth to the eye, light on the connection.
 FLUSH_SECONDS = 0.08
-# So many characters at most are computed for a visitor who has stopped, gone on or left.
-CHECK_EVERY = 8
 
 
 def write_view(loaded: Loaded) -> None:
     """All of the tab."""
     checkpoint = loaded.checkpoint
-    wanted = st.session_state.pop("write_now", False)
     _examples(checkpoint.tokenizer)
-    prompt = text_control(
-        checkpoint,
-        "Prompt",
-        EXAMPLES["A sailor speaks"],
-        "prompt",
-        when_empty="The prompt is empty, so the model starts from a new line.",
-    )
+    prompt = prompt_control(checkpoint)
     config, length = sampling_controls(checkpoint.tokenizer)
-    with st.container(horizontal=True):
-        wanted |= st.button(
-            "Write",
-            type="primary",
-            icon=":material/play_arrow:",
-            shortcut="Mod+Enter",
-            disabled=prompt is None,
-        )
-        st.button(
-            "Another seed",
-            icon=":material/casino:",
-            disabled=prompt is None,
-            on_click=_draw_seed,
-            help="Draws a seed and writes with it.",
-        )
-        stop = st.empty()
+    pressed, stop = _buttons(disabled=prompt is None)
     written = current()
     if written is not None:
         written.over = True  # if it was still being written, this very rerun stopped it
-    status, page, feed = st.empty(), st.container(), st.container()
+    status, page, feed = st.empty(), st.container(), st.container(gap=None)
     stale = written is None or written.fingerprint != checkpoint.fingerprint
-    if prompt is not None and (wanted or stale):
+    # While a checkpoint is on its way, what was asked of it waits, and the page shows a little.
+    awaited = st.session_state.get("checkpoint_awaited", False)
+    wanted = pressed or (is_asked_for() and not awaited)
+    if prompt is not None and (wanted or (stale and not awaited and length > OPENING_LENGTH)):
         written = Written.begin(checkpoint, prompt, length, config)
-        written.parted_from = st.session_state.pop("parting", None)
-        if not wanted and length <= OPENING_LENGTH:
-            trace = cache.finished(checkpoint, prompt, length, config)
-            written = Written.of(checkpoint, prompt, trace, config)
+        written.parted_from = take_asked()
         show_from_now_on(written)
-        if not written.over:
-            stop.button("Stop", icon=":material/stop:", shortcut="Esc", key="stop")
-            _show(page, loaded, written)
-            _stream(checkpoint, written, Feed(written.name, feed), status)
-            st.rerun()
-    elif written is None or stale:
+        stop.button("Stop", icon=":material/stop:", shortcut="Esc", key="stop")
+        _show(page, loaded, written)
+        _write(checkpoint, written, Feed(written.name, feed), status)
+        st.rerun()
+    elif prompt is not None and stale:
+        trace = cache.finished(checkpoint, prompt, min(length, OPENING_LENGTH), config)
+        written = Written.of(checkpoint, prompt, trace, config)
+        show_from_now_on(written)
+    elif stale:
         return
     _status(status, written, earlier=prompt != written.prompt)
     _show(page, loaded, written)
+    if _of_other_weights(checkpoint):
+        st.caption("The link you followed is to a text of another checkpoint; this one differs.")
     next_character(checkpoint, written, prompt, config)
     take_home(loaded, written)
     open_record(loaded)
@@ -99,14 +79,34 @@ def _examples(tokenizer: CharTokenizer) -> None:
                 st.button(name, on_click=write_next, kwargs={"prompt": text})
 
 
+def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
+    """Whether to write was pressed, and the place of a button to stop."""
+    with st.container(horizontal=True):
+        pressed = st.button(
+            "Write",
+            type="primary",
+            icon=":material/play_arrow:",
+            shortcut="Mod+Enter",
+            disabled=disabled,
+        )
+        st.button(
+            "Another seed",
+            icon=":material/casino:",
+            disabled=disabled,
+            on_click=_draw_seed,
+            help="Draws a seed and writes with it.",
+        )
+        return pressed, st.empty()
+
+
 def _draw_seed() -> None:
     write_next(seed=secrets.randbelow(10_000))
 
 
-def _stream(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGenerator) -> None:
-    """Write until the length is reached; any rerun ends the loop within CHECK_EVERY characters."""
+def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGenerator) -> None:
+    """Write until the length is reached; a rerun ends the script before."""
     started = flushed = time.perf_counter()
-    for character in cache.stream(checkpoint, written.prompt, written.length, written.config):
+    for character in stream(checkpoint, written.prompt, written.length, written.config):
         written.add(character)
         now = time.perf_counter()
         if written.count == 1:
@@ -114,10 +114,8 @@ def _stream(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaG
         elif now - flushed > FLUSH_SECONDS:
             flushed = now
             written.rate = (written.count - 1) / (now - started)
-            feed.send(written.trace, written.config)
+            feed.send(written.packing.parts(written.trace))
             _status(status, written)
-        elif written.count % CHECK_EVERY == 0 and current() is not written:
-            return
     if written.count > 1:
         written.rate = (written.count - 1) / (time.perf_counter() - started)
     written.over = True
@@ -142,10 +140,7 @@ def _show(page: DeltaGenerator, loaded: Loaded, written: Written) -> None:
 
 
 def _line(loaded: Loaded, written: Written, key: str, mark: int | None = None) -> None:
-    tokenizer, origin = loaded.checkpoint.tokenizer, loaded.origin
-    prompt = written.prompt
-    if len(prompt) > LONGEST_PROMPT:
-        prompt = "…" + prompt[-LONGEST_PROMPT:]
+    tokenizer = loaded.checkpoint.tokenizer
 
     def pick(picked: Picked) -> None:
         if picked.token is not None:
@@ -157,20 +152,36 @@ def _line(loaded: Loaded, written: Written, key: str, mark: int | None = None) -
         key,
         written.name,
         tokenizer,
-        prompt,
+        written.prompt,
         written.trace,
-        written.config,
+        written.packing,
         live=not written.over,
         mark=mark,
-        link={"repo": f"{origin.name}@{origin.commit}"} if origin.commit else {},
+        link=_link(loaded, written),
         on_pick=pick,
     )
+
+
+def _link(loaded: Loaded, written: Written) -> dict[str, str] | None:
+    """What a link to a text says; None where the prompt is too long for one."""
+    if len(quote(written.prompt)) > MOST_LINK_BYTES:
+        return None
+    settings = {"prompt": written.prompt, "length": written.length, **asdict(written.config)}
+    settings["top_k"] = written.config.top_k or loaded.checkpoint.config.vocab_size
+    settings["weights"] = loaded.checkpoint.weights_sha256[:12]
+    if loaded.origin.commit:
+        settings["repo"] = f"{loaded.origin.name}@{loaded.origin.commit}"
+    return {name: str(value) for name, value in settings.items()}
+
+
+def _of_other_weights(checkpoint: Checkpoint) -> bool:
+    """Whether the page was opened by a link to a text of another checkpoint."""
+    return not checkpoint.weights_sha256.startswith(st.query_params.get("weights", ""))
 
 
 def _go_back(written: Written) -> None:
     show_from_now_on(written)
     set_text("prompt", written.prompt)
-    st.session_state["chosen"] = (None, 0)
 
 
 def _status(status: DeltaGenerator, written: Written, earlier: bool = False) -> None:

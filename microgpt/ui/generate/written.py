@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.generate import GeneratedCharacter
+from microgpt.generate import GeneratedCharacter, start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.trace import Trace
+from microgpt.ui.tokens import Packing
 
 
-@dataclass
+@dataclass(eq=False)
 class Written:
     """A generation, finished or not; it stays on the page until the next one.
 
@@ -34,6 +35,9 @@ class Written:
     over: bool = False
     parted_from: "tuple[Written, int] | None" = None
     name: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    def __post_init__(self) -> None:
+        self.packing = Packing(self.config)
 
     @classmethod
     def begin(
@@ -59,32 +63,45 @@ class Written:
     @property
     def trace(self) -> Trace:
         """What is written so far."""
-        return Trace(self.tokens[: self.count], self.logits[: self.count])
+        n = self.count  # another thread may be about to stop adding
+        return Trace(self.tokens[:n], self.logits[:n])
 
 
 def current() -> Written | None:
-    """The session's text. A rerun, a Stop or a closed tab ends a script that asks."""
+    """The session's text."""
     return st.session_state.get("written")
 
 
 def show_from_now_on(written: Written) -> None:
     """Make a text the session's."""
     st.session_state["written"] = written
+    st.session_state.pop("chosen", None)
 
 
 def branch(tokenizer: CharTokenizer, written: Written, at: int, token: int) -> None:
     """Go on with another character at a place of a text; for a callback.
 
     A branch is a text like any other: its prompt is all that stands before, so that its link and
-    its record open it elsewhere.
+    its record open it elsewhere. Past the window it reads on from the end of that prompt.
     """
+    start = tokenizer.decode(start_ids(tokenizer, written.prompt))
     before = tokenizer.decode([*written.tokens[:at].tolist(), token])
-    st.session_state["parting"] = (written, at)
-    write_next(prompt=written.prompt + before)
+    written.parted_from = None  # two lines are kept, not all that ever were
+    write_next((written, at), prompt=start + before)
 
 
-def write_next(**settings: object) -> None:
+def write_next(parted_from: tuple[Written, int] | None = None, /, **settings: object) -> None:
     """Give the page's widgets these values and write; for a callback."""
     for key, value in settings.items():
         st.session_state[key] = value
-    st.session_state["write_now"] = True
+    st.session_state["write_next"] = parted_from
+
+
+def is_asked_for() -> bool:
+    """Whether a callback asked for a text that is not begun yet."""
+    return "write_next" in st.session_state
+
+
+def take_asked() -> tuple[Written, int] | None:
+    """The line that the text asked for parts from, if any; it counts as begun."""
+    return st.session_state.pop("write_next", None)

@@ -1,0 +1,26 @@
+"""Generation as the pages run it: whoever stops, goes on or leaves ends it."""
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.generate import GeneratedCharacter, generate
+from microgpt.sampling import SamplingConfig
+
+# So many characters at most are computed for a visitor who no longer waits for them.
+CHECK_EVERY = 8
+
+
+def stream(
+    checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
+) -> Iterator[GeneratedCharacter]:
+    """What the checkpoint writes after a prompt of known characters, one at a time.
+
+    A rerun, a Stop or a closed tab ends the script that consumes it within CHECK_EVERY characters.
+    """
+    characters = generate(checkpoint.model, checkpoint.tokenizer, prompt, length, config)
+    for count, character in enumerate(characters):
+        if count % CHECK_EVERY == 0:
+            _ = st.session_state.get("written")  # where Streamlit ends a script that is to stop
+        yield character
