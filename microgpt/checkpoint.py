@@ -12,11 +12,8 @@ evolution.npz     optional: what the model did at some steps of its training
 import hashlib
 import json
 import math
-import os
 import reprlib
-import shutil
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from microgpt import atomic_folder
 from microgpt.baselines import Baselines, BaselinesError
 from microgpt.config import ConfigError, GPTConfig
 from microgpt.evolution import Evolution, EvolutionError
@@ -94,23 +92,6 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="")
 
 
-def _put_in_place(new: Path, folder: Path) -> None:
-    """Rename new to folder; what had that name is deleted, or back in its place on failure.
-
-    No folder is renamed to a name that exists, which Windows refuses.
-    """
-    old = new.with_name(f"{new.name}.old")
-    try:
-        if folder.is_dir():
-            os.replace(folder, old)
-        os.replace(new, folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def save(
     folder: Path,
     model: GPT,
@@ -129,35 +110,26 @@ def save(
     weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
         raise CheckpointError("the weights are not finite in half precision; nothing was written")
-    folder = folder.resolve()  # a link to a folder stays one
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        partial.chmod(0o755)
-        save_file(weights, partial / WEIGHTS)
-        (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
-        _write(partial / TOKENIZER, tokenizer.to_json())
-        _write(partial / LOSS_RECORD, to_csv(loss_record))
-        if baselines is not None:
-            _write(partial / BASELINES, baselines.to_json())
-        if evolution is not None:
-            (partial / EVOLUTION).write_bytes(evolution.to_npz())
-        config = {
-            "architecture": ARCHITECTURE,
-            "model": model.config.to_dict(),
-            "sha256": {path.name: sha256(path) for path in sorted(partial.iterdir())},
-            "training": asdict(training),
-        }
-        _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
-        _write(partial / CARD, card)
-        for path in partial.iterdir():
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-        _put_in_place(partial, folder)
+        with atomic_folder.replacing(folder) as partial:
+            save_file(weights, partial / WEIGHTS)
+            (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
+            _write(partial / TOKENIZER, tokenizer.to_json())
+            _write(partial / LOSS_RECORD, to_csv(loss_record))
+            if baselines is not None:
+                _write(partial / BASELINES, baselines.to_json())
+            if evolution is not None:
+                (partial / EVOLUTION).write_bytes(evolution.to_npz())
+            config = {
+                "architecture": ARCHITECTURE,
+                "model": model.config.to_dict(),
+                "sha256": {path.name: sha256(path) for path in sorted(partial.iterdir())},
+                "training": asdict(training),
+            }
+            _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
+            _write(partial / CARD, card)
     except SafetensorError as error:  # also where the disk is full
         raise CheckpointError(f"cannot write the weights of {folder}: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def check_files(folder: Path) -> None:

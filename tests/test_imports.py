@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "microgpt"
 # An import runs from a later layer to an earlier one, or within one.
 LAYERS = (
-    {"config", "tokenizer", "loss_record", "provenance"},
+    {"config", "tokenizer", "loss_record", "provenance", "atomic_folder"},
     {"data", "model", "sampling", "trace", "baselines", "evolution"},
     {"generate", "engine", "attention", "checkpoint"},
     {"heads", "evaluate", "reach", "model_card", "hub", "runs"},

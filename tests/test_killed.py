@@ -121,6 +121,7 @@ def test_a_run_killed_while_it_writes_goes_on_as_if_it_never_was(corpus_file, tm
         check_whole_or_absent(out, whole)
         go_on(arguments(corpus_file, out, steps=5), out)
         check_same(out, whole)
+        assert {path.name for path in out.parent.iterdir()} == {"out", "out.state"}
 
 
 def test_a_run_killed_twice_goes_on_as_if_it_never_was(corpus_file, tmp_path):
