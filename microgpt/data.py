@@ -99,7 +99,9 @@ def random_batch(
 ) -> tuple[Tensor, Tensor]:
     """Windows at random places: inputs and the characters that follow, each (B, T)."""
     starts = torch.randint(len(data) - block_size, (batch_size, 1), generator=generator)
-    at = starts.to(data.device) + torch.arange(block_size, device=data.device)  # (B, T)
+    if data.is_cuda:  # from pinned memory, since a copy from any other waits for the GPU
+        starts = starts.pin_memory().to(data.device, non_blocking=True)
+    at = starts + torch.arange(block_size, device=data.device)  # (B, T)
     return data[at], data[at + 1]
 
 

@@ -54,9 +54,8 @@ def train(
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
         update(state.optimizers)
-        if state.averaged is not None:
-            state.averaged.update_parameters(model)
         state.step += 1
+        state.average(config.ema_decay)
 
         evaluated = state.step % config.eval_interval == 0 or state.step in moments
         logged = state.step % config.log_interval == 0 or evaluated

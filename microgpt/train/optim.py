@@ -1,6 +1,7 @@
 """Optimisers and the learning rate's course, all of them PyTorch's own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,16 +54,17 @@ def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
             group["lr"] = factor * group["initial_lr"]
 
 
-def update(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+def update(optimizers: list[torch.optim.Optimizer]) -> None:
     """Change the parameters by their gradients, and clear those."""
-    with _Float32Products():
+    on_cpu = optimizers[0].param_groups[0]["params"][0].is_cpu
+    with _Float32Products() if on_cpu else contextlib.nullcontext():
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
 
 
 class _Float32Products(TorchFunctionMode):
-    """Computes products of bfloat16 matrices on a CPU in float32 and rounds what they come to.
+    """Computes products of bfloat16 matrices in float32 and rounds what they come to; for a CPU.
 
     Muon orthogonalises in bfloat16. A unit for that adds up in float32 too, and many CPUs have
     none: there its products take many times as long as float32's.
@@ -78,6 +80,6 @@ class _Float32Products(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func in self._PRODUCTS and args[0].dtype == torch.bfloat16 and args[0].is_cpu:
+        if func in self._PRODUCTS and args[0].dtype == torch.bfloat16:
             return func(*(matrix.float() for matrix in args), **kwargs).bfloat16()
         return func(*args, **kwargs)

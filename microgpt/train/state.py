@@ -1,5 +1,6 @@
 """Everything a training run needs to go on as if it had never stopped."""
 
+import copy
 import os
 import time
 from dataclasses import astuple, dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.loss_record import LossRow
@@ -32,7 +33,7 @@ class TrainState:
     """
 
     model: GPT
-    averaged: AveragedModel | None
+    averaged: GPT | None
     optimizers: list[torch.optim.Optimizer]
     batches: torch.Generator
     step: int = 0
@@ -54,16 +55,23 @@ class TrainState:
         if rank := distributed.rank():  # each process has dropout of its own
             torch.manual_seed(config.seed + 1000 * rank)
         model.to(device)
-        averaged = None
-        if config.ema_decay:
-            averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
+        averaged = copy.deepcopy(model) if config.ema_decay else None
         batches = torch.Generator().manual_seed(config.seed + 1)
         return cls(model, averaged, make_optimizers(model, config), batches)
 
     @property
     def result(self) -> GPT:
         """The model that would be saved now: the averaged weights where there are any."""
-        return self.averaged.module if self.averaged is not None else self.model
+        return self.averaged if self.averaged is not None else self.model
+
+    def average(self, decay: float) -> None:
+        """Take the weights into their average, if there is one; after the first update they are it.
+
+        As PyTorch's AveragedModel does, which however waits for the GPU each time.
+        """
+        if self.averaged is not None:
+            parts = list(self.averaged.parameters()), list(self.model.parameters())
+            get_ema_multi_avg_fn(decay if self.step > 1 else 0.0)(*parts, None)
 
     @property
     def wall_seconds(self) -> float:
