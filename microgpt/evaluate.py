@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from microgpt.checkpoint import CheckpointError
+from microgpt import checkpoint
+from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.data import (
     DataError,
     Splits,
@@ -177,16 +179,28 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _run(args: argparse.Namespace) -> int:
-    # Imported here because training imports this module, on machines without the Hub's client.
+def _open(text: str) -> Checkpoint:
+    """A folder's checkpoint, or a repo's, for which alone the Hub's client is needed.
+
+    Raises CheckpointError.
+    """
+    if os.path.isdir(text):
+        return checkpoint.load(Path(text))
     from microgpt.hub import HubError, open_checkpoint
 
     try:
+        return open_checkpoint(text).checkpoint
+    except HubError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
         device = pick_device(args.device)
-        loaded = open_checkpoint(args.checkpoint).checkpoint
+        loaded = _open(args.checkpoint)
         text = read_text(args.data or tiny_shakespeare())
         splits = split(loaded.tokenizer.encode(text), loaded.config.block_size)
-    except (CheckpointError, DataError, DeviceError, HubError, UnknownCharacterError) as error:
+    except (CheckpointError, DataError, DeviceError, UnknownCharacterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     splits = Splits(*(part.to(device) for part in splits))

@@ -3,6 +3,7 @@ import math
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from microgpt import checkpoint
 from microgpt.data import split
 from microgpt.evaluate import DeviceError, full_loss, main, pick_device, sampled_loss, text_loss
 from microgpt.model import GPT
+
+ROOT = Path(__file__).parents[1]
 
 
 def by_hand(model, data):
@@ -122,6 +125,16 @@ def test_an_interrupt_ends_it_in_one_line(tiny_checkpoint, corpus, tmp_path):
     assert error.endswith("\ninterrupted\n")
     assert "Traceback" not in error
     assert process.returncode == 130
+
+
+def test_a_folder_is_evaluated_without_the_hubs_client(tiny_checkpoint, corpus_file):
+    code = "import sys; sys.modules |= {'huggingface_hub': None, 'httpx2': None}\n"
+    code += "from microgpt.evaluate import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--checkpoint", str(tiny_checkpoint)]
+    command += ["--data", str(corpus_file), "--device", "cpu"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "val_loss_full" in json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("length", [2, 9, 17, 18, 33, 100])
