@@ -5,11 +5,12 @@ import math
 
 import torch
 
-from microgpt.config import GPTConfig
+from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.loss_record import LossRow
 from microgpt.model import GPT
-from microgpt.provenance import Training
+from microgpt.provenance import UNKNOWN_COMMIT, Training
+from microgpt.throughput import characters_per_second, matmul_share
 
 
 def render(config: GPTConfig, training: Training, record: list[LossRow]) -> str:
@@ -25,7 +26,7 @@ def render(config: GPTConfig, training: Training, record: list[LossRow]) -> str:
 
 # microGPT
 
-{_model(config, shakespeare)}
+{_model(config, training.config, shakespeare)}
 
 ## Intended use and limits
 
@@ -90,10 +91,16 @@ def _metadata(training: Training, shakespeare: bool) -> str:
     return "\n".join(f"{key}: {json.dumps(v, ensure_ascii=False)}" for key, v in values.items())
 
 
-def _model(config: GPTConfig, shakespeare: bool) -> str:
+def _model(config: GPTConfig, recipe: TrainConfig, shakespeare: bool) -> str:
     with torch.device("meta"):
         parameters = GPT(config).parameter_count()
     language = "verse in the manner of Shakespeare" if shakespeare else "text"
+    count, start = "two", ""
+    if recipe.init == "small":
+        count = "three"
+        start = """\
+weights start from N(0, 0.02²), and those that write to the residual stream
+from zero, not from PyTorch's defaults; """
     return f"""\
 A GPT of {parameters:,} parameters, written and trained from scratch, that writes
 {language}, one character at a time: token and learned position embeddings,
@@ -102,9 +109,8 @@ A GPT of {parameters:,} parameters, written and trained from scratch, that write
 {config.block_size} characters and knows {config.vocab_size}. The weights are float16.
 
 It follows [microGPT by TejasKalsait](https://github.com/TejasKalsait/microGPT). Apart from the
-recipe below, three things differ: attention scores are scaled by head_size^-0.5 (Vaswani et al.,
-2017), not n_embd^-0.5; weights start from N(0, 0.02²), and those that write to the residual stream
-from zero, not from PyTorch's defaults; weight decay reaches matrices only, not biases and norms."""
+recipe below, {count} things differ: attention scores are scaled by head_size^-0.5 (Vaswani et al.,
+2017), not n_embd^-0.5; {start}weight decay reaches matrices only, not biases and norms."""
 
 
 def _limits(config: GPTConfig, shakespeare: bool) -> str:
@@ -133,12 +139,19 @@ def _procedure(model: GPTConfig, training: Training) -> str:
     config = training.config
     settings = {"dropout": model.dropout, **config.to_dict()}
     rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
+    more = ""
+    if (share := matmul_share(model, training)) is not None:
+        more += f"""
+That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of the rate that large
+matrix products reached there."""
+    if training.commit != UNKNOWN_COMMIT:
+        more += f"\nThe code is that of commit {_code(training.commit)}."
     return f"""\
     {_one_line(training.command)}
 
 Preset {_code(training.preset)}, finished {_code(training.finished)} after {training.steps:,} of
 {config.steps:,} steps: {training.tokens:,} characters in {training.seconds:,.0f} s, evaluations
-left out, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.
+left out, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.{more}
 
 | setting | value |
 | --- | --- |

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from microgpt.config import ConfigError, TrainConfig
 
+UNKNOWN_COMMIT = "unknown"
 _LONGEST_STRING = 2000
 
 
@@ -50,7 +51,7 @@ def code_commit() -> str:
     try:
         described = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return UNKNOWN_COMMIT
     return described.stdout.strip()
 
 

@@ -12,7 +12,7 @@ LAYERS = (
     {"config", "tokenizer", "loss_record", "provenance", "atomic_folder"},
     {"data", "model", "sampling", "trace", "baselines", "evolution"},
     {"generate", "engine", "attention", "checkpoint"},
-    {"heads", "evaluate", "reach", "model_card", "hub", "runs"},
+    {"heads", "evaluate", "reach", "model_card", "hub", "runs", "throughput"},
     {"train", "ui"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

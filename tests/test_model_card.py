@@ -7,6 +7,7 @@ from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model_card import render
 from microgpt.provenance import Training
+from microgpt.throughput import flops_per_character
 
 
 @pytest.fixture
@@ -71,6 +72,26 @@ def test_every_setting_and_the_run_are_told(training, tiny_config, loss_record):
     assert "after 20 of\n20 steps: 1,280 characters in 1 s" in text
 
 
+def test_the_commit_and_the_speed_are_told_where_they_are_known(training, tiny_config, loss_record):
+    known = dataclasses.replace(training, matmul_flops=1280 * flops_per_character(tiny_config) * 8)
+    text = render(tiny_config, known, loss_record)
+    assert f"\nThe code is that of commit `{training.commit}`.\n" in text
+    assert "That is 1,280 characters/s, and 12.5% of the rate that large\nmatrix" in text
+    unknown = dataclasses.replace(training, commit="unknown", matmul_flops=None)
+    text = render(tiny_config, unknown, loss_record)
+    assert "commit" not in text
+    assert "matrix products" not in text
+
+
+def test_the_card_says_how_the_weights_started(training, tiny_config, loss_record):
+    def card(init: str) -> str:
+        config = dataclasses.replace(training.config, init=init)
+        return render(tiny_config, dataclasses.replace(training, config=config), loss_record)
+
+    assert "three things differ" in card("small") and "start from N(0, 0.02²)" in card("small")
+    assert "two things differ" in card("pytorch") and "0.02²" not in card("pytorch")
+
+
 def test_measured_results_stand_with_their_command(training, tiny_config, loss_record):
     text = render(tiny_config, training, loss_record)
     assert "| loss, nats per character | 2.5512 |" in text
@@ -123,7 +144,7 @@ def test_only_our_own_weights_are_licensed_by_us(shakespeare, training, tiny_con
     ids=ascii,
 )
 def test_strings_from_anywhere_stay_text(training, tiny_config, loss_record, text):
-    names = ("preset", "command", "data", "data_sha256", "finished", "hardware", "torch")
+    names = ("preset", "command", "commit", "data", "data_sha256", "finished", "hardware", "torch")
     foreign = dataclasses.replace(training, **dict.fromkeys(names, text))
     written = render(tiny_config, foreign, loss_record)
     written.encode("utf-8")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from microgpt.config import GPTConfig
-from microgpt.train.throughput import flops_per_character, matmul_flops
+from microgpt.throughput import flops_per_character, matmul_flops
 
 
 def test_the_operations_of_a_character_are_those_counted_by_hand():

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 import platform
 import signal
 import sys
@@ -36,11 +35,11 @@ from microgpt.data import (
 from microgpt.evaluate import OUT_OF_MEMORY, DeviceError, full_loss, pick_device, progress_bar
 from microgpt.loss_record import LossRow
 from microgpt.provenance import Training, code_commit, command_line, storable
+from microgpt.throughput import characters_per_second, matmul_flops, matmul_share
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 from microgpt.train import TrainError, distributed, train
 from microgpt.train.snapshots import evolution, look, moment_steps, passage_ids
 from microgpt.train.state import TrainState, TrainStateError
-from microgpt.train.throughput import flops_per_character, matmul_flops
 
 _ERRORS = (
     checkpoint.CheckpointError,
@@ -226,6 +225,7 @@ def _run(args: argparse.Namespace, device: torch.device) -> None:
 
     is_shakespeare = digest == TINY_SHAKESPEARE_SHA256
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    devices = distributed.world_size() if device.type == "cuda" else 1
     training = Training(
         config=config,
         preset=args.preset,
@@ -236,7 +236,7 @@ def _run(args: argparse.Namespace, device: torch.device) -> None:
         steps=state.step,
         tokens=state.step * config.batch_size * model_config.block_size,
         seconds=round(state.seconds, 1),
-        matmul_flops=float(f"{matmul_flops(device, dtype):.4g}"),
+        matmul_flops=float(f"{devices * matmul_flops(device, dtype):.4g}"),
         finished=datetime.now(UTC).date().isoformat(),
         hardware=_hardware(device),
         torch=torch.__version__,
@@ -261,8 +261,7 @@ def _run(args: argparse.Namespace, device: torch.device) -> None:
 
 
 def _speed(model_config: GPTConfig, training: Training) -> str:
-    rate = training.tokens / (training.seconds or math.inf)
-    share = rate * flops_per_character(model_config) / training.matmul_flops
+    rate, share = characters_per_second(training), matmul_share(model_config, training)
     return f"{rate:,.0f} tokens/s, {share:.1%} of the measured matmul rate"
 
 

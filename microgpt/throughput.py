@@ -6,6 +6,7 @@ import torch
 
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
+from microgpt.provenance import Training
 
 
 def flops_per_character(config: GPTConfig) -> int:
@@ -21,6 +22,21 @@ def flops_per_character(config: GPTConfig) -> int:
     ]
     weights = sum(matrix.numel() for matrix in matrices)
     return 6 * weights + 12 * config.n_layer * config.block_size * config.n_embd
+
+
+def characters_per_second(training: Training) -> float:
+    """What a run read in a second of its training clock; 0 where that shows nothing."""
+    return training.tokens / training.seconds if training.seconds else 0.0
+
+
+def matmul_share(config: GPTConfig, training: Training) -> float | None:
+    """The share of the measured rate of matrix products, matmul_flops, that a run made use of.
+
+    None where that rate was not measured.
+    """
+    if not training.matmul_flops:
+        return None
+    return characters_per_second(training) * flops_per_character(config) / training.matmul_flops
 
 
 def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
