@@ -1,7 +1,9 @@
 """What a model's heads look at, for one text."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -40,3 +42,91 @@ def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
         raise ValueError("there is no character to attend to")
     logits, weights = model.forward_with_attention(torch.tensor([ids]))
     return AttentionMaps(weights[0], logits[0])
+
+
+@dataclass(frozen=True)
+class HeadStages:
+    """What one head computes over one text, in order; row t belongs to the query at position t.
+
+    raw: (T, T) q·k. scaled: raw * head_size^-0.5. weights: (T, T), softmax of scaled up to t, 0
+    after t. values: (T, C), row s is what position s has to give: v_s through the head's slice of
+    the output projection.
+    """
+
+    raw: Tensor
+    scaled: Tensor
+    weights: Tensor
+    values: Tensor
+
+    @property
+    def contributions(self) -> Tensor:
+        """(T, T) how much each key gives to a query: the norm of weights[t, s] * values[s].
+
+        Kobayashi et al., 2020. Vectors may cancel: a row's sum is at least the norm of
+        the output.
+        """
+        return self.weights * self.values.norm(dim=-1)
+
+    @property
+    def output(self) -> Tensor:
+        """(T, C) what the head adds to its layer's output; the projection's bias is no head's."""
+        return self.weights @ self.values
+
+
+def embedded(model: GPT, ids: Sequence[int]) -> Tensor:
+    """What the first block reads, (1, T, C). Raises ValueError unless 1 to block_size ids."""
+    if not 0 < len(ids) <= model.config.block_size:
+        raise ValueError(f"a text must have 1 to {model.config.block_size} characters")
+    idx = torch.tensor([ids])
+    return model.token_embedding(idx) + model.position_embedding(torch.arange(len(ids)))
+
+
+@torch.inference_mode()
+def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadStages:
+    """Run a model in eval mode up to a layer, and one of its heads in steps; both count from 0.
+
+    Raises ValueError unless there are 1 to block_size ids, IndexError where there is no such head.
+    """
+    block, n_head = model.blocks[layer], model.config.n_head
+    x = embedded(model, ids)
+    for before in range(layer):
+        x = model.blocks[before](x, before, None, None, None)
+    q, k, v = (
+        part.unflatten(-1, (n_head, -1))[0, :, head]
+        for part in block.attention.qkv(block.ln_attention(x)).chunk(3, dim=-1)
+    )  # (T, head_size) each
+    raw = q @ k.T
+    scaled = raw * q.size(-1) ** -0.5
+    visible = torch.ones_like(scaled, dtype=torch.bool).tril()
+    weights = scaled.masked_fill(~visible, float("-inf")).softmax(dim=-1)
+    proj = block.attention.proj.weight.unflatten(1, (n_head, -1))[:, head]  # (C, head_size)
+    return HeadStages(raw, scaled, weights, v @ proj.T)
+
+
+def rollout(weights: Tensor, residual: bool = True) -> Tensor:
+    """Attention followed down to the input, (L, H, T, T) -> (L, T, T), by Abnar & Zuidema, 2020.
+
+    Row t of a layer is the shares that the input's positions have in its output at t; it sums to
+    1. Heads count alike, and half of a layer's output is what it was given, as a residual
+    connection makes it; pass residual=False for a model without.
+    """
+    mixed = weights.mean(dim=1)  # (L, T, T)
+    if residual:
+        mixed = (mixed + torch.eye(mixed.size(-1), device=mixed.device)) / 2
+    rolled = [mixed[0]]
+    for layer in mixed[1:]:
+        rolled.append(layer @ rolled[-1])
+    return torch.stack(rolled)
+
+
+def combined(
+    weights: Tensor, heads: Sequence[tuple[int, int]], how: Literal["mean", "maximum"]
+) -> Tensor:
+    """One map (T, T) of some heads of (L, H, T, T), named by layer and head from 0.
+
+    Rows of the mean sum to 1, those of the maximum to at least 1. Raises ValueError for no head.
+    """
+    if not heads:
+        raise ValueError("there is no head to combine")
+    chosen = torch.stack([weights[layer, head] for layer, head in heads])  # (heads, T, T)
+    return chosen.mean(dim=0) if how == "mean" else chosen.amax(dim=0)

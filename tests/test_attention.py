@@ -1,8 +1,37 @@
+import dataclasses
+
 import pytest
 import torch
 
-from microgpt.attention import MOST_BYTES, attention_maps, most_positions
+from microgpt.attention import (
+    MOST_BYTES,
+    attention_maps,
+    combined,
+    embedded,
+    head_stages,
+    most_positions,
+    rollout,
+)
 from microgpt.config import GPTConfig
+from microgpt.model import GPT
+
+IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+PARTS = {"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}
+
+
+@pytest.fixture(params=PARTS, ids=str)
+def any_model(request, tiny_config) -> GPT:
+    """The small model and what it is with parts left out, every weight drawn."""
+    made = GPT(dataclasses.replace(tiny_config, **request.param))
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.normal_(0.0, 0.3, generator=generator)
+    return made.eval().requires_grad_(False)
+
+
+def every_head(model: GPT) -> list[tuple[int, int]]:
+    return [(n, h) for n in range(model.config.n_layer) for h in range(model.config.n_head)]
 
 
 def test_maps_equal_an_independent_computation_from_the_raw_weights(model):
@@ -61,3 +90,83 @@ def test_the_maps_of_a_text_stay_within_their_bound():
         config = GPTConfig(**shape)
         most = most_positions(config)
         assert most >= 1 and 4 * config.n_layer * config.n_head * most**2 <= MOST_BYTES
+
+
+def test_the_stages_of_every_head_lead_to_the_models_own_weights(any_model):
+    weights = attention_maps(any_model, IDS).weights
+    size = any_model.config.n_embd // any_model.config.n_head
+    for layer, head in every_head(any_model):
+        stages = head_stages(any_model, IDS, layer, head)
+        torch.testing.assert_close(stages.weights, weights[layer, head])
+        torch.testing.assert_close(stages.scaled, stages.raw / size**0.5)
+        for t in range(len(IDS)):
+            row = stages.scaled[t, : t + 1].softmax(dim=0)
+            torch.testing.assert_close(stages.weights[t, : t + 1], row)
+
+
+def test_what_a_head_adds_is_what_is_missed_when_it_is_off(any_model):
+    x = embedded(any_model, IDS)
+    for layer, block in enumerate(any_model.blocks):
+        attend, read = block.attention, block.ln_attention(x)
+        whole = attend(read, layer, None, None, None)
+        for head in range(any_model.config.n_head):
+            mask = torch.ones(any_model.config.n_head)
+            mask[head] = 0
+            missed = (whole - attend(read, layer, None, mask, None))[0]
+            stages = head_stages(any_model, IDS, layer, head)
+            torch.testing.assert_close(stages.output, missed, atol=1e-5, rtol=1e-5)
+            given = stages.weights[..., None] * stages.values  # (T, T, C)
+            torch.testing.assert_close(given.sum(dim=1), missed, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(stages.contributions, given.norm(dim=-1))
+        x = block(x, layer, None, None, None)
+
+
+def test_stages_leave_the_model_as_it_is(model):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    names = {name: set(vars(module)) for name, module in model.named_modules()}
+    head_stages(model, IDS, 1, 2)
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+    assert {name: set(vars(module)) for name, module in model.named_modules()} == names
+
+
+@pytest.mark.parametrize("ids", [[], [0] * 17], ids=len)
+def test_stages_of_no_text_and_of_too_long_a_text_are_refused(model, ids):
+    with pytest.raises(ValueError, match="must have 1 to 16 characters"):
+        head_stages(model, ids, 0, 0)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(2, 0), (0, 3)])
+def test_a_head_that_the_model_lacks_has_no_stages(model, layer, head):
+    with pytest.raises(IndexError):
+        head_stages(model, [0], layer, head)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_rollout_gives_shares_of_what_came_before(model, residual):
+    weights = attention_maps(model, IDS).weights
+    rolled = rollout(weights, residual)
+    assert rolled.shape == (2, len(IDS), len(IDS))
+    torch.testing.assert_close(rolled.sum(dim=-1), torch.ones(2, len(IDS)))
+    assert not rolled.triu(1).any()
+    eye = torch.eye(len(IDS))
+    first, second = (0.5 * w.mean(0) + 0.5 * eye if residual else w.mean(0) for w in weights)
+    torch.testing.assert_close(rolled, torch.stack([first, second @ first]))
+
+
+def test_rollout_follows_heads_that_look_one_back_through_the_layers():
+    back = torch.eye(4)[[0, 0, 1, 2]]  # row t looks at t - 1
+    rolled = rollout(back.expand(3, 2, 4, 4), residual=False)
+    assert rolled[:, 3].tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
+    with_residual = rollout(back.expand(3, 2, 4, 4))
+    assert with_residual[1, 3].tolist() == [0, 0.25, 0.5, 0.25]
+
+
+def test_heads_combine_to_their_mean_and_their_maximum(model):
+    weights = attention_maps(model, IDS).weights
+    heads = [(0, 0), (1, 2)]
+    one, other = weights[0, 0], weights[1, 2]
+    torch.testing.assert_close(combined(weights, heads, "mean"), (one + other) / 2)
+    assert torch.equal(combined(weights, heads, "maximum"), torch.maximum(one, other))
+    assert torch.equal(combined(weights, heads[:1], "mean"), one)
+    with pytest.raises(ValueError, match="no head"):
+        combined(weights, [], "mean")
