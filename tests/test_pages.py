@@ -145,6 +145,63 @@ def test_the_head_chosen_is_the_head_drawn(app):
     assert any(s.value == "Layer 2, head 3" for s in app.subheader)
 
 
+def on_tab(app, tab, page=PAGES[1], key="attention_view"):
+    app.run()
+    app.switch_page(page).run()
+    app.session_state[key] = tab
+    return app.run()
+
+
+def test_a_maps_colours_follow_its_scale(app):
+    on_tab(app, "All heads")
+    specs = {}
+    for scale in ("linear", "log", "row"):
+        app.segmented_control("scale").set_value(scale).run()
+        specs[scale] = app.get("plotly_chart")[0].proto.spec
+    assert not app.exception and len(set(specs.values())) == 3
+
+
+def test_the_strip_holds_all_heads_of_the_layer_chosen(app):
+    on_tab(app, "On the text")
+    strip = json.loads(app.get("bidi_component")[0].proto.json)
+    app.number_input("layer").set_value(2).run()
+    other = json.loads(app.get("bidi_component")[0].proto.json)
+    t = len(strip["labels"])
+    assert len(base64.b64decode(strip["maps"])) == 3 * t * (t + 1) // 2
+    assert other["maps"] != strip["maps"]
+    app.number_input("head").set_value(3).run()
+    assert json.loads(app.get("bidi_component")[0].proto.json)["chosen"] == 2
+
+
+def test_the_stages_are_of_the_query_and_head_chosen(app):
+    on_tab(app, "Stages")
+    table = app.dataframe[0].value
+    assert table["softmax"].sum() == pytest.approx(1)
+    assert len(table) == 16, "as much as the window holds"
+    app.slider("query").set_value(4).run()
+    shorter = app.dataframe[0].value
+    assert len(shorter) == 4 and shorter["softmax"].sum() == pytest.approx(1)
+    app.number_input("head").set_value(2).run()
+    assert app.dataframe[0].value["q·k"].tolist() != shorter["q·k"].tolist()
+    app.text_area("text").set_value("b").run()
+    assert not app.exception and app.dataframe[0].value["softmax"].tolist() == [1]
+
+
+def test_heads_are_combined_as_chosen(app):
+    on_tab(app, "Combined")
+    specs = [app.get("plotly_chart")[0].proto.spec]
+    app.number_input("up_to").set_value(1).run()
+    specs.append(app.get("plotly_chart")[0].proto.spec)
+    for how in ("mean", "maximum"):
+        app.segmented_control("combine").set_value(how).run()
+        specs.append(app.get("plotly_chart")[0].proto.spec)
+    app.multiselect("combined_heads").set_value(["L1 H1"]).run()
+    specs.append(app.get("plotly_chart")[0].proto.spec)
+    assert not app.exception and len(set(specs)) == 5
+    app.multiselect("combined_heads").set_value([]).run()
+    assert not app.exception and "Choose at least one head." in [c.value for c in app.caption]
+
+
 def test_a_choice_beyond_the_checkpoint_is_brought_within_it(app):
     app.session_state["layer"] = 6
     app.session_state["top_k"] = 65

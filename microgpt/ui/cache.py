@@ -11,8 +11,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from microgpt.attention import AttentionMaps
+from microgpt.attention import AttentionMaps, HeadStages
 from microgpt.attention import attention_maps as compute_attention_maps
+from microgpt.attention import head_stages as compute_head_stages
 from microgpt.checkpoint import CONFIG, Checkpoint
 from microgpt.hub import (
     Fetch,
@@ -86,6 +87,18 @@ def _attention_maps(fingerprint: str, text: str, _checkpoint: Checkpoint) -> Att
 def attention_maps(checkpoint: Checkpoint, text: str) -> AttentionMaps:
     """The attention of every head over a text of 1 to block_size known characters."""
     return _attention_maps(checkpoint.fingerprint, text, checkpoint)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _head_stages(
+    fingerprint: str, text: str, layer: int, head: int, _checkpoint: Checkpoint
+) -> HeadStages:
+    return compute_head_stages(_checkpoint.model, _checkpoint.tokenizer.encode(text), layer, head)
+
+
+def head_stages(checkpoint: Checkpoint, text: str, layer: int, head: int) -> HeadStages:
+    """What one head computes over a text of 1 to block_size known characters, step by step."""
+    return _head_stages(checkpoint.fingerprint, text, layer, head, checkpoint)
 
 
 @st.cache_data(max_entries=12, show_spinner=False)

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.colors
 import plotly.graph_objects as go
 from PIL import Image
+from plotly.subplots import make_subplots
 
 # Perceptually uniform, safe for colour-blind readers, monotone in grey.
 ATTENTION_SCALE = "Viridis"
@@ -67,6 +68,11 @@ def attention_thumbnail(weights: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
+def positions(text: str) -> list[str]:
+    """A name for each character of a text, different for all of them."""
+    return [f"{at} {label}" for at, label in enumerate(visible(text), start=1)]
+
+
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
     every = -(-len(names) // most)
     return {
@@ -88,7 +94,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
     scale is one of MAP_SCALES; what hover tells is always the weight itself.
     """
     labels = visible(text)
-    names = [f"{at + 1} {label}" for at, label in enumerate(labels)]
+    names = positions(text)
     seen = np.where(np.tril(np.ones_like(weights, dtype=bool)), weights, np.nan).astype(np.float32)
     shade, bar = seen, {}
     if scale == "log":
@@ -126,6 +132,38 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         **_axis(names, labels, _MOST_DOWN),
     )
     figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+# One query's way from scores to what is added: name, unit.
+STAGES = {
+    "q·k": "score",
+    "scaled": "score / √head size",
+    "softmax": "attention (share)",
+    "contribution": "norm of weight × value",
+}
+
+
+def stages(frame: pd.DataFrame) -> go.Figure:
+    """What one query makes of every key it sees: a row of bars a stage, a column a key.
+
+    frame: `key` and a column for each of STAGES.
+    """
+    figure = make_subplots(rows=len(STAGES), shared_xaxes=True, vertical_spacing=0.06)
+    for row, (name, unit) in enumerate(STAGES.items(), start=1):
+        figure.add_bar(
+            x=frame["key"],
+            y=frame[name],
+            marker_color=VIVID if name == "softmax" else CALM,
+            hovertemplate=f"%{{x}}: %{{y:.3g}}<extra>{name}</extra>",
+            row=row,
+            col=1,
+        )
+        figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
+    labels = [key.split(" ", 1)[1] for key in frame["key"]]
+    figure.update_xaxes(**_axis(list(frame["key"]), labels, _MOST_ACROSS))
+    figure.update_xaxes(title="key (what is looked at)", row=len(STAGES), col=1)
+    figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)
     return figure
 
 

@@ -1,0 +1,80 @@
+"""Several heads as one map: rollout from the input, the mean or the maximum of chosen heads."""
+
+import streamlit as st
+from torch import Tensor
+
+from microgpt.attention import combined, rollout
+from microgpt.checkpoint import Checkpoint
+from microgpt.hub import Loaded
+from microgpt.ui import cache, charts
+from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.widgets import CONTROL_WIDTH, keep_within
+
+_READ = {
+    "rollout": "Attention followed from this layer down to the input: each layer's mean over its "
+    "heads, half of it replaced by the residual path (Abnar and Zuidema, 2020). A row says which "
+    "characters of the text a position is made of by then, and sums to 1.",
+    "mean": "The mean of the chosen heads; a row sums to 1.",
+    "maximum": "The largest share that any of the chosen heads gives; a row may sum to more than "
+    "1.",
+}
+
+
+def combined_view(loaded: Loaded) -> None:
+    """All of the tab."""
+    checkpoint = loaded.checkpoint
+    text = attended_text(checkpoint)
+    if not text:
+        return
+    weights = cache.attention_maps(checkpoint, text).weights
+    how = st.segmented_control(
+        "Combine by",
+        list(_READ),
+        default="rollout",
+        required=True,
+        key="combine",
+        bind="query-params",
+    )
+    chosen = (
+        _rolled(checkpoint, weights) if how == "rollout" else _of_heads(checkpoint, weights, how)
+    )
+    if chosen is None:
+        st.caption("Choose at least one head.")
+        return
+    shown = chosen.numpy()
+    st.plotly_chart(
+        charts.attention_map(shown, text),
+        height=640,
+        config=charts.menu(f"microgpt-{how}"),
+        alt=f"Attention, {how}",
+    )
+    st.caption(_READ[how])
+    st.download_button(
+        "CSV",
+        lambda: charts.attention_csv(shown, text),
+        f"microgpt-{how}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _rolled(checkpoint: Checkpoint, weights: Tensor) -> Tensor:
+    most = checkpoint.config.n_layer
+    keep_within("up_to", most)
+    up_to = st.number_input(
+        "Up to layer", 1, most, most, key="up_to", bind="query-params", width=CONTROL_WIDTH
+    )
+    return rollout(weights, checkpoint.config.residual)[up_to - 1]
+
+
+def _of_heads(checkpoint: Checkpoint, weights: Tensor, how: str) -> Tensor | None:
+    config = checkpoint.config
+    names = {
+        f"L{layer + 1} H{head + 1}": (layer, head)
+        for layer in range(config.n_layer)
+        for head in range(config.n_head)
+    }
+    last = [name for name, (layer, _) in names.items() if layer == config.n_layer - 1]
+    chosen = st.multiselect("Heads", list(names), last, key="combined_heads", bind="query-params")
+    return combined(weights, [names[name] for name in chosen], how) if chosen else None

@@ -1,0 +1,70 @@
+"""One query's way through one head: scores, scaled, softmax, and what each key gives."""
+
+import pandas as pd
+import streamlit as st
+
+from microgpt.hub import Loaded
+from microgpt.ui import cache, charts
+from microgpt.ui.attention.maps import attended_text, head_choice
+from microgpt.ui.text import plain
+from microgpt.ui.widgets import keep_within
+
+
+def stages_view(loaded: Loaded) -> None:
+    """All of the tab."""
+    checkpoint = loaded.checkpoint
+    text = attended_text(checkpoint)
+    if not text:
+        return
+    layer, head = head_choice(checkpoint)
+    query = _query(text)
+    found = cache.head_stages(checkpoint, text, layer, head)
+    seen = slice(0, query + 1)  # a query sees no key after itself
+    columns = (found.raw, found.scaled, found.weights, found.contributions)
+    frame = pd.DataFrame({"key": charts.positions(text)[seen]}).assign(
+        **{
+            name: rows[query, seen].numpy()
+            for name, rows in zip(charts.STAGES, columns, strict=True)
+        }
+    )
+    name = f"microgpt-stages-layer-{layer + 1}-head-{head + 1}-query-{query + 1}"
+    st.plotly_chart(
+        charts.stages(frame), height=640, config=charts.menu(name), alt="Stages of attention"
+    )
+    size = checkpoint.config.head_size
+    st.caption(
+        f"The query of {plain(charts.positions(text)[query])} meets the key of each character up "
+        f"to itself; what comes after is masked. The scores are divided by √{size} = "
+        f"{size**0.5:.3g}, softmax makes them shares of 1, and each share carries its character's "
+        "value, as seen through the output projection, into the sum that the head adds. A large "
+        "share of a small value adds little."
+    )
+    with st.expander("As a table"):
+        st.dataframe(frame, hide_index=True)
+    st.download_button(
+        "CSV",
+        frame.to_csv(index=False),
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _query(text: str) -> int:
+    """The position that looks, from 0; at first the last one, which decides the next character."""
+    if len(text) == 1:
+        return 0
+    keep_within("query", len(text))
+    return (
+        st.slider(
+            "Query position",
+            1,
+            len(text),
+            len(text),
+            key="query",
+            bind="query-params",
+            help="Which character looks. The last one is what the model decides the next on.",
+        )
+        - 1
+    )
