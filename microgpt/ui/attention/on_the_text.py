@@ -17,9 +17,9 @@ def text_view(loaded: Loaded) -> None:
     layer, head = head_choice(checkpoint)
     st.caption(
         "Point at a character, or tap it: the others are shaded by how much this head looks at "
-        "them, and the stripes below each are all heads of the layer, the first on top. A click "
-        "pins, Escape lets go. At first it is the last character's turn: what the model looks at "
-        "while it decides on the next one."
+        "them, from nothing to the largest share; the stripes below are all heads of the layer, "
+        "the first on top. A click pins, Escape lets go. At first it is the last character's turn: "
+        "what the model looks at while it decides on the next one."
     )
     weights = cache.attention_maps(checkpoint, text).weights[layer].numpy()
     names = [f"head {number}" for number in range(1, checkpoint.config.n_head + 1)]

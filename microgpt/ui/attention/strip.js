@@ -1,6 +1,6 @@
 // A text whose characters show what they attend to: hover or tap shades the others, a click pins,
 // Escape or a second click releases, arrow keys move. Below each character stand all maps' shares.
-const MOST_LISTED = 5, FAINT = 3; // of 255; fainter than this is left blank
+const MOST_LISTED = 5;
 const views = new WeakMap();
 
 const make = (name, className, text = "") => {
@@ -62,7 +62,11 @@ function build(parentElement) {
   const weight = (map, query, key) =>
     key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
   const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
-  const colour = (level) => `rgb(${data.palette[level].join(",")})`;
+  // Faint shares fade into the page, so that a text stays readable in light and in dark.
+  const colour = (level, most) => {
+    const part = level / most;
+    return `rgb(${data.palette[Math.round(255 * part)].join(" ")} / ${Math.min(1, 1.7 * part)})`;
+  };
   const name = (i) => `${i + 1} ${data.labels[i]}`;
 
   function show(fresh) {
@@ -83,9 +87,10 @@ function build(parentElement) {
         ...cells.flatMap((cell, i) => (lines.has(i) ? [cell, make("br", "")] : [cell])),
       );
     }
-    legend.replaceChildren(make("span", "", "0"), make("span", "ramp"), make("span", "", "1"));
-    const stops = [0, 64, 128, 191, 255].map(colour).join(",");
-    legend.children[1].style.background = `linear-gradient(to right, ${stops})`;
+    const stops = [0, 64, 128, 191, 255].map((level) => colour(level, 255)).join(",");
+    const ramp = make("span", "ramp"), scale = make("span", "scale");
+    ramp.style.background = `linear-gradient(to right, ${stops})`;
+    legend.replaceChildren(make("span", "", "0"), ramp, scale);
     legend.title = `Under each character, from top to bottom: ${data.names.join(", ")}`;
     at = pinned ?? T - 1;
     paint();
@@ -96,36 +101,37 @@ function build(parentElement) {
       radio.setAttribute("aria-checked", String(value === backwards));
       radio.tabIndex = value === backwards ? 0 : -1;
     }
-    const shares = cells.map((_, i) => share(data.chosen, i));
+    const rows = cells.map((_, i) => data.names.map((_, map) => share(map, i)));
+    const shares = rows.map((row) => row[data.chosen]);
+    const most = Math.max(1, ...shares), mostOfAll = Math.max(1, ...rows.flat());
+    const told = (level) => (level / 255).toFixed(2);
+    legend.querySelector(".scale").textContent =
+      `${told(most)}, the largest here; stripes to ${told(mostOfAll)}`;
     cells.forEach((cell, i) => {
       const level = shares[i], [sign, bands] = cell.children;
-      sign.style.background = level >= FAINT ? colour(level) : "";
+      sign.style.background = level ? colour(level, most) : "";
       // Viridis is dark below its middle and light above it.
-      sign.style.color = level < FAINT ? "" : level < 140 ? "#fff" : "#111";
+      const part = level / most;
+      sign.style.color = part < 0.3 ? "" : part < 0.6 ? "#fff" : "#111";
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
       cell.classList.toggle("blind", backwards ? i > at : i < at);
-      const rows = data.names.map((_, map) => share(map, i));
-      const part = 100 / rows.length;
-      bands.style.background = rows.some((each) => each >= FAINT)
-        ? `linear-gradient(${rows
-            .map((each, j) => {
-              const paint = each >= FAINT ? colour(each) : "transparent";
-              return `${paint} ${j * part}% ${(j + 1) * part}%`;
-            })
-            .join(",")})`
-        : "";
-      bands.style.height = `${4 * rows.length}px`;
+      const height = 100 / rows[i].length;
+      const stripes = rows[i].map(
+        (each, j) => `${colour(each, mostOfAll)} ${j * height}% ${(j + 1) * height}%`,
+      );
+      bands.style.background = `linear-gradient(${stripes.join(",")})`;
+      bands.style.height = `${4 * rows[i].length}px`;
     });
-    const most = shares
+    const listed = shares
       .map((level, i) => [level, i])
-      .filter(([level]) => level >= FAINT)
+      .filter(([level]) => level)
       .sort((a, b) => b[0] - a[0])
       .slice(0, MOST_LISTED)
-      .map(([level, i]) => `${name(i)}: ${(level / 255).toFixed(2)}`);
+      .map(([level, i]) => `${name(i)}: ${told(level)}`);
     const verb = backwards ? "attends to" : "is attended by";
     const state = pinned === at ? " (pinned)" : "";
-    says.textContent = `${name(at)}${state} ${verb} ${most.join(" · ") || "nothing much"}`;
+    says.textContent = `${name(at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 
   function move(i) {
