@@ -40,10 +40,11 @@ class Run:
 
 def kept_runs(folder: Path = RUNS) -> list[Run]:
     """Every run kept, by name. Raises CheckpointError or LossRecordError where one is damaged."""
-    return [_read(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    return [read_run(path) for path in sorted(folder.iterdir()) if path.is_dir()]
 
 
-def _read(folder: Path) -> Run:
+def read_run(folder: Path) -> Run:
+    """The run in a folder. Raises CheckpointError or LossRecordError where it is damaged."""
     config, training, hashes = read_config(folder)
     data = (folder / LOSS_RECORD).read_bytes()
     if hashlib.sha256(data).hexdigest() != hashes[LOSS_RECORD]:

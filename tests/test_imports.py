@@ -13,7 +13,7 @@ LAYERS = (
     {"data", "model", "sampling", "trace", "baselines", "evolution"},
     {"generate", "engine", "attention", "checkpoint"},
     {"heads", "evaluate", "reach", "model_card", "hub", "runs", "throughput"},
-    {"train", "ui"},
+    {"train", "ui", "gpu_runs"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 UI = PACKAGE / "ui"

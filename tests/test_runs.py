@@ -1,3 +1,4 @@
+import shlex
 import shutil
 from pathlib import Path
 
@@ -7,17 +8,20 @@ from microgpt import runs
 from microgpt.checkpoint import CheckpointError
 from microgpt.config import PRESETS
 from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.train.__main__ import _parse, _set_values
 
 
-def test_the_runs_kept_are_of_their_presets_and_of_the_corpus():
+def test_the_runs_kept_are_of_their_commands_and_of_the_corpus():
     kept = runs.kept_runs()
     assert [run.name for run in kept if run.name.startswith("phase")] == [
         f"phase{i}" for i in (1, 2, 3, 4)
     ]
     for run in kept:
         assert run.training.data_sha256 == TINY_SHAKESPEARE_SHA256
-        assert run.training.config == PRESETS[run.training.preset].train
-        assert run.config == PRESETS[run.training.preset].model
+        args = _parse(shlex.split(run.training.command)[3:])
+        preset = PRESETS[args.preset]
+        expected = _set_values(args.set, preset.model, preset.train)
+        assert (run.config, run.training.config) == expected
         last = run.loss_record[-1]
         assert last.step == run.training.steps == run.training.config.steps
         assert last.tokens == run.training.tokens
