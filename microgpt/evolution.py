@@ -44,6 +44,12 @@ class Evolution:
         np.savez_compressed(file, **arrays)
         return file.getvalue()
 
+    def most_changed_head(self) -> tuple[int, int]:
+        """Layer and head, from 0, whose map differs most between the first moment and the last."""
+        change = np.abs(self.maps[-1].astype(np.int16) - self.maps[0]).sum(axis=(2, 3))
+        layer, head = np.unravel_index(change.argmax(), change.shape)
+        return int(layer), int(head)
+
     @classmethod
     def from_npz(cls, data: bytes, n_layer: int, n_head: int, vocab_size: int) -> "Evolution":
         """Read what to_npz wrote, of a model of that many layers, heads and characters.

@@ -1,6 +1,8 @@
+import streamlit as st
+
 from microgpt.ui.loss.compare import compare_view
 from microgpt.ui.loss.curves import curves_view
-from microgpt.ui.loss.evolution import evolution_view
+from microgpt.ui.loss.evolution import SCRUB, VIEWS, evolution_view
 from microgpt.ui.loss.ladder import ladder_view
 from microgpt.ui.loss.measure import measure_view
 from microgpt.ui.widgets import page_header
@@ -10,8 +12,14 @@ loaded = page_header(
     "Loss record",
     "How this checkpoint was trained, from its own record.",
 )
-curves_view(loaded)
-evolution_view(loaded)
-ladder_view(loaded)
-compare_view(loaded)
-measure_view(loaded)
+views = {"Curves": curves_view}
+if loaded.checkpoint.evolution is not None:
+    views[SCRUB] = evolution_view
+if loaded.checkpoint.baselines is not None:
+    views["The ladder"] = ladder_view
+views |= {"Compare runs": compare_view, "Measure your text": measure_view}
+tabs = st.tabs(list(views), key=VIEWS, bind="query-params")
+for tab, view in zip(tabs, views.values(), strict=True):
+    if tab.open:
+        with tab:
+            view(loaded)

@@ -13,6 +13,7 @@ from microgpt.loss_record import LossRow
 from microgpt.model import GPT
 from microgpt.provenance import Training
 from microgpt.tokenizer import CharTokenizer
+from microgpt.train.snapshots import evolution, look
 
 # A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
 torch.set_num_threads(1)
@@ -48,15 +49,20 @@ def tiny_config(tokenizer: CharTokenizer) -> GPTConfig:
     )
 
 
-@pytest.fixture(scope="session")
-def model(tiny_config: GPTConfig) -> GPT:
-    """A 2-layer model in eval mode; every parameter is drawn, so that every one matters."""
-    generator = torch.Generator().manual_seed(0)
-    model = GPT(tiny_config)
+def drawn(config: GPTConfig, seed: int) -> GPT:
+    """A model in eval mode; every parameter is drawn, so that every one matters."""
+    generator = torch.Generator().manual_seed(seed)
+    model = GPT(config)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(0.0, 0.4, generator=generator)
     return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def model(tiny_config: GPTConfig) -> GPT:
+    """A 2-layer model."""
+    return drawn(tiny_config, seed=0)
 
 
 @pytest.fixture(scope="session")
@@ -100,4 +106,27 @@ def tiny_checkpoint(
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     card = model_card.render(model.config, training, loss_record)
     checkpoint.save(folder, model, tokenizer, loss_record, training, card)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def grown_checkpoint(
+    model: GPT,
+    tokenizer: CharTokenizer,
+    training: Training,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A saved checkpoint of the small model that kept three moments of a training."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "grown"
+    losses = ((0, 3.2, 3.25), (10, 2.8, 2.9), (20, 2.4, 2.55))
+    record = [
+        LossRow(step, 64 * step, step / 20, 1e-3, 1.5, 2.9, *split) for step, *split in losses
+    ]
+    passage = tokenizer.encode("Ba do\nke limu.")
+    models = (drawn(model.config, seed=2), drawn(model.config, seed=1), model)
+    moments = [
+        look(each, tokenizer, passage, row.step) for each, row in zip(models, record, strict=True)
+    ]
+    grown = evolution(moments, passage)
+    checkpoint.save(folder, model, tokenizer, record, training, "card", None, evolution=grown)
     return folder

@@ -274,3 +274,11 @@ def test_an_evolution_of_no_moment_or_of_no_passage_is_refused(made):
     for changed in (no_moment, no_passage):
         with pytest.raises(EvolutionError, match=UNFIT):
             read(dataclasses.replace(made, **changed).to_npz())
+
+
+def test_the_head_that_changed_most_is_found_whichever_way_it_changed(made):
+    maps = np.full_like(made.maps, 128)
+    maps[-1, 0, 1] += 5
+    maps[-1, 1, 2] -= 6
+    maps[1:-1, 0, 0] = 0  # between the first moment and the last nothing counts
+    assert dataclasses.replace(made, maps=maps).most_changed_head() == (1, 2)

@@ -20,7 +20,8 @@ ACROSS = {
 _UNITS = "%{y:.4f} nats, %{customdata[0]:.3f} bits, perplexity %{customdata[1]:.2f}"
 # Okabe and Ito, 2008: told apart by colour-blind readers.
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+# From the chart's left edge, so that on a phone it leaves the menu its place.
+_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xref": "container"}
 
 
 def in_other_units(losses: pd.Series) -> np.ndarray:
@@ -108,13 +109,23 @@ def loss_curves(
             annotation={"text": f"{label} {loss:.4f}", "font": {"size": 11}},
             annotation_position="bottom left",
         )
-    figure.update_xaxes(title=title, type="log" if log_x else "linear")
-    figure.update_yaxes(title="loss (nats per character)", type="log" if log_y else "linear")
-    figure.update_layout(hovermode="x unified", legend=_LEGEND, margin=MARGIN, dragmode=False)
+    _loss_axes(figure, title, log_x, log_y)
+    figure.update_layout(hovermode="x unified")
     return figure
 
 
-def compared(records: dict[str, pd.DataFrame], across: str = "steps") -> go.Figure:
+def _loss_axes(figure: go.Figure, title: str, log_x: bool, log_y: bool) -> None:
+    figure.update_xaxes(title=title, type="log" if log_x else "linear")
+    figure.update_yaxes(title="loss (nats per character)", type="log" if log_y else "linear")
+    figure.update_layout(legend=_LEGEND, margin=MARGIN, dragmode=False)
+
+
+def compared(
+    records: dict[str, pd.DataFrame],
+    across: str = "steps",
+    log_x: bool = False,
+    log_y: bool = False,
+) -> go.Figure:
     """The losses of several runs: validation solid, training dotted, a colour a run."""
     x, title = ACROSS[across]
     figure = go.Figure()
@@ -134,9 +145,7 @@ def compared(records: dict[str, pd.DataFrame], across: str = "steps") -> go.Figu
                 marker={"size": 4},
                 hovertemplate=_UNITS,
             )
-    figure.update_xaxes(title=title)
-    figure.update_yaxes(title="loss (nats per character)")
-    figure.update_layout(legend=_LEGEND, margin=MARGIN, dragmode=False)
+    _loss_axes(figure, title, log_x, log_y)
     return figure
 
 
@@ -189,7 +198,12 @@ def ladder(rungs: pd.DataFrame) -> go.Figure:
             customdata=in_other_units(measured[column]),
             name=name,
             mode="markers",
-            marker={"size": 12, "color": colour, "symbol": symbol, "line": {"width": 2}},
+            marker={
+                "size": 12,
+                "color": colour,
+                "symbol": symbol,
+                "line": {"width": 2, "color": colour},
+            },
             hovertemplate=_UNITS.replace("{y", "{x"),
         )
     figure.update_xaxes(title="validation loss (nats per character)")

@@ -11,7 +11,7 @@ from microgpt.loss_record import LossRecordError, LossRow, from_csv
 from microgpt.provenance import Training
 from microgpt.ui import cache, loss_charts
 from microgpt.ui.charts import menu
-from microgpt.ui.loss.curves import record_frame
+from microgpt.ui.loss.curves import axis_controls, record_frame
 from microgpt.ui.text import plain
 
 THIS, YOURS = "this checkpoint", "your record"
@@ -19,7 +19,6 @@ THIS, YOURS = "this checkpoint", "your record"
 
 def compare_view(loaded: Loaded) -> None:
     """Choose runs, see their losses on one chart and what differs in their settings."""
-    st.subheader("Compare runs", anchor=False)
     runs = {run.name: run for run in cache.kept_runs()}
     chosen = st.multiselect(
         "Runs beside this checkpoint",
@@ -29,34 +28,28 @@ def compare_view(loaded: Loaded) -> None:
         bind="query-params",
         help="Kept with the code: the small models that the original grew through.",
     )
-    uploaded = st.file_uploader(
-        "Add a record of yours", type="csv", key="record", max_upload_size=16
-    )
     records = {THIS: loaded.checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}
-    with st.container():
-        if uploaded is not None and (rows := _read(uploaded.getvalue())):
-            records[YOURS] = rows
-    across = st.segmented_control(
-        "Compare over",
-        list(loss_charts.ACROSS),
-        default="steps",
-        required=True,
-        key="compare_over",
-        bind="query-params",
-    )
+    if rows := _own_record():
+        records[YOURS] = rows
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        across, log_x, log_y = axis_controls()
     frames = {name: record_frame(rows) for name, rows in records.items()}
     st.plotly_chart(
-        loss_charts.compared(frames, across),
+        loss_charts.compared(frames, across, log_x, log_y),
         height=420,
         config=menu("microgpt-runs"),
         alt="Losses of several runs",
+    )
+    st.caption(
+        "A colour a run; solid is the validation split, dotted the training split. Runs that read "
+        "batches of different sizes compare best over characters or training time."
     )
     configs = {THIS: _settings(loaded.checkpoint.config, loaded.checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
     if differing := _differences(configs):
         st.caption("What differs in their settings; a setting that all share is left out.")
-        st.dataframe(pd.DataFrame(differing, index=list(configs)).T)
+        st.dataframe(pd.DataFrame(differing, index=list(configs)).T, height="content")
     columns = {name: frame.assign(run=name) for name, frame in frames.items()}
     st.download_button(
         "runs.csv",
@@ -66,6 +59,35 @@ def compare_view(loaded: Loaded) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def _own_record() -> list[LossRow] | None:
+    """The record that the visitor added; it stays while another view is open."""
+
+    def keep() -> None:
+        file = st.session_state["record"]
+        st.session_state[YOURS] = file and (file.name, file.getvalue())
+
+    uploaded = st.file_uploader(
+        "Add a record of yours",
+        type="csv",
+        key="record",
+        max_upload_size=16,
+        on_change=keep,
+        help="A loss_record.csv, as training writes it. It is shown to you alone.",
+    )
+    with st.container():
+        if not (kept := st.session_state.get(YOURS)):
+            return None
+        name, data = kept
+        if uploaded is None:  # an uploader that was out of sight has forgotten its file
+            st.button(
+                plain(f"Take {name} off the chart"),
+                icon=":material/close:",
+                on_click=st.session_state.pop,
+                args=(YOURS,),
+            )
+        return _read(data)
 
 
 def _read(data: bytes) -> list[LossRow] | None:

@@ -12,17 +12,21 @@ from microgpt.loss_record import COLUMNS, LossRow, best_validation, to_csv
 from microgpt.runs import ORIGINAL
 from microgpt.ui import loss_charts
 from microgpt.ui.charts import menu
+from microgpt.ui.loss.evolution import open_scrubber
 from microgpt.ui.widgets import CONTROL_WIDTH
 
-COLUMN_LABELS = {
-    "tokens": "characters read",
-    "seconds": "training time (s)",
-    "learning_rate": "learning rate",
-    "grad_norm": "gradient norm",
-    "batch_loss": "batch loss (nats)",
-    "train_loss": "training loss (nats)",
-    "val_loss": "validation loss (nats)",
-    "wall_seconds": "time since the start (s)",
+_NUMBER = st.column_config.NumberColumn
+# What is asked for first stands first: a phone shows three columns.
+TABLE = {
+    "step": _NUMBER("step", format="localized"),
+    "val_loss": _NUMBER("validation (nats)", format="%.4f"),
+    "train_loss": _NUMBER("training (nats)", format="%.4f"),
+    "batch_loss": _NUMBER("batch (nats)", format="%.4f"),
+    "tokens": _NUMBER("characters read", format="localized"),
+    "seconds": _NUMBER("training time (s)", format="%.1f"),
+    "wall_seconds": _NUMBER("time since the start (s)", format="%.1f"),
+    "learning_rate": _NUMBER("learning rate", format="%.3g"),
+    "grad_norm": _NUMBER("gradient norm", format="%.3f"),
 }
 
 
@@ -32,18 +36,22 @@ def record_frame(rows: list[LossRow]) -> pd.DataFrame:
 
 
 def curves_view(loaded: Loaded) -> None:
-    """The whole page below its header."""
+    """The page's first view: the figures, the curves, what went on beneath them."""
     rows, training = loaded.checkpoint.loss_record, loaded.checkpoint.training
     best = best_validation(rows)
     if best is None:
         st.info("This checkpoint's record holds no validation loss.")
         return
     _figures(loaded, best.val_loss)
+    if loaded.checkpoint.evolution is not None:
+        st.button("Watch it learn to write", icon=":material/play_circle:", on_click=open_scrubber)
     frame = record_frame(rows)
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
     names = ("the original, training", "the original, validation")
     references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
-    across, log_x, log_y, smoothing = _controls()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        across, log_x, log_y = axis_controls()
+        smoothing = _smoothing_control()
     st.plotly_chart(
         loss_charts.loss_curves(frame, asdict(best), references, across, log_x, log_y, smoothing),
         height=460,
@@ -70,7 +78,13 @@ def curves_view(loaded: Loaded) -> None:
             "it has seen. The gradient norm is measured before it is clipped."
         )
     with st.expander("The record as a table"):
-        st.dataframe(frame.dropna(subset="val_loss"), hide_index=True, column_config=COLUMN_LABELS)
+        st.dataframe(
+            frame.dropna(subset="val_loss"),
+            hide_index=True,
+            column_order=list(TABLE),
+            column_config=TABLE,
+            placeholder="",
+        )
         st.download_button(
             "loss_record.csv",
             to_csv(rows),
@@ -81,36 +95,34 @@ def curves_view(loaded: Loaded) -> None:
         )
 
 
-def _controls() -> tuple[str, bool, bool, float]:
-    """What to draw the losses over, which axes are logarithmic, and how much to smooth."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        across = st.selectbox(
-            "Over",
-            list(loss_charts.ACROSS),
-            key="over",
-            bind="query-params",
-            width=CONTROL_WIDTH,
-        )
-        smoothing = st.slider(
-            "Smoothing",
-            0.0,
-            0.99,
-            0.0,
-            0.01,
-            key="smoothing",
-            bind="query-params",
-            width=CONTROL_WIDTH,
-            help="Adds a moving average of the batch losses; each value keeps this share of the "
-            "one before. The points themselves stay.",
-        )
-        log_x = st.toggle(
-            "Log x",
-            key="log_x",
-            bind="query-params",
-            help="Logarithmic: the first steps get room, and what is at 0 is not shown.",
-        )
-        log_y = st.toggle("Log y", key="log_y", bind="query-params")
-    return across, log_x, log_y, smoothing
+def axis_controls() -> tuple[str, bool, bool]:
+    """What to draw losses over, and which axes are logarithmic; all views share the choice."""
+    across = st.selectbox(
+        "Over", list(loss_charts.ACROSS), key="over", bind="query-params", width=CONTROL_WIDTH
+    )
+    log_x = st.toggle(
+        "Log x",
+        key="log_x",
+        bind="query-params",
+        help="Logarithmic: the first steps get room, and what is at 0 is not shown.",
+    )
+    log_y = st.toggle("Log y", key="log_y", bind="query-params")
+    return across, log_x, log_y
+
+
+def _smoothing_control() -> float:
+    return st.slider(
+        "Smoothing",
+        0.0,
+        0.99,
+        0.0,
+        0.01,
+        key="smoothing",
+        bind="query-params",
+        width=CONTROL_WIDTH,
+        help="Adds a moving average of the batch losses; each value keeps this share of the "
+        "one before. The points themselves stay.",
+    )
 
 
 def _figures(loaded: Loaded, best: float) -> None:
@@ -126,5 +138,13 @@ def _figures(loaded: Loaded, best: float) -> None:
             st.metric("Bits per character", f"{full / math.log(2):.3f}")
         st.metric("Best estimate", f"{best:.4f}", help="The lowest estimate of the record.")
         st.metric("Steps", f"{training.steps:,}")
-        st.metric("Characters read", f"{training.tokens / 1e6:,.1f} M")
-        st.metric("Training time", f"{training.seconds / 60:,.0f} min")
+        st.metric("Characters read", _short(training.tokens))
+        st.metric("Training time", _duration(training.seconds))
+
+
+def _short(count: int) -> str:
+    return f"{count / 1e6:,.1f} M" if count >= 1e6 else f"{count:,}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

@@ -1,8 +1,8 @@
 // Scrub through a training: one slider moves a marker on the loss curve and shows, as they were at
 // that step, the text the model wrote, one head's map and the expected next character.
-const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 600, HEIGHT = 110, PAD = 8;
-const PLAY_MS = 700, BARS = 6;
+const SVG_HEIGHT = 0.94; // of the curve's box, so that its ends are not cut
+const BARS = 6, CONTEXT = 14;
+const views = new WeakMap(); // parentElement -> what is shown there
 
 const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 const make = (name, className, text = "") => {
@@ -11,186 +11,239 @@ const make = (name, className, text = "") => {
   node.textContent = text;
   return node;
 };
-const shape = (name, attributes) => {
-  const node = document.createElementNS(SVG, name);
-  for (const key in attributes) node.setAttribute(key, attributes[key]);
-  return node;
+const compact = (n) => n.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
+const percent = (p) => {
+  if (p < 0.005) return "< 1 %";
+  return p > 0.995 ? "> 99 %" : `${(100 * p).toFixed(0)} %`;
 };
 
 export default function ({ data, parentElement }) {
-  const { steps, val, train, samples, passage, characters, palette } = data;
-  const maps = bytes(data.maps), probs = bytes(data.probs); // (S, T, T) and (S, T, V), 0 to 255
-  const T = passage.length, V = characters.length;
-  const old = parentElement.querySelector(".evolution");
-  const root = make("div", "evolution");
-  // What was chosen stays when another head's maps arrive.
-  let at = old ? Number(old.dataset.at) : steps.length - 1;
-  let position = old ? Math.min(Number(old.dataset.position), T - 1) : T - 1;
-  at = Math.min(at, steps.length - 1);
-  if (old) old.stop();
-
-  const bar = make("div", "bar");
-  const play = make("button", "play", "▶");
-  play.type = "button";
-  play.setAttribute("aria-label", "Play");
-  const slider = make("input", "slider");
-  slider.type = "range";
-  slider.min = 0;
-  slider.max = steps.length - 1;
-  slider.setAttribute("aria-label", "Step of the training");
-  const label = make("span", "step");
-  label.setAttribute("aria-live", "polite");
-  bar.append(play, slider, label);
-
-  // Moments are denser at the start; the square root gives each about the same room.
-  const last = Math.max(1, steps[steps.length - 1]);
-  const high = Math.max(...val, ...train), low = Math.min(...val, ...train);
-  const x = (step) => PAD + Math.sqrt(step / last) * (WIDTH - 2 * PAD);
-  const y = (loss) => HEIGHT - PAD - ((loss - low) / (high - low || 1)) * (HEIGHT - 2 * PAD);
-  const curve = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "img" });
-  curve.setAttribute("aria-label", "Validation and training loss over the steps");
-  for (const [name, losses] of [["train", train], ["val", val]]) {
-    const points = losses.map((loss, i) => `${x(steps[i])},${y(loss)}`).join(" ");
-    curve.append(shape("polyline", { points, class: name }));
-    const key = shape("text", { x: WIDTH - PAD, y: name === "val" ? 14 : 30, class: `key ${name}` });
-    key.textContent = name === "val" ? "validation" : "training";
-    curve.append(key);
+  let view = views.get(parentElement);
+  if (!view || !parentElement.contains(view.root)) {
+    view = build(parentElement.querySelector(".evolution"));
+    views.set(parentElement, view);
   }
-  const line = shape("line", { y1: 0, y2: HEIGHT, class: "marker" });
-  const dot = shape("circle", { r: 6, class: "dot" });
-  curve.append(line, dot);
-  curve.onclick = (event) => {
-    const box = curve.getBoundingClientRect();
-    const to = ((event.clientX - box.left) / box.width) * WIDTH;
-    const distances = steps.map((step) => Math.abs(x(step) - to));
-    show(distances.indexOf(Math.min(...distances)));
+  view.take(data);
+}
+
+function build(root) {
+  const find = (name) => root.querySelector(`.${name}`);
+  const [play, speed, slider, chart, line] = ["play", "speed", "slider", "chart", "line"].map(find);
+  const [canvas, strip, value] = ["map", "strip", "value"].map(find);
+  let data = null, maps = null, probs = null; // (S, T, T) and (S, T, V), 0 to 255
+  let at = null, chosen = null, timer = null;
+  let dots = [], letters = [];
+  const T = () => data.passage.length;
+  const last = () => data.step.length - 1;
+  const x = (i) => i / Math.max(1, last());
+  const name = (i) => `${data.passage[i]} (${i + 1})`;
+  const looks = (query) => maps.subarray((at * T() + query) * T(), (at * T() + query) * T() + query + 1);
+
+  function take(fresh) {
+    data = fresh;
+    maps = bytes(data.maps);
+    probs = bytes(data.probs);
+    at = Math.min(at ?? last(), last());
+    chosen = Math.min(chosen ?? learned(), T() - 1);
+    slider.max = last();
+    draw();
+    find("head").textContent = data.head;
+    canvas.setAttribute("aria-label", `Attention map: ${data.head}`);
+    const stops = data.palette.filter((_, i) => i % 15 === 0).map((rgb) => `rgb(${rgb})`);
+    find("ramp").style.background = `linear-gradient(to right, ${stops})`;
+    spell();
+    show(at);
+  }
+
+  // The position after which the true character gained most.
+  function learned() {
+    const V = data.characters.length;
+    const gains = data.passage.slice(1).map((char, i) => {
+      const [first, final] = [0, last()].map(
+        (s) => probs[(s * T() + i) * V + data.characters.indexOf(char)],
+      );
+      return final - first;
+    });
+    return gains.length ? gains.indexOf(Math.max(...gains)) : 0;
+  }
+
+  // The moments are evenly spaced, as they are on the slider below.
+  function draw() {
+    const high = Math.max(...data.val, ...data.train), low = Math.min(...data.val, ...data.train);
+    const y = (loss) => 0.5 + SVG_HEIGHT * (0.5 - (loss - low) / (high - low || 1));
+    for (const split of ["train", "val"]) {
+      const points = data[split].map((loss, i) => `${x(i)},${y(loss)}`).join(" ");
+      chart.querySelector(`polyline.${split}`).setAttribute("points", points);
+    }
+    dots.forEach((dot) => dot.remove());
+    dots = data.val.map((loss, i) => {
+      const dot = make("span", "dot");
+      dot.style.left = `${100 * x(i)}%`;
+      dot.style.top = `${100 * y(loss)}%`;
+      return dot;
+    });
+    chart.append(...dots);
+    const ticks = data.step.map((step, i) => {
+      const tick = make("span", "tick", compact(step));
+      tick.style.left = `${100 * x(i)}%`;
+      return tick;
+    });
+    find("ticks").replaceChildren(...ticks);
+  }
+
+  // The passage as buttons; a line is broken between words and after a ⏎ only.
+  function spell() {
+    letters = data.passage.map((char, i) => {
+      const letter = make("button", "letter", char);
+      letter.type = "button";
+      letter.classList.toggle("sign", "␣⏎⇥".includes(char));
+      letter.onclick = () => choose(i);
+      return letter;
+    });
+    let word = make("span", "word");
+    strip.replaceChildren(word);
+    letters.forEach((letter, i) => {
+      word.append(letter);
+      if (data.passage[i] === "⏎") strip.append(make("br", ""));
+      if ("␣⏎".includes(data.passage[i])) strip.append((word = make("span", "word")));
+    });
+  }
+  strip.onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    choose(Math.max(0, Math.min(T() - 1, chosen + step)));
+    letters[chosen].focus();
   };
 
-  const wrote = make("pre", "wrote");
-  const canvas = make("canvas", "map");
-  canvas.width = canvas.height = T;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", data.head);
-  const value = make("div", "value", " ");
-  canvas.onpointermove = canvas.onpointerdown = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const key = Math.floor(((event.clientX - box.left) / box.width) * T);
-    const query = Math.floor(((event.clientY - box.top) / box.height) * T);
-    if (key < 0 || query < 0 || key > query || query >= T) return;
-    const weight = maps[(at * T + query) * T + key] / 255;
-    const name = (i) => `${i + 1} ${passage[i]}`;
-    value.textContent = `${name(query)} looks at ${name(key)}: ${weight.toFixed(3)}`;
-  };
-  const strip = make("div", "strip");
-  strip.setAttribute("role", "group");
-  strip.setAttribute("aria-label", "The passage; choose a character");
-  const letters = passage.map((char, i) => {
-    const letter = make("button", "letter", char);
-    letter.type = "button";
-    letter.onclick = () => choose(i);
-    letter.onkeydown = (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step && letters[i + step]) {
-        choose(i + step);
-        letters[i + step].focus();
-        event.preventDefault();
-      }
-    };
-    return letter;
-  });
-  strip.append(...letters);
-  const expected = make("div", "expected");
-
-  const panel = (title, ...nodes) => {
-    const node = make("section", "panel");
-    node.append(make("h4", "title", title), ...nodes);
-    return node;
-  };
-  const panels = make("div", "panels");
-  panels.append(
-    panel("What it wrote", wrote),
-    panel(data.head, canvas, value),
-    panel("What it expected next", strip, expected),
-  );
-  root.append(bar, curve, panels);
-  if (old) old.replaceWith(root);
-  else parentElement.appendChild(root);
+  function show(i) {
+    at = i;
+    const text = `Step ${data.step[i].toLocaleString("en")}`;
+    const losses = [["val", "validation"], ["train", "training"]].map(([split, label]) => {
+      find("legend").querySelector(`.${split}`).textContent = `${label} ${data[split][i].toFixed(3)}`;
+      return `${label} loss ${data[split][i].toFixed(3)}`;
+    });
+    find("step").textContent = text;
+    slider.value = i;
+    slider.style.setProperty("--done", `${100 * x(i)}%`);
+    slider.setAttribute("aria-valuetext", `${text}, ${losses.join(", ")} nats`);
+    line.style.left = `${100 * x(i)}%`;
+    dots.forEach((dot, j) => dot.classList.toggle("now", j === i));
+    find("wrote").textContent = data.sample[i];
+    paint();
+    choose(chosen);
+  }
 
   function paint() {
+    const n = T();
+    canvas.width = canvas.height = n;
     const context = canvas.getContext("2d");
-    const image = context.createImageData(T, T);
-    for (let query = 0; query < T; query++) {
-      for (let key = 0; key <= query; key++) {
-        const colour = palette[maps[(at * T + query) * T + key]];
-        image.data.set([...colour, 255], 4 * (query * T + key));
-      }
+    const image = context.createImageData(n, n);
+    for (let query = 0; query < n; query++) {
+      looks(query).forEach((weight, key) => {
+        image.data.set([...data.palette[weight], 255], 4 * (query * n + key));
+      });
     }
     context.putImageData(image, 0, 0);
   }
 
-  function expect() {
-    letters.forEach((letter, i) => {
-      letter.setAttribute("aria-pressed", String(i === position));
-      letter.tabIndex = i === position ? 0 : -1;
+  // What the head and the model made of one character of the passage.
+  function choose(i) {
+    chosen = i;
+    const row = looks(i);
+    letters.forEach((letter, j) => {
+      letter.setAttribute("aria-pressed", String(j === i));
+      letter.tabIndex = j === i ? 0 : -1;
+      letter.style.setProperty("--look", j <= i ? `rgb(${data.palette[row[j]]})` : "transparent");
     });
-    const row = [...probs.subarray((at * T + position) * V, (at * T + position + 1) * V)];
-    const best = row.map((p, i) => [p / 255, i]).sort((a, b) => b[0] - a[0]).slice(0, BARS);
-    expected.replaceChildren(
-      ...best.map(([p, i]) => {
-        const node = make("div", "guess");
-        const follows = passage[position + 1] === characters[i];
-        node.append(make("span", follows ? "char true" : "char", characters[i]));
+    const mark = find("row");
+    mark.style.top = `${(100 * i) / T()}%`;
+    mark.style.height = `${100 / T()}%`;
+    tell(i, row.indexOf(Math.max(...row)), "looks most at");
+    expect(i);
+  }
+
+  function tell(query, key, looks_at) {
+    const weight = looks(query)[key] / 255;
+    value.textContent = `${name(query)} ${looks_at} ${name(key)}: ${weight.toFixed(2)}`;
+  }
+
+  function expect(i) {
+    const V = data.characters.length;
+    const row = probs.subarray((at * T() + i) * V, (at * T() + i + 1) * V);
+    const next = data.passage[i + 1], truth = data.characters.indexOf(next);
+    const order = [...row.keys()].sort((a, b) => row[b] - row[a]);
+    const best = order.slice(0, BARS);
+    // So that the true one can be seen to rise.
+    if (truth >= 0 && !best.includes(truth)) best[best.length - 1] = truth;
+    const before = data.passage.slice(Math.max(0, i + 1 - CONTEXT), i + 1).join("");
+    find("after").textContent = `${i + 1 > CONTEXT ? "…" : ""}${before} → ${next ?? "?"}`;
+    find("expected").replaceChildren(
+      ...best.map((id) => {
+        const node = make("div", id === truth ? "guess true" : "guess");
         const fill = make("span", "fill");
-        fill.style.width = `${60 * p}%`;
-        node.append(fill, make("span", "share", `${(100 * p).toFixed(0)} %`));
+        fill.style.width = `${(100 * row[id]) / 255}%`;
+        const track = make("span", "track");
+        track.append(fill);
+        node.append(make("span", "char", data.characters[id]), track);
+        node.append(make("span", "share", percent(row[id] / 255)));
         return node;
       }),
     );
   }
 
-  function choose(i) {
-    position = i;
-    root.dataset.position = i;
-    expect();
-  }
+  canvas.onpointermove = canvas.onpointerdown = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const key = Math.floor(((event.clientX - box.left) / box.width) * T());
+    const query = Math.floor(((event.clientY - box.top) / box.height) * T());
+    if (key < 0 || query < 0 || key > query || query >= T()) return;
+    if (event.type === "pointerdown") choose(query);
+    tell(query, key, "looks at");
+  };
+  canvas.onpointerleave = (event) => {
+    if (event.pointerType === "mouse") choose(chosen); // a finger leaves with each tap
+  };
 
-  function show(i) {
-    at = i;
-    root.dataset.at = i;
-    slider.value = i;
-    label.textContent =
-      `step ${steps[i].toLocaleString("en")} · validation loss ${val[i].toFixed(3)} nats`;
-    slider.setAttribute("aria-valuetext", label.textContent);
-    for (const end of ["x1", "x2"]) line.setAttribute(end, x(steps[i]));
-    dot.setAttribute("cx", x(steps[i]));
-    dot.setAttribute("cy", y(val[i]));
-    wrote.textContent = samples[i];
-    paint();
-    expect();
-  }
+  chart.onpointerdown = chart.onpointermove = (event) => {
+    if (event.type === "pointerdown") chart.setPointerCapture(event.pointerId);
+    else if (!event.buttons) return;
+    const box = chart.getBoundingClientRect();
+    const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+    stop();
+    show(Math.round(share * last()));
+  };
 
-  let timer = null;
-  root.stop = () => {
+  function stop() {
     clearInterval(timer);
     timer = null;
     play.textContent = "▶";
     play.setAttribute("aria-label", "Play");
-  };
-  play.onclick = () => {
-    if (timer) return root.stop();
-    if (at === steps.length - 1) show(0);
+  }
+  function start() {
+    if (at === last()) show(0);
     play.textContent = "❚❚";
     play.setAttribute("aria-label", "Pause");
     timer = setInterval(() => {
-      show(at + 1);
-      if (at === steps.length - 1) root.stop();
-    }, PLAY_MS);
+      if (root.isConnected && at < last()) show(at + 1);
+      if (!root.isConnected || at === last()) stop();
+    }, Number(speed.value));
+  }
+  const toggle = () => (timer ? stop() : start());
+  play.onclick = toggle;
+  speed.onchange = () => {
+    if (!timer) return;
+    clearInterval(timer);
+    start();
   };
   slider.oninput = () => {
-    root.stop();
+    stop();
     show(Number(slider.value));
   };
-  root.dataset.position = position;
-  show(at);
-  return () => root.stop();
+  slider.onkeydown = (event) => {
+    if (event.key !== " ") return;
+    event.preventDefault();
+    toggle();
+  };
+  stop();
+  return { root, take };
 }

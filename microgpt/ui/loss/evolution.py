@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
@@ -11,10 +12,12 @@ from microgpt.evolution import Evolution
 from microgpt.hub import Loaded
 from microgpt.loss_record import LossRow
 from microgpt.ui import charts
-from microgpt.ui.widgets import CONTROL_WIDTH, keep_within
+from microgpt.ui.widgets import CONTROL_WIDTH, follow_default, keep_within
 
+VIEWS, SCRUB = "record_view", "Scrub through training"  # the page's tabs, and this one
 SCRUBBER = st.components.v2.component(
     "microgpt.evolution",
+    html=Path(__file__).with_suffix(".html").read_text(encoding="utf-8"),
     js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
     css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
 )
@@ -22,35 +25,92 @@ SCRUBBER = st.components.v2.component(
 
 def evolution_view(loaded: Loaded) -> None:
     """The scrubber, for a checkpoint that kept the moments of its run."""
-    checkpoint = loaded.checkpoint
-    evolution = checkpoint.evolution
-    if evolution is None:
-        return
-    st.subheader("How it came to write", anchor=False)
-    st.caption(
-        "Move the slider, or press play: the same model at moments of its training. It always "
-        "writes with the same draws and always reads the same passage; choose a character of it "
-        "to see what the model expected after it, the true one underlined."
-    )
-    with st.container(horizontal=True):
-        layer = _number("Layer", "evolution_layer", checkpoint.config.n_layer)
-        head = _number("Head", "evolution_head", checkpoint.config.n_head)
-    data = _moments(checkpoint, evolution)
-    if data is None:
+    checkpoint, evolution = loaded.checkpoint, loaded.checkpoint.evolution
+    moments = _moments(checkpoint, evolution)
+    if moments is None:
         st.info("The loss record and the evolution of this checkpoint are of different steps.")
         return
-    data["head"] = f"Layer {layer}, head {head}"
-    data["maps"] = _packed(evolution.maps[:, layer - 1, head - 1])
-    SCRUBBER(key="evolution", data=data)
+    st.caption(
+        "The same model at moments of its training, from its first random weights to those you "
+        "have loaded. Press play, or move the slider; its arrow keys and the curve work too."
+    )
+    scrubber = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer, head = _choice(checkpoint, evolution)
+        _downloads(moments, evolution)
+    decode = checkpoint.tokenizer.decode
+    with scrubber:
+        SCRUBBER(
+            key="evolution",
+            data={
+                **moments.to_dict("list"),
+                "passage": charts.visible(decode(evolution.passage)),
+                "characters": charts.visible(checkpoint.tokenizer.characters),
+                "probs": _packed(255 * evolution.probs.astype(np.float32)),
+                "palette": charts.palette(),
+                "head": f"Where layer {layer}, head {head} looked",
+                "maps": _packed(evolution.maps[:, layer - 1, head - 1]),
+            },
+        )
 
 
-def _number(name: str, key: str, most: int) -> int:
-    keep_within(key, most)
-    return st.number_input(name, 1, most, 1, key=key, bind="query-params", width=CONTROL_WIDTH)
+def open_scrubber() -> None:
+    """Turn to this view, from a button's callback."""
+    st.session_state[VIEWS] = SCRUB
 
 
-def _moments(checkpoint: Checkpoint, evolution: Evolution) -> dict[str, object] | None:
-    """What is the same for every head; None where the record lacks a moment's losses."""
+def _choice(checkpoint: Checkpoint, evolution: Evolution) -> tuple[int, int]:
+    """The layer and the head whose map is shown, from 1; at first the one that learned most."""
+    numbers = []
+    for name, most, default in zip(
+        ("Layer", "Head"),
+        (checkpoint.config.n_layer, checkpoint.config.n_head),
+        evolution.most_changed_head(),
+        strict=True,
+    ):
+        key = f"evolution_{name.lower()}"
+        follow_default(key, default + 1)
+        keep_within(key, most)
+        numbers.append(
+            st.number_input(
+                name,
+                1,
+                most,
+                default + 1,
+                key=key,
+                bind="query-params",
+                width=CONTROL_WIDTH,
+                help="Whose map is shown: at first the head whose map changed most.",
+            )
+        )
+    return numbers[0], numbers[1]
+
+
+def _downloads(moments: pd.DataFrame, evolution: Evolution) -> None:
+    for name, content, kind, about in (
+        ("samples.txt", lambda: _as_text(moments), "text/plain", "What it wrote, to read."),
+        ("samples.csv", lambda: moments.to_csv(index=False), "text/csv", "The same, as a table."),
+        (
+            "evolution.npz",
+            evolution.to_npz,
+            "application/octet-stream",
+            "All maps, probabilities and texts, for NumPy.",
+        ),
+    ):
+        st.download_button(
+            name, content, name, kind, icon=":material/download:", on_click="ignore", help=about
+        )
+
+
+def _as_text(moments: pd.DataFrame) -> str:
+    return "\n\n".join(
+        f"== step {row.step:,}, validation loss {row.val:.4f} nats per character ==\n\n{row.sample}"
+        for row in moments.itertuples()
+    )
+
+
+def _moments(checkpoint: Checkpoint, evolution: Evolution) -> pd.DataFrame | None:
+    """A row a moment: step, val, train, sample; None where the record lacks a moment's losses."""
     measured: dict[int, LossRow] = {
         row.step: row
         for row in checkpoint.loss_record
@@ -59,18 +119,16 @@ def _moments(checkpoint: Checkpoint, evolution: Evolution) -> dict[str, object] 
     steps = evolution.steps.tolist()
     if not measured.keys() >= set(steps):
         return None
-    decode = checkpoint.tokenizer.decode
-    return {
-        "steps": steps,
-        "val": [measured[step].val_loss for step in steps],
-        "train": [measured[step].train_loss for step in steps],
-        "samples": [decode(sample) for sample in evolution.samples],
-        "passage": charts.visible(decode(evolution.passage)),
-        "characters": charts.visible(checkpoint.tokenizer.characters),
-        "probs": _packed(np.round(evolution.probs.astype(np.float32) * 255).astype(np.uint8)),
-        "palette": charts.palette(),
-    }
+    return pd.DataFrame(
+        {
+            "step": steps,
+            "val": [measured[step].val_loss for step in steps],
+            "train": [measured[step].train_loss for step in steps],
+            "sample": [checkpoint.tokenizer.decode(each) for each in evolution.samples],
+        }
+    )
 
 
 def _packed(array: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    """Numbers from 0 to 255, a byte each, in base 64."""
+    return base64.b64encode(np.round(array).astype(np.uint8).tobytes()).decode()

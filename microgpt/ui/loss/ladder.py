@@ -22,9 +22,9 @@ _PHASES = {
 def ladder_view(loaded: Loaded) -> None:
     """A chart and its table, for a checkpoint that has baselines to stand on."""
     checkpoint = loaded.checkpoint
-    if checkpoint.baselines is None:
-        return
-    st.subheader("The ladder", anchor=False)
+    st.caption(
+        "From a model that knows nothing to the one you have loaded: what each idea was worth."
+    )
     less = checkpoint.baselines.val_loss
     rungs = [
         ("Uniform", "every character equally likely", less["uniform"], math.nan),
@@ -55,8 +55,18 @@ def ladder_view(loaded: Loaded) -> None:
     st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
+        column_order=["model", "ours", "original", "what changed"],
         column_config={
             "ours": st.column_config.NumberColumn("ours (nats)", format="%.4f"),
             "original": st.column_config.NumberColumn("the original (nats)", format="%.4f"),
         },
+    )
+    st.download_button(
+        "ladder.csv",
+        frame.to_csv(index=False),
+        "ladder.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )

@@ -9,7 +9,7 @@ import torch
 from microgpt.checkpoint import Checkpoint
 from microgpt.evaluate import text_loss
 from microgpt.hub import Loaded
-from microgpt.ui.widgets import is_known
+from microgpt.ui.widgets import follow_default, is_known
 
 PASSAGE = """\
 GARDENER:
@@ -25,11 +25,16 @@ LONGEST = 100_000
 def measure_view(loaded: Loaded) -> None:
     """A text, a button, and what the checkpoint loses on it."""
     checkpoint = loaded.checkpoint
-    st.subheader("Measure it on your text", anchor=False)
+    st.caption(
+        "How well does the checkpoint know a text? Paste one, and compare it with models that know "
+        "less."
+    )
+    example = checkpoint.tokenizer.replace_unknown(PASSAGE)
+    follow_default("measured_text", example)
     text = st.text_area(
         "Text to measure",
-        checkpoint.tokenizer.replace_unknown(PASSAGE),
-        height=170,
+        example,
+        height=200,
         max_chars=LONGEST,
         key="measured_text",
         persist_state="session",
@@ -38,11 +43,16 @@ def measure_view(loaded: Loaded) -> None:
         known = is_known(checkpoint.tokenizer, "Text to measure", "measured_text", text)
         if known and len(text) < 2:
             st.caption("Type at least two characters: the first is only read.")
-    if st.button("Measure", icon=":material/straighten:", disabled=not known or len(text) < 2):
-        st.session_state["measured"] = (checkpoint.fingerprint, text, _measure(checkpoint, text))
-    fingerprint, measured, losses = st.session_state.get("measured", (None, "", {}))
-    if losses and fingerprint == checkpoint.fingerprint:
-        _show(losses, len(measured), stale=measured != text)
+    can = known and len(text) >= 2
+    asked = st.button("Measure", icon=":material/straighten:", disabled=not can)
+    kept = st.session_state.get("measured")
+    is_new = kept is None or kept[0] != checkpoint.fingerprint
+    if asked or (can and is_new and text == example):  # the view opens with a result
+        kept = (checkpoint.fingerprint, text, _measure(checkpoint, text))
+        st.session_state["measured"] = kept
+    if kept is not None and kept[0] == checkpoint.fingerprint:
+        _, measured, losses = kept
+        _show(losses, len(measured), measured != text, checkpoint.training.val_loss_full)
 
 
 def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
@@ -59,18 +69,36 @@ def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
     return {"this checkpoint": loss} | {name: less[name] for name in reversed(less)}
 
 
-def _show(losses: dict[str, float], length: int, stale: bool) -> None:
+def _show(losses: dict[str, float], length: int, is_stale: bool, val_loss: float | None) -> None:
+    loss, bits = "loss (nats per character)", "bits per character"
     frame = pd.DataFrame(
         {
             "model": list(losses),
-            "loss (nats per character)": [round(loss, 4) for loss in losses.values()],
-            "bits per character": [round(loss / math.log(2), 3) for loss in losses.values()],
-            "perplexity": [round(math.exp(min(loss, 700)), 2) for loss in losses.values()],
+            loss: list(losses.values()),
+            bits: [each / math.log(2) for each in losses.values()],
+            "perplexity": [math.exp(min(each, 700)) for each in losses.values()],
         }
     )
-    st.dataframe(frame, hide_index=True)
-    of = "an earlier text" if stale else "the text"
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config={
+            loss: st.column_config.ProgressColumn(max_value=frame[loss].max(), format="%.4f"),
+            bits: st.column_config.NumberColumn(format="%.3f"),
+            "perplexity": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )
+    of = "an earlier text" if is_stale else "the text"
+    usual = "" if val_loss is None else f" On its validation split it loses {val_loss:.4f} nats."
     st.caption(
         f"Of {of}, {length:,} characters. The model begins with nothing before it, so a short text "
-        "is harder than a long one; perplexity is how many characters it wavers between."
+        "is harder than a long one; perplexity is how many characters it wavers between." + usual
+    )
+    st.download_button(
+        "measured.csv",
+        frame.to_csv(index=False),
+        "measured.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
