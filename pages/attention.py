@@ -1,10 +1,8 @@
-import streamlit as st
-
 from microgpt.ui.attention.combined import combined_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
-from microgpt.ui.widgets import page_header
+from microgpt.ui.widgets import page_header, show_views
 
 loaded = page_header(
     "pages/attention.py",
@@ -17,8 +15,4 @@ views = {
     "Stages": stages_view,
     "Combined": combined_view,
 }
-tabs = st.tabs(list(views), key="attention_view", bind="query-params")
-for tab, view in zip(tabs, views.values(), strict=True):
-    if tab.open:
-        with tab:
-            view(loaded)
+show_views(loaded, views, "attention_view")

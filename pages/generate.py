@@ -1,10 +1,8 @@
-import streamlit as st
-
 from microgpt.ui.generate.context import context_view
 from microgpt.ui.generate.score import score_view
 from microgpt.ui.generate.side_by_side import side_by_side_view
 from microgpt.ui.generate.write import write_view
-from microgpt.ui.widgets import page_header
+from microgpt.ui.widgets import page_header, show_views
 
 loaded = page_header(
     "pages/generate.py",
@@ -17,8 +15,4 @@ views = {
     "Score a text": score_view,
     "How far back": context_view,
 }
-tabs = st.tabs(list(views), key="view", bind="query-params")
-for tab, view in zip(tabs, views.values(), strict=True):
-    if tab.open:
-        with tab:
-            view(loaded)
+show_views(loaded, views, "view")

@@ -1,11 +1,9 @@
-import streamlit as st
-
 from microgpt.ui.loss.compare import compare_view
 from microgpt.ui.loss.curves import curves_view
 from microgpt.ui.loss.evolution import SCRUB, VIEWS, evolution_view
 from microgpt.ui.loss.ladder import ladder_view
 from microgpt.ui.loss.measure import measure_view
-from microgpt.ui.widgets import page_header
+from microgpt.ui.widgets import page_header, show_views
 
 loaded = page_header(
     "pages/loss_record.py",
@@ -18,8 +16,4 @@ if loaded.checkpoint.evolution is not None:
 if loaded.checkpoint.baselines is not None:
     views["The ladder"] = ladder_view
 views |= {"Compare runs": compare_view, "Measure your text": measure_view}
-tabs = st.tabs(list(views), key=VIEWS, bind="query-params")
-for tab, view in zip(tabs, views.values(), strict=True):
-    if tab.open:
-        with tab:
-            view(loaded)
+show_views(loaded, views, VIEWS)

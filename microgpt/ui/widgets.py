@@ -1,5 +1,6 @@
 """What every page shares: its header and guard, a text to read, the sampling controls."""
 
+from collections.abc import Callable, Mapping
 from html import escape
 from urllib.parse import quote
 
@@ -41,6 +42,15 @@ def page_header(page: str, title: str, caption: str) -> Loaded:
     st.title(title, anchor=False)
     st.caption(caption)
     return checkpoint_picker(st.container())
+
+
+def show_views(loaded: Loaded, views: Mapping[str, Callable[[Loaded], None]], key: str) -> None:
+    """A page's views in tabs; the open one is in the URL under that key, and only it runs."""
+    tabs = st.tabs(list(views), key=key, bind="query-params")
+    for tab, view in zip(tabs, views.values(), strict=True):
+        if tab.open:
+            with tab:
+                view(loaded)
 
 
 def text_control(
