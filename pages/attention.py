@@ -1,4 +1,5 @@
 from microgpt.ui.attention.combined import combined_view
+from microgpt.ui.attention.compare import compare_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
@@ -14,5 +15,6 @@ views = {
     "On the text": text_view,
     "Stages": stages_view,
     "Combined": combined_view,
+    "Compare": compare_view,
 }
 show_views(loaded, views, "attention_view")

@@ -201,6 +201,19 @@ def test_heads_are_combined_as_chosen(app):
     assert not app.exception and "Choose at least one head." in [c.value for c in app.caption]
 
 
+def test_two_texts_and_two_checkpoints_are_compared(app):
+    on_tab(app, "Compare")
+    left, right = (chart.proto.spec for chart in app.get("plotly_chart"))
+    assert left != right
+    app.text_area("other_text").set_value(app.text_area("text").value).run()
+    left, right = (chart.proto.spec for chart in app.get("plotly_chart"))
+    assert left == right
+    app.selectbox("compared_checkpoint").select_index(1).run()
+    assert not app.exception
+    left, right = (chart.proto.spec for chart in app.get("plotly_chart"))
+    assert left != right
+
+
 def test_a_choice_beyond_the_checkpoint_is_brought_within_it(app):
     app.session_state["layer"] = 6
     app.session_state["top_k"] = 65

@@ -167,10 +167,33 @@ def stages(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
+def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
+    """A number for each head as a grid; frame has `layer` and `head`, from 1, and the column."""
+    grid = frame.pivot(index="layer", columns="head", values=column)
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid,
+            x=[f"H{head}" for head in grid.columns],
+            y=[f"L{layer}" for layer in grid.index],
+            colorscale=ATTENTION_SCALE,
+            colorbar={"title": {"text": column, "side": "right"}, "thickness": 10},
+            hovertemplate="%{y} %{x}: %{z:.3g}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", title="layer")
+    figure.update_xaxes(title="head")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
 def distribution(
-    before: np.ndarray, after: np.ndarray, labels: Sequence[str], taken: int | None = None
+    before: np.ndarray,
+    after: np.ndarray,
+    labels: Sequence[str],
+    taken: int | None = None,
+    changed: str = "with the sliders",
 ) -> go.Figure:
-    """Probabilities (V,) of the next character: the model's own, and what the sliders make of them.
+    """Probabilities (V,) of the next character: the model's own, and what they are changed to.
 
     Likeliest first; `taken` is the id of the character that stands there.
     """
@@ -184,7 +207,7 @@ def distribution(
         x=ranks,
         y=after[order],
         customdata=names,
-        name="with the sliders",
+        name=changed,
         marker_color=colours,
         hovertemplate=hover,
     )
