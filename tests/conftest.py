@@ -1,5 +1,6 @@
 """What most tests share: a small text, a small model with every weight drawn, its checkpoint."""
 
+import dataclasses
 import os
 import random
 from pathlib import Path
@@ -56,6 +57,58 @@ def drawn(config: GPTConfig, seed: int) -> GPT:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(0.0, 0.4, generator=generator)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(
+    params=({"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}), ids=str
+)
+def any_model(request, tiny_config) -> GPT:
+    """The small model and what it is with parts left out, every weight drawn."""
+    made = GPT(dataclasses.replace(tiny_config, **request.param))
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.normal_(0.0, 0.3, generator=generator)
+    return made.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def copier() -> GPT:
+    """A model made by hand whose two heads copy what followed the last time.
+
+    The first puts each character's predecessor beside it; the second looks for the last place
+    whose predecessor is the present character, and writes what stands there.
+    """
+    vocab, size = 4, 12
+    config = GPTConfig(
+        vocab_size=vocab, block_size=size, n_layer=2, n_head=1, n_embd=3 * vocab + size, norm="none"
+    )
+    model = GPT(config)
+    c = config.n_embd
+    token, before, out = (slice(n * vocab, (n + 1) * vocab) for n in range(3))
+    position = slice(3 * vocab, c)
+    one = torch.eye(vocab)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.token_embedding.weight[:, token] = one
+        model.position_embedding.weight[:, position] = torch.eye(size)
+        sharp = 100 * c**0.5
+        first, second = (block.attention for block in model.blocks)
+        q, k, v = first.qkv.weight.chunk(3)  # (C, C) each, views
+        q[position, position] = sharp * torch.eye(size).roll(-1, dims=0)  # t asks for t - 1
+        k[position, position] = torch.eye(size)
+        v[token, token] = one
+        first.proj.weight[before, token] = one
+        q, k, v = second.qkv.weight.chunk(3)
+        q[token, token] = sharp * one
+        k[token, before] = one
+        q[before, token] = sharp  # and the later, the better
+        k[before, position] = 0.1 * torch.arange(size) / vocab
+        v[token, token] = one
+        second.proj.weight[out, token] = one
+        model.head.weight[:, out] = 3 * one
     return model.eval().requires_grad_(False)
 
 

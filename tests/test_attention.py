@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 import torch
 
@@ -16,18 +14,6 @@ from microgpt.config import GPTConfig
 from microgpt.model import GPT
 
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
-PARTS = {"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}
-
-
-@pytest.fixture(params=PARTS, ids=str)
-def any_model(request, tiny_config) -> GPT:
-    """The small model and what it is with parts left out, every weight drawn."""
-    made = GPT(dataclasses.replace(tiny_config, **request.param))
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.normal_(0.0, 0.3, generator=generator)
-    return made.eval().requires_grad_(False)
 
 
 def every_head(model: GPT) -> list[tuple[int, int]]:

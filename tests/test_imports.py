@@ -10,8 +10,8 @@ PACKAGE = ROOT / "microgpt"
 # An import runs from a later layer to an earlier one, or within one.
 LAYERS = (
     {"config", "tokenizer", "loss_record", "provenance", "atomic_folder"},
-    {"data", "model", "sampling", "trace", "baselines", "evolution"},
-    {"generate", "engine", "attention", "checkpoint"},
+    {"data", "model", "sampling", "trace", "baselines", "evolution", "head_scores"},
+    {"generate", "engine", "attention", "checkpoint", "ablation"},
     {"heads", "evaluate", "reach", "model_card", "hub", "runs", "throughput"},
     {"train", "ui", "gpu_runs"},
 )
