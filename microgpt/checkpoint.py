@@ -7,6 +7,7 @@ loss_record.csv   how the loss fell
 README.md         the model card
 baselines.json    optional: what models that know less lose
 evolution.npz     optional: what the model did at some steps of its training
+head_scores.json  optional: what each of its heads looks at
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from microgpt import atomic_folder
 from microgpt.baselines import Baselines, BaselinesError
 from microgpt.config import ConfigError, GPTConfig
 from microgpt.evolution import Evolution, EvolutionError
+from microgpt.head_scores import HeadScores, HeadScoresError
 from microgpt.loss_record import LossRecordError, LossRow, from_csv, to_csv
 from microgpt.model import GPT
 from microgpt.provenance import Training
@@ -33,7 +35,7 @@ from microgpt.tokenizer import CharTokenizer, TokenizerError
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 LOSS_RECORD, CARD = "loss_record.csv", "README.md"
-BASELINES, EVOLUTION = "baselines.json", "evolution.npz"
+BASELINES, EVOLUTION, HEAD_SCORES = "baselines.json", "evolution.npz", "head_scores.json"
 MIB = 2**20
 # The files every checkpoint has, and the most bytes each may have.
 FILES = {
@@ -44,7 +46,7 @@ FILES = {
     CARD: MIB,
 }
 # The files it may have besides; config.json says which.
-OPTIONAL = {BASELINES: 16 * MIB, EVOLUTION: 16 * MIB}
+OPTIONAL = {BASELINES: 16 * MIB, EVOLUTION: 16 * MIB, HEAD_SCORES: MIB}
 # The required files whose SHA-256 is in config.json, where that of each optional one is too.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
@@ -60,7 +62,7 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """A loaded checkpoint; the model is in eval mode, float32, and is never written to.
 
-    baselines and evolution are None where the folder holds none.
+    baselines, evolution and head_scores are None where the folder holds none.
     """
 
     model: GPT
@@ -70,6 +72,7 @@ class Checkpoint:
     weights_sha256: str
     baselines: Baselines | None
     evolution: Evolution | None
+    head_scores: HeadScores | None
 
     @property
     def config(self) -> GPTConfig:
@@ -101,6 +104,7 @@ def save(
     card: str,
     baselines: Baselines | None = None,
     evolution: Evolution | None = None,
+    head_scores: HeadScores | None = None,
 ) -> None:
     """Write a checkpoint folder whole or not at all; one that is there already is replaced.
 
@@ -120,6 +124,8 @@ def save(
                 _write(partial / BASELINES, baselines.to_json())
             if evolution is not None:
                 (partial / EVOLUTION).write_bytes(evolution.to_npz())
+            if head_scores is not None:
+                _write(partial / HEAD_SCORES, head_scores.to_json())
             config = {
                 "architecture": ARCHITECTURE,
                 "model": model.config.to_dict(),
@@ -257,9 +263,9 @@ def _read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str,
 
 def _read_optional(
     folder: Path, config: GPTConfig, hashes: dict[str, str]
-) -> tuple[Baselines | None, Evolution | None]:
+) -> tuple[Baselines | None, Evolution | None, HeadScores | None]:
     names = files_in(folder, hashes)
-    baselines = evolution = None
+    baselines = evolution = head_scores = None
     for name in set(names) & set(OPTIONAL):
         _check_size(folder / name, OPTIONAL[name])
     try:
@@ -269,9 +275,12 @@ def _read_optional(
         if EVOLUTION in names:
             data = _read(folder, EVOLUTION, hashes)
             evolution = Evolution.from_npz(data, config.n_layer, config.n_head, config.vocab_size)
-    except (BaselinesError, EvolutionError) as error:
+        if HEAD_SCORES in names:
+            text = _read_text(folder, HEAD_SCORES, hashes)
+            head_scores = HeadScores.from_json(text, config.n_layer, config.n_head)
+    except (BaselinesError, EvolutionError, HeadScoresError) as error:
         raise CheckpointError(str(error)) from error
-    return baselines, evolution
+    return baselines, evolution, head_scores
 
 
 def load(folder: Path) -> Checkpoint:
@@ -296,6 +305,5 @@ def load(folder: Path) -> Checkpoint:
     weights = _read_weights(folder, model, hashes)
     model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
     model.eval().requires_grad_(False)
-    baselines, evolution = _read_optional(folder, config, hashes)
-    sha = hashes[WEIGHTS]
-    return Checkpoint(model, tokenizer, record, training, sha, baselines, evolution)
+    optional = _read_optional(folder, config, hashes)
+    return Checkpoint(model, tokenizer, record, training, hashes[WEIGHTS], *optional)

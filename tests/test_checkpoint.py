@@ -18,6 +18,7 @@ from microgpt.baselines import Baselines
 from microgpt.checkpoint import CheckpointError, load, save, sha256
 from microgpt.config import GPTConfig
 from microgpt.evolution import Evolution
+from microgpt.head_scores import KINDS, HeadScores
 from microgpt.loss_record import LossRow
 from microgpt.model import GPT
 from microgpt.provenance import Training
@@ -438,6 +439,20 @@ def evolution(tiny_config: GPTConfig) -> Evolution:
 
 
 @pytest.fixture
+def head_scores(tiny_config: GPTConfig) -> HeadScores:
+    """Heads of the small model's shape that all look at themselves."""
+    ones = torch.ones(tiny_config.n_layer, tiny_config.n_head)
+    return HeadScores(
+        positions=15,
+        counts={kind: 15 if kind == "itself" else 0 for kind in KINDS},
+        even={"itself": 0.25},
+        scores={"itself": ones},
+        entropy=0 * ones,
+        distance=0 * ones,
+    )
+
+
+@pytest.fixture
 def full(
     tmp_path: Path,
     model: GPT,
@@ -446,14 +461,15 @@ def full(
     training: Training,
     baselines: Baselines,
     evolution: Evolution,
+    head_scores: HeadScores,
 ) -> Path:
     """A checkpoint of the small model with every optional file."""
     parts = (model, tokenizer, loss_record, training, "card")
-    save(tmp_path / "full", *parts, baselines=baselines, evolution=evolution)
+    save(tmp_path / "full", *parts, baselines, evolution, head_scores)
     return tmp_path / "full"
 
 
-def test_the_optional_files_survive_saving_and_loading(full, baselines, evolution):
+def test_the_optional_files_survive_saving_and_loading(full, baselines, evolution, head_scores):
     assert {path.name for path in full.iterdir()} == {*checkpoint.FILES, *OPTIONAL}
     hashes = checkpoint.read_config(full)[2]
     assert hashes == {name: sha256(full / name) for name in (*HASHED, *OPTIONAL)}
@@ -461,17 +477,18 @@ def test_the_optional_files_survive_saving_and_loading(full, baselines, evolutio
     loaded = load(full)
     assert loaded.baselines.to_json() == baselines.to_json()
     assert loaded.evolution.to_npz() == evolution.to_npz()
+    assert loaded.head_scores.to_json() == head_scores.to_json()
 
 
 def test_a_checkpoint_without_the_optional_files_has_none(tiny_checkpoint):
     loaded = load(tiny_checkpoint)
-    assert loaded.baselines is None and loaded.evolution is None
+    assert loaded.baselines is loaded.evolution is loaded.head_scores is None
     hashes = checkpoint.read_config(tiny_checkpoint)[2]
     assert checkpoint.files_in(tiny_checkpoint, hashes) == list(checkpoint.FILES)
 
 
-@pytest.mark.parametrize("kept", ["baselines", "evolution"])
-def test_one_optional_file_can_be_saved_without_the_other(
+@pytest.mark.parametrize("kept", ["baselines", "evolution", "head_scores"])
+def test_one_optional_file_can_be_saved_without_the_others(
     tmp_path, model, tokenizer, loss_record, training, kept, request
 ):
     parts = (model, tokenizer, loss_record, training, "card")
@@ -479,6 +496,7 @@ def test_one_optional_file_can_be_saved_without_the_other(
     loaded = load(tmp_path / "one")
     assert (loaded.baselines is not None) == (kept == "baselines")
     assert (loaded.evolution is not None) == (kept == "evolution")
+    assert (loaded.head_scores is not None) == (kept == "head_scores")
     assert len(list((tmp_path / "one").iterdir())) == len(checkpoint.FILES) + 1
 
 
@@ -500,6 +518,7 @@ def test_an_optional_file_that_was_deleted_is_none(full, name):
     loaded = load(full)
     assert (loaded.baselines is None) == (name == "baselines.json")
     assert (loaded.evolution is None) == (name == "evolution.npz")
+    assert (loaded.head_scores is None) == (name == "head_scores.json")
     hashes = checkpoint.read_config(full)[2]
     assert name in hashes and name not in checkpoint.files_in(full, hashes)
 
@@ -518,12 +537,21 @@ def test_a_flipped_byte_of_an_optional_file_is_found(full, name):
 def test_a_malformed_optional_file_is_refused(full, name, content):
     (full / name).write_bytes(content)
     edit(full, lambda values: values["sha256"].update({name: sha256(full / name)}))
-    subject = name if content == b"\xff\xfe" and name == "baselines.json" else name.split(".")[0]
+    subject = (
+        name
+        if content == b"\xff\xfe" and not name.endswith("npz")
+        else name.split(".")[0].replace("_", " ")
+    )
     with pytest.raises(CheckpointError, match=f"{subject} cannot be read"):
         load(full)
 
 
-def test_optional_files_of_another_model_are_refused(full, evolution, baselines):
+def test_optional_files_of_another_model_are_refused(full, evolution, baselines, head_scores):
+    more = dataclasses.replace(head_scores, entropy=torch.zeros(3, 3))
+    (full / "head_scores.json").write_text(more.to_json())
+    edit(full, lambda values: values["sha256"].update({n: sha256(full / n) for n in OPTIONAL}))
+    with pytest.raises(CheckpointError, match="the checkpoint's head scores do not fit its model"):
+        load(full)
     deeper = dataclasses.replace(evolution, maps=evolution.maps.repeat(2, axis=1))
     (full / "evolution.npz").write_bytes(deeper.to_npz())
     edit(full, lambda values: values["sha256"].update({n: sha256(full / n) for n in OPTIONAL}))
@@ -540,16 +568,17 @@ def test_optional_files_of_another_model_are_refused(full, evolution, baselines)
 def test_a_file_that_the_config_does_not_list_is_ignored(folder, name):
     (folder / name).write_text("somebody's own notes")
     loaded = load(folder)
-    assert loaded.baselines is None and loaded.evolution is None
+    assert loaded.baselines is loaded.evolution is loaded.head_scores is None
     hashes = checkpoint.read_config(folder)[2]
     assert checkpoint.files_in(folder, hashes) == list(checkpoint.FILES)
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_optional_file_beyond_its_size_is_refused_unread(full, name):
+    most = checkpoint.OPTIONAL[name]
     with open(full / name, "r+b") as file:
-        file.truncate(16 * 2**20 + 1)  # sparse: takes no room
-    with pytest.raises(CheckpointError, match=f"^{name} has 16,777,217 bytes; at most 16,777,216"):
+        file.truncate(most + 1)  # sparse: takes no room
+    with pytest.raises(CheckpointError, match=f"^{name} has {most + 1:,} bytes; at most {most:,}"):
         load(full)
 
 

@@ -20,6 +20,7 @@ from loopback_hub import TOKEN, LoopbackHub, running
 from microgpt import checkpoint, hub
 from microgpt.baselines import Baselines
 from microgpt.evolution import Evolution
+from microgpt.head_scores import KINDS, HeadScores
 from microgpt.hub import copies, download, fetch
 from microgpt.hub.__main__ import main as publish_command
 from microgpt.train.__main__ import main as train_command
@@ -715,8 +716,10 @@ def full(folder: Path, tmp_path: Path) -> Path:
         probs=np.full((1, 4, size), 1 / size),
         samples=np.arange(6)[None],
     )
+    zeros = torch.zeros(config.n_layer, config.n_head)
+    idle = HeadScores(15, dict.fromkeys(KINDS, 0), {}, {}, entropy=zeros, distance=zeros)
     parts = (found.model, found.tokenizer, found.loss_record, found.training, "card")
-    checkpoint.save(tmp_path / "full", *parts, baselines=none_known, evolution=moment)
+    checkpoint.save(tmp_path / "full", *parts, none_known, moment, idle)
     return tmp_path / "full"
 
 
@@ -735,6 +738,7 @@ def test_the_optional_files_are_published_and_fetched_along(server, full, fetchi
     mine = checkpoint.load(full)
     assert got.checkpoint.baselines.to_json() == mine.baselines.to_json()
     assert got.checkpoint.evolution.to_npz() == mine.evolution.to_npz()
+    assert got.checkpoint.head_scores.to_json() == mine.head_scores.to_json()
 
 
 @pytest.mark.parametrize("name", list(checkpoint.OPTIONAL))
@@ -744,6 +748,7 @@ def test_a_listed_optional_file_that_the_repo_lacks_is_done_without(server, full
     got = loaded(fetching()).checkpoint
     assert (got.baselines is None) == (name == checkpoint.BASELINES)
     assert (got.evolution is None) == (name == checkpoint.EVOLUTION)
+    assert (got.head_scores is None) == (name == checkpoint.HEAD_SCORES)
 
 
 @pytest.mark.parametrize("name", list(checkpoint.OPTIONAL))

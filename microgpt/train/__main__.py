@@ -33,6 +33,8 @@ from microgpt.data import (
     tiny_shakespeare,
 )
 from microgpt.evaluate import OUT_OF_MEMORY, DeviceError, full_loss, pick_device, progress_bar
+from microgpt.head_scores import HeadScores
+from microgpt.heads import head_scores
 from microgpt.loss_record import LossRow
 from microgpt.provenance import Training, code_commit, command_line, storable
 from microgpt.throughput import characters_per_second, matmul_flops, matmul_share
@@ -245,18 +247,23 @@ def _run(args: argparse.Namespace, device: torch.device) -> None:
     less = baselines.fit(splits, tokenizer.vocab_size, config.seed)
     grown = evolution(state.moments, passage)
 
-    def save(training: Training) -> None:
+    def save(training: Training, heads: HeadScores | None = None) -> None:
         card = model_card.render(model_config, training, state.rows)
-        checkpoint.save(out, state.result, tokenizer, state.rows, training, card, less, grown)
+        parts = (state.result, tokenizer, state.rows, training, card, less, grown, heads)
+        checkpoint.save(out, *parts)
 
     save(training)
     if state.step == config.steps:
         # Measured on what was saved: rounded to half precision and read back.
+        saved = checkpoint.load(out).model.to(device)
         with progress_bar("val_loss_full") as show:
-            loss = full_loss(checkpoint.load(out).model.to(device), splits.val, progress=show)
+            loss = full_loss(saved, splits.val, progress=show)
         training = dataclasses.replace(training, val_loss_full=round(loss, 4))
         save(training)
         print(f"val_loss_full {loss:.4f}", file=sys.stderr)
+        if model_config.block_size > 1:  # else heads have nothing to choose from
+            with progress_bar("heads") as show:
+                save(training, head_scores(saved, tokenizer, splits.val, show))
     print(f"{_speed(model_config, training)}\ncheckpoint: {out}", file=sys.stderr)
 
 
