@@ -20,8 +20,7 @@ ACROSS = {
 _UNITS = "%{y:.4f} nats, %{customdata[0]:.3f} bits, perplexity %{customdata[1]:.2f}"
 # Okabe and Ito, 2008: told apart by colour-blind readers.
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-# From the chart's left edge, so that on a phone it leaves the menu its place.
-_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xref": "container"}
+_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 
 def in_other_units(losses: pd.Series) -> np.ndarray:
@@ -210,5 +209,7 @@ def ladder(rungs: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         categoryorder="array", categoryarray=list(rungs["model"]), autorange="reversed"
     )
-    figure.update_layout(legend=_LEGEND, margin=MARGIN, dragmode=False)
+    # Below: above, a phone has no room for it beside the menu.
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(legend=legend, margin=MARGIN, dragmode=False)
     return figure

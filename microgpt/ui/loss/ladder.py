@@ -44,7 +44,7 @@ def ladder_view(loaded: Loaded) -> None:
     frame = pd.DataFrame(rungs, columns=["model", "what changed", "ours", "original"])
     st.plotly_chart(
         loss_charts.ladder(frame),
-        height=90 + 34 * len(frame),
+        height=110 + 34 * len(frame),
         config=menu("microgpt-ladder"),
         alt="Validation loss of ever better models",
     )
