@@ -1,5 +1,6 @@
 from microgpt.ui.attention.combined import combined_view
 from microgpt.ui.attention.compare import compare_view
+from microgpt.ui.attention.kinds import kinds_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
@@ -13,6 +14,7 @@ loaded = page_header(
 views = {
     "All heads": maps_view,
     "On the text": text_view,
+    "What they do": kinds_view,
     "Stages": stages_view,
     "Combined": combined_view,
     "Compare": compare_view,

@@ -201,6 +201,20 @@ def test_heads_are_combined_as_chosen(app):
     assert not app.exception and "Choose at least one head." in [c.value for c in app.caption]
 
 
+def test_what_heads_do_is_tabled_for_the_text(app):
+    on_tab(app, "What they do")
+    table = app.dataframe[0].value
+    assert len(table) == 6 and table["itself"].between(0, 1).all()
+    drawn = [chart.proto.spec for chart in app.get("plotly_chart")]
+    app.number_input("head").set_value(2).run()
+    assert [chart.proto.spec for chart in app.get("plotly_chart")] != drawn
+    app.text_area("text").set_value("ba do ba do").run()
+    assert not app.exception
+    assert app.dataframe[0].value["induction"].tolist() != table["induction"].tolist()
+    app.text_area("text").set_value("b").run()
+    assert not app.exception and any("at least two" in c.value for c in app.caption)
+
+
 def test_two_texts_and_two_checkpoints_are_compared(app):
     on_tab(app, "Compare")
     left, right = (chart.proto.spec for chart in app.get("plotly_chart"))

@@ -186,6 +186,22 @@ def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
     return figure
 
 
+def shares(names: Sequence[str], values: Sequence[float], title: str) -> go.Figure:
+    """Mean shares of attention as bars."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(names),
+            y=list(values),
+            marker_color=CALM,
+            hovertemplate="%{x}: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=title, type="category", nticks=_MOST_ACROSS // 3)
+    figure.update_yaxes(title="attention (share)", rangemode="tozero")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
 def distribution(
     before: np.ndarray,
     after: np.ndarray,

@@ -12,9 +12,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   grid.style.gridTemplateColumns = `auto repeat(${columns}, minmax(0, 1fr))`;
 
   const cells = [];
-  const label = (text) => {
+  const label = (text, className = "label") => {
     const node = document.createElement("span");
-    node.className = "label";
+    node.className = className;
     node.textContent = text;
     return node;
   };
@@ -26,14 +26,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const cell = document.createElement("button");
       const chosen = layer === data.layer && head === data.head;
       cell.type = "button";
-      cell.title = `Layer ${layer + 1}, head ${head + 1}`;
+      const badge = data.badges[layer][head];
+      cell.title = `Layer ${layer + 1}, head ${head + 1}${badge && `: ${badge}`}`;
       cell.setAttribute("aria-label", cell.title);
       cell.setAttribute("aria-pressed", String(chosen));
       cell.tabIndex = chosen ? 0 : -1;
       const image = document.createElement("img");
       image.src = url;
       image.alt = "";
-      cell.appendChild(image);
+      cell.append(image, label(badge, "badge"));
       cell.onclick = () => setTriggerValue("picked", [layer, head]);
       cell.onkeydown = (event) => {
         const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];

@@ -33,8 +33,13 @@ def maps_view(loaded: Loaded) -> None:
         st.caption(
             "One row a layer, one column a head, on one scale from 0 to 1. "
             "Choose one; its map follows."
+            + (
+                " Below a head stands what it mostly looks at, with the share."
+                if checkpoint.head_scores
+                else ""
+            )
         )
-        _grid(cache.thumbnails(checkpoint, text), layer, head)
+        _grid(checkpoint, cache.thumbnails(checkpoint, text), layer, head)
     with detail:
         weights = maps.weights[layer, head].numpy()
         name = f"microgpt-layer-{layer + 1}-head-{head + 1}"
@@ -107,7 +112,17 @@ def head_choice(checkpoint: Checkpoint) -> tuple[int, int]:
     return numbers[0] - 1, numbers[1] - 1
 
 
-def _grid(thumbnails: list[list[str]], layer: int, head: int) -> None:
+def _badges(checkpoint: Checkpoint) -> list[list[str]]:
+    """What each head is called after its scores over the validation split, or nothing."""
+    config, scores = checkpoint.config, checkpoint.head_scores
+    badges = [
+        [scores.badge(layer, head) if scores else None for head in range(config.n_head)]
+        for layer in range(config.n_layer)
+    ]
+    return [[f"{b.kind} {b.score:.2f}" if b else "" for b in row] for row in badges]
+
+
+def _grid(checkpoint: Checkpoint, thumbnails: list[list[str]], layer: int, head: int) -> None:
     def choose() -> None:
         picked = st.session_state["head_grid"].get("picked")
         if picked:
@@ -115,6 +130,11 @@ def _grid(thumbnails: list[list[str]], layer: int, head: int) -> None:
 
     OVERVIEW(
         key="head_grid",
-        data={"images": thumbnails, "layer": layer, "head": head},
+        data={
+            "images": thumbnails,
+            "badges": _badges(checkpoint),
+            "layer": layer,
+            "head": head,
+        },
         on_picked_change=choose,
     )

@@ -1,0 +1,110 @@
+"""What the heads do: how much each looks at what, over the validation split or a text."""
+
+import pandas as pd
+import streamlit as st
+from torch import Tensor
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.head_scores import BADGE_FROM, KINDS, HeadScores
+from microgpt.heads import CLASSES, attention_by_class, attention_by_distance, text_scores
+from microgpt.hub import Loaded
+from microgpt.ui import cache, charts
+from microgpt.ui.attention.maps import attended_text, head_choice
+
+_SPLIT, _TEXT = "the validation split", "your text"
+
+
+def kinds_view(loaded: Loaded) -> None:
+    """All of the tab."""
+    checkpoint = loaded.checkpoint
+    text = attended_text(checkpoint)
+    if not text:
+        return
+    if len(text) < 2:
+        st.caption("Type at least two characters: the first has nothing to choose from.")
+        return
+    weights, ids = cache.attention_maps(checkpoint, text).weights, checkpoint.tokenizer.encode(text)
+    scores = checkpoint.head_scores
+    if scores is None or _measured_on() == _TEXT:
+        scores = text_scores(weights, ids, checkpoint.tokenizer)
+    frame = scores_frame(scores)
+    shares = {
+        kind: st.column_config.NumberColumn(format="%.2f", help=KINDS[kind]) for kind in KINDS
+    }
+    st.dataframe(frame, hide_index=True, column_config=shares)
+    st.caption(
+        "Each score is the mean share of attention that goes to what the column's help names, over "
+        f"the positions that have such a thing; all rest on {scores.positions:,} positions or "
+        f"fewer. A head is called after its best score where that reaches {BADGE_FROM:g}. A head "
+        "that attended to everything alike would score "
+        + ", ".join(f"{value:.2f} in {kind}" for kind, value in scores.even.items())
+        + "."
+    )
+    st.download_button(
+        "heads.csv",
+        frame.to_csv(index=False),
+        "heads.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    _one_head(checkpoint, ids, weights)
+
+
+def _measured_on() -> str:
+    return st.segmented_control(
+        "Measured on",
+        [_SPLIT, _TEXT],
+        default=_SPLIT,
+        required=True,
+        key="measured_on",
+        bind="query-params",
+    )
+
+
+def scores_frame(scores: HeadScores) -> pd.DataFrame:
+    """A row a head: its name, its badge, its scores, entropy and mean distance."""
+    layers, heads = scores.entropy.shape
+    rows = []
+    for layer in range(layers):
+        for head in range(heads):
+            badge = scores.badge(layer, head)
+            rows.append(
+                {
+                    "head": f"L{layer + 1} H{head + 1}",
+                    "called": f"{badge.kind} {badge.score:.2f}" if badge else "",
+                    **{kind: float(table[layer, head]) for kind, table in scores.scores.items()},
+                    "entropy (nats)": round(float(scores.entropy[layer, head]), 3),
+                    "mean distance": round(float(scores.distance[layer, head]), 2),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
+    """One head's attention on the text by class of character and by distance."""
+    layer, head = head_choice(checkpoint)
+    by_class = attention_by_class(weights, ids, checkpoint.tokenizer)[layer, head]
+    by_distance = attention_by_distance(weights)[layer, head]
+    left, right = st.columns(2)
+    with left:
+        st.plotly_chart(
+            charts.shares(list(CLASSES), by_class.tolist(), "class of the character looked at"),
+            height=300,
+            key="by class",
+            config=charts.menu("microgpt-by-class"),
+            alt="Attention by class of character",
+        )
+    with right:
+        distances = [str(distance) for distance in range(len(by_distance))]
+        st.plotly_chart(
+            charts.shares(distances, by_distance.tolist(), "characters back"),
+            height=300,
+            key="by distance",
+            config=charts.menu("microgpt-by-distance"),
+            alt="Attention by distance",
+        )
+    st.caption(
+        "On your text, the mean over its positions: what this head's attention goes to, by class "
+        "and by distance; 0 is the character itself."
+    )
