@@ -17,6 +17,7 @@ import reprlib
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from microgpt import atomic_folder
 from microgpt.baselines import Baselines, BaselinesError
 from microgpt.config import ConfigError, GPTConfig
+from microgpt.engine import Engine
 from microgpt.evolution import Evolution, EvolutionError
 from microgpt.head_scores import HeadScores, HeadScoresError
 from microgpt.loss_record import LossRecordError, LossRow, from_csv, to_csv
@@ -77,6 +79,11 @@ class Checkpoint:
     @property
     def config(self) -> GPTConfig:
         return self.model.config
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What decodes with these weights, fast; made when it is first asked for."""
+        return Engine(self.model)
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +15,13 @@ from torch import Tensor
 
 from microgpt.checkpoint import CheckpointError
 from microgpt.config import ConfigError
-from microgpt.model import GPT, KVCache
+from microgpt.engine import Decoder
 from microgpt.sampling import SamplingConfig, next_token_probs, sample
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
-# Of a full window, the part that is kept when it slides: learned positions make the cache stale.
-KEPT_FRACTION = 0.5
+# Learned positions make a cache stale when the window slides, so of a full window the last part is
+# read again, KEPT of it, and there is room to go on; or, EXACT, all of it for every character.
+KEPT, EXACT = 0.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -41,28 +42,45 @@ def start_ids(tokenizer: CharTokenizer, prompt: str) -> list[int]:
 
 
 def generate(
-    model: GPT, tokenizer: CharTokenizer, prompt: str, length: int, config: SamplingConfig
+    decoder: Decoder,
+    tokenizer: CharTokenizer,
+    ids: Sequence[int],
+    length: int,
+    config: SamplingConfig,
+    kept: float = KEPT,
 ) -> Iterator[GeneratedCharacter]:
-    """Write `length` characters after a prompt, one at a time.
+    """Write `length` characters after the ids of a text, one at a time.
 
-    The model sees at most its window. When it is full, the last half of it is read again from
-    position 0 and writing goes on. Raises UnknownCharacterError.
+    The model sees at most its window: of a longer text the last part, and when the window is full
+    `kept` of it, more than 0 and at most 1, is read again from position 0. The decoder starts anew
+    and must not be used for anything else until the stream ends. Raises ConfigError.
     """
-    ids = start_ids(tokenizer, prompt)
-    window = model.config.block_size
+    if not 0 < kept <= 1:
+        raise ConfigError(f"the part of a window to keep is {kept}; it must be in (0, 1]")
+    return _stream(decoder, tokenizer, list(ids), length, config, kept)
+
+
+def _stream(
+    decoder: Decoder,
+    tokenizer: CharTokenizer,
+    ids: list[int],
+    length: int,
+    config: SamplingConfig,
+    kept: float,
+) -> Iterator[GeneratedCharacter]:
+    window = decoder.config.block_size
     generator = torch.Generator().manual_seed(config.seed)
-    cache = KVCache(model.config)
-    unread = ids[-window:]
+    seen = 0
     for _ in range(length):
-        if cache.length + len(unread) > window:
-            unread = ids[-max(1, int(KEPT_FRACTION * window)) :]
-            cache = KVCache(model.config)
-        with torch.inference_mode():
-            logits = model(torch.tensor([unread]), cache=cache)[0, -1]  # (V,)
-            probs = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
-            token = sample(probs, generator)
+        if 0 < seen < window:
+            seen += 1
+            logits = decoder.step(ids[-1])
+        else:
+            seen = min(len(ids), max(1, int(kept * window)) if seen else window)
+            logits = decoder.read(ids[-seen:])
+        probs = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
+        token = sample(probs, generator)
         ids.append(token)
-        unread = [token]
         yield GeneratedCharacter(tokenizer.decode([token]), token, logits)
 
 
@@ -78,6 +96,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--top-k", type=int, default=0, help="0 keeps every character")
     parser.add_argument("--top-p", type=float, default=1.0, help="1 keeps every character")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--kept", type=float, default=KEPT, help="of a full window, what is read again; 1 is exact"
+    )
     return parser.parse_args(argv)
 
 
@@ -101,8 +122,9 @@ def _run(args: argparse.Namespace) -> int:
         if args.tokens < 0:
             raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
         loaded = open_checkpoint(args.checkpoint).checkpoint
-        stream = generate(loaded.model, loaded.tokenizer, args.prompt, args.tokens, config)
-        start_ids(loaded.tokenizer, args.prompt)  # an unknown character is told before any text
+        ids = start_ids(loaded.tokenizer, args.prompt)
+        decoder = loaded.engine.decoder()
+        stream = generate(decoder, loaded.tokenizer, ids, args.tokens, config, args.kept)
     except (CheckpointError, ConfigError, HubError, UnknownCharacterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,6 +5,10 @@ import os
 import random
 from pathlib import Path
 
+# A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
+# OpenBLAS asks when NumPy is loaded, the processes that tests start when they load either.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 import torch
 
@@ -16,9 +20,7 @@ from microgpt.provenance import Training
 from microgpt.tokenizer import CharTokenizer
 from microgpt.train.snapshots import evolution, look
 
-# A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
 torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
 
 
 @pytest.fixture(scope="session")

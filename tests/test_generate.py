@@ -1,3 +1,4 @@
+import math
 import signal
 import subprocess
 import sys
@@ -7,15 +8,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from microgpt.generate import generate, main
+from microgpt.config import ConfigError
+from microgpt.engine import Decoder
+from microgpt.generate import EXACT, generate, main, start_ids
 from microgpt.sampling import SamplingConfig, next_token_probs
-from microgpt.tokenizer import UnknownCharacterError
+from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
 GREEDY = SamplingConfig(temperature=0)
 
 
+def stream(model, tokenizer, prompt, length, config, *kept):
+    ids = start_ids(tokenizer, prompt)
+    return generate(Decoder(model), tokenizer, ids, length, config, *kept)
+
+
 def write(model, tokenizer, prompt, length, config):
-    return "".join(c.text for c in generate(model, tokenizer, prompt, length, config))
+    return "".join(c.text for c in stream(model, tokenizer, prompt, length, config))
 
 
 def test_same_seed_same_text_and_another_seed_another(model, tokenizer):
@@ -31,7 +39,7 @@ def test_greedy_text_is_the_argmax_of_the_uncached_model(model, tokenizer):
     prompt = tokenizer.characters[:4]
     ids = tokenizer.encode(prompt)
     length = model.config.block_size - len(ids)
-    for character in generate(model, tokenizer, prompt, length, GREEDY):
+    for character in stream(model, tokenizer, prompt, length, GREEDY):
         expected = model(torch.tensor([ids]))[0, -1]
         torch.testing.assert_close(character.logits, expected, atol=1e-4, rtol=0)
         assert character.token == int(expected.argmax())
@@ -47,23 +55,25 @@ def test_top_k_one_is_greedy(model, tokenizer):
     )
 
 
-def test_past_the_window_the_last_half_is_read_again(model, tokenizer):
+@pytest.mark.parametrize("kept", [1 / 8, 0.5, 7 / 8, EXACT])
+def test_past_the_window_what_is_kept_of_it_is_read_again(model, tokenizer, kept):
     window = model.config.block_size
-    prompt = (tokenizer.characters * window)[: window - 2]
-    ids = tokenizer.encode(prompt)
-    records = list(generate(model, tokenizer, prompt, 5, GREEDY))
-    # The characters drawn after position window-2, -1 and the full window; then the slide.
-    seen = ids + [r.token for r in records]
-    torch.testing.assert_close(
-        records[2].logits, model(torch.tensor([seen[:window]]))[0, -1], atol=1e-4, rtol=0
-    )
-    slid = seen[: window + 1][-(window // 2) :]
-    torch.testing.assert_close(
-        records[3].logits, model(torch.tensor([slid]))[0, -1], atol=1e-4, rtol=0
-    )
+    ids = tokenizer.encode((tokenizer.characters * window)[: window - 2])
+    seen = len(ids)
+    for record in generate(Decoder(model), tokenizer, ids, 3 * window, GREEDY, kept):
+        expected = model(torch.tensor([ids[-seen:]]))[0, -1]
+        torch.testing.assert_close(record.logits, expected, atol=1e-4, rtol=0)
+        ids.append(record.token)
+        seen = seen + 1 if seen < window else round(kept * window)
 
 
-def test_a_prompt_longer_than_the_window_is_its_last_part(model, tokenizer):
+@pytest.mark.parametrize("kept", [0.0, -0.5, 1.01, math.nan])
+def test_what_cannot_be_kept_is_refused_at_once(model, tokenizer, kept):
+    with pytest.raises(ConfigError, match="must be in"):
+        generate(Decoder(model), tokenizer, [1], 10, GREEDY, kept)
+
+
+def test_a_text_longer_than_the_window_is_its_last_part(model, tokenizer):
     window = model.config.block_size
     long = (tokenizer.characters * window)[: 3 * window]
     config = SamplingConfig(seed=2)
@@ -72,21 +82,30 @@ def test_a_prompt_longer_than_the_window_is_its_last_part(model, tokenizer):
     )
 
 
-def test_an_empty_prompt_starts_from_a_newline(model, tokenizer):
-    config = SamplingConfig(seed=2)
-    assert write(model, tokenizer, "", 10, config) == write(model, tokenizer, "\n", 10, config)
+def test_it_goes_on_from_any_ids_and_leaves_them_alone(model, tokenizer):
+    ids = tokenizer.encode(tokenizer.characters[:3])
+    written = list(generate(Decoder(model), tokenizer, ids, 6, GREEDY))
+    assert ids == tokenizer.encode(tokenizer.characters[:3])
+    branched = ids + [character.token for character in written[:4]]
+    again = list(generate(Decoder(model), tokenizer, branched, 2, GREEDY))
+    assert [c.token for c in again] == [c.token for c in written[4:]]
 
 
-def test_an_unknown_character_is_named_before_anything_is_written(model, tokenizer):
+def test_an_empty_prompt_starts_from_a_newline(tokenizer):
+    assert start_ids(tokenizer, "") == tokenizer.encode("\n")
+    assert start_ids(CharTokenizer.from_text("ba"), "") == [0]
+
+
+def test_an_unknown_character_is_named(tokenizer):
     with pytest.raises(UnknownCharacterError, match="'€'"):
-        next(generate(model, tokenizer, tokenizer.characters[0] + "€", 10, GREEDY))
+        start_ids(tokenizer, tokenizer.characters[0] + "€")
 
 
 def test_a_stream_is_computed_only_as_far_as_it_is_read(model, tokenizer):
     calls = []
     handle = model.register_forward_hook(lambda *_: calls.append(1))
     try:
-        list(islice(generate(model, tokenizer, "\n", 1000, GREEDY), 3))
+        list(islice(stream(model, tokenizer, "\n", 1000, GREEDY), 3))
     finally:
         handle.remove()
     assert len(calls) == 3
@@ -94,7 +113,7 @@ def test_a_stream_is_computed_only_as_far_as_it_is_read(model, tokenizer):
 
 def test_the_records_logits_give_the_probability_of_what_was_drawn(model, tokenizer):
     config = SamplingConfig(temperature=0.7, top_k=3, seed=8)
-    for record in generate(model, tokenizer, "\n", 30, config):
+    for record in stream(model, tokenizer, "\n", 30, config):
         assert next_token_probs(record.logits, 0.7, 3)[record.token] > 0
 
 
@@ -125,6 +144,7 @@ def test_the_command_prints_the_prompt_then_exactly_n_characters(tiny_checkpoint
         (["--prompt", "\u20ac"], "'€'"),
         (["--temperature", "3"], "temperature is 3.0"),
         (["--tokens", "-1"], "--tokens is -1"),
+        (["--kept", "0"], "keep is 0.0"),
     ],
 )
 def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):

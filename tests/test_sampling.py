@@ -49,6 +49,30 @@ def test_top_p_keeps_the_fewest_that_hold_p():
     assert next_token_probs(logits, 1.0, top_p=0.6).tolist() == pytest.approx([0.625, 0.375, 0, 0])
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_top_p_keeps_the_smallest_set_that_reaches_p(seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(30, generator=generator) * 3
+    p = torch.rand((), generator=generator).item()
+    probs, kept = next_token_probs(logits), next_token_probs(logits, top_p=p) > 0
+    assert probs[kept].sum() >= p
+    assert probs[kept].sum() - probs[kept].min() < p, "without the least of them it is not reached"
+    assert probs[kept].min() >= probs[~kept].max()
+
+
+def test_top_p_one_cuts_nothing_off():
+    logits = torch.tensor([50.0, 0.0, -100.0])
+    assert (next_token_probs(logits, top_p=1.0) > 0).all()
+
+
+def test_several_rows_are_each_as_one_alone():
+    logits = torch.randn(2, 3, 10, generator=torch.Generator().manual_seed(0))
+    together = next_token_probs(logits, 0.7, 5, 0.8)
+    assert together.shape == logits.shape and together.dtype == torch.float64
+    for row, alone in zip(together.view(6, 10), logits.view(6, 10), strict=True):
+        assert torch.equal(row, next_token_probs(alone, 0.7, 5, 0.8))
+
+
 def test_top_p_acts_on_what_top_k_left():
     logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
     assert (next_token_probs(logits, 1.0, top_k=2, top_p=0.55) > 0).sum() == 1
@@ -60,13 +84,30 @@ def test_the_logits_are_left_alone():
     assert torch.equal(LOGITS, before)
 
 
-def test_samples_follow_the_probabilities_and_never_leave_the_support():
-    probs = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
+def test_100_000_draws_have_the_frequencies_of_the_probabilities():
+    logits = torch.randn(65, generator=torch.Generator().manual_seed(1)) * 2
+    probs = next_token_probs(logits, 0.8, top_k=40, top_p=0.95)
     generator = torch.Generator().manual_seed(7)
-    draws = [sample(probs, generator) for _ in range(4000)]
-    counts = torch.bincount(torch.tensor(draws), minlength=6) / len(draws)
-    assert set(draws) == {1, 3, 4}
-    torch.testing.assert_close(counts, probs, atol=0.03, rtol=0)
+    draws = 100_000
+    counts = torch.zeros(65, dtype=torch.float64)
+    for _ in range(draws):
+        counts[sample(probs, generator)] += 1
+    kept = probs > 0
+    assert counts[~kept].sum() == 0
+    expected = draws * probs[kept]
+    assert expected.min() > 5 and len(expected) > 10, "or the statistic is none"
+    chi_square = ((counts[kept] - expected) ** 2 / expected).sum()
+    # Its 99.9 % point for n degrees of freedom (Wilson and Hilferty, 1931).
+    n = len(expected) - 1
+    assert chi_square < n * (1 - 2 / (9 * n) + 3.09 * math.sqrt(2 / (9 * n))) ** 3
+
+
+def test_a_draw_inverts_the_cumulative_sum_and_never_leaves_the_support():
+    probs = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
+    for seed in range(50):
+        uniform = torch.rand((), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        drawn = sample(probs, torch.Generator().manual_seed(seed))
+        assert drawn == (1 if uniform < 0.5 else 3 if uniform < 0.8 else 4)
 
 
 def test_same_seed_same_draws():

@@ -8,6 +8,7 @@ import torch
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
 from microgpt.config import GPTConfig
+from microgpt.engine import Decoder
 from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
@@ -151,7 +152,8 @@ def test_what_is_seen_is_what_the_app_shows_of_the_same_model(dropping, model, t
 
 def test_the_sample_is_what_the_model_writes_after_a_newline(dropping, model, tokenizer):
     sample = look(dropping, tokenizer, [1, 2, 3], 0).sample
-    written = generate(model, tokenizer, "\n", SAMPLE_LENGTH, SAMPLE_CONFIG)
+    ids = tokenizer.encode("\n")
+    written = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
     assert sample.tolist() == [character.token for character in written]
 
 

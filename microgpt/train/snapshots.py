@@ -10,8 +10,9 @@ from torch import Tensor
 
 from microgpt.attention import attention_maps
 from microgpt.config import GPTConfig
+from microgpt.engine import Decoder
 from microgpt.evolution import Evolution
-from microgpt.generate import generate
+from microgpt.generate import generate, start_ids
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
@@ -68,7 +69,8 @@ def look(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) ->
     """Look at a model as it is now, without touching it; in float32 on the CPU, as the app runs."""
     model = copy.deepcopy(model).cpu().eval()
     read = attention_maps(model, passage)
-    stream = generate(model, tokenizer, "", SAMPLE_LENGTH, SAMPLE_CONFIG)
+    ids = start_ids(tokenizer, "")
+    stream = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
     return Moment(
         step,
         (255 * read.weights).round().to(torch.uint8),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.generate import GeneratedCharacter, generate
+from microgpt.generate import GeneratedCharacter, generate, start_ids
 from microgpt.sampling import SamplingConfig
 
 # So many characters at most are computed for a visitor who no longer waits for them.
@@ -19,7 +19,9 @@ def stream(
 
     A rerun, a Stop or a closed tab ends the script that consumes it within CHECK_EVERY characters.
     """
-    characters = generate(checkpoint.model, checkpoint.tokenizer, prompt, length, config)
+    ids = start_ids(checkpoint.tokenizer, prompt)
+    decoder = checkpoint.engine.decoder()
+    characters = generate(decoder, checkpoint.tokenizer, ids, length, config)
     for count, character in enumerate(characters):
         if count % CHECK_EVERY == 0:
             _ = st.session_state.get("written")  # where Streamlit ends a script that is to stop

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from microgpt.generate import generate  # noqa: E402
+from microgpt.generate import generate, start_ids  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
 from microgpt.ui import cache  # noqa: E402
 
@@ -27,7 +27,9 @@ PROMPT, LENGTH, ROUNDS = "FIRST SAILOR:\n", 2000, 5
 def bare() -> float:
     """Characters/s of the iterator alone, from the first character on."""
     checkpoint = cache.bundled().checkpoint
-    stream = generate(checkpoint.model, checkpoint.tokenizer, PROMPT, LENGTH, SamplingConfig())
+    ids = start_ids(checkpoint.tokenizer, PROMPT)
+    decoder = checkpoint.engine.decoder()
+    stream = generate(decoder, checkpoint.tokenizer, ids, LENGTH, SamplingConfig())
     next(stream)
     started = time.perf_counter()
     for _ in stream:

@@ -1,0 +1,185 @@
+"""The step in C: `step.c`, compiled where there is a compiler, called without Python's lock."""
+
+import ctypes
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from microgpt.model import GPT, KVCache
+
+LANES = 8  # of step.c, whose sizes are multiples of it
+COMPILE_SECONDS = 60
+# More threads than these wait for each other longer than they compute.
+TEAM_SIZES = (2, 4, 8)
+# A step of a team that takes so many times what one thread needs is held up by others.
+HELD_UP = 2.0
+FEWEST_ALONE, MOST_ALONE = 64, 4096
+
+
+class Shape(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_int)
+        for name in ("window", "layers", "heads", "channels", "hidden", "vocabulary")
+    ]
+
+
+class Job(ctypes.Structure):
+    _fields_ = [
+        ("shape", ctypes.POINTER(Shape)),
+        *((name, ctypes.c_void_p) for name in ("weights", "keys", "values", "scratch", "logits")),
+        *((name, ctypes.c_int) for name in ("token", "position")),
+    ]
+
+
+@dataclass
+class Team:
+    """Threads that compute a step together, and which of all decoders has them at the moment."""
+
+    size: int
+    address: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class CompiledStep:
+    """The step of a model with residual connections and every LayerNorm; it copies the weights.
+
+    The copy is in float16 where that is exact, as it is for what was saved so. A decoder that
+    finds the team busy computes on its own thread alone.
+    """
+
+    def __init__(self, model: GPT, library: ctypes.CDLL, half: bool, team: Team | None = None):
+        config = model.config
+        hidden = config.mlp_ratio * config.n_embd
+        padded = -(-config.vocab_size // LANES) * LANES
+        self.vocab_size = config.vocab_size
+        self.shape = Shape(
+            config.block_size, config.n_layer, config.n_head, config.n_embd, hidden, padded
+        )
+        self.weights = _packed(model, padded, torch.float16 if half else torch.float32)
+        self.scratch = (5 + max(TEAM_SIZES)) * config.n_embd + hidden
+        self.scratch += config.n_head * config.block_size
+        self.library = library
+        self.team = team
+        # What one thread takes; how many steps it is to take alone now, and how many next time.
+        self.alone_seconds, self.alone, self.penalty = 0.0, 0, FEWEST_ALONE
+
+    @property
+    def name(self) -> str:
+        return f"C, {self.team.size} threads" if self.team else "C, 1 thread"
+
+    def __call__(self, cache: KVCache, token: int) -> Tensor:
+        scratch, logits = torch.empty(self.scratch), torch.empty(self.shape.vocabulary)
+        tensors = (self.weights, cache.keys, cache.values, scratch, logits)
+        addresses = (tensor.data_ptr() for tensor in tensors)
+        job = Job(ctypes.pointer(self.shape), *addresses, token, cache.length)
+        team = self.team
+        if team and not self.alone and team.lock.acquire(blocking=False):
+            started = time.perf_counter()
+            try:
+                self.library.step(team.address, job)
+            finally:
+                team.lock.release()
+            self._mind(time.perf_counter() - started)
+        else:
+            self.library.step(None, job)
+            self.alone = max(0, self.alone - 1)
+        cache.length += 1
+        return logits[: self.vocab_size]
+
+    def _mind(self, seconds: float) -> None:
+        """Leave the team for a while when other programs hold the cores.
+
+        Its threads wait for each other some twenty-five times in a step; where one has lost its
+        core, the step takes a hundred times as long.
+        """
+        if seconds > HELD_UP * self.alone_seconds:
+            self.alone, self.penalty = self.penalty, min(2 * self.penalty, MOST_ALONE)
+        else:
+            self.penalty = max(self.penalty - 1, FEWEST_ALONE)
+
+    def choose_team(self, seconds: Callable[["CompiledStep"], float]) -> None:
+        """Take the team that is fastest by `seconds`, of those that PyTorch's threads allow.
+
+        Whether it is faster than one thread is found out anew all the time.
+        """
+        self.alone_seconds = seconds(self)
+        measured: list[tuple[float, Team]] = []
+        for size in TEAM_SIZES:
+            if size <= torch.get_num_threads() and (team := _team(self.library, size)):
+                self.team, self.alone = team, 0
+                measured.append((seconds(self), team))
+        self.team = min(measured, key=lambda pair: pair[0])[1] if measured else None
+        self.alone, self.penalty = 0, FEWEST_ALONE
+
+
+def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
+    """All weights in one piece, in the order of the model's state.
+
+    The vocabulary is padded, and the MLP's second matrix is laid out by its inputs.
+    """
+    parts = []
+    for name, tensor in model.state_dict().items():
+        if name.startswith(("token_embedding.", "head.")):
+            rows = vocabulary - len(tensor)
+            tensor = F.pad(tensor, (0, 0, 0, rows) if tensor.dim() == 2 else (0, rows))
+        elif name.endswith(".mlp.down.weight"):
+            tensor = tensor.T
+        parts.append(tensor.flatten().to(dtype))
+    return torch.cat(parts)
+
+
+@functools.lru_cache(maxsize=2)
+def _library(half: bool) -> ctypes.CDLL | None:
+    """step.c for weights in float16 or float32; None where it cannot be compiled."""
+    compiler = shutil.which(os.environ.get("CC") or "cc")
+    if compiler is None:
+        return None
+    source = Path(__file__).with_name("step.c")
+    for options in (["-march=native"], []):  # which not every compiler knows
+        # Loaded, the library needs its file no more (but on Windows, where it is left behind).
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = str(Path(folder) / "step.so")
+            command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
+            command += ["-fPIC", str(source), "-o", path, "-lm"]
+            try:
+                subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
+                library = ctypes.CDLL(path)
+            except (OSError, subprocess.SubprocessError):
+                continue
+        library.new_team.argtypes, library.new_team.restype = [ctypes.c_int], ctypes.c_void_p
+        library.step.argtypes = [ctypes.c_void_p, ctypes.POINTER(Job)]
+        library.step.restype = None
+        return library
+    return None
+
+
+@functools.lru_cache(maxsize=8)
+def _team(library: ctypes.CDLL, size: int) -> Team | None:
+    """The process's one team of a size; its threads sleep while nobody decodes."""
+    address = library.new_team(size)
+    return Team(size, address) if address else None
+
+
+def compiled_step(model: GPT, seconds: Callable[[CompiledStep], float]) -> CompiledStep | None:
+    """The step in C with the team that is fastest by `seconds`; None where it cannot be had.
+
+    Takes a second or so when a process asks for the first time.
+    """
+    half = all(t.equal(t.half().float()) for t in model.state_dict().values())
+    library = None if model.config.head_size % LANES else _library(half)
+    if library is None:
+        return None
+    step = CompiledStep(model, library, half)
+    step.choose_team(seconds)
+    return step

@@ -1,0 +1,83 @@
+"""The step in NumPy: a call costs a third of PyTorch's, and its products read memory faster.
+
+Of the MLP's second matrix only the rows are read that the ReLU left on, about one in six
+(Mirzadeh et al., 2023, ReLU Strikes Back): what is left out is zero, so the result is the same.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from microgpt.model import GPT, KVCache
+
+
+class NumpyStep:
+    """The step of a model with residual connections and every LayerNorm, whose weights it shares.
+
+    The MLP's second matrix alone is copied, to have its rows together.
+    """
+
+    name = "NumPy"
+
+    def __init__(self, model: GPT):
+        self.n_head = model.config.n_head
+        w = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+        def both(name: str) -> tuple[np.ndarray, np.ndarray]:
+            return w[f"{name}.weight"], w[f"{name}.bias"]
+
+        self.token_embedding = w["token_embedding.weight"]
+        self.position_embedding = w["position_embedding.weight"]
+        self.blocks = [
+            (
+                both(f"blocks.{i}.ln_attention"),
+                w[f"blocks.{i}.attention.qkv.weight"],
+                both(f"blocks.{i}.attention.proj"),
+                both(f"blocks.{i}.ln_mlp"),
+                both(f"blocks.{i}.mlp.up"),
+                np.ascontiguousarray(w[f"blocks.{i}.mlp.down.weight"].T),  # (mlp_ratio * C, C)
+                w[f"blocks.{i}.mlp.down.bias"],
+            )
+            for i in range(model.config.n_layer)
+        ]
+        self.ln_final, self.head = both("ln_final"), both("head")
+
+    def __call__(self, cache: KVCache, token: int) -> Tensor:
+        at = cache.length
+        keys, values = cache.keys.numpy()[:, 0], cache.values.numpy()[:, 0]  # (L, H, T, size)
+        x = self.token_embedding[token] + self.position_embedding[at]  # (C,)
+        for layer, block in enumerate(self.blocks):
+            ln_attention, qkv, proj, ln_mlp, up, down, down_bias = block
+            q, k, v = (qkv @ layer_norm(x, *ln_attention)).reshape(3, self.n_head, -1)  # (H, size)
+            keys[layer, :, at], values[layer, :, at] = k, v
+            x += linear(attend(q, keys[layer, :, : at + 1], values[layer, :, : at + 1]), *proj)
+            h = linear(layer_norm(x, *ln_mlp), *up)  # (mlp_ratio * C,)
+            on = np.flatnonzero(h > 0)
+            x += h[on] @ down.take(on, axis=0)
+            x += down_bias
+        cache.length = at + 1
+        return torch.from_numpy(linear(layer_norm(x, *self.ln_final), *self.head))
+
+
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    y = weight @ x
+    y += bias
+    return y
+
+
+def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    y = x - np.add.reduce(x) / len(x)  # (C,)
+    y *= 1 / np.sqrt(y @ y / len(y) + 1e-5)
+    y *= gain
+    y += bias
+    return y
+
+
+def attend(q: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What one query (H, size) takes from S keys and values (H, S, size), all heads as one (C,)."""
+    scores = keys @ (q * q.shape[1] ** -0.5)[:, :, None]  # (H, S, 1)
+    scores -= scores.max(axis=1, keepdims=True)
+    weights = np.exp(scores, out=scores)
+    y = weights.transpose(0, 2, 1) @ values  # (H, 1, size)
+    y /= weights.sum(axis=1, keepdims=True)
+    return y.ravel()

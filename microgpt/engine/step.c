@@ -1,0 +1,292 @@
+/* One character of the decoder, in C, as compiled.py calls it; in the numerics of every other path.
+ *
+ * Weights are widened from float16 inside the products, all arithmetic is float32, and every sum is
+ * taken in one order, whatever the number of threads. All sizes are multiples of LANES. The threads
+ * of a team run through the same step side by side, each for its own rows, columns or heads, and
+ * wait for each other where one needs what another computed.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LANES 8
+typedef float lanes
+    __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+#if HALF && defined(__F16C__)
+#include <immintrin.h>
+typedef unsigned short weight;
+static inline lanes widen(const weight *w) {
+    return (lanes)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)w));
+}
+#else
+#if HALF
+typedef _Float16 weight;
+#else
+typedef float weight;
+#endif
+static inline lanes widen(const weight *w) {
+    lanes wide;
+    for (int i = 0; i < LANES; i++) wide[i] = (float)w[i];
+    return wide;
+}
+#endif
+
+static inline lanes load(const float *x) { return *(const lanes *)x; }
+static inline void store(float *x, lanes value) { *(lanes *)x = value; }
+static inline float sum(lanes v) {
+    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+}
+
+struct shape {
+    int window, layers, heads, channels, hidden, vocabulary;
+};
+
+/* keys, values (layers, heads, window, channels / heads); scratch (5 channels + hidden + heads x
+ * window + threads x channels); logits (vocabulary). */
+struct job {
+    const struct shape *shape;
+    const weight *weights;
+    float *keys, *values, *scratch, *logits;
+    int token, position;
+};
+
+/* ---- Threads ---------------------------------------------------------------------------------- */
+
+struct team {
+    int size;
+    struct job job;
+    atomic_uint jobs;    /* given out so far */
+    atomic_int arrived;  /* of those who wait for each other */
+    atomic_uint phase;   /* how often all had arrived */
+    pthread_mutex_t lock;
+    pthread_cond_t given;
+};
+struct member {
+    struct team *team;
+    int rank;
+};
+
+static inline void breathe(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Wait until the whole team is here: for some microseconds, so without sleep. */
+static void meet(struct team *team) {
+    if (team->size == 1) return;
+    const unsigned phase = atomic_load(&team->phase);
+    if (atomic_fetch_add(&team->arrived, 1) + 1 == team->size) {
+        atomic_store(&team->arrived, 0);
+        atomic_store(&team->phase, phase + 1);
+        return;
+    }
+    for (int spins = 0; atomic_load(&team->phase) == phase; spins++)
+        spins < 2000 ? breathe() : (void)sched_yield();
+}
+
+struct range {
+    int from, to;
+};
+
+static struct range share(const struct member *member, int count) {
+    const int size = member->team->size, units = count / LANES;
+    return (struct range){units * member->rank / size * LANES,
+                          units * (member->rank + 1) / size * LANES};
+}
+
+/* ---- Arithmetic ------------------------------------------------------------------------------- */
+
+static const weight *take(const weight **w, long count) {
+    const weight *taken = *w;
+    *w += count;
+    return taken;
+}
+
+static void set(float *x, const weight *w, struct range part) {
+    for (int i = part.from; i < part.to; i += LANES) store(x + i, widen(w + i));
+}
+
+static void add(float *x, const weight *w, struct range part) {
+    for (int i = part.from; i < part.to; i += LANES) store(x + i, load(x + i) + widen(w + i));
+}
+
+/* y += w (rows, columns) x, for a part of the rows: four at a time, for which x is loaded once. */
+static void add_product(float *y, const weight *w, const float *x, struct range rows, int columns) {
+    for (int row = rows.from; row < rows.to; row += 4) {
+        const weight *a = w + (long)row * columns;
+        const weight *b = a + columns, *c = b + columns, *d = c + columns;
+        lanes p = {0}, q = {0}, r = {0}, s = {0};
+        for (int i = 0; i < columns; i += LANES) {
+            const lanes v = load(x + i);
+            p += widen(a + i) * v;
+            q += widen(b + i) * v;
+            r += widen(c + i) * v;
+            s += widen(d + i) * v;
+        }
+        y[row] += sum(p);
+        y[row + 1] += sum(q);
+        y[row + 2] += sum(r);
+        y[row + 3] += sum(s);
+    }
+}
+
+/* y += ReLU(x) w, w (rows, columns), for a part of the columns. Rows for which x is not positive
+ * are never read, about five in six (Mirzadeh et al., 2023, ReLU Strikes Back). */
+static void add_relu_product(float *y, const float *x, const weight *w, int rows, int columns,
+                             struct range part) {
+    for (int row = 0; row < rows; row++, w += columns) {
+        if (x[row] <= 0) continue;
+        for (int i = part.from; i < part.to; i += LANES)
+            store(y + i, load(y + i) + x[row] * widen(w + i));
+    }
+}
+
+static void layer_norm(float *y, const float *x, const weight *gain, const weight *bias, int n) {
+    lanes total = {0}, squares = {0};
+    for (int i = 0; i < n; i += LANES) total += load(x + i);
+    const float mean = sum(total) / n;
+    for (int i = 0; i < n; i += LANES) {
+        const lanes centred = load(x + i) - mean;
+        squares += centred * centred;
+    }
+    const float scale = 1 / sqrtf(sum(squares) / n + 1e-5f);
+    for (int i = 0; i < n; i += LANES)
+        store(y + i, (load(x + i) - mean) * scale * widen(gain + i) + widen(bias + i));
+}
+
+/* What a query (size) of one head takes from `count` keys and values (count, size). */
+static void attend(float *y, const float *query, const float *keys, const float *values,
+                   float *scores, int count, int size) {
+    const float scale = 1 / sqrtf(size);
+    float top = -INFINITY, total = 0;
+    for (int t = 0; t < count; t++) {
+        lanes p = {0};
+        for (int i = 0; i < size; i += LANES) p += load(query + i) * load(keys + t * size + i);
+        scores[t] = sum(p) * scale;
+        if (scores[t] > top) top = scores[t];
+    }
+    memset(y, 0, size * sizeof(float));
+    for (int t = 0; t < count; t++) {
+        const float score = expf(scores[t] - top);
+        total += score;
+        for (int i = 0; i < size; i += LANES)
+            store(y + i, load(y + i) + score * load(values + t * size + i));
+    }
+    for (int i = 0; i < size; i += LANES) store(y + i, load(y + i) / total);
+}
+
+/* ---- The step --------------------------------------------------------------------------------- */
+
+static void decode(const struct member *member) {
+    struct team *team = member->team;
+    const struct job *job = &team->job;
+    const struct shape *shape = job->shape;
+    const int channels = shape->channels, hidden = shape->hidden, vocabulary = shape->vocabulary;
+    const int window = shape->window, position = job->position;
+    const int heads = shape->heads, size = channels / heads;
+    const struct range my_channels = share(member, channels), my_hidden = share(member, hidden);
+    const int first_head = heads * member->rank / team->size;
+    const int last_head = heads * (member->rank + 1) / team->size;
+    float *x = job->scratch, *qkv = x + channels, *attended = qkv + 3 * channels;
+    float *up = attended + channels, *scores = up + hidden;
+    float *normed = scores + heads * window + member->rank * channels; /* each computes its own */
+    const weight *w = job->weights, *gain, *bias;
+
+    set(x, take(&w, (long)vocabulary * channels) + (long)job->token * channels, my_channels);
+    add(x, take(&w, (long)window * channels) + (long)position * channels, my_channels);
+    meet(team);
+    for (int layer = 0; layer < shape->layers; layer++) {
+        gain = take(&w, channels), bias = take(&w, channels);
+        layer_norm(normed, x, gain, bias, channels);
+        const weight *w_qkv = take(&w, 3L * channels * channels);
+        for (int head = first_head; head < last_head; head++) {
+            const int at = head * size;
+            for (int i = 0; i < 3; i++) {
+                const struct range rows = {i * channels + at, i * channels + at + size};
+                memset(qkv + rows.from, 0, size * sizeof(float));
+                add_product(qkv, w_qkv, normed, rows, channels);
+            }
+            const long first = ((long)layer * heads + head) * window * size;
+            float *keys = job->keys + first, *values = job->values + first;
+            memcpy(keys + position * size, qkv + channels + at, size * sizeof(float));
+            memcpy(values + position * size, qkv + 2 * channels + at, size * sizeof(float));
+            attend(attended + at, qkv + at, keys, values, scores + head * window, position + 1,
+                   size);
+        }
+        meet(team);
+        add_product(x, take(&w, (long)channels * channels), attended, my_channels, channels);
+        add(x, take(&w, channels), my_channels);
+        meet(team);
+
+        gain = take(&w, channels), bias = take(&w, channels);
+        layer_norm(normed, x, gain, bias, channels);
+        const weight *w_up = take(&w, (long)hidden * channels);
+        set(up, take(&w, hidden), my_hidden);
+        add_product(up, w_up, normed, my_hidden, channels);
+        meet(team);
+        const weight *w_down = take(&w, (long)hidden * channels);
+        add_relu_product(x, up, w_down, hidden, channels, my_channels);
+        add(x, take(&w, channels), my_channels);
+        meet(team);
+    }
+    gain = take(&w, channels), bias = take(&w, channels);
+    layer_norm(normed, x, gain, bias, channels);
+    const struct range rows = share(member, vocabulary);
+    const weight *w_head = take(&w, (long)vocabulary * channels);
+    set(job->logits, take(&w, vocabulary), rows);
+    add_product(job->logits, w_head, normed, rows, channels);
+    meet(team);
+}
+
+/* A member waits a while for the next character, then sleeps until there is one. */
+static void *serve(void *argument) {
+    const struct member *member = argument;
+    struct team *team = member->team;
+    for (unsigned done = 0;; done++) {
+        for (int spins = 0; spins < 20000 && atomic_load(&team->jobs) == done; spins++) breathe();
+        if (atomic_load(&team->jobs) == done) {
+            pthread_mutex_lock(&team->lock);
+            while (atomic_load(&team->jobs) == done) pthread_cond_wait(&team->given, &team->lock);
+            pthread_mutex_unlock(&team->lock);
+        }
+        decode(member);
+    }
+    return NULL;
+}
+
+/* A team of so many threads, its caller's among them, for the rest of the process; or NULL. */
+struct team *new_team(int size) {
+    struct team *team = calloc(1, sizeof *team);
+    struct member *members = calloc(size, sizeof *members);
+    if (!team || !members) return NULL;
+    team->size = size;
+    pthread_mutex_init(&team->lock, NULL);
+    pthread_cond_init(&team->given, NULL);
+    for (int rank = 1; rank < size; rank++) {
+        pthread_t thread;
+        members[rank] = (struct member){team, rank};
+        if (pthread_create(&thread, NULL, serve, &members[rank])) return NULL;
+        pthread_detach(thread);
+    }
+    return team;
+}
+
+/* Do a job, with a team that does no other, or alone where team is NULL. */
+void step(struct team *team, const struct job *job) {
+    struct team alone = {.size = 1};
+    if (!team) team = &alone;
+    team->job = *job;
+    if (team->size > 1) {
+        pthread_mutex_lock(&team->lock);
+        atomic_fetch_add(&team->jobs, 1);
+        pthread_cond_broadcast(&team->given);
+        pthread_mutex_unlock(&team->lock);
+    }
+    const struct member first = {team, 0};
+    decode(&first);
+}
