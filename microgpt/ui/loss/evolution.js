@@ -1,6 +1,6 @@
 // Scrub through a training: one slider moves a marker on the loss curve and shows, as they were at
 // that step, the text the model wrote, one head's map and the expected next character.
-const SVG_HEIGHT = 0.94; // of the curve's box, so that its ends are not cut
+const CURVE_HEIGHT = 0.94; // of its box, so that its ends are not cut
 const BARS = 6, CONTEXT = 14;
 const views = new WeakMap(); // parentElement -> what is shown there
 
@@ -37,7 +37,10 @@ function build(root) {
   const last = () => data.step.length - 1;
   const x = (i) => i / Math.max(1, last());
   const name = (i) => `${data.passage[i]} (${i + 1})`;
-  const looks = (query) => maps.subarray((at * T() + query) * T(), (at * T() + query) * T() + query + 1);
+  const looks = (query) => {
+    const start = (at * T() + query) * T();
+    return maps.subarray(start, start + query + 1);
+  };
 
   function take(fresh) {
     data = fresh;
@@ -70,7 +73,7 @@ function build(root) {
   // The moments are evenly spaced, as they are on the slider below.
   function draw() {
     const high = Math.max(...data.val, ...data.train), low = Math.min(...data.val, ...data.train);
-    const y = (loss) => 0.5 + SVG_HEIGHT * (0.5 - (loss - low) / (high - low || 1));
+    const y = (loss) => 0.5 + CURVE_HEIGHT * (0.5 - (loss - low) / (high - low || 1));
     for (const split of ["train", "val"]) {
       const points = data[split].map((loss, i) => `${x(i)},${y(loss)}`).join(" ");
       chart.querySelector(`polyline.${split}`).setAttribute("points", points);
@@ -119,14 +122,13 @@ function build(root) {
   function show(i) {
     at = i;
     const text = `Step ${data.step[i].toLocaleString("en")}`;
-    const losses = [["val", "validation"], ["train", "training"]].map(([split, label]) => {
-      find("legend").querySelector(`.${split}`).textContent = `${label} ${data[split][i].toFixed(3)}`;
-      return `${label} loss ${data[split][i].toFixed(3)}`;
-    });
+    const [val, train] = [data.val[i].toFixed(3), data.train[i].toFixed(3)];
+    root.querySelector(".legend .val").textContent = `validation ${val}`;
+    root.querySelector(".legend .train").textContent = `training ${train}`;
     find("step").textContent = text;
     slider.value = i;
     slider.style.setProperty("--done", `${100 * x(i)}%`);
-    slider.setAttribute("aria-valuetext", `${text}, ${losses.join(", ")} nats`);
+    slider.setAttribute("aria-valuetext", `${text}, validation loss ${val} nats`);
     line.style.left = `${100 * x(i)}%`;
     dots.forEach((dot, j) => dot.classList.toggle("now", j === i));
     find("wrote").textContent = data.sample[i];
