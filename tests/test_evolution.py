@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microgpt.attention import attention_maps
 from microgpt.evolution import MOST_BYTES, Evolution, EvolutionError
+from microgpt.hub import load_bundled
 
 LAYERS, HEADS, VOCAB = 2, 3, 11
 S, T, N = 4, 5, 7
@@ -282,3 +284,15 @@ def test_the_head_that_changed_most_is_found_whichever_way_it_changed(made):
     maps[-1, 1, 2] -= 6
     maps[1:-1, 0, 0] = 0  # between the first moment and the last nothing counts
     assert dataclasses.replace(made, maps=maps).most_changed_head() == (1, 2)
+
+
+def test_the_bundled_evolution_ends_in_the_bundled_weights():
+    bundled = load_bundled().checkpoint
+    kept = bundled.evolution
+    assert kept is not None, (
+        "assets/checkpoint has no evolution.npz: bundle the one that its own run wrote"
+    )
+    assert kept.steps[-1] == bundled.training.steps
+    weights = attention_maps(bundled.model, kept.passage.tolist()).weights.numpy()
+    # Half a level is rounding; the weights are halved in precision when they are saved.
+    np.testing.assert_allclose(weights, kept.maps[-1] / 255, rtol=0, atol=1 / 255)
