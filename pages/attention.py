@@ -4,6 +4,7 @@ from microgpt.ui.attention.kinds import kinds_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
+from microgpt.ui.attention.switchboard import switchboard_view
 from microgpt.ui.widgets import page_header, show_views
 
 loaded = page_header(
@@ -15,6 +16,7 @@ views = {
     "All heads": maps_view,
     "On the text": text_view,
     "What they do": kinds_view,
+    "Switchboard": switchboard_view,
     "Stages": stages_view,
     "Combined": combined_view,
     "Compare": compare_view,

@@ -37,24 +37,26 @@ class ReadableStep:
 
     name = "PyTorch"
 
-    def __init__(self, model: GPT):
-        self._model = model
+    def __init__(self, model: GPT, head_mask: Tensor | None = None):
+        self._model, self._head_mask = model, head_mask
 
     @torch.inference_mode()
     def __call__(self, cache: KVCache, token: int) -> Tensor:
-        return self._model(torch.tensor([[token]]), cache=cache)[0, -1]
+        idx = torch.tensor([[token]])
+        return self._model(idx, cache=cache, head_mask=self._head_mask)[0, -1]
 
 
 class Decoder:
     """One text as it is decoded, with its keys and values; the weights are everybody's.
 
-    Without a step of an engine's it takes the readable model's. Each thread needs its own.
+    Without a step of an engine's it takes the readable model's, which can do without some heads:
+    head_mask (L, H), as the model takes it. Each thread needs its own.
     """
 
-    def __init__(self, model: GPT, step: Step | None = None):
+    def __init__(self, model: GPT, step: Step | None = None, head_mask: Tensor | None = None):
         self.config = model.config
-        self._model = model
-        self._step = step or ReadableStep(model)
+        self._model, self._head_mask = model, head_mask
+        self._step = step or ReadableStep(model, head_mask)
         self._cache = KVCache(model.config)
 
     @torch.inference_mode()
@@ -64,7 +66,8 @@ class Decoder:
         Raises ValueError when they do not fit the window.
         """
         self._cache.length = 0
-        return self._model(torch.tensor([ids]), cache=self._cache)[0, -1]
+        idx = torch.tensor([ids])
+        return self._model(idx, cache=self._cache, head_mask=self._head_mask)[0, -1]
 
     def step(self, token: int) -> Tensor:
         """The logits (V,) after one more token. Raises ValueError when the window is full."""

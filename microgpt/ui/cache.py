@@ -5,6 +5,7 @@ checkpoint can never answer for another one.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +16,7 @@ from microgpt.attention import AttentionMaps, HeadStages
 from microgpt.attention import attention_maps as compute_attention_maps
 from microgpt.attention import head_stages as compute_head_stages
 from microgpt.checkpoint import CONFIG, Checkpoint
+from microgpt.generate import GeneratedCharacter
 from microgpt.hub import (
     Fetch,
     Loaded,
@@ -116,7 +118,11 @@ def thumbnails(checkpoint: Checkpoint, text: str) -> list[list[str]]:
 def _finished(
     fingerprint: str, prompt: str, length: int, config: SamplingConfig, _checkpoint: Checkpoint
 ) -> Trace:
-    characters = list(stream(_checkpoint, prompt, length, config))
+    return _trace(stream(_checkpoint, prompt, length, config))
+
+
+def _trace(written: Iterator[GeneratedCharacter]) -> Trace:
+    characters = list(written)
     tokens = torch.tensor([character.token for character in characters])
     return Trace(tokens, torch.stack([character.logits for character in characters]))
 
@@ -134,3 +140,48 @@ def _next_logits(fingerprint: str, prompt: str, _checkpoint: Checkpoint) -> Tens
 def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
     """Logits (V,) of the character after a prompt of known characters."""
     return _next_logits(checkpoint.fingerprint, prompt, checkpoint)
+
+
+def _head_mask(checkpoint: Checkpoint, off: frozenset[tuple[int, int]]) -> Tensor:
+    mask = torch.ones(checkpoint.config.n_layer, checkpoint.config.n_head)
+    for layer, head in off:
+        mask[layer, head] = 0.0
+    return mask
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _logits_without(
+    fingerprint: str, text: str, off: frozenset[tuple[int, int]], _checkpoint: Checkpoint
+) -> Tensor:
+    idx = torch.tensor([_checkpoint.tokenizer.encode(text)])
+    with torch.inference_mode():
+        return _checkpoint.model(idx, head_mask=_head_mask(_checkpoint, off))[0]
+
+
+def logits_without(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> Tensor:
+    """Logits (T, V) over a text with some heads, by layer and head from 0, switched off."""
+    return _logits_without(checkpoint.fingerprint, text, off, checkpoint)
+
+
+@st.cache_resource(max_entries=16, show_spinner="The model is writing …")
+def _finished_without(
+    fingerprint: str,
+    prompt: str,
+    length: int,
+    config: SamplingConfig,
+    off: frozenset[tuple[int, int]],
+    _checkpoint: Checkpoint,
+) -> Trace:
+    mask = _head_mask(_checkpoint, off)
+    return _trace(stream(_checkpoint, prompt, length, config, mask))
+
+
+def finished_without(
+    checkpoint: Checkpoint,
+    prompt: str,
+    length: int,
+    config: SamplingConfig,
+    off: frozenset[tuple[int, int]],
+) -> Trace:
+    """What the checkpoint writes with some heads, by layer and head from 0, switched off."""
+    return _finished_without(checkpoint.fingerprint, prompt, length, config, off, checkpoint)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import streamlit as st
+from torch import Tensor
 
 from microgpt.checkpoint import Checkpoint
+from microgpt.engine import Decoder
 from microgpt.generate import GeneratedCharacter, generate, start_ids
 from microgpt.sampling import SamplingConfig
 
@@ -13,14 +15,21 @@ CHECK_EVERY = 8
 
 
 def stream(
-    checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
+    checkpoint: Checkpoint,
+    prompt: str,
+    length: int,
+    config: SamplingConfig,
+    head_mask: Tensor | None = None,
 ) -> Iterator[GeneratedCharacter]:
     """What the checkpoint writes after a prompt of known characters, one at a time.
 
+    With a head_mask (L, H) it is the readable model that writes, with some heads off.
     A rerun, a Stop or a closed tab ends the script that consumes it within CHECK_EVERY characters.
     """
     ids = start_ids(checkpoint.tokenizer, prompt)
     decoder = checkpoint.engine.decoder()
+    if head_mask is not None:
+        decoder = Decoder(checkpoint.model, head_mask=head_mask)
     characters = generate(decoder, checkpoint.tokenizer, ids, length, config)
     for count, character in enumerate(characters):
         if count % CHECK_EVERY == 0:

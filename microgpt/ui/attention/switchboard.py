@@ -1,0 +1,162 @@
+"""Switch heads off, and see what the model predicts, loses and writes without them."""
+
+import pandas as pd
+import streamlit as st
+import torch
+from torch import Tensor
+
+from microgpt.ablation import Effect, each_head_off, effect
+from microgpt.checkpoint import Checkpoint
+from microgpt.config import GPTConfig
+from microgpt.hub import Loaded
+from microgpt.sampling import SamplingConfig
+from microgpt.trace import first_difference
+from microgpt.ui import cache, charts
+from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.tokens import Packing, token_text
+
+# Two continuations are written at each flick of a switch.
+LENGTH = 160
+DRAWN = SamplingConfig()
+
+
+def switchboard_view(loaded: Loaded) -> None:
+    """All of the tab."""
+    checkpoint = loaded.checkpoint
+    text = attended_text(checkpoint)
+    if not text:
+        return
+    st.caption("Choose the heads to switch off; what they would have added is then left out.")
+    off = _switches(checkpoint.config)
+    ids = checkpoint.tokenizer.encode(text)
+    whole = cache.attention_maps(checkpoint, text).logits
+    without = cache.logits_without(checkpoint, text, off)
+    _figures(effect(ids, whole, without), whole, ids)
+    probs = [logits[-1].softmax(dim=-1).numpy() for logits in (whole, without)]
+    labels = charts.visible(checkpoint.tokenizer.characters)
+    st.plotly_chart(
+        charts.distribution(*probs, labels, changed="without those heads"),
+        height=300,
+        config=charts.menu("microgpt-heads-off"),
+        alt="Probability of the next character with all heads and without some",
+    )
+    st.caption("What comes after the text: bars without those heads, dashes with all of them.")
+    _continuations(checkpoint, text, off)
+    _ranking(checkpoint, text, ids)
+
+
+def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
+    """The heads that are off, by layer and head from 0."""
+    off: set[tuple[int, int]] = set()
+    for layer in range(config.n_layer):
+        numbers = st.pills(
+            f"Layer {layer + 1}",
+            range(1, config.n_head + 1),
+            selection_mode="multi",
+            format_func=lambda number: f"H{number}",
+            key=f"off_{layer + 1}",
+            bind="query-params",
+        )
+        off |= {(layer, number - 1) for number in numbers}
+    st.button("All on", on_click=_all_on, args=(config.n_layer,), disabled=not off)
+    return frozenset(off)
+
+
+def _all_on(layers: int) -> None:
+    for layer in range(1, layers + 1):
+        st.session_state[f"off_{layer}"] = []
+
+
+def _figures(found: Effect, whole: Tensor, ids: list[int]) -> None:
+    with st.container(horizontal=True):
+        if found.loss_change is not None:
+            targets = torch.tensor(ids[1:])
+            loss = torch.nn.functional.cross_entropy(whole[:-1], targets).item()
+            st.metric(
+                "Loss on the text",
+                f"{loss + found.loss_change:.3f}",
+                f"{found.loss_change:+.3f}",
+                delta_color="inverse",
+                help="Nats per character, of each character but the first.",
+            )
+        st.metric(
+            "Change of the next character",
+            f"{found.next_divergence:.3f}",
+            help="Nats: the Kullback-Leibler divergence of the distribution without those heads "
+            "from the one with all of them.",
+        )
+
+
+def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> None:
+    st.subheader("How it goes on", anchor=False)
+    traces = [
+        cache.finished_without(checkpoint, text, LENGTH, DRAWN, each) for each in (frozenset(), off)
+    ]
+    parting = first_difference(*traces)
+    names = ("With all heads", "Without those")
+    for column, name, trace in zip(st.columns(2), names, traces, strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            token_text(
+                name,
+                f"{name} {hash((text, off, checkpoint.fingerprint))}",
+                checkpoint.tokenizer,
+                text,
+                trace,
+                Packing(DRAWN),
+                mark=parting,
+            )
+    st.caption(
+        f"Both draw with seed {DRAWN.seed} at temperature {DRAWN.temperature:g}; "
+        + ("they are the same." if parting is None else "the mark is where they part.")
+    )
+
+
+def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
+    """Every head by what its loss costs, when a visitor asks for it."""
+    st.subheader("Which head matters most", anchor=False)
+    of = (checkpoint.fingerprint, text)
+    if st.button("Switch each head off by itself", icon=":material/leaderboard:"):
+        heads = checkpoint.config.n_layer * checkpoint.config.n_head
+        bar = st.progress(0.0, "Switching heads off …")
+        effects = {}
+        for layer, head, found in each_head_off(checkpoint.model, ids):
+            effects[layer, head] = found
+            bar.progress(len(effects) / heads, f"Switched off {len(effects)} of {heads}")
+        bar.empty()
+        st.session_state["head_effects"] = (of, effects)
+    known, effects = st.session_state.get("head_effects", (None, {}))
+    if known != of:
+        return
+    frame = pd.DataFrame(
+        [
+            {
+                "layer": layer + 1,
+                "head": head + 1,
+                "change of the next character (nats)": found.next_divergence,
+                "change over the text (nats)": found.divergence,
+                "loss (nats)": found.loss_change,
+            }
+            for (layer, head), found in effects.items()
+        ]
+    )
+    st.plotly_chart(
+        charts.head_values(frame, "change over the text (nats)"),
+        height=90 + 40 * checkpoint.config.n_layer,
+        config=charts.menu("microgpt-head-effects"),
+        alt="What the text's predictions lose without each head",
+    )
+    st.caption(
+        "How far the predictions of every character move when one head is off; the table has the "
+        "next character and the loss too, and can be sorted. Below 0 the loss is better without it."
+    )
+    order = frame.sort_values("change over the text (nats)", ascending=False)
+    st.dataframe(order, hide_index=True)
+    st.download_button(
+        "heads.csv",
+        order.to_csv(index=False),
+        "heads.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
