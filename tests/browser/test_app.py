@@ -29,7 +29,7 @@ def test_type_write_and_go_on_to_the_other_pages(page, server):
     assert len(written(page)) > 100, "the page opens with a finished text"
     page.get_by_label("Prompt", exact=True).fill("ba do ke")
     page.get_by_label("Characters to write", exact=True).fill("50")
-    page.get_by_role("button", name="Write").click()
+    page.get_by_test_id("stBaseButton-primary").click()
     wait_for_text(page, "t.startsWith('ba do ke') && t.length >= 50")
     settle(page)
     page.get_by_text(
@@ -48,7 +48,7 @@ def test_type_write_and_go_on_to_the_other_pages(page, server):
 def test_stop_keeps_what_was_written(page, server):
     visit(page, f"{server}/?length=10000&prompt=ba", "Generate")
     before = written(page)
-    page.get_by_role("button", name="Write").click()
+    page.get_by_test_id("stBaseButton-primary").click()
     wait_for_text(page, f"t.length > {len(before) + 100}")
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     page.get_by_text("stopped before 10,000").wait_for()
@@ -67,7 +67,7 @@ def test_a_link_opens_with_the_same_text_elsewhere(page, browser, server):
     page.get_by_label("Prompt", exact=True).fill("li mu")
     page.get_by_label("Characters to write", exact=True).fill("80")
     page.get_by_label("Seed", exact=True).fill("12")
-    page.get_by_role("button", name="Write").click()
+    page.get_by_test_id("stBaseButton-primary").click()
     page.get_by_text("80 characters after the prompt").wait_for()
     settle(page)
     page.wait_for_url(re.compile("seed=12"), wait_until="commit")

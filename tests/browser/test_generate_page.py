@@ -108,9 +108,9 @@ def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     copied = []
     for name in ("Copy the text", "Copy a link to this text and its settings"):
         page.get_by_role("button", name=name).click()
-        page.get_by_text("Copied").wait_for()
+        page.get_by_text("Copied", exact=True).wait_for()
         copied.append(page.evaluate("navigator.clipboard.readText()"))
-        page.get_by_text("Copied").wait_for(state="detached")
+        page.get_by_text("Copied", exact=True).wait_for(state="detached")
     assert copied[0] == written(page)
     settings = parse_qs(urlsplit(copied[1]).query)
     assert settings.pop("weights")[0] in load(tiny_checkpoint).weights_sha256
@@ -133,7 +133,7 @@ def test_of_a_long_prompt_the_end_is_shown_and_all_is_copied(browser, server):
     page.locator(".char").nth(4).wait_for()
     assert written(page)[0] == "…" and len(written(page)) == 1 + 500 + 5
     page.get_by_role("button", name="Copy the text").click()
-    page.get_by_text("Copied").wait_for()
+    page.get_by_text("Copied", exact=True).wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == prompt + written(page)[-5:]
     context.close()
 

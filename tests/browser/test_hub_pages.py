@@ -56,7 +56,7 @@ def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_
         page.get_by_test_id("stSidebar").get_by_text("4 steps").wait_for()
         page.get_by_label("Prompt", exact=True).fill("ba do")
         page.get_by_label("Characters to write", exact=True).fill("40")
-        page.get_by_role("button", name="Write").click()
+        page.get_by_test_id("stBaseButton-primary").click()
         page.get_by_text("40 characters after the prompt").wait_for()
         settle(page)
         assert len(written(page)) >= 40
@@ -96,7 +96,7 @@ def test_a_failing_hub_leaves_the_page_usable(
         note.get_by_text(sentence).wait_for()
         note.get_by_text("Shown instead: Bundled checkpoint").wait_for()
         page.get_by_role("button", name="Try again").wait_for()
-        page.get_by_role("button", name="Write").click()
+        page.get_by_test_id("stBaseButton-primary").click()
         settle(page)
 
 
@@ -152,7 +152,7 @@ def test_a_slow_download_shows_its_progress_beside_the_fallback(
         page.goto(url)
         wait_for_text(page, "t.length > 100")
         page.get_by_text(re.compile(r"Loading .* MB")).wait_for()
-        page.get_by_role("button", name="Write").click()
+        page.get_by_test_id("stBaseButton-primary").click()
         page.get_by_text(re.compile("characters/s")).wait_for()
 
 
