@@ -25,16 +25,16 @@ def flops_per_character(config: GPTConfig) -> int:
 
 
 def characters_per_second(training: Training) -> float:
-    """What a run read in a second of its training clock; 0 where that shows nothing."""
+    """What a run read in a second of its training clock; 0 where that stood still."""
     return training.tokens / training.seconds if training.seconds else 0.0
 
 
 def matmul_share(config: GPTConfig, training: Training) -> float | None:
     """The share of the measured rate of matrix products, matmul_flops, that a run made use of.
 
-    None where that rate was not measured.
+    None where that rate, or the time, was not measured.
     """
-    if not training.matmul_flops:
+    if not training.matmul_flops or not training.seconds:
         return None
     return characters_per_second(training) * flops_per_character(config) / training.matmul_flops
 

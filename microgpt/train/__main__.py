@@ -268,7 +268,9 @@ def _run(args: argparse.Namespace, device: torch.device) -> None:
 
 
 def _speed(model_config: GPTConfig, training: Training) -> str:
-    rate, share = characters_per_second(training), matmul_share(model_config, training)
+    if (share := matmul_share(model_config, training)) is None:
+        return "too short a run to tell its speed"
+    rate = characters_per_second(training)
     return f"{rate:,.0f} tokens/s, {share:.1%} of the measured matmul rate"
 
 
