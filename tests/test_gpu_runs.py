@@ -11,7 +11,7 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.config import PRESETS
-from microgpt.gpu_runs import CHOICES, VARIATIONS
+from microgpt.gpu_runs import CHOICES, SEEDS, TIMED, VARIATIONS
 from microgpt.gpu_runs import __main__ as command
 from microgpt.model import GPT
 from microgpt.runs import read_run
@@ -68,7 +68,7 @@ def ended(process: subprocess.Popen) -> str:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, tar and cat")
 def test_all_runs_are_made_packed_and_unpacked_whenever_they_are_cut_off(
-    corpus, corpus_file, tmp_path
+    corpus, corpus_file, tmp_path, capsys, monkeypatch
 ):
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     process = start(corpus_file, out)
@@ -125,7 +125,13 @@ def test_all_runs_are_made_packed_and_unpacked_whenever_they_are_cut_off(
         assert sampled["val_loss_full"] == losses[name]
         cells = f"| {name} | {losses[name]:.4f} | {sampled['train_loss_sampled']:.4f}, "
         assert f"{cells}{sampled['val_loss_sampled']:.4f} | not reached |" in report
-    assert ended(start(corpus_file, fresh)) == printed
+
+    monkeypatch.setattr(command, "SEEDS", SEEDS[:3])
+    monkeypatch.setattr(command, "TIMED", TIMED[:1])
+    assert command.main([str(corpus_file), str(fresh), "--recipe", "dropout=0.3"]) == 0
+    again = capsys.readouterr().out
+    assert again.endswith(report)
+    assert [line.split(":")[0] for line in again.splitlines()[:5]] == ["seed", *names[4:]]
     assert not list(fresh.glob("*.state"))
 
 
