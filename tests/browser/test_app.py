@@ -45,6 +45,29 @@ def test_type_write_and_go_on_to_the_other_pages(page, server):
     assert written(page).startswith("ba do ke"), "the text is still there"
 
 
+def test_stop_keeps_what_was_written(page, app_server):
+    with app_server() as url:  # on the bundled checkpoint, which takes a while over so much
+        _stop(page, url)
+
+
+def _stop(page, url):
+    visit(page, f"{url}/?prompt=ba", "Generate")
+    before = written(page)
+    page.get_by_label("Characters to write", exact=True).fill("10000")
+    page.get_by_test_id("stBaseButton-primary").click()
+    wait_for_text(page, f"t.length > {len(before) + 100}")
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped before 10,000").wait_for()
+    settle(page)
+    kept = written(page)
+    assert len(before) < len(kept) < 10_000
+    assert page.get_by_test_id("stMain").get_by_role("button", name="Stop").count() == 0
+    # Nothing goes on behind the page: the next visit to it finds the same text.
+    turn_to(page, "Attention")
+    turn_to(page, "Generate")
+    assert written(page) == kept
+
+
 def test_a_link_opens_with_the_same_text_elsewhere(page, browser, server):
     visit(page, server, "Generate")
     page.get_by_label("Prompt", exact=True).fill("li mu")

@@ -147,6 +147,26 @@ def test_two_settings_part_where_they_are_marked(page, server):
     page.get_by_text(f"part at character {at + 1}, marked").wait_for()
 
 
+def test_a_text_is_scored(page, server):
+    visit(page, f"{server}/?view=Score+a+text&scored=ba+do+ke", "Generate")
+    page.locator(".char").nth(6).wait_for()
+    assert written(page) == "ba do ke"
+    loss = page.get_by_test_id("stMetricValue").first.inner_text()
+    page.locator(".char").nth(2).hover()
+    page.get_by_text("character 3 of 7").wait_for()
+    assert "drawn" not in page.locator(".facts").inner_text()
+    page.get_by_label("Text to score", exact=True).fill("ba do zz")
+    page.get_by_label("Text to score", exact=True).blur()
+    page.get_by_text("not in the vocabulary: 'z' (position 7)").wait_for()
+    page.locator("mark").nth(1).wait_for()
+    assert page.locator("mark").all_inner_texts() == ["z", "z"]
+    page.get_by_label("Text to score", exact=True).fill("ba do ta")
+    page.get_by_label("Text to score", exact=True).blur()
+    wait_for_text(page, "t === 'ba do ta'")
+    settle(page)
+    assert page.get_by_test_id("stMetricValue").first.inner_text() != loss
+
+
 def test_how_far_back_the_model_looks(page, server):
     visit(page, f"{server}/?view=How+far+back", "Generate")
     page.get_by_text("characters seen before each").wait_for()
