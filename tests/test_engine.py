@@ -29,8 +29,8 @@ def make_step(model, path, threads=1):
     if not shutil.which("cc"):
         pytest.skip("there is no C compiler")
     half = path == "C"
-    library = compiled._library(half)
-    team = compiled._team(library, threads) if threads > 1 else None
+    library = compiled.load_library(half)
+    team = compiled.shared_team(library, threads) if threads > 1 else None
     step = CompiledStep(model, library, half, team)
     step.alone_seconds = math.inf  # so that a team is never held up
     return step
@@ -217,10 +217,10 @@ def test_the_compiled_path_joins_in_the_background(half_model):
 
 def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
     monkeypatch.setenv("CC", str(tmp_path / "none"))
-    compiled._library.cache_clear()
+    compiled.load_library.cache_clear()
     engine = Engine(half_model)
     engine.wait()
-    compiled._library.cache_clear()
+    compiled.load_library.cache_clear()
     assert engine.path in ("PyTorch, float32", "NumPy, float32")
 
 
@@ -230,9 +230,9 @@ def test_a_compiler_that_fails_is_none(half_model, monkeypatch, tmp_path):
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CC", str(broken))
-    compiled._library.cache_clear()
+    compiled.load_library.cache_clear()
     step = compiled_step(half_model, lambda step: seconds(step, half_model.config))
-    compiled._library.cache_clear()
+    compiled.load_library.cache_clear()
     assert step is None
 
 

@@ -116,7 +116,7 @@ class CompiledStep:
         self.alone_seconds = seconds(self)
         measured: list[tuple[float, Team]] = []
         for size in TEAM_SIZES:
-            if size <= torch.get_num_threads() and (team := _team(self.library, size)):
+            if size <= torch.get_num_threads() and (team := shared_team(self.library, size)):
                 self.team, self.alone = team, 0
                 measured.append((seconds(self), team))
         self.team = min(measured, key=lambda pair: pair[0])[1] if measured else None
@@ -140,7 +140,7 @@ def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
 
 
 @functools.lru_cache(maxsize=2)
-def _library(half: bool) -> ctypes.CDLL | None:
+def load_library(half: bool) -> ctypes.CDLL | None:
     """step.c for weights in float16 or float32; None where it cannot be compiled."""
     compiler = shutil.which(os.environ.get("CC") or "cc")
     if compiler is None:
@@ -165,7 +165,7 @@ def _library(half: bool) -> ctypes.CDLL | None:
 
 
 @functools.lru_cache(maxsize=8)
-def _team(library: ctypes.CDLL, size: int) -> Team | None:
+def shared_team(library: ctypes.CDLL, size: int) -> Team | None:
     """The process's one team of a size; its threads sleep while nobody decodes."""
     address = library.new_team(size)
     return Team(size, address) if address else None
@@ -177,7 +177,7 @@ def compiled_step(model: GPT, seconds: Callable[[CompiledStep], float]) -> Compi
     Takes a second or so when a process asks for the first time.
     """
     half = all(t.equal(t.half().float()) for t in model.state_dict().values())
-    library = None if model.config.head_size % LANES else _library(half)
+    library = None if model.config.head_size % LANES else load_library(half)
     if library is None:
         return None
     step = CompiledStep(model, library, half)

@@ -1,0 +1,225 @@
+"""The same weights in Hugging Face transformers and in CTranslate2, where they are installed.
+
+Both know the architecture as GPT-2 with ReLU. transformers' head has no bias, so ours is folded
+into the bias of the last LayerNorm, which takes it whole: the head has fewer rows than columns.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from microgpt.model import GPT
+
+TRANSFORMERS, CTRANSLATE2 = "transformers", "CTranslate2"
+THREADS = (1, 2)
+INT8, FLOAT32 = "int8", "float32"
+
+
+def contenders(
+    model: GPT, folder: Path, steps: int, before: int
+) -> dict[str, Callable[[list[int]], float]]:
+    """Seconds a character, over so many steps after some ids and so many others, by name."""
+    measured = partial(_per_step, steps=steps, before=before)
+    return {**_transformers(model, measured), **_ctranslate2(model, folder, measured)}
+
+
+def is_other(name: str) -> bool:
+    return name.startswith((TRANSFORMERS, CTRANSLATE2))
+
+
+class Best:
+    """The shortest of the times that were taken of each thing."""
+
+    def __init__(self) -> None:
+        self._times: dict[object, float] = {}
+
+    def of(self, what: object, seconds: float) -> float:
+        """The shortest time of something, this one included."""
+        self._times[what] = min(seconds, self._times.get(what, seconds))
+        return self._times[what]
+
+
+def _per_step(write: Callable[[list[int], int], object], steps: int, before: int) -> Callable:
+    """Seconds a step, from a generation that ends before them and one that ends with them."""
+    best = Best()
+
+    def contender(ids: list[int]) -> float:
+        times = []
+        for count in (before, before + steps):
+            started = time.perf_counter()
+            write(ids, count)
+            times.append(best.of((len(ids), count), time.perf_counter() - started))
+        return (times[1] - times[0]) / steps
+
+    return contender
+
+
+def _check(name: str, logits: Tensor, model: GPT, ids: list[int]) -> None:
+    expected = model(torch.tensor([ids]))[0]
+    difference = (logits - expected).abs().max().item()
+    if difference > 1e-3:
+        raise SystemExit(f"the logits of {name} differ by {difference}")
+
+
+def _some_ids(model: GPT) -> list[int]:
+    generator = torch.Generator().manual_seed(1)
+    shape = (model.config.block_size,)
+    return torch.randint(model.config.vocab_size, shape, generator=generator).tolist()
+
+
+def _transformers(model: GPT, per_step: Callable) -> dict[str, Callable[[list[int]], float]]:
+    try:
+        from transformers import GPT2Config, GPT2LMHeadModel
+    except ImportError:
+        return {}
+    c = model.config
+    config = GPT2Config(
+        vocab_size=c.vocab_size,
+        n_positions=c.block_size,
+        n_embd=c.n_embd,
+        n_layer=c.n_layer,
+        n_head=c.n_head,
+        n_inner=c.mlp_ratio * c.n_embd,
+        activation_function="relu",
+        bos_token_id=None,
+        eos_token_id=None,
+        tie_word_embeddings=False,
+    )
+    w = model.state_dict()
+    folded = torch.linalg.lstsq(w["head.weight"].double(), w["head.bias"].double()[:, None])
+    renamed = {
+        "transformer.wte.weight": w["token_embedding.weight"],
+        "transformer.wpe.weight": w["position_embedding.weight"],
+        "transformer.ln_f.weight": w["ln_final.weight"],
+        "transformer.ln_f.bias": w["ln_final.bias"] + folded.solution[:, 0].float(),
+        "lm_head.weight": w["head.weight"],
+    }
+    for i in range(c.n_layer):
+        block, theirs = f"blocks.{i}", f"transformer.h.{i}"
+        for ln, name in (("ln_attention", "ln_1"), ("ln_mlp", "ln_2")):
+            for part in ("weight", "bias"):
+                renamed[f"{theirs}.{name}.{part}"] = w[f"{block}.{ln}.{part}"]
+        for linear, name in (
+            ("attention.qkv", "attn.c_attn"),
+            ("attention.proj", "attn.c_proj"),
+            ("mlp.up", "mlp.c_fc"),
+            ("mlp.down", "mlp.c_proj"),
+        ):
+            weight = w[f"{block}.{linear}.weight"].T.contiguous()
+            renamed[f"{theirs}.{name}.weight"] = weight
+            bias = w.get(f"{block}.{linear}.bias")
+            renamed[f"{theirs}.{name}.bias"] = torch.zeros(weight.size(1)) if bias is None else bias
+    other = GPT2LMHeadModel(config).eval().requires_grad_(False)
+    other.load_state_dict(renamed)
+    ids = _some_ids(model)
+    _check(TRANSFORMERS, other(torch.tensor([ids])).logits[0], model, ids)
+
+    def write(ids: list[int], count: int) -> None:
+        prompt = torch.tensor([ids])
+        length = {"max_new_tokens": count, "min_new_tokens": count}
+        with torch.inference_mode():
+            out = other.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                do_sample=False,
+                use_cache=True,
+                pad_token_id=0,
+                **length,
+            )
+        assert out.size(1) == len(ids) + count
+
+    def on(threads: int) -> Callable[[list[int]], float]:
+        measured = per_step(write)
+
+        def contender(ids: list[int]) -> float:
+            before = torch.get_num_threads()
+            torch.set_num_threads(threads)
+            try:
+                return measured(ids)
+            finally:
+                torch.set_num_threads(before)
+
+        return contender
+
+    return {f"{TRANSFORMERS}, cached, {_threads(n)}": on(n) for n in THREADS}
+
+
+def _ctranslate2(
+    model: GPT, folder: Path, per_step: Callable
+) -> dict[str, Callable[[list[int]], float]]:
+    try:
+        import ctranslate2
+    except ImportError:
+        return {}
+    c = model.config
+    tokens = [f"<{i}>" for i in range(c.vocab_size)]
+    _save_ctranslate2(ctranslate2, model, tokens, folder)
+
+    def make(compute_type: str, threads: int) -> Callable[[list[int]], float]:
+        generator = ctranslate2.Generator(
+            str(folder), compute_type=compute_type, inter_threads=1, intra_threads=threads
+        )
+        if compute_type == FLOAT32:
+            ids = _some_ids(model)
+            logits = generator.forward_batch([[tokens[i] for i in ids]])
+            _check(CTRANSLATE2, torch.from_numpy(np.array(logits))[0], model, ids)
+
+        def write(ids: list[int], count: int) -> None:
+            (result,) = generator.generate_batch(
+                [[tokens[i] for i in ids]],
+                max_length=count,
+                min_length=count,
+                sampling_topk=1,
+                include_prompt_in_result=False,
+            )
+            assert len(result.sequences[0]) == count
+
+        return per_step(write)
+
+    return {
+        f"{CTRANSLATE2}, {kind}, {_threads(n)}": make(kind, n)
+        for kind in (INT8, FLOAT32)
+        for n in THREADS
+    }
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread" + "s" * (count > 1)
+
+
+def _save_ctranslate2(ctranslate2, model: GPT, tokens: list[str], folder: Path) -> None:
+    specs = ctranslate2.specs
+    c = model.config
+    spec = specs.TransformerDecoderModelSpec.from_config(
+        c.n_layer, c.n_head, pre_norm=True, activation=specs.common_spec.Activation.RELU
+    )
+    w = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    decoder = spec.decoder
+
+    def fill(part, name: str, gain: str = "weight") -> None:
+        setattr(part, gain, w[f"{name}.weight"])
+        bias = w.get(f"{name}.bias")
+        if bias is not None:
+            setattr(part, "beta" if gain == "gamma" else "bias", bias)
+
+    decoder.scale_embeddings = False
+    decoder.embeddings.weight = w["token_embedding.weight"]
+    decoder.position_encodings.encodings = w["position_embedding.weight"]
+    fill(decoder.layer_norm, "ln_final", "gamma")
+    fill(decoder.projection, "head")
+    for i, layer in enumerate(decoder.layer):
+        fill(layer.self_attention.layer_norm, f"blocks.{i}.ln_attention", "gamma")
+        fill(layer.self_attention.linear[0], f"blocks.{i}.attention.qkv")
+        fill(layer.self_attention.linear[1], f"blocks.{i}.attention.proj")
+        fill(layer.ffn.layer_norm, f"blocks.{i}.ln_mlp", "gamma")
+        fill(layer.ffn.linear_0, f"blocks.{i}.mlp.up")
+        fill(layer.ffn.linear_1, f"blocks.{i}.mlp.down")
+    spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = tokens[0]
+    spec.register_vocabulary(tokens)
+    spec.validate()
+    spec.save(str(folder))

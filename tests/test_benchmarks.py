@@ -1,0 +1,29 @@
+import json
+import re
+from pathlib import Path
+
+from tests.benchmarks import decode
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "assets" / "benchmarks"
+
+
+def test_the_readmes_tables_are_those_of_the_record():
+    record = json.loads((BENCHMARKS / "decode.json").read_text(encoding="utf-8"))
+    assert decode.table(record) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_goal_is_met_or_missed_by_the_fastest_path_at_a_full_window():
+    taken = {
+        decode.RECOMPUTED: {decode.FULL: 50.0},
+        "engine: slow": {decode.FULL: 9.0},
+        "engine: fast": {decode.FULL: 1.0},
+        "transformers, 1 thread": {decode.FULL: 5.0},
+        "transformers, 2 threads": {decode.FULL: 3.0},
+    }
+    for row in taken.values():
+        row.update(dict.fromkeys(decode.PLACES, row[decode.FULL]))
+    assert [measured for _, _, measured in decode.goals(taken)] == [50.0, 3.0], "no CTranslate2"
+    shown = decode.table({"milliseconds a character": taken})
+    assert re.search(r"40 × \| 50.0 × \| met \|", shown)
+    assert re.search(r"4 × \| 3.0 × \| missed \|", shown)
