@@ -159,23 +159,40 @@ static void layer_norm(float *y, const float *x, const weight *gain, const weigh
         store(y + i, (load(x + i) - mean) * scale * widen(gain + i) + widen(bias + i));
 }
 
-/* What a query (size) of one head takes from `count` keys and values (count, size). */
+/* What a query (size) of one head takes from `count` keys and values (count, size), four at a time;
+ * what the last four lack is filled up with the first of them and counts for nothing. */
 static void attend(float *y, const float *query, const float *keys, const float *values,
                    float *scores, int count, int size) {
     const float scale = 1 / sqrtf(size);
     float top = -INFINITY, total = 0;
-    for (int t = 0; t < count; t++) {
-        lanes p = {0};
-        for (int i = 0; i < size; i += LANES) p += load(query + i) * load(keys + t * size + i);
-        scores[t] = sum(p) * scale;
-        if (scores[t] > top) top = scores[t];
+    for (int t = 0; t < count; t += 4) {
+        const int there = count - t;
+        const float *a = keys + (long)t * size, *b = there > 1 ? a + size : a;
+        const float *c = there > 2 ? a + 2 * size : a, *d = there > 3 ? a + 3 * size : a;
+        lanes p = {0}, q = {0}, r = {0}, s = {0};
+        for (int i = 0; i < size; i += LANES) {
+            const lanes v = load(query + i);
+            p += load(a + i) * v;
+            q += load(b + i) * v;
+            r += load(c + i) * v;
+            s += load(d + i) * v;
+        }
+        const float found[4] = {sum(p) * scale, sum(q) * scale, sum(r) * scale, sum(s) * scale};
+        for (int i = 0; i < 4 && i < there; i++) {
+            scores[t + i] = found[i];
+            if (found[i] > top) top = found[i];
+        }
     }
     memset(y, 0, size * sizeof(float));
-    for (int t = 0; t < count; t++) {
-        const float score = expf(scores[t] - top);
-        total += score;
+    for (int t = 0; t < count; t += 4) {
+        const int there = count - t;
+        const float *a = values + (long)t * size, *b = there > 1 ? a + size : a;
+        const float *c = there > 2 ? a + 2 * size : a, *d = there > 3 ? a + 3 * size : a;
+        float e[4] = {0};
+        for (int i = 0; i < 4 && i < there; i++) total += e[i] = expf(scores[t + i] - top);
         for (int i = 0; i < size; i += LANES)
-            store(y + i, load(y + i) + score * load(values + t * size + i));
+            store(y + i, load(y + i) + e[0] * load(a + i) + e[1] * load(b + i) +
+                             e[2] * load(c + i) + e[3] * load(d + i));
     }
     for (int i = 0; i < size; i += LANES) store(y + i, load(y + i) / total);
 }
