@@ -20,8 +20,9 @@ from microgpt.sampling import SamplingConfig, next_token_probs, sample
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
 # Learned positions make a cache stale when the window slides, so of a full window the last part is
-# read again, KEPT of it, and there is room to go on; or, EXACT, all of it for every character.
-KEPT, EXACT = 0.5, 1.0
+# read again, KEPT of it, and there is room to go on: the least that was measured to cost no more
+# than 0.005 nats (tests/benchmarks/sliding.py).
+KEPT = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,16 @@ def generate(
     ids: Sequence[int],
     length: int,
     config: SamplingConfig,
-    kept: float = KEPT,
 ) -> Iterator[GeneratedCharacter]:
     """Write `length` characters after the ids of a text, one at a time.
 
     The model sees at most its window: of a longer text the last part, and when the window is full
-    `kept` of it, more than 0 and at most 1, is read again from position 0. The decoder starts anew
-    and must not be used for anything else until the stream ends. Raises ConfigError.
+    KEPT of it, or with config.exact all of it, is read again from position 0. The decoder starts
+    anew and must not be used for anything else until the stream ends.
     """
-    if not 0 < kept <= 1:
-        raise ConfigError(f"the part of a window to keep is {kept}; it must be in (0, 1]")
-    return _stream(decoder, tokenizer, list(ids), length, config, kept)
-
-
-def _stream(
-    decoder: Decoder,
-    tokenizer: CharTokenizer,
-    ids: list[int],
-    length: int,
-    config: SamplingConfig,
-    kept: float,
-) -> Iterator[GeneratedCharacter]:
+    ids = list(ids)
     window = decoder.config.block_size
+    again = window if config.exact else max(1, int(KEPT * window))
     generator = torch.Generator().manual_seed(config.seed)
     seen = 0
     for _ in range(length):
@@ -76,7 +65,7 @@ def _stream(
             seen += 1
             logits = decoder.step(ids[-1])
         else:
-            seen = min(len(ids), max(1, int(kept * window)) if seen else window)
+            seen = min(len(ids), again if seen else window)
             logits = decoder.read(ids[-seen:])
         probs = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
         token = sample(probs, generator)
@@ -97,7 +86,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--top-p", type=float, default=1.0, help="1 keeps every character")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--kept", type=float, default=KEPT, help="of a full window, what is read again; 1 is exact"
+        "--exact",
+        action="store_true",
+        help="past the window read all of it anew for every character",
     )
     return parser.parse_args(argv)
 
@@ -118,13 +109,13 @@ def _run(args: argparse.Namespace) -> int:
     from microgpt.hub import HubError, open_checkpoint  # hub stands above this module
 
     try:
-        config = SamplingConfig(args.temperature, args.top_k, args.top_p, args.seed)
+        config = SamplingConfig(args.temperature, args.top_k, args.top_p, args.seed, args.exact)
         if args.tokens < 0:
             raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
         loaded = open_checkpoint(args.checkpoint).checkpoint
         ids = start_ids(loaded.tokenizer, args.prompt)
         decoder = loaded.engine.decoder()
-        stream = generate(decoder, loaded.tokenizer, ids, args.tokens, config, args.kept)
+        stream = generate(decoder, loaded.tokenizer, ids, args.tokens, config)
     except (CheckpointError, ConfigError, HubError, UnknownCharacterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

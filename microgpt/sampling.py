@@ -20,7 +20,9 @@ SAMPLING_LIMITS: dict[str, tuple[float, float]] = {
 class SamplingConfig(CheckedConfig):
     """How characters are drawn: temperature 0 is greedy, top_k 0 and top_p 1 cut nothing off.
 
-    Raises ConfigError beyond SAMPLING_LIMITS.
+    exact: past the window each is predicted from a whole window, read anew for it, as in the
+    original; else from what is left of one and what was written since. Raises ConfigError beyond
+    SAMPLING_LIMITS.
     """
 
     _limits = SAMPLING_LIMITS
@@ -29,6 +31,7 @@ class SamplingConfig(CheckedConfig):
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 1
+    exact: bool = False
 
 
 def next_token_probs(

@@ -14,7 +14,7 @@ from microgpt.config import PRESETS, GPTConfig
 from microgpt.engine import Decoder, Engine, ReadableStep, compiled, seconds
 from microgpt.engine.compiled import FEWEST_ALONE, CompiledStep, compiled_step
 from microgpt.engine.numpy_step import NumpyStep
-from microgpt.generate import EXACT, KEPT, generate
+from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 
@@ -75,8 +75,8 @@ def test_256_decoded_positions_have_the_logits_of_full_recomputation(bundled, re
     torch.testing.assert_close(decoded, expected, atol=1e-4, rtol=0)
 
 
-def written(decoder, tokenizer, length, config, kept=KEPT) -> list[int]:
-    return [c.token for c in generate(decoder, tokenizer, [1], length, config, kept)]
+def written(decoder, tokenizer, length, config) -> list[int]:
+    return [c.token for c in generate(decoder, tokenizer, [1], length, config)]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -93,16 +93,16 @@ def test_the_same_characters_are_sampled_as_with_full_recomputation(half_model, 
         assert written(decoder, tokenizer, len(ids) - 1, config) == ids[1:], path
 
 
-@pytest.mark.parametrize("kept", [KEPT, EXACT])
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_past_the_window_it_writes_what_the_readable_model_writes(
-    half_model, tokenizer, kept, seed
+    half_model, tokenizer, exact, seed
 ):
-    config = SamplingConfig(temperature=0.9, top_k=20, top_p=0.95, seed=seed)
-    expected = written(Decoder(half_model), tokenizer, 60, config, kept)
+    config = SamplingConfig(temperature=0.9, top_k=20, top_p=0.95, seed=seed, exact=exact)
+    expected = written(Decoder(half_model), tokenizer, 60, config)
     for path in PATHS:
         decoder = Decoder(half_model, make_step(half_model, path))
-        assert written(decoder, tokenizer, 60, config, kept) == expected, path
+        assert written(decoder, tokenizer, 60, config) == expected, path
 
 
 @pytest.mark.parametrize("threads", [2, 4])

@@ -1,4 +1,3 @@
-import math
 import signal
 import subprocess
 import sys
@@ -8,18 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from microgpt.config import ConfigError
 from microgpt.engine import Decoder
-from microgpt.generate import EXACT, generate, main, start_ids
+from microgpt.generate import KEPT, generate, main, start_ids
 from microgpt.sampling import SamplingConfig, next_token_probs
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
 GREEDY = SamplingConfig(temperature=0)
 
 
-def stream(model, tokenizer, prompt, length, config, *kept):
+def stream(model, tokenizer, prompt, length, config):
     ids = start_ids(tokenizer, prompt)
-    return generate(Decoder(model), tokenizer, ids, length, config, *kept)
+    return generate(Decoder(model), tokenizer, ids, length, config)
 
 
 def write(model, tokenizer, prompt, length, config):
@@ -55,22 +53,17 @@ def test_top_k_one_is_greedy(model, tokenizer):
     )
 
 
-@pytest.mark.parametrize("kept", [1 / 8, 0.5, 7 / 8, EXACT])
-def test_past_the_window_what_is_kept_of_it_is_read_again(model, tokenizer, kept):
+@pytest.mark.parametrize(("exact", "kept"), [(False, KEPT), (True, 1)])
+def test_past_the_window_what_is_kept_of_it_is_read_again(model, tokenizer, exact, kept):
+    config = SamplingConfig(temperature=0, exact=exact)
     window = model.config.block_size
     ids = tokenizer.encode((tokenizer.characters * window)[: window - 2])
     seen = len(ids)
-    for record in generate(Decoder(model), tokenizer, ids, 3 * window, GREEDY, kept):
+    for record in generate(Decoder(model), tokenizer, ids, 3 * window, config):
         expected = model(torch.tensor([ids[-seen:]]))[0, -1]
         torch.testing.assert_close(record.logits, expected, atol=1e-4, rtol=0)
         ids.append(record.token)
         seen = seen + 1 if seen < window else round(kept * window)
-
-
-@pytest.mark.parametrize("kept", [0.0, -0.5, 1.01, math.nan])
-def test_what_cannot_be_kept_is_refused_at_once(model, tokenizer, kept):
-    with pytest.raises(ConfigError, match="must be in"):
-        generate(Decoder(model), tokenizer, [1], 10, GREEDY, kept)
 
 
 def test_a_text_longer_than_the_window_is_its_last_part(model, tokenizer):
@@ -144,7 +137,6 @@ def test_the_command_prints_the_prompt_then_exactly_n_characters(tiny_checkpoint
         (["--prompt", "\u20ac"], "'€'"),
         (["--temperature", "3"], "temperature is 3.0"),
         (["--tokens", "-1"], "--tokens is -1"),
-        (["--kept", "0"], "keep is 0.0"),
     ],
 )
 def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):

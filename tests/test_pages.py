@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +13,20 @@ from streamlit.testing.v1 import AppTest
 from microgpt import checkpoint
 from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.engine import Decoder
+from microgpt.generate import generate
 from microgpt.hub import Loaded
 from microgpt.hub.copies import Origin
 from microgpt.model import GPT
+from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.generate.prompt import EXAMPLES
 from microgpt.ui.generate.record import record_json
 
 RECORD = (
     '{"format": "microGPT text", "checkpoint": "x", "commit": "", "weights_sha256": "", '
-    '"prompt": "ba", "settings": {"temperature": 1, "top_k": 0, "top_p": 1, "seed": 3}, '
-    '"length": 1e2}'
+    '"prompt": "ba", "settings": {"temperature": 1, "top_k": 0, "top_p": 1, "seed": 3, '
+    '"exact": false}, "length": 1e2}'
 )
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
 
@@ -98,6 +102,34 @@ def test_generate_writes_what_its_settings_say(app):
     assert written(app) == text, "a setting alone must not take the text away"
     press(app, "Write")
     assert written(app) != text
+
+
+def test_a_text_can_be_exact_past_the_window(app, tiny_checkpoint):
+    loaded = checkpoint.load(tiny_checkpoint)
+    window, prompt = loaded.config.block_size, "ba do"
+    app.run()
+    app.text_area("prompt").set_value(prompt).run()
+    app.number_input("length").set_value(4 * window).run()
+    press(app, "Write")
+    sliding = written(app)
+    app.toggle("exact").set_value(True).run()
+    press(app, "Write")
+    exact = written(app)
+    assert exact[: window + 1] == sliding[: window + 1] and exact != sliding
+    config = SamplingConfig(exact=True)
+    ids = loaded.tokenizer.encode(prompt)
+    stream = generate(Decoder(loaded.model), loaded.tokenizer, ids, 4 * window, config)
+    assert exact == prompt + "".join(character.text for character in stream)
+
+
+def test_the_path_of_the_engine_that_wrote_is_named(app):
+    app.run()
+    press(app, "Write")
+    paths = "PyTorch|NumPy|C, 1 thread|C, [0-9]+ threads"
+    assert any(
+        re.search(rf"characters/s · engine: ({paths}), float32 ·", caption.value)
+        for caption in app.caption
+    )
 
 
 @pytest.mark.parametrize("page, key", [(PAGES[0], "prompt"), (PAGES[1], "text")])

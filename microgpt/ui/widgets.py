@@ -7,6 +7,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
+from microgpt.generate import KEPT
 from microgpt.hub import Loaded
 from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
@@ -151,12 +152,21 @@ def follow_default(key: str, default: object) -> None:
     st.session_state[default_key] = default
 
 
-def sampling_controls(tokenizer: CharTokenizer) -> tuple[SamplingConfig, int]:
+def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
     """How the next characters are drawn, and how many of them; each setting is in the URL."""
     with st.container(horizontal=True):
-        temperature, top_k, top_p = drawing_controls(tokenizer)
+        temperature, top_k, top_p = drawing_controls(checkpoint.tokenizer)
         length, seed = length_control(MOST_CHARACTERS), seed_control()
-    return SamplingConfig(temperature, top_k, top_p, seed), length
+    window = checkpoint.config.block_size
+    exact = st.toggle(
+        "Exact past the window",
+        key="exact",
+        bind="query-params",
+        help=f"The model sees {window} characters at most. A longer text goes on, when they are "
+        f"full, from the last {max(1, int(KEPT * window))}; exact reads the last {window} anew for "
+        "every character, which is slow.",
+    )
+    return SamplingConfig(temperature, top_k, top_p, seed, exact), length
 
 
 def drawing_controls(

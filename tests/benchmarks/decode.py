@@ -34,7 +34,7 @@ import others  # noqa: E402
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
 from microgpt.engine import Decoder, ReadableStep, compiled  # noqa: E402
 from microgpt.engine.numpy_step import NumpyStep  # noqa: E402
-from microgpt.generate import EXACT, KEPT, generate  # noqa: E402
+from microgpt.generate import KEPT, generate  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
 
 RECORD = ROOT / "assets" / "benchmarks" / "decode.json"
@@ -59,17 +59,17 @@ class Recomputing(Decoder):
         return self.read([*self._ids, token])
 
 
-def ours(checkpoint: Checkpoint, make: Callable[[], Decoder], kept: float) -> Contender:
+def ours(checkpoint: Checkpoint, make: Callable[[], Decoder], exact: bool = False) -> Contender:
     """A contender from a decoder of ours, which also draws the characters."""
 
-    best = others.Best()
+    best, config = others.Best(), SamplingConfig(exact=exact)
 
     def contender(ids: list[int]) -> float:
         window, count, before = checkpoint.config.block_size, STEPS, 1 + WARM
         if len(ids) > window:  # from one slide to the next, which is the second character
-            count, before = (STEPS if kept == EXACT else window - int(kept * window) + 1), 1
+            count, before = (STEPS if exact else window - int(KEPT * window) + 1), 1
         total = before + count
-        stream = generate(make(), checkpoint.tokenizer, ids, total, SamplingConfig(), kept)
+        stream = generate(make(), checkpoint.tokenizer, ids, total, config)
         for _ in islice(stream, before):
             pass
         started = time.perf_counter()
@@ -84,8 +84,8 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
     """Everything that can be measured here, by the name it has in the table."""
     model = checkpoint.model
     found = {
-        RECOMPUTED: ours(checkpoint, lambda: Recomputing(model), EXACT),
-        READABLE: ours(checkpoint, lambda: Decoder(model, ReadableStep(model)), KEPT),
+        RECOMPUTED: ours(checkpoint, lambda: Recomputing(model), exact=True),
+        READABLE: ours(checkpoint, lambda: Decoder(model, ReadableStep(model))),
     }
     steps = [NumpyStep(model)]
     library = compiled.load_library(half=True)
@@ -96,7 +96,7 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
             steps[-1].alone_seconds = float("inf")  # the team stays, whatever happens
     for step in steps:
         name = f"{ENGINE}: {step.name}, float32"
-        found[name] = ours(checkpoint, lambda step=step: Decoder(model, step), KEPT)
+        found[name] = ours(checkpoint, lambda step=step: Decoder(model, step))
     found.update(others.contenders(model, folder, STEPS, 1 + WARM))
     return found
 
@@ -161,7 +161,7 @@ def goals(taken: dict[str, dict[str, float]]) -> list[tuple[str, float, float]]:
 
 
 def table(record: dict) -> str:
-    """The README's tables of a record: milliseconds a character, and the goals."""
+    """What the README says of a record: milliseconds a character, the goals, and the machine."""
     taken = record["milliseconds a character"]
     fastest = min(row[FULL] for row in taken.values())
     titles = ["milliseconds a character, at", *PLACES]
@@ -176,6 +176,9 @@ def table(record: dict) -> str:
     for what, wanted, measured in goals(taken):
         verdict = "met" if measured >= wanted else "missed"
         lines.append(f"| {what} | {wanted} × | {measured:.1f} × | {verdict} |")
+    found = record["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    lines += ["", f"Measured on {found['cpu']}, {found['cores']} cores, with {versions}."]
     return "\n".join(lines)
 
 

@@ -2,11 +2,13 @@
 
 Run: python tests/benchmarks/sliding.py --data tinyshakespeare.txt
 
-Exact sliding predicts every character from a whole window, T characters. A policy that keeps k/8 of
-it sees k/8 of a window after a slide, then more, up to all of it: every length from T k/8 to T in
-turn. So for characters drawn at random from the validation split this measures the loss with a
-length drawn from each eighth of the window, and with T; a policy's loss is the mean over the
-eighths that it passes through. Written to assets/benchmarks/sliding.json.
+Exact sliding predicts every character from a whole window of T. A policy that keeps k/8 of it sees
+T k/8 characters after a slide, then one more each time up to T, so its loss is the mean over all
+these lengths. Here stretches of the validation split are drawn at random, and every character of a
+stretch is predicted from every length, by windows that start at every place. The standard error is
+that of the paired difference, over blocks of T characters, which lie next to each other and are
+not independent. Written to assets/benchmarks/sliding.json.
+Print the README's table from the record: python tests/benchmarks/sliding.py --table
 """
 
 import argparse
@@ -28,72 +30,90 @@ from microgpt.checkpoint import load  # noqa: E402
 from microgpt.data import read_text, split  # noqa: E402
 from microgpt.model import GPT  # noqa: E402
 
+RECORD = ROOT / "assets" / "benchmarks" / "sliding.json"
 EIGHTHS, BATCH, SEED = 8, 16, 1337
 
 
-def losses(model: GPT, data: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-    """(N,) loss of data[target] given the `length` characters before it, nats."""
-    longest = int(lengths.max())
-    # A row is filled up on the right, where what it predicts is never looked at.
-    rows = (targets - lengths)[:, None] + torch.arange(longest)
-    logits = model(data[rows.clamp(max=len(data) - 1)])  # (N, longest, V)
-    last = logits[torch.arange(len(targets)), lengths - 1]
-    return F.cross_entropy(last, data[targets], reduction="none")
-
-
 @torch.inference_mode()
-def measure(model: GPT, data: Tensor, positions: int) -> tuple[Tensor, Tensor]:
-    """Losses (N,) of exact sliding, and (8, N) with a length from each eighth of the window."""
+def losses(model: GPT, data: Tensor, start: int, count: int) -> Tensor:
+    """(T, count): the loss, nats, of each of count characters given 1 to T of those before it.
+
+    The first of them stands T after start.
+    """
     window = model.config.block_size
-    generator = torch.Generator().manual_seed(SEED)
-    targets = torch.randint(window, len(data), (positions,), generator=generator)
-    step = window // EIGHTHS
-    lengths = torch.randint(1, step + 1, (EIGHTHS, positions), generator=generator)
-    lengths += step * torch.arange(EIGHTHS)[:, None]
-    exact, eighths = [], []
-    for at in tqdm(range(0, positions, BATCH), unit="batch"):
-        some = slice(at, at + BATCH)
-        exact.append(losses(model, data, targets[some], torch.full_like(targets[some], window)))
-        each = [losses(model, data, targets[some], row[some]) for row in lengths]
-        eighths.append(torch.stack(each))
-    return torch.cat(exact).double(), torch.cat(eighths, dim=1).double()
+    by_length = torch.empty(window, count)
+    for at in range(start, start + count + window - 1, BATCH):
+        starts = range(at, min(at + BATCH, start + count + window - 1))
+        rows = torch.stack([data[s : s + window + 1] for s in starts])  # (B, T + 1)
+        logits = model(rows[:, :-1])
+        loss = F.cross_entropy(logits.transpose(1, 2), rows[:, 1:], reduction="none")  # (B, T)
+        for s, row in zip(starts, loss, strict=True):
+            length = torch.arange(1, window + 1)
+            target = s + length - start - window
+            inside = (target >= 0) & (target < count)
+            by_length[length[inside] - 1, target[inside]] = row[inside]
+    return by_length
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / "assets" / "checkpoint")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--positions", type=int, default=2048)
-    parser.add_argument("--out", type=Path, default=ROOT / "assets" / "benchmarks" / "sliding.json")
-    args = parser.parse_args()
+def table(record: dict) -> str:
+    """The README's table of a record: what each policy loses, in nats a character."""
+    policies = record["policies"]
+    shares = [f"{policy['kept'] * EIGHTHS:.0f}/{EIGHTHS}" for policy in policies]
+    losses = [f"{p['loss above exact']:+.4f} ± {p['standard error']:.4f}" for p in policies]
+    lines = [["of a full window, kept", *shares], ["---"] * (len(policies) + 1)]
+    lines.append(["loss above exact, nats", *losses])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Measure every policy and write the record."""
     loaded = load(args.checkpoint)
-    ids = loaded.tokenizer.encode(read_text(args.data))
-    val = split(ids, loaded.config.block_size).val
+    window = loaded.config.block_size
+    val = split(loaded.tokenizer.encode(read_text(args.data)), window).val
+    generator = torch.Generator().manual_seed(SEED)
+    count = args.blocks * window
+    last = len(val) - count - 2 * window
+    starts = torch.randint(last, (args.stretches,), generator=generator).tolist()
     started = time.perf_counter()
-    exact, eighths = measure(loaded.model, val, args.positions)
-    rows = []
+    every = torch.cat([losses(loaded.model, val, start, count) for start in tqdm(starts)], dim=1)
+    policies = []
     for kept in range(1, EIGHTHS):
-        above = eighths[kept:].mean(dim=0) - exact  # (N,), paired
-        rows.append(
+        lengths = every[kept * window // EIGHTHS - 1 :]  # from T k/8 to T
+        blocks = (lengths.mean(dim=0) - every[-1]).view(-1, window).mean(dim=1)
+        policies.append(
             {
                 "kept": kept / EIGHTHS,
-                "loss above exact": round(above.mean().item(), 4),
-                "standard error": round(above.std().item() / math.sqrt(len(above)), 4),
+                "loss above exact": round(blocks.mean().item(), 4),
+                "standard error": round(blocks.std().item() / math.sqrt(len(blocks)), 4),
             }
         )
     result = {
         "command": "python tests/benchmarks/sliding.py --data tinyshakespeare.txt",
         "checkpoint": loaded.weights_sha256,
-        "positions": args.positions,
-        "of": len(val) - loaded.config.block_size,
+        "characters": every.size(1),
+        "stretches": args.stretches,
         "seed": SEED,
         "seconds": round(time.perf_counter() - started),
-        "exact loss": round(exact.mean().item(), 4),
-        "policies": rows,
+        "exact loss": round(every[-1].mean().item(), 4),
+        "policies": policies,
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--checkpoint", type=Path, default=ROOT / "assets" / "checkpoint")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--data", type=Path)
+    asked.add_argument("--table", action="store_true", help="print the kept record's table only")
+    parser.add_argument("--stretches", type=int, default=5)
+    parser.add_argument("--blocks", type=int, default=4, help="of T characters, in a stretch")
+    parser.add_argument("--out", type=Path, default=RECORD)
+    args = parser.parse_args()
+    if not args.table:
+        measure(args)
+    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

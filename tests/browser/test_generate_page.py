@@ -103,7 +103,7 @@ def test_the_writing_is_played_back(text):
 def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    visit(page, f"{server}/?prompt=ba%20do&length=60&seed=3", "Generate")
+    visit(page, f"{server}/?prompt=ba%20do&length=60&seed=3&exact=true", "Generate")
     page.locator(".char").nth(59).wait_for()
     copied = []
     for name in ("Copy the text", "Copy a link to this text and its settings"):
@@ -114,11 +114,13 @@ def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     assert copied[0] == written(page)
     settings = parse_qs(urlsplit(copied[1]).query)
     assert settings.pop("weights")[0] in load(tiny_checkpoint).weights_sha256
-    every = {"temperature": "0.8", "top_k": "28", "top_p": "1.0", "length": "60", "seed": "3"}
-    assert settings == {name: [value] for name, value in {"prompt": "ba do", **every}.items()}
+    expected = {"prompt": "ba do", "length": "60", "temperature": "0.8", "top_k": "28"}
+    expected |= {"top_p": "1.0", "seed": "3", "exact": "true"}
+    assert settings == {name: [value] for name, value in expected.items()}
     visit(page, f"{server}/?{urlsplit(copied[1]).query}", "Generate")
     page.locator(".char").nth(59).wait_for()
     assert written(page) == copied[0]
+    page.get_by_text("· exact past the window").wait_for()
     assert page.get_by_text("text of another checkpoint").count() == 0
     visit(page, f"{server}/?weights=abc", "Generate")
     page.get_by_text("text of another checkpoint").wait_for()

@@ -39,6 +39,7 @@ def _origin(loaded: Loaded) -> dict[str, str]:
         "checkpoint": origin.name,
         "commit": origin.commit or "",
         "weights_sha256": checkpoint.weights_sha256,
+        "numerics": checkpoint.engine.numerics,
     }
 
 

@@ -39,7 +39,7 @@ def write_view(loaded: Loaded) -> None:
     checkpoint = loaded.checkpoint
     _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
-    config, length = sampling_controls(checkpoint.tokenizer)
+    config, length = sampling_controls(checkpoint)
     pressed, stop = _buttons(disabled=prompt is None)
     written = current()
     if written is not None:
@@ -63,7 +63,7 @@ def write_view(loaded: Loaded) -> None:
         show_from_now_on(written)
     elif stale:
         return
-    _status(status, written, earlier=prompt != written.prompt)
+    _status(status, checkpoint, written, earlier=prompt != written.prompt)
     _show(page, loaded, written)
     if _of_other_weights(checkpoint):
         st.caption("The link you followed is to a text of another checkpoint; this one differs.")
@@ -105,6 +105,7 @@ def _draw_seed() -> None:
 
 def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGenerator) -> None:
     """Write until the length is reached; a rerun ends the script before."""
+    engine = checkpoint.engine
     started = flushed = time.perf_counter()
     for character in stream(checkpoint, written.prompt, written.length, written.config):
         written.add(character)
@@ -113,11 +114,12 @@ def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGe
             started = now  # reading the prompt is no part of the rate
         elif now - flushed > FLUSH_SECONDS:
             flushed = now
-            written.rate = (written.count - 1) / (now - started)
+            written.rate, written.path = (written.count - 1) / (now - started), engine.path
             feed.send(written.packing.parts(written.trace))
-            _status(status, written)
+            _status(status, checkpoint, written)
     if written.count > 1:
         written.rate = (written.count - 1) / (time.perf_counter() - started)
+        written.path = engine.path
     written.over = True
 
 
@@ -168,6 +170,7 @@ def _link(loaded: Loaded, written: Written) -> dict[str, str] | None:
         return None
     settings = {"prompt": written.prompt, "length": written.length, **asdict(written.config)}
     settings["top_k"] = written.config.top_k or loaded.checkpoint.config.vocab_size
+    settings["exact"] = str(written.config.exact).lower()
     settings["weights"] = loaded.checkpoint.weights_sha256[:12]
     if loaded.origin.commit:
         settings["repo"] = f"{loaded.origin.name}@{loaded.origin.commit}"
@@ -184,7 +187,9 @@ def _go_back(written: Written) -> None:
     set_text("prompt", written.prompt)
 
 
-def _status(status: DeltaGenerator, written: Written, earlier: bool = False) -> None:
+def _status(
+    status: DeltaGenerator, checkpoint: Checkpoint, written: Written, earlier: bool = False
+) -> None:
     config = written.config
     parts = [f"{written.count:,} characters after the prompt"]
     if not written.over:
@@ -193,8 +198,11 @@ def _status(status: DeltaGenerator, written: Written, earlier: bool = False) -> 
         parts[0] += f", stopped before {written.length:,}"
     if written.rate is not None:
         parts.append(f"{written.rate:,.0f} characters/s")
+    parts.append(f"engine: {written.path or checkpoint.engine.path}")
     parts += [f"temperature {config.temperature:g}", f"top-k {config.top_k}"]
     parts += [f"top-p {config.top_p:g}", f"seed {config.seed}"]
+    if config.exact:
+        parts.append("exact past the window")
     if earlier:
         parts.append("from an earlier prompt")
     status.caption(" · ".join(parts))

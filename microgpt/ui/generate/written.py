@@ -20,8 +20,9 @@ from microgpt.ui.tokens import Packing
 class Written:
     """A generation, finished or not; it stays on the page until the next one.
 
-    tokens, logits: of `length` characters, of which `count` are written. parted_from: the line
-    this one went on from with another character, and where.
+    tokens, logits: of `length` characters, of which `count` are written. rate: characters/s, with
+    that path of the engine. parted_from: the line this one went on from with another character,
+    and where.
     """
 
     prompt: str
@@ -32,6 +33,7 @@ class Written:
     logits: Tensor
     count: int = 0
     rate: float | None = None
+    path: str | None = None
     over: bool = False
     parted_from: "tuple[Written, int] | None" = None
     name: str = field(default_factory=lambda: secrets.token_hex(4))
