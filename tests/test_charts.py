@@ -74,10 +74,13 @@ def test_a_logarithmic_map_shows_nothing_as_the_faintest():
 def test_a_distribution_is_drawn_from_the_likeliest_on():
     before, after = np.array([0.2, 0.5, 0.3]), np.array([0.0, 0.7, 0.3])
     figure = charts.distribution(before, after, ["a", "␣", "⏎"], taken=2)
-    bars, dashes = figure.data
-    assert list(dashes.y) == [0.5, 0.3, 0.2] and list(bars.y) == [0.7, 0.3, 0.0]
-    assert list(bars.customdata) == list(figure.layout.xaxis.ticktext) == ["␣", "⏎", "a"]
-    assert list(bars.marker.color) == [charts.CALM, charts.VIVID, charts.CALM]
+    others, taken, dashes = figure.data
+    assert list(dashes.y) == [0.5, 0.3, 0.2]
+    assert list(others.customdata) == ["␣", "a"] and list(others.y) == [0.7, 0.0]
+    assert list(taken.customdata) == ["⏎"] and list(taken.y) == [0.3]
+    assert others.marker.color != taken.marker.color
+    assert [name.removeprefix("<br>") for name in figure.layout.xaxis.ticktext] == ["␣", "⏎", "a"]
+    assert len(charts.distribution(before, after, ["a", "␣", "⏎"]).data) == 2
 
 
 def test_context_is_charted_and_tabled_by_length():

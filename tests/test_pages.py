@@ -15,13 +15,13 @@ from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
 from microgpt.generate import generate
-from microgpt.hub import Loaded
+from microgpt.hub import Loaded, load_folder
 from microgpt.hub.copies import Origin
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.generate.prompt import EXAMPLES
-from microgpt.ui.generate.record import record_json
+from microgpt.ui.generate.record import record_csv, record_json
 
 RECORD = (
     '{"format": "microGPT text", "checkpoint": "x", "commit": "", "weights_sha256": "", '
@@ -98,8 +98,10 @@ def test_generate_writes_what_its_settings_say(app):
     app.text_area("prompt").set_value("ba").run()
     assert any("from an earlier prompt" in caption.value for caption in app.caption)
     app.text_area("prompt").set_value("ba do").run()
+    assert not any("earlier" in caption.value for caption in app.caption)
     app.number_input("seed").set_value(2).run()
     assert written(app) == text, "a setting alone must not take the text away"
+    assert any("from earlier settings" in caption.value for caption in app.caption)
     press(app, "Write")
     assert written(app) != text
 
@@ -385,6 +387,34 @@ def test_maps_too_large_to_keep_are_cut_and_the_page_says_so(
     assert any("last 128 characters" in caption.value for caption in app.caption)
 
 
+def test_of_a_text_too_long_the_beginning_is_taken_and_the_page_says_so(app):
+    app.query_params["view"] = "Score a text"
+    app.run()
+    app.text_area("scored").set_value("ba do" * 2500).run()
+    assert not app.exception and not app.error
+    assert any("12,500 characters the first 10,000" in caption.value for caption in app.caption)
+    ((before, text),) = shown_texts(app)
+    assert before + text == "ba do" * 2000
+
+
+def test_side_by_side_says_that_it_writes_less(app):
+    app.query_params["view"] = "Side by side"
+    app.query_params["length"] = "600"
+    app.run()
+    assert any("each writes 400 characters" in caption.value for caption in app.caption)
+    assert [len(text) for _, text in shown_texts(app)] == [400, 400]
+    app.number_input("length").set_value(40).run()
+    assert not any("each writes" in caption.value for caption in app.caption)
+
+
+def test_a_record_tells_nothing_of_the_servers_folders(app, tiny_checkpoint):
+    app.run()
+    text = app.session_state["written"]
+    loaded = load_folder(tiny_checkpoint)
+    for record in (record_json(loaded, text), record_csv(loaded, text)):
+        assert str(tiny_checkpoint) not in record and tiny_checkpoint.name in record
+
+
 def test_an_example_is_written_at_once(app, monkeypatch, tmp_path, loss_record, training):
     tokenizer = CharTokenizer("".join(sorted(set("".join(EXAMPLES.values())))))
     config = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1, n_embd=8)
@@ -460,7 +490,7 @@ def test_the_place_chosen_is_left_again(app):
     app.run()
     app.session_state["chosen"] = (app.session_state["written"], 0)
     app.run()
-    press(app, "Back to the prompt's")
+    press(app, "Close")
     assert any(each.value == "What could come after the prompt" for each in app.subheader)
 
 

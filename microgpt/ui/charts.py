@@ -211,22 +211,24 @@ def distribution(
 ) -> go.Figure:
     """Probabilities (V,) of the next character: the model's own, and what they are changed to.
 
-    Likeliest first; `taken` is the id of the character that stands there.
+    Likeliest first; `taken` is the id of the character that stands there, in a colour of its own.
     """
     order = np.argsort(-before, kind="stable")
     names = [labels[i] for i in order]
     ranks = list(range(1, len(order) + 1))
     hover = "%{customdata} %{y:.3g}<extra>%{fullData.name}</extra>"
     figure = go.Figure()
-    colours = [VIVID if i == taken else CALM for i in order]
-    figure.add_bar(
-        x=ranks,
-        y=after[order],
-        customdata=names,
-        name=changed,
-        marker_color=colours,
-        hovertemplate=hover,
-    )
+    is_taken = order == taken
+    for name, colour, shown in ((changed, CALM, ~is_taken), ("the text's own", VIVID, is_taken)):
+        if shown.any():
+            figure.add_bar(
+                x=np.array(ranks)[shown],
+                y=after[order][shown],
+                customdata=np.array(names)[shown],
+                name=name,
+                marker_color=colour,
+                hovertemplate=hover,
+            )
     figure.add_scatter(
         x=ranks,
         y=before[order],
@@ -236,11 +238,12 @@ def distribution(
         marker={"symbol": "line-ew", "size": 9, "line": {"width": 2, "color": GREY}},
         hovertemplate=hover,
     )
-    every = -(-len(names) // _MOST_ACROSS)
+    # In two rows, so that a phone has room for them all.
+    every = -(-len(names) // (2 * _MOST_ACROSS))
     figure.update_xaxes(
         title="character, likeliest first",
         tickvals=ranks[::every],
-        ticktext=names[::every],
+        ticktext=["<br>" * (i % 2) + name for i, name in enumerate(names[::every])],
         tickangle=0,
         tickfont={"family": "monospace", "size": 10},
     )
@@ -248,6 +251,7 @@ def distribution(
     figure.update_layout(
         margin=MARGIN,
         dragmode=False,
+        barmode="overlay",
         bargap=0.25,
         legend={"orientation": "h", "y": 1, "x": 1, "xanchor": "right", "yanchor": "top"},
     )
@@ -267,11 +271,13 @@ def loss_by_context(
             hovertemplate="%{x} characters seen: %{y:.3f} nats<extra></extra>",
         )
     )
-    for name, value in baselines.items():
+    # Two that lie close together are named at either end.
+    for i, (name, value) in enumerate(sorted(baselines.items(), key=lambda item: item[1])):
         figure.add_hline(
             y=value,
             line={"color": GREY, "dash": "dot", "width": 1},
             annotation={"text": f"{name}, {value:.2f}", "font": {"color": GREY, "size": 11}},
+            annotation_position=f"top {('right', 'left')[i % 2]}",
         )
     figure.update_xaxes(
         title="characters seen before each", type="log", tickvals=list(lengths), ticktext=lengths

@@ -76,9 +76,11 @@ function build(parentElement) {
   page.append(before, text, caret);
   const card = make("aside", "card");
   card.setAttribute("aria-live", "polite");
-  const [head, facts, bars] = ["head", "facts", "bars"].map((name) => make("div", name));
+  const [head, facts, bars, key] = ["head", "facts", "bars", "key"].map((name) => make("div", name));
+  key.append(make("span", "drawn"), "after the sliders", make("span", "model"), "the model's own");
   const play = make("div", "play");
-  card.append(head, facts, bars, play);
+  card.append(head, facts, bars, key, play);
+  const close = button("close", "✕", "Let go of this character", () => leave());
   const body = make("div", "body");
   body.append(page, card);
   root.append(bar, body);
@@ -111,6 +113,8 @@ function build(parentElement) {
     data = fresh;
     width = 6 + 2 * data.alternatives;
     if (other) {
+      // A visitor who asks for another text wants to see it written.
+      if (table.length && fresh.live) root.scrollIntoView({ block: "nearest", behavior: "smooth" });
       pause();
       text.replaceChildren();
       table = new Uint16Array(0);
@@ -120,6 +124,10 @@ function build(parentElement) {
     characters = [...data.characters];
     const long = data.before.length > LONGEST_BEFORE;
     before.textContent = long ? `…${data.before.slice(-LONGEST_BEFORE)}` : data.before;
+    if (data.mark === -1) {
+      const signs = [...before.textContent];
+      before.replaceChildren(signs.slice(0, -1).join(""), make("span", "mark", signs.at(-1)));
+    }
     colour ??= data.colour === "none" ? sessionStorage.microgptColour ?? "none" : data.colour;
     take(0, data.records);
     observer?.disconnect();
@@ -214,6 +222,7 @@ function build(parentElement) {
       head.replaceChildren(make("span", "hint", "Point at a character, or tap one"));
       facts.textContent = "to see what else it could have been.";
       bars.replaceChildren();
+      key.hidden = true;
       return;
     }
     const record = row(shown), [id, rank, kept] = record;
@@ -221,14 +230,16 @@ function build(parentElement) {
     head.replaceChildren(
       make("span", "sign", label(id)),
       make("span", "where", `character ${shown + 1} of ${count()}`),
+      ...(chosen === null ? [] : [close]),
     );
     const lines = [
-      `${percent(p)} likely · ${rank}${ordinal(rank)} of ${data.labels.length}`,
-      `${nats(record[3]).toFixed(2)} nats of surprise · ${nats(record[5]).toFixed(2)} undecided`,
+      `probability ${percent(p)} · ${rank}${ordinal(rank)} of ${data.labels.length}`,
+      `surprise ${nats(record[3]).toFixed(2)} nats · entropy ${nats(record[5]).toFixed(2)} nats`,
     ];
     if (data.temperature !== null) {
-      lines.push(`drawn with ${percent(drawn)}, from ${kept} that could be`);
+      lines.push(`after the sliders ${percent(drawn)} · ${kept} could be drawn`);
     }
+    key.hidden = data.temperature === null;
     facts.replaceChildren(...lines.map((line) => make("div", "fact", line)));
     const k = data.alternatives;
     const rows = [];
@@ -282,10 +293,16 @@ function build(parentElement) {
     if (!count()) return;
     chosen = i;
     move(i);
-    const box = text.childNodes[i].getBoundingClientRect(), frame = page.getBoundingClientRect();
-    if (box.top < frame.top || box.bottom > frame.bottom) {
-      page.scrollTop += box.top - frame.top - frame.height / 2;
-    }
+    // Where the card lies over the text, on a narrow screen, the character stays above it.
+    const covers = getComputedStyle(card).bottom === "0px";
+    text.childNodes[i].style.scrollMarginBottom = covers ? `${card.offsetHeight + 8}px` : "";
+    text.childNodes[i].scrollIntoView({ block: "nearest" });
+  }
+
+  function leave() {
+    pause();
+    chosen = null;
+    move(null);
   }
 
   function start() {
@@ -340,9 +357,7 @@ function build(parentElement) {
     } else if (event.key === "Enter" && chosen !== null && data.picks && !data.live) {
       view.pick(chosen, null);
     } else if (event.key === "Escape") {
-      pause();
-      chosen = null;
-      move(null);
+      leave();
     }
   };
 

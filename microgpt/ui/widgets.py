@@ -11,6 +11,7 @@ from microgpt.generate import KEPT
 from microgpt.hub import Loaded
 from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
+from microgpt.ui import charts
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.text import plain
 
@@ -19,7 +20,11 @@ MOST_CHARACTERS = 10_000
 MOST_LINK_BYTES = 3000
 # Characters shown around one that the model does not know.
 _EXCERPT = 240
-_MARK = '<mark style="text-decoration: underline wavy">{}</mark>'
+# Known characters that are named.
+_MOST_NAMED = 128
+_MARK = (
+    '<mark style="background: #d2691e55; color: inherit; text-decoration: underline wavy">{}</mark>'
+)
 # Two controls beside each other on a phone, five on anything wider.
 CONTROL_WIDTH = 150
 
@@ -67,7 +72,7 @@ def text_control(
 
     Characters that the model does not know are named, with their replacement a click away, and of
     a text beyond the window it is said which part the model reads: the last window, or `reads`.
-    when_empty is said of no text at all; most is how many characters are taken.
+    when_empty is said of no text at all; of a text longer than `most` the first so many are taken.
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     default = tokenizer.replace_unknown(default) or tokenizer.characters
@@ -85,7 +90,6 @@ def text_control(
         height=110,
         bind="query-params" if bound else None,
         persist_state="session",
-        max_chars=most,
         help=f"The model knows {tokenizer.vocab_size} characters, those of the text it was "
         f"trained on, and sees at most {window} at once.",
     )
@@ -96,6 +100,9 @@ def text_control(
             st.caption("This text is too long for a link: the page's address leaves it out.")
         if not is_known(tokenizer, label, key, text):
             return None
+        if most is not None and len(text) > most:
+            st.caption(f"Of the text's {len(text):,} characters the first {most:,} are taken.")
+            text = text[:most]
         if not text:
             st.caption(when_empty)
         elif len(text) > window:
@@ -110,6 +117,8 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
     if unknown:
         st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
         st.html(_underlined(text, unknown))
+        known = "".join(charts.visible(tokenizer.characters[:_MOST_NAMED]))
+        st.caption(plain(f"It knows {known}") + ("" if len(known) < _MOST_NAMED else " and others"))
         st.button(
             "Replace them",
             key=f"replace in {key}",
@@ -158,14 +167,13 @@ def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
         temperature, top_k, top_p = drawing_controls(checkpoint.tokenizer)
         length, seed = length_control(MOST_CHARACTERS), seed_control()
     window = checkpoint.config.block_size
-    exact = st.toggle(
-        "Exact past the window",
-        key="exact",
-        bind="query-params",
-        help=f"The model sees {window} characters at most. A longer text goes on, when they are "
-        f"full, from the last {max(1, int(KEPT * window))}; exact reads the last {window} anew for "
-        "every character, which is slow.",
-    )
+    exact = st.toggle(f"Exact past {window} characters (slow)", key="exact", bind="query-params")
+    if exact:
+        st.caption(
+            f"The model sees {window} characters, and past them reads the last {window} anew for "
+            f"every one. Otherwise, each time they are full, it goes on from the last "
+            f"{max(1, int(KEPT * window))}."
+        )
     return SamplingConfig(temperature, top_k, top_p, seed, exact), length
 
 

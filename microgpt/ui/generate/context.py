@@ -11,21 +11,24 @@ from microgpt.ui.charts import menu
 from microgpt.ui.widgets import text_control
 
 PASSAGE = """\
-OLD MARGARET:
-Sit down, child, by the fire. When I was young
-The river ran as high as yonder beam,
-And every soul in Harrow took to boats.
-My father rowed us to the chapel roof,
-And there we sang until the water fell.
+FISHERMAN:
+What news, good brother, from the northern shore?
 
-CHILD:
-And were you not afraid, good grandmother?
+BROTHER:
+The king is come, and with the king his son.
+They ask for bread, and for a bed to-night.
 
-OLD MARGARET:
-Afraid? I had my father and a song.
-The river ran as high as yonder beam,
-And every soul in Harrow took to boats."""
-TARGETS = 24
+FISHERMAN:
+Then let them come. My house is small, my lord
+May find it poor; but what I have is his.
+
+BROTHER:
+I will go tell the king. He is not far.
+
+FISHERMAN:
+Go, brother, go, and tell him what I said:
+My house is small, but what I have is his."""
+TARGETS, SHOWN = 48, 24
 TOO_SHORT = "Type at least two characters: the first is only read."
 _LONGEST = 20_000
 
@@ -65,14 +68,14 @@ def context_view(loaded: Loaded) -> None:
         "nothing new."
     )
     st.plotly_chart(
-        charts.probability_by_context(lengths, surprise, text[-targets:]),
+        charts.probability_by_context(lengths, surprise[:, -SHOWN:], text[-targets:][-SHOWN:]),
         height=120 + 26 * len(lengths),
         config=menu("microgpt-context-characters"),
         alt="Probability of each character by length of the context",
     )
     st.caption(
-        "The probability of each of these characters; a column that brightens downwards is a "
-        "character that becomes clear at that distance."
+        f"The probability of each of the last {min(SHOWN, targets)}; a column that brightens "
+        "downwards is a character that becomes clear at that distance."
     )
     table = charts.context_table(lengths, surprise, text[-targets:])
     with st.expander("As a table"):

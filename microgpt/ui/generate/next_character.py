@@ -60,7 +60,7 @@ def next_character(
 
 def _told(chosen: Written, at: int, label: str) -> str:
     drawn = chosen.trace[at : at + 1].drawn_with(chosen.config).item()
-    return f" The text has {plain(label)}, drawn with {drawn:.1%} under the settings of its day."
+    return f" The text has {plain(label)}, to which its own settings gave {drawn:.1%}."
 
 
 def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> None:
@@ -82,4 +82,4 @@ def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> Non
             on_click=branch,
             args=(checkpoint.tokenizer, chosen, at, token),
         )
-        st.button("Back to the prompt's", on_click=st.session_state.pop, args=("chosen", None))
+        st.button("Close", on_click=st.session_state.pop, args=("chosen", None))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -36,7 +37,8 @@ def take_home(loaded: Loaded, written: Written) -> None:
 def _origin(loaded: Loaded) -> dict[str, str]:
     origin, checkpoint = loaded.origin, loaded.checkpoint
     return {
-        "checkpoint": origin.name,
+        # Where a folder lies on the server is no business of its visitors.
+        "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
         "commit": origin.commit or "",
         "weights_sha256": checkpoint.weights_sha256,
         "numerics": checkpoint.engine.numerics,

@@ -112,12 +112,12 @@ def _most_surprising(checkpoint: Checkpoint, trace: Trace, text: str) -> None:
         guess = int(trace.order[at, 0])
         rows.append(
             {
-                "position": at + 2,
-                "after": "".join(charts.visible(text[max(0, at + 1 - _SHOWN_BEFORE) : at + 1])),
                 "character": labels[int(trace.tokens[at])],
                 "probability": math.exp(-trace.surprise[at].item()),
                 "expected": labels[guess],
                 "with": math.exp(trace.log_probs[at, guess].item()),
+                "after": "".join(charts.visible(text[max(0, at + 1 - _SHOWN_BEFORE) : at + 1])),
+                "position": at + 2,
             }
         )
     st.subheader("The most surprising characters", anchor=False)

@@ -38,14 +38,20 @@ def side_by_side_view(loaded: Loaded) -> None:
             configs.append(SamplingConfig(*drawn, seed))
     if prompt is None:
         return
+    if length < st.session_state["length"]:
+        st.caption(f"Here each writes {length:,} characters at most.")
     traces = [cache.finished(checkpoint, prompt, length, config) for config in configs]
     parting = first_difference(*traces)
     st.caption(_said(traces, parting, charts.visible(checkpoint.tokenizer.characters), seed))
     for column, key, config, trace in zip(
-        st.columns(2), ("left", "right"), configs, traces, strict=True
+        st.columns(2), ("Left", "Right"), configs, traces, strict=True
     ):
         name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
         with column:
+            st.caption(
+                f"{key}: temperature {config.temperature:g} · top-k {config.top_k} · "
+                f"top-p {config.top_p:g}"
+            )
             token_text(
                 key, name, checkpoint.tokenizer, prompt, trace, Packing(config), mark=parting
             )

@@ -39,8 +39,8 @@ def write_view(loaded: Loaded) -> None:
     checkpoint = loaded.checkpoint
     _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
-    config, length = sampling_controls(checkpoint)
     pressed, stop = _buttons(disabled=prompt is None)
+    config, length = sampling_controls(checkpoint)
     written = current()
     if written is not None:
         written.over = True  # if it was still being written, this very rerun stopped it
@@ -49,7 +49,8 @@ def write_view(loaded: Loaded) -> None:
     # While a checkpoint is on its way, what was asked of it waits, and the page shows a little.
     awaited = st.session_state.get("checkpoint_awaited", False)
     wanted = pressed or (is_asked_for() and not awaited)
-    if prompt is not None and (wanted or (stale and not awaited and length > OPENING_LENGTH)):
+    slow = length > OPENING_LENGTH or config.exact
+    if prompt is not None and (wanted or (stale and not awaited and slow)):
         written = Written.begin(checkpoint, prompt, length, config)
         written.parted_from = take_asked()
         show_from_now_on(written)
@@ -63,7 +64,10 @@ def write_view(loaded: Loaded) -> None:
         show_from_now_on(written)
     elif stale:
         return
-    _status(status, checkpoint, written, earlier=prompt != written.prompt)
+    earlier = "an earlier prompt" * (prompt != written.prompt)
+    if not earlier and (config, length) != (written.config, written.length):
+        earlier = "earlier settings"
+    _status(status, checkpoint, written, earlier)
     _show(page, loaded, written)
     if _of_other_weights(checkpoint):
         st.caption("The link you followed is to a text of another checkpoint; this one differs.")
@@ -133,12 +137,11 @@ def _show(page: DeltaGenerator, loaded: Loaded, written: Written) -> None:
         earlier, at = written.parted_from
         with new:
             st.caption("The new line")
-            _line(loaded, written, "written line")
+            _line(loaded, written, "written line", mark=-1)
         with old:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(f"The line it left at character {at + 1}", width="stretch")
-                st.button("Back to this one", on_click=_go_back, args=(earlier,))
+            st.caption(f"The line it left at character {at + 1}")
             _line(loaded, earlier, "earlier line", mark=at)
+            st.button("Back to this one", on_click=_go_back, args=(earlier,))
 
 
 def _line(loaded: Loaded, written: Written, key: str, mark: int | None = None) -> None:
@@ -188,7 +191,7 @@ def _go_back(written: Written) -> None:
 
 
 def _status(
-    status: DeltaGenerator, checkpoint: Checkpoint, written: Written, earlier: bool = False
+    status: DeltaGenerator, checkpoint: Checkpoint, written: Written, earlier: str = ""
 ) -> None:
     config = written.config
     parts = [f"{written.count:,} characters after the prompt"]
@@ -203,6 +206,7 @@ def _status(
     parts += [f"top-p {config.top_p:g}", f"seed {config.seed}"]
     if config.exact:
         parts.append("exact past the window")
-    if earlier:
-        parts.append("from an earlier prompt")
-    status.caption(" · ".join(parts))
+    with status.container():
+        st.caption(" · ".join(parts))
+        if earlier:
+            st.caption(f":material/edit: This text is from {earlier}; Write makes a new one.")
