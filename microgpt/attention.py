@@ -1,10 +1,12 @@
 """What a model's heads look at, for one text."""
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -77,8 +79,10 @@ def embedded(model: GPT, ids: Sequence[int]) -> Tensor:
     """What the first block reads, (1, T, C). Raises ValueError unless 1 to block_size ids."""
     if not 0 < len(ids) <= model.config.block_size:
         raise ValueError(f"a text must have 1 to {model.config.block_size} characters")
-    idx = torch.tensor([ids])
-    return model.token_embedding(idx) + model.position_embedding(torch.arange(len(ids)))
+    device = model.position_embedding.weight.device
+    idx = torch.tensor([ids], device=device)
+    positions = torch.arange(len(ids), device=device)
+    return model.token_embedding(idx) + model.position_embedding(positions)
 
 
 @torch.inference_mode()
@@ -124,9 +128,30 @@ def combined(
 ) -> Tensor:
     """One map (T, T) of some heads of (L, H, T, T), named by layer and head from 0.
 
-    Rows of the mean sum to 1, those of the maximum to at least 1. Raises ValueError for no head.
+    Rows of the mean sum to 1, those of the maximum to at least 1. What else there is of each head,
+    (L, H, …), is combined alike. Raises ValueError for no head.
     """
     if not heads:
         raise ValueError("there is no head to combine")
     chosen = torch.stack([weights[layer, head] for layer, head in heads])  # (heads, T, T)
     return chosen.mean(dim=0) if how == "mean" else chosen.amax(dim=0)
+
+
+def maps_npz(weights: Tensor, text: str, weights_sha256: str) -> bytes:
+    """All maps (L, H, T, T) of a text as one .npz file, with what they are the maps of.
+
+    Its arrays: weights, float32; layers, heads and positions, from 1, and characters, which name
+    its axes; weights_sha256, of the checkpoint's weights. The same maps give the same bytes.
+    """
+    layers, heads, positions, _ = weights.shape
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        weights=weights.float().numpy(),
+        layers=np.arange(1, layers + 1),
+        heads=np.arange(1, heads + 1),
+        positions=np.arange(1, positions + 1),
+        characters=np.array(list(text)),
+        weights_sha256=np.array(weights_sha256),
+    )
+    return file.getvalue()

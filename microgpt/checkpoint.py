@@ -7,7 +7,7 @@ loss_record.csv   how the loss fell
 README.md         the model card
 baselines.json    optional: what models that know less lose
 evolution.npz     optional: what the model did at some steps of its training
-head_scores.json  optional: what each of its heads looks at
+head_scores.json  optional: what each of its heads looks at and is worth
 """
 
 import hashlib

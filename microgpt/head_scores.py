@@ -1,4 +1,4 @@
-"""What each head of a model looks at, in numbers, as one JSON file."""
+"""What each head of a model looks at, and what it is worth, in numbers, as one JSON file."""
 
 import json
 import math
@@ -39,13 +39,28 @@ class Badge:
 
 
 @dataclass(frozen=True, eq=False)
+class SwitchedOff:
+    """What the loss over so many positions gains with each head switched off by itself.
+
+    loss_change: (L, H), nats per character; below 0 the model is better without the head.
+    """
+
+    positions: int
+    loss_change: Tensor
+
+    def costliest(self) -> tuple[int, int]:
+        """Layer and head, from 0, of the head that the loss gains most without."""
+        return divmod(int(self.loss_change.argmax()), self.loss_change.size(1))
+
+
+@dataclass(frozen=True, eq=False)
 class HeadScores:
     """What the heads attend to, over so many queries, which leave out each text's first position.
 
     scores: by kind, (L, H) from 0 to 1: the mean attention to the keys of that kind, over the
     queries that have one; a kind that no query has is left out. counts: by kind, those queries.
     even: by kind, what a head would score that attends to all alike. entropy: (L, H) mean, nats.
-    distance: (L, H) mean characters back.
+    distance: (L, H) mean characters back. off: None where no head was switched off.
     """
 
     positions: int
@@ -54,6 +69,7 @@ class HeadScores:
     scores: dict[str, Tensor]
     entropy: Tensor
     distance: Tensor
+    off: SwitchedOff | None = None
 
     def badge(self, layer: int, head: int) -> Badge | None:
         """The kind a head scores best in, where that reaches BADGE_FROM."""
@@ -70,6 +86,9 @@ class HeadScores:
             "entropy": _rounded(self.entropy),
             "distance": _rounded(self.distance),
         }
+        if self.off is not None:
+            change = _rounded(self.off.loss_change)
+            values["off"] = {"positions": self.off.positions, "loss_change": change}
         return json.dumps(values) + "\n"
 
     @classmethod
@@ -84,6 +103,7 @@ class HeadScores:
                 scores={kind: _table(table) for kind, table in values["scores"].items()},
                 entropy=_table(values["entropy"]),
                 distance=_table(values["distance"]),
+                off=_switched_off(values["off"]) if "off" in values else None,
             )
             fits = scores._fits(n_layer, n_head)
         except _MALFORMED as error:
@@ -95,15 +115,24 @@ class HeadScores:
     def _fits(self, n_layer: int, n_head: int) -> bool:
         counts = list(self.counts.values())
         known = {kind for kind, count in self.counts.items() if count}
+        shape = (n_layer, n_head)
         return (
             all(type(count) is int for count in (self.positions, *counts))
             and 0 < self.positions < 2**63
             and all(0 <= count <= self.positions for count in counts)
             and set(self.even) == set(self.scores) == known
             and all(0 <= value <= 1 for value in self.even.values())
-            and all(_is_within(table, (n_layer, n_head), 1) for table in self.scores.values())
-            and _is_within(self.entropy, (n_layer, n_head), math.inf)
-            and _is_within(self.distance, (n_layer, n_head), math.inf)
+            and all(_is_within(table, shape, 0, 1) for table in self.scores.values())
+            and _is_within(self.entropy, shape, 0, math.inf)
+            and _is_within(self.distance, shape, 0, math.inf)
+            and (self.off is None or self._fits_off(self.off, shape))
+        )
+
+    def _fits_off(self, off: SwitchedOff, shape: tuple[int, int]) -> bool:
+        return (
+            type(off.positions) is int
+            and 0 < off.positions <= self.positions
+            and _is_within(off.loss_change, shape, -math.inf, math.inf)
         )
 
 
@@ -115,6 +144,10 @@ def _table(values: Any) -> Tensor:
     return torch.tensor(values, dtype=torch.float32)
 
 
-def _is_within(table: Tensor, shape: tuple[int, int], most: float) -> bool:
-    good = (table >= 0) & (table <= most) & table.isfinite()
+def _switched_off(values: Any) -> SwitchedOff:
+    return SwitchedOff(values["positions"], _table(values["loss_change"]))
+
+
+def _is_within(table: Tensor, shape: tuple[int, int], least: float, most: float) -> bool:
+    good = (table >= least) & (table <= most) & table.isfinite()
     return table.shape == shape and bool(good.all())

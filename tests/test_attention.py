@@ -1,3 +1,6 @@
+import io
+
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +10,7 @@ from microgpt.attention import (
     combined,
     embedded,
     head_stages,
+    maps_npz,
     most_positions,
     rollout,
 )
@@ -156,3 +160,16 @@ def test_heads_combine_to_their_mean_and_their_maximum(model):
     assert torch.equal(combined(weights, heads[:1], "mean"), one)
     with pytest.raises(ValueError, match="no head"):
         combined(weights, [], "mean")
+
+
+def test_all_maps_are_written_to_one_file_and_read_back(model):
+    weights, text = attention_maps(model, IDS).weights, "a \n'é<\tß漢z"
+    written = maps_npz(weights, text, "ab" * 32)
+    assert maps_npz(weights, text, "ab" * 32) == written
+    with np.load(io.BytesIO(written), allow_pickle=False) as file:
+        assert file["weights"].dtype == np.float32
+        np.testing.assert_array_equal(file["weights"], weights.numpy())
+        assert file["layers"].tolist() == [1, 2] and file["heads"].tolist() == [1, 2, 3]
+        assert file["positions"].tolist() == list(range(1, 11))
+        assert "".join(file["characters"]) == text and len(file["characters"]) == 10
+        assert file["weights_sha256"].item() == "ab" * 32

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from microgpt.head_scores import BADGE_FROM, KINDS, Badge, HeadScores, HeadScoresError
+from microgpt.head_scores import (
+    BADGE_FROM,
+    KINDS,
+    Badge,
+    HeadScores,
+    HeadScoresError,
+    SwitchedOff,
+)
 
 # Two layers of three heads; no query had a newline, a space or a speaker to look at.
 COUNTS = {kind: 40 if kind in ("previous", "same", "first") else 0 for kind in KINDS}
@@ -20,13 +27,19 @@ MADE = HeadScores(
     },
     entropy=torch.tensor([[0.5, 1.0, 2.5], [3.0, 1.23456, 0.0]]),
     distance=torch.tensor([[1.0, 10.0, 20.0], [30.0, 100.0, 0.0]]),
+    off=SwitchedOff(30, torch.tensor([[0.01, -0.2, 0.0], [0.15001, 0.15, 7.0]])),
 )
 GOOD = json.loads(MADE.to_json())
+REQUIRED = [name for name in GOOD if name != "off"]
 
 
 def changed(**values: object) -> str:
     """A good file with some of its values replaced."""
     return json.dumps(GOOD | values)
+
+
+def off_with(**values: object) -> str:
+    return changed(off=GOOD["off"] | values)
 
 
 def scores_with(table: object) -> str:
@@ -42,6 +55,8 @@ def test_scores_survive_writing_and_reading_to_four_decimals():
         torch.testing.assert_close(again.scores[kind], table, rtol=0, atol=0.51e-4)
     torch.testing.assert_close(again.entropy, MADE.entropy, rtol=0, atol=0.51e-4)
     torch.testing.assert_close(again.distance, MADE.distance, rtol=0, atol=0.51e-4)
+    assert again.off.positions == 30
+    torch.testing.assert_close(again.off.loss_change, MADE.off.loss_change, rtol=0, atol=0.51e-4)
     assert again.to_json() == text
     assert text.endswith("}\n") and text.count("\n") == 1
 
@@ -57,6 +72,7 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         scores=dict.fromkeys(KINDS, table),
         entropy=table,
         distance=table + 4000,
+        off=SwitchedOff(2**62, -table),
     )
     text = scores.to_json()
     assert len(text) < OPTIONAL[HEAD_SCORES] / 2
@@ -74,7 +90,7 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         "3",
         "[]",
         "{}",
-        *(json.dumps({key: GOOD[key] for key in GOOD if key != name}) for name in GOOD),
+        *(json.dumps({key: GOOD[key] for key in GOOD if key != name}) for name in REQUIRED),
         *(changed(**{name: None}) for name in GOOD),
         *(changed(**{name: "ab"}) for name in GOOD),
         *(changed(**{name: [0.5]}) for name in GOOD),
@@ -98,6 +114,16 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         changed(entropy=[[0.1, 0.1, 0.1], [0.1, 0.1, math.inf]]),
         changed(distance=[[0.1, 0.1, 0.1], [0.1, 0.1, 1e300]]),
         changed(distance=[0.1, 0.1, 0.1]),
+        changed(off={}),
+        changed(off={"positions": 30}),
+        changed(off={"loss_change": GOOD["off"]["loss_change"]}),
+        *(off_with(positions=value) for value in (0, -1, 51, 30.0, True, None, "30", [30])),
+        *(off_with(loss_change=value) for value in (None, 3, "ab", [], [[]], [[0.1, 0.1, 0.1]])),
+        off_with(loss_change=[[0.1, 0.1], [0.1, 0.1], [0.1, 0.1]]),
+        *(
+            off_with(loss_change=[[0.1, 0.1, 0.1], [0.1, 0.1, value]])
+            for value in (math.nan, math.inf, -math.inf, 1e300, 10**400, "a", None, [])
+        ),
     ],
     ids=lambda text: text[-40:],
 )
@@ -130,3 +156,14 @@ def test_a_score_at_the_threshold_is_enough_and_one_below_is_not():
 
 def test_no_kind_that_a_query_has_means_no_badge():
     assert dataclasses.replace(MADE, scores={}).badge(0, 0) is None
+
+
+def test_scores_without_a_head_switched_off_survive_too():
+    plain = dataclasses.replace(MADE, off=None)
+    assert json.loads(plain.to_json()) == {key: GOOD[key] for key in REQUIRED}
+    assert HeadScores.from_json(plain.to_json(), 2, 3).off is None
+
+
+def test_the_costliest_head_is_the_one_that_the_loss_gains_most_without():
+    assert MADE.off.costliest() == (1, 2)
+    assert SwitchedOff(1, torch.tensor([[-0.3, -0.1], [-0.2, -0.2]])).costliest() == (0, 1)

@@ -197,7 +197,7 @@ def test_a_splits_scores_are_the_windows_means_by_their_counts(model, tokenizer,
     data = torch.tensor(tokenizer.encode(corpus[:100]))
     told: list[tuple[int, int]] = []
     scores = head_scores(model, tokenizer, data, lambda done, total: told.append((done, total)))
-    assert told == [(n, 6) for n in range(1, 7)]
+    assert told == [(n, 6 + 6 * 2 * 3) for n in range(1, 43)]
     assert scores.positions == 6 * 15
     parts = [data[at : at + 16].tolist() for at in range(0, 96, 16)]
     each = [text_scores(attention_maps(model, p).weights, p, tokenizer) for p in parts]
@@ -210,6 +210,29 @@ def test_a_splits_scores_are_the_windows_means_by_their_counts(model, tokenizer,
     torch.testing.assert_close(scores.distance, sum(part.distance for part in each) / 6)
     # The text begins in the first window only, and has no empty line.
     assert scores.counts["speaker"] == 15
+
+
+@pytest.mark.parametrize(
+    ("windows", "taken"), [(1, [0]), (8, range(8)), (20, [0, 2, 5, 7, 10, 12, 15, 17])], ids=str
+)
+def test_heads_are_switched_off_over_windows_that_are_spread_evenly(
+    model, tokenizer, corpus, windows, taken
+):
+    data = torch.tensor(tokenizer.encode(corpus[: 16 * windows + 3]))
+    off = head_scores(model, tokenizer, data).off
+    assert off.positions == 15 * len(taken)
+    texts = torch.stack([data[16 * n : 16 * n + 16] for n in taken])
+
+    def loss(mask: Tensor | None) -> Tensor:
+        logits = model(texts, head_mask=mask)[:, :-1]
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), texts[:, 1:].flatten())
+
+    for layer in range(2):
+        for head in range(3):
+            mask = torch.ones(2, 3)
+            mask[layer, head] = 0
+            change = (loss(mask) - loss(None)).item()
+            assert off.loss_change[layer, head].item() == pytest.approx(change, abs=1e-5)
 
 
 def test_a_speaker_is_seen_across_the_edge_of_a_window(model):
@@ -250,6 +273,8 @@ def test_the_command_prints_every_head_and_changes_nothing(folder, corpus_file, 
     assert lines[0].split()[:4] == ["layer", "head", "previous", "first"]
     heads = [line.split()[:2] for line in lines[1:7]]
     assert heads == [[str(layer), str(head)] for layer in (1, 2) for head in (1, 2, 3)]
+    assert lines[0].split()[-2:] == ["off", "badge"]
+    assert all(line.split()[12][0] in "+-" for line in lines[1:7])
     assert [line.split()[0] for line in lines[7:]] == ["even", "queries"]
     assert contents(folder) == before
 

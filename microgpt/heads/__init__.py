@@ -1,16 +1,21 @@
 """What a head does: how much it looks at what, over one text or over many windows."""
 
+import itertools
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from microgpt.ablation import mean_loss_changes
 from microgpt.attention import most_positions
-from microgpt.head_scores import KINDS, HeadScores
+from microgpt.head_scores import KINDS, HeadScores, SwitchedOff
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
+# Heads are switched off over so many windows only: each takes as long as half of all heads' maps.
+ABLATED_WINDOWS = 8
 CLASSES = ("vowel", "consonant", "capital", "space", "newline", "punctuation or other")
 
 
@@ -107,8 +112,9 @@ def head_scores(
 ) -> HeadScores:
     """What the heads of a model in eval mode do over every non-overlapping window of data (1-D).
 
-    A window is the model's, or as long as the maps of all heads stay within bounds. progress is
-    told windows done and in all. Raises ValueError for less than a window, or one of one character.
+    A window is the model's, or as long as the maps of all heads stay within bounds. Each head is
+    also switched off over ABLATED_WINDOWS of them, spread evenly. progress is told passes done and
+    in all. Raises ValueError for less than a window, or one of one character.
     """
     size = most_positions(model.config)
     if len(data) < size:
@@ -116,10 +122,15 @@ def head_scores(
     sums = _Sums(tokenizer)
     texts = data.unfold(0, size, size)  # (windows, T)
     starts = _speaker_starts(data, sums.newline).unfold(0, size, size)
-    for done, (text, marks) in enumerate(zip(texts, starts, strict=True), start=1):
+    few = min(ABLATED_WINDOWS, len(texts))
+    ablated = texts[torch.arange(few) * len(texts) // few]
+    passes = itertools.count(1)
+    total = len(texts) + few * model.config.n_layer * model.config.n_head
+    for text, marks in zip(texts, starts, strict=True):
         sums.add(model.forward_with_attention(text[None])[1][0], text, marks)
-        progress(done, len(texts))
-    return sums.means()
+        progress(next(passes), total)
+    changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
+    return replace(sums.means(), off=SwitchedOff(few * (size - 1), changes))
 
 
 def class_of(character: str) -> str:

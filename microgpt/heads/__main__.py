@@ -57,14 +57,18 @@ def add_to_checkpoint(folder: Path, scores: HeadScores, config: GPTConfig) -> No
 
 
 def _table(scores: HeadScores) -> str:
-    """One line a head, both numbers from 1; then what even attention would score, and queries."""
+    """One line a head, both numbers from 1; then what even attention would score, and queries.
+
+    The column `off` is what the loss gains without the head.
+    """
     kinds = list(scores.scores)
-    lines = [["layer", "head", *kinds, "entropy", "distance", "badge"]]
+    lines = [["layer", "head", *kinds, "entropy", "distance", "off", "badge"]]
     for layer in range(scores.entropy.size(0)):
         for head in range(scores.entropy.size(1)):
             values = [*scores.scores.values(), scores.entropy, scores.distance]
             badge = scores.badge(layer, head)
             numbers = [f"{value[layer, head]:.3f}" for value in values]
+            numbers.append(f"{scores.off.loss_change[layer, head]:+.4f}")
             lines.append([str(layer + 1), str(head + 1), *numbers, badge.kind if badge else ""])
     lines.append(["even", "", *(f"{scores.even[kind]:.3f}" for kind in kinds)])
     lines.append(["queries", "", *(str(scores.counts[kind]) for kind in kinds)])
@@ -78,7 +82,8 @@ def _table(scores: HeadScores) -> str:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m microgpt.heads",
-        description="Print what each head of a checkpoint looks at over the validation split.",
+        description="Print what each head of a checkpoint looks at over the validation split, and "
+        "what the loss gains with it switched off.",
     )
     parser.add_argument("--checkpoint", required=True, help="a folder, or USER/NAME on the Hub")
     parser.add_argument(
