@@ -3,7 +3,6 @@ import io
 import itertools
 
 import numpy as np
-import pandas as pd
 import plotly.colors
 import pytest
 from PIL import Image
@@ -111,8 +110,7 @@ def test_a_swipe_over_a_chart_scrolls_the_page():
     assert charts.attention_map(WEIGHTS, TEXT).layout.dragmode is False
 
 
-def test_the_csv_has_a_row_for_each_pair_that_can_attend():
-    frame = pd.read_csv(io.StringIO(charts.attention_csv(WEIGHTS, TEXT)))
-    assert len(frame) == 6
-    last = frame.iloc[-2]
-    assert tuple(last) == (3, "⏎", 2, "␣", pytest.approx(0.123456))
+def test_the_menu_saves_the_format_asked_for():
+    assert charts.menu("a")["toImageButtonOptions"]["format"] == "svg"
+    options = charts.menu("a", "png")["toImageButtonOptions"]
+    assert (options["format"], options["filename"]) == ("png", "a")

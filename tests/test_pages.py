@@ -172,8 +172,8 @@ def test_the_head_chosen_is_the_head_drawn(app):
     app.run()
     app.switch_page(PAGES[1]).run()
     first = app.get("plotly_chart")[0].proto.spec
-    app.number_input("head").set_value(3).run()
-    app.number_input("layer").set_value(2).run()
+    app.selectbox("head").set_value(3).run()
+    app.selectbox("layer").set_value(2).run()
     assert app.get("plotly_chart")[0].proto.spec != first
     assert any(s.value == "Layer 2, head 3" for s in app.subheader)
 
@@ -197,12 +197,12 @@ def test_a_maps_colours_follow_its_scale(app):
 def test_the_strip_holds_all_heads_of_the_layer_chosen(app):
     on_tab(app, "On the text")
     strip = json.loads(app.get("bidi_component")[0].proto.json)
-    app.number_input("layer").set_value(2).run()
+    app.selectbox("layer").set_value(2).run()
     other = json.loads(app.get("bidi_component")[0].proto.json)
     t = len(strip["labels"])
     assert len(base64.b64decode(strip["maps"])) == 3 * t * (t + 1) // 2
     assert other["maps"] != strip["maps"]
-    app.number_input("head").set_value(3).run()
+    app.selectbox("head").set_value(3).run()
     assert json.loads(app.get("bidi_component")[0].proto.json)["chosen"] == 2
 
 
@@ -214,7 +214,7 @@ def test_the_stages_are_of_the_query_and_head_chosen(app):
     app.slider("query").set_value(4).run()
     shorter = app.dataframe[0].value
     assert len(shorter) == 4 and shorter["softmax"].sum() == pytest.approx(1)
-    app.number_input("head").set_value(2).run()
+    app.selectbox("head").set_value(2).run()
     assert app.dataframe[0].value["q·k"].tolist() != shorter["q·k"].tolist()
     app.text_area("text").set_value("b").run()
     assert not app.exception and app.dataframe[0].value["softmax"].tolist() == [1]
@@ -240,7 +240,7 @@ def test_what_heads_do_is_tabled_for_the_text(app):
     table = app.dataframe[0].value
     assert len(table) == 6 and table["itself"].between(0, 1).all()
     drawn = [chart.proto.spec for chart in app.get("plotly_chart")]
-    app.number_input("head").set_value(2).run()
+    app.selectbox("head").set_value(2).run()
     assert [chart.proto.spec for chart in app.get("plotly_chart")] != drawn
     app.text_area("text").set_value("ba do ba do").run()
     assert not app.exception
@@ -287,7 +287,7 @@ def test_a_choice_beyond_the_checkpoint_is_brought_within_it(app):
     app.run()
     assert not app.exception
     app.switch_page(PAGES[1]).run()
-    assert not app.exception and app.number_input("layer").value == 2
+    assert not app.exception and app.selectbox("layer").value == 2
 
 
 def test_settings_survive_a_visit_to_another_page(app):

@@ -17,6 +17,8 @@ from microgpt.attention import attention_maps as compute_attention_maps
 from microgpt.attention import head_stages as compute_head_stages
 from microgpt.checkpoint import CONFIG, Checkpoint
 from microgpt.generate import GeneratedCharacter
+from microgpt.head_scores import HeadScores
+from microgpt.heads import text_scores as compute_text_scores
 from microgpt.hub import (
     Fetch,
     Loaded,
@@ -105,13 +107,29 @@ def head_stages(checkpoint: Checkpoint, text: str, layer: int, head: int) -> Hea
 
 @st.cache_data(max_entries=12, show_spinner=False)
 def _thumbnails(fingerprint: str, text: str, _checkpoint: Checkpoint) -> list[list[str]]:
-    weights = attention_maps(_checkpoint, text).weights.numpy()
-    return [[attention_thumbnail(head) for head in layer] for layer in weights]
+    weights = attention_maps(_checkpoint, text).weights
+    means = weights.mean(dim=1, keepdim=True)  # (L, 1, T, T)
+    rows = [*torch.cat([weights, means], dim=1).numpy(), means.mean(dim=0).numpy()]
+    return [[attention_thumbnail(each) for each in row] for row in rows]
 
 
 def thumbnails(checkpoint: Checkpoint, text: str) -> list[list[str]]:
-    """Every head's map as a PNG data URL, by layer and head."""
+    """Every head's map as a PNG data URL, by layer and head, each layer's mean last.
+
+    One more row holds the mean of all heads alone.
+    """
     return _thumbnails(checkpoint.fingerprint, text, checkpoint)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _text_scores(fingerprint: str, text: str, _checkpoint: Checkpoint) -> HeadScores:
+    weights = attention_maps(_checkpoint, text).weights
+    return compute_text_scores(weights, _checkpoint.tokenizer.encode(text), _checkpoint.tokenizer)
+
+
+def text_scores(checkpoint: Checkpoint, text: str) -> HeadScores:
+    """What the heads do over a text of 2 to block_size known characters."""
+    return _text_scores(checkpoint.fingerprint, text, checkpoint)
 
 
 @st.cache_resource(max_entries=32, show_spinner="The model is writing …")

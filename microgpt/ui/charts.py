@@ -28,12 +28,16 @@ MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
 
 
-def menu(file_name: str) -> dict[str, object]:
-    """The options of a chart's own menu: take it home as SVG; a swipe scrolls the page."""
+def menu(file_name: str, image: str = "svg") -> dict[str, object]:
+    """The options of a chart's own menu: take it home as SVG or PNG; a swipe scrolls the page.
+
+    The menu knows one format at a time, and a button of one's own would have to be JavaScript.
+    """
+    scale = 2 if image == "png" else 1  # pixels for a good screen; lines need no more
     return {
         "displaylogo": False,
         "modeBarButtonsToRemove": _ZOOM,
-        "toImageButtonOptions": {"format": "svg", "filename": file_name},
+        "toImageButtonOptions": {"format": image, "filename": file_name, "scale": scale},
     }
 
 
@@ -324,19 +328,3 @@ def context_table(lengths: Sequence[int], surprise: np.ndarray, text: str) -> pd
         f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprise, strict=True)
     }
     return pd.DataFrame({"character": visible(text), **columns})
-
-
-def attention_csv(weights: np.ndarray, text: str) -> str:
-    """One head's (T, T) map as CSV: a row for each pair of positions, query first, from 1."""
-    query, key = np.tril_indices(len(weights))
-    labels = np.array(visible(text))
-    frame = pd.DataFrame(
-        {
-            "query_position": query + 1,
-            "query_character": labels[query],
-            "key_position": key + 1,
-            "key_character": labels[key],
-            "attention": weights[query, key],
-        }
-    )
-    return frame.to_csv(index=False, float_format="%.6g")

@@ -34,17 +34,10 @@ def checkpoint_picker(notes: DeltaGenerator) -> Loaded:
     with st.sidebar:
         st.subheader("Checkpoint", anchor=False)
         card = st.container()
-        name = st.text_input(
-            "Load another from the Hub",
-            key="repo",
-            bind="query-params",
-            placeholder="user/name",
-            help="A public microGPT checkpoint: user/name, or user/name@revision. "
-            "Only you will see it.",
-        ).strip()
+        name = repo_control("Load another from the Hub", "repo")
         outcome = st.container()
     with notes:
-        loaded, awaited = _visitors_checkpoint(name, fallback=loaded)
+        loaded, awaited = named_checkpoint("visitor", name, fallback=loaded)
     st.session_state["checkpoint_awaited"] = awaited
     if awaited:
         outcome.caption("Not loaded yet; the page says why.")  # a phone's sidebar hides the page
@@ -53,6 +46,18 @@ def checkpoint_picker(notes: DeltaGenerator) -> Loaded:
     with card:
         _provenance(loaded)
     return loaded
+
+
+def repo_control(label: str, key: str) -> str:
+    """The name of a repo on the Hub, empty at first; it is in the URL."""
+    return st.text_input(
+        label,
+        key=key,
+        bind="query-params",
+        placeholder="user/name",
+        help="A public microGPT checkpoint: user/name, or user/name@revision. "
+        "Only you will see it.",
+    ).strip()
 
 
 def _bundled() -> Loaded | None:
@@ -82,11 +87,13 @@ def _operators_checkpoint() -> Loaded | None:
     return fallback
 
 
-def _visitors_checkpoint(name: str, fallback: Loaded | None) -> tuple[Loaded | None, bool]:
+def named_checkpoint(who: str, name: str, fallback: Loaded | None) -> tuple[Loaded | None, bool]:
     """What the visitor named, once it is there; until then, and without a name, the fallback.
 
-    Also whether something was named that is not there.
+    Also whether something was named that is not there. How a download stands is told here. who
+    tells one such checkpoint of a session from another; a new name gives up the old one.
     """
+    key = f"{who} fetch"
     try:
         ref = parse_repo(name) if name else None
     except HubError as error:
@@ -96,10 +103,10 @@ def _visitors_checkpoint(name: str, fallback: Loaded | None) -> tuple[Loaded | N
     there = fallback and (fallback.origin.name, fallback.origin.commit)
     if ref is not None and (ref.repo_id, ref.revision) == there:
         ref, name = None, ""
-    fetch = st.session_state.get("visitor_fetch")
+    fetch = st.session_state.get(key)
     if fetch is not None and fetch.ref != ref:
         fetch.abandon()
-        del st.session_state["visitor_fetch"]
+        del st.session_state[key]
         fetch = None
     if ref is None:
         return fallback, bool(name)
@@ -112,10 +119,10 @@ def _visitors_checkpoint(name: str, fallback: Loaded | None) -> tuple[Loaded | N
             slots=VISITOR_SLOTS,
             max_bytes=VISITOR_BYTES,
         )
-        st.session_state["visitor_fetch"] = fetch
+        st.session_state[key] = fetch
     if _settled(fetch):
         return fetch.loaded, False
-    _report("visitor", fetch, fallback, lambda: st.session_state.pop("visitor_fetch"))
+    _report(who, fetch, fallback, lambda: st.session_state.pop(key))
     return fallback, True
 
 
@@ -127,7 +134,7 @@ def _settled(fetch: Fetch) -> bool:
 
 def _report(who: str, fetch: Fetch, fallback: Loaded | None, forget: Callable[[], object]) -> None:
     """Say how a fetch stands and what is shown instead; a failed one can be tried again."""
-    shown = f" Shown instead: {_title(fallback)}." if fallback else ""
+    shown = f" Shown instead: {title_of(fallback)}." if fallback else ""
     if fetch.error is None:
         _follow(fetch, shown)
     else:
@@ -146,7 +153,8 @@ def _follow(fetch: Fetch, shown: str) -> None:
     st.progress(share, plain(f"Loading {fetch.ref}{size}.{shown}"))
 
 
-def _title(loaded: Loaded) -> str:
+def title_of(loaded: Loaded) -> str:
+    """What a checkpoint is called on a page."""
     if loaded.origin.kind == "bundled":
         return "Bundled checkpoint"
     return loaded.origin.name
@@ -154,7 +162,7 @@ def _title(loaded: Loaded) -> str:
 
 def _provenance(loaded: Loaded) -> None:
     training = loaded.checkpoint.training
-    st.markdown(f"**{plain(_title(loaded))}**")
+    st.markdown(f"**{plain(title_of(loaded))}**")
     lines = []
     if loaded.origin.commit:
         lines.append(f"commit `{loaded.origin.commit[:12]}`")

@@ -117,7 +117,6 @@ def test_a_head_is_chosen_by_click_and_by_keyboard(page, server):
     page.get_by_role("heading", name="Layer 2, head 2").wait_for()
     settle(page)
     assert "layer=2" in page.url and "head=2" in page.url
-    assert page.get_by_label("Head", exact=True).input_value() == "2"
     page.get_by_role("button", name="Layer 2, head 2").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")

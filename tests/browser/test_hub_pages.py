@@ -8,8 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from driving import settle, turn_to, visit, wait_for_text, written
 from loopback_hub import LoopbackHub
+
+from microgpt import checkpoint
+from microgpt.attention import attention_maps
+from microgpt.model import GPT
+from microgpt.ui.map_files import attention_csv
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
@@ -139,6 +145,54 @@ def test_a_visitors_repo_is_that_visitors_alone(
         assert other.get_by_text(commit[:12]).count() == 0
         visit(other, f"{url}/?repo={REPO.replace('/', '%2F')}", "Generate")
         other.get_by_text(commit[:12]).wait_for()
+        other.context.close()
+
+
+def test_a_head_is_compared_with_that_of_any_repo(
+    page, browser, app_server, hub, tiny_checkpoint, tokenizer, loss_record, training, tmp_path
+):
+    torch.manual_seed(1)
+    theirs = GPT(checkpoint.load(tiny_checkpoint).config).eval()
+    checkpoint.save(tmp_path / "theirs", theirs, tokenizer, loss_record, training, "card")
+    commit = hub.add(REPO, tmp_path / "theirs")
+    root = app_copy(tmp_path / "app", bundled=tiny_checkpoint)
+    query = "attention_view=Compare&text=ba&other_text=ba&compared_checkpoint=one+from+the+Hub"
+
+    def maps(page):
+        """What both downloads hold."""
+        found = []
+        for button in page.get_by_role("button", name="CSV", exact=True).all():
+            with page.expect_download() as download:
+                button.click()
+            found.append(download.value.path().read_text(encoding="utf-8"))
+        return found
+
+    with app_server(hub.environment(tmp_path), root=root) as url:
+        visit(page, f"{url}/attention?{query}", "Attention")
+        main = page.get_by_test_id("stMain")
+        main.get_by_text("Bundled checkpoint", exact=True).wait_for()
+        name = main.get_by_label("Repo on the Hub", exact=True)
+        name.fill("someone/missing")
+        name.press("Enter")
+        main.get_by_text("no public repo someone/missing").wait_for()
+        settle(page)
+        left, right = maps(page)
+        assert left == right, "the same checkpoint until there is another"
+        name.fill(REPO)
+        name.press("Enter")
+        main.get_by_text(REPO, exact=True).wait_for()
+        settle(page)
+        assert main.get_by_test_id("stAlert").count() == 0
+        ours, right = maps(page)
+        weights = attention_maps(checkpoint.load(tmp_path / "theirs").model, tokenizer.encode("ba"))
+        assert ours == left and right != left
+        assert right == attention_csv(weights.weights[0, 0].numpy(), "ba")
+        assert page.get_by_test_id("stSidebar").get_by_text(commit[:12]).count() == 0
+        assert all(request.authorization is None for request in hub.requests)
+
+        other = browser.new_context().new_page()
+        visit(other, f"{url}/attention?{query}", "Attention")
+        other.get_by_test_id("stMain").get_by_text("Bundled checkpoint", exact=True).wait_for()
         other.context.close()
 
 

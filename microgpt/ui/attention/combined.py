@@ -6,7 +6,7 @@ from torch import Tensor
 from microgpt.attention import combined, rollout
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts
+from microgpt.ui import cache, charts, map_files
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.widgets import CONTROL_WIDTH, keep_within
 
@@ -51,7 +51,7 @@ def combined_view(loaded: Loaded) -> None:
     st.caption(_READ[how])
     st.download_button(
         "CSV",
-        lambda: charts.attention_csv(shown, text),
+        lambda: map_files.attention_csv(shown, text),
         f"microgpt-{how}.csv",
         "text/csv",
         icon=":material/download:",

@@ -1,6 +1,8 @@
-// The layers x heads grid of thumbnails; a click, Enter or Space picks a head, arrows move.
+// The layers x heads grid of thumbnails, with each layer's mean in the last column and the mean of
+// all heads in a row of its own; a click, Enter or Space picks one, arrows move.
 export default function ({ data, parentElement, setTriggerValue }) {
-  const columns = data.images[0].length;
+  const layers = data.images.length - 1;
+  const heads = data.images[0].length - 1;
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
     grid = document.createElement("div");
@@ -9,47 +11,64 @@ export default function ({ data, parentElement, setTriggerValue }) {
     grid.setAttribute("aria-label", "All heads");
     parentElement.appendChild(grid);
   }
-  grid.style.gridTemplateColumns = `auto repeat(${columns}, minmax(0, 1fr))`;
+  grid.style.gridTemplateColumns = `auto repeat(${heads + 1}, minmax(0, 1fr))`;
 
-  const cells = [];
   const label = (text, className = "label") => {
     const node = document.createElement("span");
     node.className = className;
     node.textContent = text;
     return node;
   };
+  const name = (layer, head) => {
+    if (layer === null) return "Mean of all heads";
+    if (head === null) return `Mean of layer ${layer + 1}`;
+    const badge = data.badges[layer][head];
+    return `Layer ${layer + 1}, head ${head + 1}${badge && `: ${badge}`}`;
+  };
+  const cells = [];
+  // A mean's layer or head is null, as in data; its place in the grid is after all others.
+  const add = (url, layer, head) => {
+    const cell = document.createElement("button");
+    const chosen = layer === data.layer && head === data.head;
+    const row = layer ?? layers, column = head ?? heads;
+    cell.type = "button";
+    cell.title = name(layer, head);
+    cell.setAttribute("aria-label", cell.title);
+    cell.setAttribute("aria-pressed", String(chosen));
+    cell.tabIndex = chosen ? 0 : -1;
+    cell.classList.toggle("mean", head === null);
+    const image = document.createElement("img");
+    image.src = url;
+    image.alt = "";
+    cell.append(image, label(head === null ? "" : data.badges[layer][head], "badge"));
+    cell.onclick = () => setTriggerValue("picked", [layer, head]);
+    const at = cells.length;
+    cell.onkeydown = (event) => {
+      const along = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const across = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      const next = along
+        ? cells[at + along]
+        : across && cells.find((each) => each.row === row + across && each.column === column);
+      if (next) {
+        event.preventDefault();
+        next.cell.focus();
+      }
+    };
+    cells.push({ cell, row, column });
+    return cell;
+  };
+
   const nodes = [label("")];
-  for (let head = 0; head < columns; head++) nodes.push(label(`H${head + 1}`));
-  data.images.forEach((row, layer) => {
+  for (let head = 0; head < heads; head++) nodes.push(label(`H${head + 1}`));
+  nodes.push(label("mean"));
+  for (let layer = 0; layer < layers; layer++) {
     nodes.push(label(`L${layer + 1}`));
-    row.forEach((url, head) => {
-      const cell = document.createElement("button");
-      const chosen = layer === data.layer && head === data.head;
-      cell.type = "button";
-      const badge = data.badges[layer][head];
-      cell.title = `Layer ${layer + 1}, head ${head + 1}${badge && `: ${badge}`}`;
-      cell.setAttribute("aria-label", cell.title);
-      cell.setAttribute("aria-pressed", String(chosen));
-      cell.tabIndex = chosen ? 0 : -1;
-      const image = document.createElement("img");
-      image.src = url;
-      image.alt = "";
-      cell.append(image, label(badge, "badge"));
-      cell.onclick = () => setTriggerValue("picked", [layer, head]);
-      cell.onkeydown = (event) => {
-        const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-        const next = step && cells[cells.indexOf(cell) + step];
-        if (next) {
-          event.preventDefault();
-          next.focus();
-        }
-      };
-      cells.push(cell);
-      nodes.push(cell);
-    });
-  });
-  const focused = cells.length && parentElement.activeElement;
+    data.images[layer].forEach((url, head) => nodes.push(add(url, layer, head < heads ? head : null)));
+  }
+  nodes.push(label("mean of all heads", "label all"), add(data.images[layers][0], null, null));
+
+  const focused = parentElement.activeElement;
   const at = focused ? [...grid.querySelectorAll("button")].indexOf(focused) : -1;
   grid.replaceChildren(...nodes);
-  if (at >= 0 && cells[at]) cells[at].focus();
+  if (at >= 0 && cells[at]) cells[at].cell.focus();
 }

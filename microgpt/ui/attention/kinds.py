@@ -4,14 +4,15 @@ import pandas as pd
 import streamlit as st
 from torch import Tensor
 
+from microgpt.attention import combined
 from microgpt.checkpoint import Checkpoint
-from microgpt.head_scores import BADGE_FROM, KINDS, HeadScores
-from microgpt.heads import CLASSES, attention_by_class, attention_by_distance, text_scores
+from microgpt.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
+from microgpt.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
-from microgpt.ui.attention.maps import attended_text, head_choice
-
-_SPLIT, _TEXT = "the validation split", "your text"
+from microgpt.ui.attention.choice import head_choice
+from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.attention.scores import shown_scores
 
 
 def kinds_view(loaded: Loaded) -> None:
@@ -24,10 +25,10 @@ def kinds_view(loaded: Loaded) -> None:
         st.caption("Type at least two characters: the first has nothing to choose from.")
         return
     weights, ids = cache.attention_maps(checkpoint, text).weights, checkpoint.tokenizer.encode(text)
-    scores = checkpoint.head_scores
-    if scores is None or _measured_on() == _TEXT:
-        scores = text_scores(weights, ids, checkpoint.tokenizer)
-    frame = scores_frame(scores)
+    scores = shown_scores(checkpoint, text, "Measured on")
+    kept = checkpoint.head_scores
+    off = kept.off if kept else None
+    frame = scores_frame(scores, off)
     shares = {
         kind: st.column_config.NumberColumn(format="%.2f", help=KINDS[kind]) for kind in KINDS
     }
@@ -39,6 +40,13 @@ def kinds_view(loaded: Loaded) -> None:
         "that attended to everything alike would score "
         + ", ".join(f"{value:.2f} in {kind}" for kind, value in scores.even.items())
         + "."
+        + (
+            " ‘Loss when off’ is what the loss gains with that head alone switched off, over "
+            f"{off.positions:,} positions of the validation split; below 0 the model is better "
+            "without it."
+            if off
+            else ""
+        )
     )
     st.download_button(
         "heads.csv",
@@ -51,28 +59,21 @@ def kinds_view(loaded: Loaded) -> None:
     _one_head(checkpoint, ids, weights)
 
 
-def _measured_on() -> str:
-    return st.segmented_control(
-        "Measured on",
-        [_SPLIT, _TEXT],
-        default=_SPLIT,
-        required=True,
-        key="measured_on",
-        bind="query-params",
-    )
-
-
-def scores_frame(scores: HeadScores) -> pd.DataFrame:
-    """A row a head: its name, its badge, its scores, entropy and mean distance."""
+def scores_frame(scores: HeadScores, off: SwitchedOff | None) -> pd.DataFrame:
+    """A row a head: its name, badge, what it is worth, its scores, entropy and mean distance."""
     layers, heads = scores.entropy.shape
     rows = []
     for layer in range(layers):
         for head in range(heads):
             badge = scores.badge(layer, head)
+            worth = {}
+            if off is not None:
+                worth["loss when off (nats)"] = round(float(off.loss_change[layer, head]), 4)
             rows.append(
                 {
                     "head": f"L{layer + 1} H{head + 1}",
                     "called": f"{badge.kind} {badge.score:.2f}" if badge else "",
+                    **worth,
                     **{kind: float(table[layer, head]) for kind, table in scores.scores.items()},
                     "entropy (nats)": round(float(scores.entropy[layer, head]), 3),
                     "mean distance": round(float(scores.distance[layer, head]), 2),
@@ -83,9 +84,9 @@ def scores_frame(scores: HeadScores) -> pd.DataFrame:
 
 def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
     """One head's attention on the text by class of character and by distance."""
-    layer, head = head_choice(checkpoint)
-    by_class = attention_by_class(weights, ids, checkpoint.tokenizer)[layer, head]
-    by_distance = attention_by_distance(weights)[layer, head]
+    heads = head_choice(checkpoint).heads(checkpoint.config)
+    by_class = combined(attention_by_class(weights, ids, checkpoint.tokenizer), heads, "mean")
+    by_distance = combined(attention_by_distance(weights), heads, "mean")
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
@@ -105,6 +106,6 @@ def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
             alt="Attention by distance",
         )
     st.caption(
-        "On your text, the mean over its positions: what this head's attention goes to, by class "
-        "and by distance; 0 is the character itself."
+        "On your text, the mean over its positions: what this attention goes to, by class and "
+        "by distance; 0 is the character itself."
     )

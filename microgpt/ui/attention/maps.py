@@ -2,13 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
-from microgpt.attention import most_positions
+from microgpt.attention import combined, most_positions
 from microgpt.checkpoint import Checkpoint
+from microgpt.config import GPTConfig
+from microgpt.head_scores import BADGE_FROM, HeadScores
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
-from microgpt.ui.widgets import CONTROL_WIDTH, keep_within, text_control
+from microgpt.ui.attention.choice import Choice, choose, head_choice
+from microgpt.ui.attention.query import query_control
+from microgpt.ui.attention.scores import shown_scores
+from microgpt.ui.attention.take_home import image_format, take_home
+from microgpt.ui.map_files import row_table
+from microgpt.ui.text import plain
+from microgpt.ui.widgets import text_control
 
 PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
 OVERVIEW = st.components.v2.component(
@@ -24,25 +33,14 @@ def maps_view(loaded: Loaded) -> None:
     text = attended_text(checkpoint)
     if not text:
         return
-    maps = cache.attention_maps(checkpoint, text)
-    overview, detail = st.columns([2, 3], gap="large")
+    overview, detail = st.columns([5, 6], gap="medium")
     with detail:
-        layer, head = head_choice(checkpoint)
+        choice = head_choice(checkpoint)
     with overview:
-        st.subheader("All heads", anchor=False)
-        st.caption(
-            "One row a layer, one column a head, on one scale from 0 to 1. "
-            "Choose one; its map follows."
-            + (
-                " Below a head stands what it mostly looks at, with the share."
-                if checkpoint.head_scores
-                else ""
-            )
-        )
-        _grid(checkpoint, cache.thumbnails(checkpoint, text), layer, head)
+        _overview(checkpoint, text, choice)
     with detail:
-        weights = maps.weights[layer, head].numpy()
-        name = f"microgpt-layer-{layer + 1}-head-{head + 1}"
+        maps = cache.attention_maps(checkpoint, text).weights
+        weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
         scale = st.segmented_control(
             "Colours",
             list(charts.MAP_SCALES),
@@ -53,24 +51,35 @@ def maps_view(loaded: Loaded) -> None:
             help="linear compares heads; log brings out what is faint; row shows each row at its "
             "full strength.",
         )
+        figure = charts.attention_map(weights, text, scale)
         st.plotly_chart(
-            charts.attention_map(weights, text, scale),
+            figure,
             height=640,
-            config=charts.menu(name),
-            alt=f"Attention map of layer {layer + 1}, head {head + 1}",
+            config=charts.menu(choice.file_name, image_format()),
+            alt=f"Attention map: {choice.title}",
         )
         st.caption(
             "Read a row from left to right: what the character at its left looked at. "
             "A row sums to 1; a character cannot look at those after it, so they are blank."
         )
-        st.download_button(
-            "CSV",
-            lambda: charts.attention_csv(weights, text),
-            f"{name}.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
+        _row(weights, text)
+        take_home(checkpoint, text, choice, weights, figure)
+
+
+def _row(weights: np.ndarray, text: str) -> None:
+    """One row of the map in numbers, for those who cannot see it."""
+    with st.expander("One row as a table"):
+        query = query_control(text)
+        table = row_table(weights, text, query)
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config={
+                "attention (share)": st.column_config.NumberColumn(format="%.3g"),
+            },
         )
+        named = plain(charts.positions(text)[query])
+        st.caption(f"What {named} looks at, the largest share first.")
 
 
 def attended_text(checkpoint: Checkpoint) -> str | None:
@@ -90,51 +99,58 @@ def attended_text(checkpoint: Checkpoint) -> str | None:
     return text[-most:]
 
 
-def head_choice(checkpoint: Checkpoint) -> tuple[int, int]:
-    """The controls that name one head, below its title; layer and head from 0."""
-    title, row = st.empty(), st.container(horizontal=True)
-    numbers = []
-    for name, most in (("Layer", checkpoint.config.n_layer), ("Head", checkpoint.config.n_head)):
-        keep_within(name.lower(), most)
-        with row:
-            numbers.append(
-                st.number_input(
-                    name,
-                    1,
-                    most,
-                    1,
-                    key=name.lower(),
-                    bind="query-params",
-                    width=CONTROL_WIDTH,
-                )
-            )
-    title.subheader(f"Layer {numbers[0]}, head {numbers[1]}", anchor=False)
-    return numbers[0] - 1, numbers[1] - 1
+def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
+    """Every head and the means, small, and what each head is called."""
+    st.subheader("All heads", anchor=False)
+    if sentence := _opening_sentence(checkpoint):
+        st.caption(sentence)
+    scores = shown_scores(checkpoint, text, "Badges from")
+    about = (
+        "One row a layer, one column a head, on one scale from 0 to 1; at the right the mean of "
+        "each layer. Choose one; its map follows. "
+    )
+    if scores is None:
+        about += "A text of two characters or more gives each head a badge."
+    else:
+        about += (
+            "Below a head stands what it mostly looks at, where that takes "
+            f"{BADGE_FROM:g} of its attention or more, and the share."
+        )
+    st.caption(about)
+
+    def picked() -> None:
+        if place := st.session_state["head_grid"].get("picked"):
+            choose(Choice(*place))
+
+    OVERVIEW(
+        key="head_grid",
+        data={
+            "images": cache.thumbnails(checkpoint, text),
+            "badges": _badges(checkpoint.config, scores),
+            "layer": choice.layer,
+            "head": choice.head,
+        },
+        on_picked_change=picked,
+    )
 
 
-def _badges(checkpoint: Checkpoint) -> list[list[str]]:
-    """What each head is called after its scores over the validation split, or nothing."""
-    config, scores = checkpoint.config, checkpoint.head_scores
+def _opening_sentence(checkpoint: Checkpoint) -> str | None:
+    """Why the page opens on the head that it opens on, where that was measured."""
+    scores = checkpoint.head_scores
+    if scores is None or scores.off is None:
+        return None
+    layer, head = scores.off.costliest()
+    change = float(scores.off.loss_change[layer, head])
+    return (
+        f"Opens on layer {layer + 1}, head {head + 1}: switched off, it costs the most loss on "
+        f"the validation split, {change:+.2g} nats per character."
+    )
+
+
+def _badges(config: GPTConfig, scores: HeadScores | None) -> list[list[str]]:
+    """What each head is called after its scores, or nothing."""
     badges = [
         [scores.badge(layer, head) if scores else None for head in range(config.n_head)]
         for layer in range(config.n_layer)
     ]
     return [[f"{b.kind} {b.score:.2f}" if b else "" for b in row] for row in badges]
-
-
-def _grid(checkpoint: Checkpoint, thumbnails: list[list[str]], layer: int, head: int) -> None:
-    def choose() -> None:
-        picked = st.session_state["head_grid"].get("picked")
-        if picked:
-            st.session_state["layer"], st.session_state["head"] = picked[0] + 1, picked[1] + 1
-
-    OVERVIEW(
-        key="head_grid",
-        data={
-            "images": thumbnails,
-            "badges": _badges(checkpoint),
-            "layer": layer,
-            "head": head,
-        },
-        on_picked_change=choose,
-    )

@@ -1,10 +1,14 @@
 """The text itself under one layer's heads: what each character attends to."""
 
+import numpy as np
 import streamlit as st
 
+from microgpt.attention import combined
+from microgpt.config import GPTConfig
 from microgpt.hub import Loaded
 from microgpt.ui import cache
-from microgpt.ui.attention.maps import attended_text, head_choice
+from microgpt.ui.attention.choice import Choice, head_choice
+from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.strip import text_strip
 
 
@@ -14,13 +18,28 @@ def text_view(loaded: Loaded) -> None:
     text = attended_text(checkpoint)
     if not text:
         return
-    layer, head = head_choice(checkpoint)
+    choice = head_choice(checkpoint)
+    names, shown = _stripes(checkpoint.config, choice)
     st.caption(
-        "Point at a character, or tap it: the others are shaded by how much this head looks at "
-        "them, from nothing to the largest share; the stripes below are all heads of the layer, "
-        "the first on top. A click pins, Escape lets go. At first it is the last character's turn: "
-        "what the model looks at while it decides on the next one."
+        "Point at a character, or tap it: the others are shaded by how much "
+        f"{'this head looks' if choice.head is not None else 'the heads look, in the mean,'} at "
+        "them, from nothing to the largest share; the stripes below are "
+        f"{'the means of all layers' if choice.layer is None else 'all heads of the layer'}, "
+        f"the first on top{'' if choice.head is not None else ', and the mean of them at the end'}."
+        " A click pins, Escape lets go. At first it is the last character's turn: what the model "
+        "looks at while it decides on the next one."
     )
-    weights = cache.attention_maps(checkpoint, text).weights[layer].numpy()
-    names = [f"head {number}" for number in range(1, checkpoint.config.n_head + 1)]
-    text_strip("strip", text, names, weights, head)
+    maps = cache.attention_maps(checkpoint, text).weights
+    weights = [combined(maps, each.heads(checkpoint.config), "mean").numpy() for each in shown]
+    text_strip("strip", text, names, np.stack(weights), shown.index(choice))
+
+
+def _stripes(config: GPTConfig, choice: Choice) -> tuple[list[str], list[Choice]]:
+    """What stands under each character, by name: a layer's heads or all layers, and their mean."""
+    if choice.layer is None:
+        names = [f"layer {number}" for number in range(1, config.n_layer + 1)]
+        shown = [Choice(layer, None) for layer in range(config.n_layer)]
+    else:
+        names = [f"head {number}" for number in range(1, config.n_head + 1)]
+        shown = [Choice(choice.layer, head) for head in range(config.n_head)]
+    return (names, shown) if choice.head is not None else ([*names, "mean"], [*shown, choice])

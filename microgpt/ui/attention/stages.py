@@ -5,9 +5,10 @@ import streamlit as st
 
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
-from microgpt.ui.attention.maps import attended_text, head_choice
+from microgpt.ui.attention.choice import head_choice
+from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.attention.query import query_control
 from microgpt.ui.text import plain
-from microgpt.ui.widgets import keep_within
 
 
 def stages_view(loaded: Loaded) -> None:
@@ -16,9 +17,12 @@ def stages_view(loaded: Loaded) -> None:
     text = attended_text(checkpoint)
     if not text:
         return
-    layer, head = head_choice(checkpoint)
-    query = _query(text)
-    found = cache.head_stages(checkpoint, text, layer, head)
+    choice = head_choice(checkpoint)
+    if choice.head is None:
+        st.info("A mean of heads has no stages of its own: choose one head.")
+        return
+    query = query_control(text)
+    found = cache.head_stages(checkpoint, text, choice.layer, choice.head)
     seen = slice(0, query + 1)  # a query sees no key after itself
     columns = (found.raw, found.scaled, found.weights, found.contributions)
     frame = pd.DataFrame({"key": charts.positions(text)[seen]}).assign(
@@ -27,7 +31,7 @@ def stages_view(loaded: Loaded) -> None:
             for name, rows in zip(charts.STAGES, columns, strict=True)
         }
     )
-    name = f"microgpt-stages-layer-{layer + 1}-head-{head + 1}-query-{query + 1}"
+    name = f"{choice.file_name}-stages-query-{query + 1}"
     st.plotly_chart(
         charts.stages(frame), height=640, config=charts.menu(name), alt="Stages of attention"
     )
@@ -48,23 +52,4 @@ def stages_view(loaded: Loaded) -> None:
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
-    )
-
-
-def _query(text: str) -> int:
-    """The position that looks, from 0; at first the last one, which decides the next character."""
-    if len(text) == 1:
-        return 0
-    keep_within("query", len(text))
-    return (
-        st.slider(
-            "Query position",
-            1,
-            len(text),
-            len(text),
-            key="query",
-            bind="query-params",
-            help="Which character looks. The last one is what the model decides the next on.",
-        )
-        - 1
     )

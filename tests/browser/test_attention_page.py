@@ -1,0 +1,132 @@
+"""The Attention page in a real browser: the grid by click and by keyboard, what is taken home."""
+
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from driving import settle, visit
+
+from microgpt import checkpoint
+from microgpt.attention import attention_maps
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(app_server, tiny_checkpoint):
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        yield url
+
+
+def chosen(page, title):
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+    settle(page)
+
+
+def test_a_mean_is_opened_by_click_and_by_link(page, browser, server):
+    visit(page, f"{server}/attention", "Attention")
+    page.get_by_role("button", name="Mean of layer 2").click()
+    chosen(page, "Mean of layer 2")
+    page.wait_for_url(re.compile(r"layer=2&head=mean"), wait_until="commit")
+    page.get_by_role("button", name="Mean of all heads").click()
+    chosen(page, "Mean of all heads")
+    page.wait_for_url(re.compile(r"layer=mean&head=mean"), wait_until="commit")
+    pressed = page.locator('button[aria-pressed="true"][aria-label="Mean of all heads"]')
+    pressed.wait_for()
+
+    other = browser.new_context().new_page()
+    visit(other, page.url, "Attention")
+    chosen(other, "Mean of all heads")
+    other.get_by_role("button", name="Layer 2, head 1").click()
+    chosen(other, "Layer 2, head 1")
+    other.context.close()
+
+
+def test_the_arrow_keys_reach_the_means(page, server):
+    visit(page, f"{server}/attention", "Attention")
+    start = page.get_by_role("button", name="Layer 1, head 3")
+    start.wait_for()
+    start.focus()
+
+    def press(key, name):
+        page.keyboard.press(key)
+        page.wait_for_function(
+            """name => {
+                const roots = [...document.querySelectorAll('*')].map((node) => node.shadowRoot);
+                const active = roots.map((root) => root?.activeElement).find(Boolean);
+                return (active ?? document.activeElement).ariaLabel === name;
+            }""",
+            arg=name,
+        )
+
+    press("ArrowRight", "Mean of layer 1")
+    press("ArrowDown", "Mean of layer 2")
+    press("ArrowDown", "Mean of all heads")
+    press("ArrowUp", "Mean of layer 2")
+    press("ArrowLeft", "Layer 2, head 3")
+    press("ArrowDown", "Layer 2, head 3")
+    press("ArrowRight", "Mean of layer 2")
+    press("ArrowRight", "Mean of all heads")
+    page.keyboard.press("Enter")
+    chosen(page, "Mean of all heads")
+    press("ArrowLeft", "Mean of layer 2")
+    page.keyboard.press("Space")
+    chosen(page, "Mean of layer 2")
+
+
+def taken(page, label):
+    """What a download button gives: the file's name and its content."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=label, exact=True).click()
+    return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+def test_a_map_is_taken_home(page, browser, server, tiny_checkpoint, tmp_path):
+    text = "ba do\nke li"
+    visit(page, f"{server}/attention?layer=2&head=mean&text=ba%20do%0Ake%20li", "Attention")
+    chosen(page, "Mean of layer 2")
+    loaded = checkpoint.load(tiny_checkpoint)
+    weights = attention_maps(loaded.model, loaded.tokenizer.encode(text)).weights
+    mean = weights[1].mean(dim=0).numpy()
+
+    name, content = taken(page, "CSV")
+    assert name == "microgpt-mean-of-layer-2.csv"
+    csv = pd.read_csv(io.BytesIO(content))
+    np.testing.assert_allclose(csv["attention"], mean[np.tril_indices(11)], rtol=1e-5, atol=1e-9)
+
+    name, content = taken(page, "All heads, NPZ")
+    assert name == "microgpt-heads.npz"
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        np.testing.assert_allclose(file["weights"], weights.numpy(), atol=1e-6)
+        assert "".join(file["characters"]) == text
+        assert file["weights_sha256"].item() == loaded.weights_sha256
+
+    name, content = taken(page, "HTML")
+    assert name == "microgpt-mean-of-layer-2.html"
+    (tmp_path / name).write_bytes(content)
+    context = browser.new_context(offline=True)
+    home = context.new_page()
+    home.goto((tmp_path / name).as_uri())
+    home.locator(".main-svg .heatmaplayer image").first.wait_for(state="attached")
+    assert home.title() == "Mean of layer 2 · microGPT"
+    home.get_by_text("looking (query position)").wait_for()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("image", "start"), [("SVG", b"<svg "), ("PNG", b"\x89PNG\r\n")], ids=["SVG", "PNG"]
+)
+def test_the_charts_menu_saves_the_image_chosen(page, server, image, start):
+    visit(page, f"{server}/attention?text=ba", "Attention")
+    page.get_by_role("radio", name=image, exact=True).or_(
+        page.get_by_role("button", name=image, exact=True)
+    ).first.click()
+    settle(page)
+    chart = page.get_by_test_id("stPlotlyChart").first
+    chart.hover()
+    with page.expect_download() as download:
+        chart.locator('.modebar-btn[data-title^="Download plot"]').click()
+    assert download.value.suggested_filename == f"microgpt-layer-1-head-1.{image.lower()}"
+    assert download.value.path().read_bytes().startswith(start)
