@@ -43,11 +43,14 @@ def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
     """The best rate, FLOP/s, of a few products of large square matrices on this device."""
     size = 8192 if device.type == "cuda" else 1024
     a = torch.randn(size, size, device=device).to(dtype)
-    best = 0.0
+    best, enough = 0.0, _now(device) + 1.0  # a CPU without bfloat16 takes seconds for each product
     for _ in range(10):
         started = _now(device)
         a @ a
-        best = max(best, 2 * size**3 / (_now(device) - started))
+        ended = _now(device)
+        best = max(best, 2 * size**3 / (ended - started))
+        if ended > enough:
+            break
     return best
 
 
