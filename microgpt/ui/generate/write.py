@@ -43,7 +43,7 @@ def write_view(loaded: Loaded) -> None:
     config, length = sampling_controls(checkpoint)
     written = current()
     if written is not None:
-        written.over = True  # if it was still being written, this very rerun stopped it
+        written.end()  # if it was still being written, this very rerun stopped it
     status, page, feed = st.empty(), st.container(), st.container(gap=None)
     stale = written is None or written.fingerprint != checkpoint.fingerprint
     # While a checkpoint is on its way, what was asked of it waits, and the page shows a little.
@@ -124,7 +124,7 @@ def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGe
     if written.count > 1:
         written.rate = (written.count - 1) / (time.perf_counter() - started)
         written.path = engine.path
-    written.over = True
+    written.end()
 
 
 def _show(page: DeltaGenerator, loaded: Loaded, written: Written) -> None:

@@ -1,6 +1,7 @@
 """A text that the model wrote, or is writing, and what a session keeps of it."""
 
 import secrets
+import threading
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -40,6 +41,7 @@ class Written:
 
     def __post_init__(self) -> None:
         self.packing = Packing(self.config)
+        self._adding = threading.Lock()
 
     @classmethod
     def begin(
@@ -59,13 +61,25 @@ class Written:
         )
 
     def add(self, character: GeneratedCharacter) -> None:
-        self.tokens[self.count], self.logits[self.count] = character.token, character.logits
-        self.count += 1
+        """One more character, unless the text is over."""
+        with self._adding:
+            if not self.over:
+                at = self.count
+                self.tokens[at], self.logits[at] = character.token, character.logits
+                self.count += 1
+
+    def end(self) -> None:
+        """What is written now is all there will be.
+
+        A rerun starts beside the script that it ends, which may be about to add a character.
+        """
+        with self._adding:
+            self.over = True
 
     @property
     def trace(self) -> Trace:
         """What is written so far."""
-        n = self.count  # another thread may be about to stop adding
+        n = self.count  # which may grow meanwhile
         return Trace(self.tokens[:n], self.logits[:n])
 
 
