@@ -112,10 +112,9 @@ def token_text(
 
     name tells this text from the next one under the same key. colour: `none`, `probability` or
     `surprise`, until the visitor takes another. live: the text goes on growing, by a Feed of the
-    same name. mark: the character where it parts from another text, -1 is the
-    last of those before. link: the query parameters of
-    a link to it; without them none is offered. on_pick is called before the next run; of a text
-    that was drawn it may be told another character to go on with.
+    same name. mark: the character where it parts from another text, -1 is the last of those before.
+    link: the query parameters of a link to it; without them none is offered. on_pick is called
+    before the next run; of a text that was drawn it may be told another character to go on with.
     """
     config = packing.config
 
