@@ -36,6 +36,7 @@
     return performance.now() - started;
   }
 
+  let says = null;
   window.bench = {
     frame,
     longTasks,
@@ -45,6 +46,13 @@
     lastRow: () => {
       const { z, customdata } = chart()._fullData[0];
       return [...(customdata ?? z).at(-1)];
+    },
+    // What the strip says of the character pointed at; it lives in a component's shadow tree.
+    told: () => {
+      says ??= [...document.querySelectorAll("*")]
+        .map((node) => node.shadowRoot?.querySelector(".strip .says"))
+        .find(Boolean);
+      return says.textContent;
     },
     hovered: () => chart().querySelector(".hoverlayer .hovertext")?.textContent ?? "",
     newMap: (event) => {

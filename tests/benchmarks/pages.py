@@ -175,7 +175,8 @@ def moves(page: "Page", points: list[tuple[float, float]], told: str) -> dict[st
         page.evaluate("bench.frame()")
         answers.add(page.evaluate(told))
     page.wait_for_timeout(500)  # a task is reported some time after its end
-    assert len(answers) > MOVES / 2, f"{len(answers)} answers to {MOVES} moves"
+    # A chart answers once in 50 ms.
+    assert len(answers) > MOVES / 4, f"{len(answers)} answers to {MOVES} moves"
     seen = page.evaluate("bench.seen")
     longest = max(page.evaluate("bench.longTasks"), default=0)
     return {"longest task over 50 ms": longest, "reruns": seen["runs"], "drawn": seen["drawings"]}
@@ -202,11 +203,7 @@ def over_the_text(page: "Page") -> dict[str, float]:
         "cells => cells.map(c => c.getBoundingClientRect()).map(b => [b.x + b.width / 2, b.y + 8])"
     )
     chosen = np.linspace(0, CHARACTERS - 1, MOVES).round().astype(int)
-    told = (
-        "[...document.querySelectorAll('*')].map((node) => node.shadowRoot?."
-        "querySelector('.strip .says')).find(Boolean).textContent"
-    )
-    return moves(page, [boxes[at] for at in chosen], told)
+    return moves(page, [boxes[at] for at in chosen], "bench.told()")
 
 
 def memory(server: Server, browser: "Browser", texts: Texts, idle: int) -> dict[str, int]:
