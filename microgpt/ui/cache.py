@@ -33,7 +33,10 @@ from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import Trace
 from microgpt.ui.charts import attention_overview
+from microgpt.ui.memory import give_back_large_blocks
 from microgpt.ui.stream import stream
+
+give_back_large_blocks()  # before anything is kept
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")

@@ -41,9 +41,6 @@ def maps_view(loaded: Loaded) -> None:
     overview, detail = st.columns([5, 6], gap="medium")
     with detail:
         choice = head_choice(checkpoint)
-    with overview:
-        _overview(checkpoint, text, choice)
-    with detail:
         maps = cache.attention_maps(checkpoint, text).weights
         weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
         scale = st.segmented_control(
@@ -69,6 +66,9 @@ def maps_view(loaded: Loaded) -> None:
         )
         _row(weights, text)
         take_home(checkpoint, text, choice, weights, figure)
+    # The map that was asked for does not wait for all the small ones.
+    with overview:
+        _overview(checkpoint, text, choice)
 
 
 def _row(weights: np.ndarray, text: str) -> None:
