@@ -1,10 +1,13 @@
 """The Attention page's choice of a map, its badges and what is taken home, on real checkpoints."""
 
+import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
@@ -66,6 +69,10 @@ def captions(app):
 
 def component(app):
     return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def overview(app):
+    return app.get("bidi_component")[1].proto.bytes
 
 
 def drawn(app):
@@ -158,13 +165,22 @@ def test_a_mean_is_that_of_the_maps(opened, tiny_checkpoint):
     app = opened(tiny_checkpoint, text=TEXT, head="mean")
     loaded = checkpoint.load(tiny_checkpoint)
     weights = attention_maps(loaded.model, loaded.tokenizer.encode(TEXT)).weights
-    images = component(app)["images"]
-    assert [len(row) for row in images] == [4, 4, 1]
+    image = np.asarray(Image.open(io.BytesIO(overview(app))))
+    size = len(TEXT)
+    assert image.shape == (3 * size, 4 * size)
+
+    def shown(row, column):
+        return image[row * size : (row + 1) * size, column * size : (column + 1) * size]
+
+    def levels(weights):
+        alone = Image.open(io.BytesIO(charts.attention_overview(weights[None, None].numpy())))
+        return np.asarray(alone)
+
     for layer in range(2):
-        maps = [*weights[layer], weights[layer].mean(dim=0)]
-        assert images[layer] == [charts.attention_thumbnail(each.numpy()) for each in maps]
-    mean = weights.mean(dim=(0, 1))
-    assert images[2] == [charts.attention_thumbnail(mean.numpy())]
+        for column, each in enumerate([*weights[layer], weights[layer].mean(dim=0)]):
+            np.testing.assert_array_equal(shown(layer, column), levels(each))
+    np.testing.assert_array_equal(shown(2, 3), levels(weights.mean(dim=(0, 1))))
+    np.testing.assert_array_equal(shown(2, 0), levels(torch.zeros(size, size)))
 
 
 def test_what_a_head_is_worth_is_tabled(opened, scored, tiny_checkpoint):
@@ -183,7 +199,9 @@ def test_one_head_has_means_that_are_itself(opened, tmp_path, tokenizer, loss_re
     torch.manual_seed(0)
     checkpoint.save(tmp_path / "one", GPT(config), tokenizer, loss_record, training, "card")
     app = opened(tmp_path / "one")
-    assert component(app)["images"][0] == component(app)["images"][1] * 2
+    picture = np.asarray(Image.open(io.BytesIO(overview(app))))
+    one, mean = np.hsplit(picture[: len(picture) // 2], 2)
+    np.testing.assert_array_equal(one, mean)
     app.selectbox("layer").set_value("mean").run()
     assert not app.exception and title(app) == "Mean of all heads"
 

@@ -1,6 +1,6 @@
-import base64
 import io
 import itertools
+import json
 
 import numpy as np
 import plotly.colors
@@ -13,25 +13,53 @@ WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.5, 0.123456, 0.376544
 TEXT = "a \n"
 
 
-def pixels(url):
-    head, data = url.split(",")
-    assert head == "data:image/png;base64"
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA"))
+def pixels(*weights):
+    """The overview's picture (rows, columns, RGBA) of maps side by side."""
+    picture = charts.attention_overview(np.stack(weights)[None])
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGBA"))
 
 
-def test_a_thumbnail_has_one_pixel_a_cell_on_the_fixed_scale():
-    image = pixels(charts.attention_thumbnail(WEIGHTS))
+def lower_triangle(rows):
+    """A (T, T) array of what a chart has up to the diagonal."""
+    cells = np.full((len(rows), len(rows)), np.nan)
+    for at, row in enumerate(rows):
+        assert len(row) == at + 1, "what is masked is blank"
+        cells[at, : at + 1] = row
+    return cells
+
+
+def test_the_overview_has_one_pixel_a_cell_on_the_fixed_scale():
+    image = pixels(WEIGHTS)
     assert image.shape == (3, 3, 4)
     ends = plotly.colors.sample_colorscale(charts.ATTENTION_SCALE, [0.0, 1.0])
     low, high = (plotly.colors.unlabel_rgb(colour) for colour in ends)
     np.testing.assert_allclose(image[0, 0, :3], high, atol=1)
-    faint = pixels(charts.attention_thumbnail(np.zeros((2, 2), np.float32)))
+    faint = pixels(np.zeros((2, 2), np.float32))
     np.testing.assert_allclose(faint[1, 0, :3], low, atol=1)
 
 
-def test_a_thumbnail_shows_nothing_after_the_diagonal():
-    alpha = pixels(charts.attention_thumbnail(WEIGHTS))[..., 3]
+def test_the_overview_shows_nothing_after_the_diagonal():
+    alpha = pixels(WEIGHTS)[..., 3]
     assert alpha.tolist() == [[255, 0, 0], [255, 255, 0], [255, 255, 255]]
+
+
+def test_the_overview_has_a_square_a_map():
+    maps = [WEIGHTS, WEIGHTS[::-1, ::-1], np.eye(3, dtype=np.float32)]
+    image = pixels(*maps)
+    for at, weights in enumerate(maps):
+        np.testing.assert_array_equal(image[:, 3 * at : 3 * at + 3], pixels(weights))
+    rows = charts.attention_overview(np.stack(maps)[:, None])
+    assert Image.open(io.BytesIO(rows)).size == (3, 9)
+
+
+@pytest.mark.parametrize("size", [65, 127, 128, 256])
+def test_a_pixel_of_a_long_texts_overview_is_the_largest_of_its_weights(size):
+    weights = np.zeros((size, size), np.float32)
+    weights[size - 1, 2] = 1
+    image = pixels(weights)
+    assert len(image) <= 64
+    bright = np.argwhere((image[..., 3] == 255) & (image[..., 0] > 200))
+    assert bright.tolist() == [[len(image) - 1, 2 // -(-size // 64)]]
 
 
 def test_the_scale_keeps_its_order_in_grey():
@@ -44,11 +72,20 @@ def test_the_scale_keeps_its_order_in_grey():
 
 def test_the_map_holds_the_weights_and_blanks_what_is_masked():
     heatmap = charts.attention_map(WEIGHTS, TEXT).data[0]
-    z = np.asarray(heatmap.z)
     assert (heatmap.zmin, heatmap.zmax) == (0, 1)
-    lower = np.tril_indices(3)
-    np.testing.assert_array_equal(z[lower], WEIGHTS[lower])
-    assert np.isnan(z[np.triu_indices(3, 1)]).all()
+    assert [list(row) for row in heatmap.z] == [[1.0], [0.25, 0.75], [0.5, 0.123, 0.377]]
+
+
+def test_a_map_tells_three_significant_digits_of_each_weight():
+    weights = np.exp(np.random.default_rng(0).uniform(-25, 0, (64, 64))).astype(np.float32)
+    weights[1:4, 0] = [0, 0.9996, 1e-30]
+    sent = json.loads(charts.attention_map(weights, "x" * 64).to_json())["data"][0]
+    for row, exact in zip(sent["z"], weights, strict=True):
+        assert [f"{w:.3g}" for w in row] == [
+            f"{w:.3g}" if w > 1e-20 else "0" for w in exact[: len(row)].tolist()
+        ]
+        assert all(len(f"{w:g}") <= 8 and repr(w) == repr(float(f"{w:.3g}")) for w in row)
+    assert sent["hovertemplate"].startswith("%{y} looks at %{x}: %{z:.3g}")
 
 
 @pytest.mark.parametrize(
@@ -58,16 +95,16 @@ def test_the_map_holds_the_weights_and_blanks_what_is_masked():
 def test_another_scale_changes_the_shades_and_not_what_hover_tells(scale, shades):
     figure = charts.attention_map(WEIGHTS, TEXT, scale)
     heatmap = figure.data[0]
-    z, told = np.asarray(heatmap.z), np.asarray(heatmap.customdata)
-    np.testing.assert_allclose(z[np.tril_indices(2)], shades, rtol=1e-5)
-    np.testing.assert_array_equal(told[np.tril_indices(3)], WEIGHTS[np.tril_indices(3)])
-    assert np.isnan(z[np.triu_indices(3, 1)]).all()
+    z, told = lower_triangle(heatmap.z), lower_triangle(heatmap.customdata)
+    np.testing.assert_allclose(z[np.tril_indices(2)], shades, atol=5e-4)
+    np.testing.assert_allclose(told[np.tril_indices(3)], WEIGHTS[np.tril_indices(3)], rtol=5e-3)
+    assert "%{customdata:.3g}" in heatmap.hovertemplate
     assert heatmap.colorbar.title.text == charts.MAP_SCALES[scale]
 
 
 def test_a_logarithmic_map_shows_nothing_as_the_faintest():
-    z = np.asarray(charts.attention_map(np.array([[1.0, 0.0], [1.0, 0.0]]), "ab", "log").data[0].z)
-    assert z[1].tolist() == [1, 0]
+    z = charts.attention_map(np.array([[1.0, 0.0], [1.0, 0.0]]), "ab", "log").data[0].z
+    assert list(z[1]) == [1, 0]
 
 
 def test_a_distribution_is_drawn_from_the_likeliest_on():
@@ -102,8 +139,10 @@ def test_the_map_names_characters_by_position():
 
 def test_a_long_text_has_few_enough_ticks_to_be_read():
     layout = charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
-    assert len(layout.xaxis.tickvals) <= 48 and len(layout.yaxis.tickvals) <= 40
-    assert list(layout.xaxis.ticktext[:2]) == [1, 7], "positions, where characters are skipped"
+    assert layout.yaxis.ticktext == layout.xaxis.ticktext
+    numbers = list(range(20, 257, 20))
+    assert list(layout.xaxis.ticktext) == numbers, "positions, where characters are skipped"
+    assert list(layout.xaxis.tickvals) == [f"{at} x" for at in numbers]
 
 
 def test_a_swipe_over_a_chart_scrolls_the_page():

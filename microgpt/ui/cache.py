@@ -32,8 +32,11 @@ from microgpt.runs import Run
 from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import Trace
-from microgpt.ui.charts import attention_thumbnail
+from microgpt.ui.charts import attention_overview
+from microgpt.ui.memory import give_back_large_blocks
 from microgpt.ui.stream import stream
+
+give_back_large_blocks()  # before anything is kept
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")
@@ -105,20 +108,22 @@ def head_stages(checkpoint: Checkpoint, text: str, layer: int, head: int) -> Hea
     return _head_stages(checkpoint.fingerprint, text, layer, head, checkpoint)
 
 
-@st.cache_data(max_entries=12, show_spinner=False)
-def _thumbnails(fingerprint: str, text: str, _checkpoint: Checkpoint) -> list[list[str]]:
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _overview(fingerprint: str, text: str, _checkpoint: Checkpoint) -> bytes:
     weights = attention_maps(_checkpoint, text).weights
     means = weights.mean(dim=1, keepdim=True)  # (L, 1, T, T)
-    rows = [*torch.cat([weights, means], dim=1).numpy(), means.mean(dim=0).numpy()]
-    return [[attention_thumbnail(each) for each in row] for row in rows]
+    layers = torch.cat([weights, means], dim=1)  # (L, H + 1, T, T)
+    mean = torch.zeros_like(layers[:1])
+    mean[0, -1] = means.mean(dim=0)
+    return attention_overview(torch.cat([layers, mean]).numpy())
 
 
-def thumbnails(checkpoint: Checkpoint, text: str) -> list[list[str]]:
-    """Every head's map as a PNG data URL, by layer and head, each layer's mean last.
+def overview(checkpoint: Checkpoint, text: str) -> bytes:
+    """All maps as one PNG: a row a layer, a column a head, each layer's mean at the right.
 
-    One more row holds the mean of all heads alone.
+    The last row is empty but for the mean of all heads, at its right.
     """
-    return _thumbnails(checkpoint.fingerprint, text, checkpoint)
+    return _overview(checkpoint.fingerprint, text, checkpoint)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

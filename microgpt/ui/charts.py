@@ -1,6 +1,5 @@
 """Arrays and data frames in, plotly figures and images out; no streamlit and no torch here."""
 
-import base64
 import io
 from collections.abc import Sequence
 
@@ -20,9 +19,13 @@ MAP_SCALES = {
     "row": "attention, as a share of the row's largest",
 }
 _FAINTEST = 1e-3
+# The most that a map is wide in the overview, where it is about so large on the screen.
+_OVERVIEW_PIXELS = 64
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
+# Numbers in their place, which are wider.
+_MOST_NUMBERS = 13
 CALM, VIVID, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
@@ -61,15 +64,27 @@ def palette() -> list[list[int]]:
     return [[round(part) for part in plotly.colors.unlabel_rgb(level)] for level in levels]
 
 
-def attention_thumbnail(weights: np.ndarray) -> str:
-    """A (T, T) attention map as a PNG data URL; cells after the diagonal are transparent."""
-    levels = np.round(np.clip(weights, 0, 1) * 254).astype(np.uint8)
-    seen = np.tril(np.ones_like(levels, dtype=bool))
-    image = Image.fromarray(np.where(seen, levels, np.uint8(_TRANSPARENT)), "L")
+def attention_overview(weights: np.ndarray) -> bytes:
+    """Maps (rows, columns, T, T) side by side as one PNG; cells after the diagonal are transparent.
+
+    A map takes a square; in that of a long text a pixel shows the largest of several weights.
+    """
+    rows, columns, size, _ = weights.shape
+    step = -(-size // _OVERVIEW_PIXELS)
+    pixels = -(-size // step)
+    spare = (0, pixels * step - size)
+    padded = np.pad(weights, ((0, 0), (0, 0), spare, spare))
+    # One axis after the other is three times as fast as both at once.
+    blocks = padded.reshape(rows, columns, pixels, step, -1).max(axis=3)
+    blocks = blocks.reshape(rows, columns, pixels, pixels, step).max(axis=4)
+    levels = np.round(np.clip(blocks, 0, 1) * 254).astype(np.uint8)
+    seen = np.tril(np.ones((pixels, pixels), dtype=bool))
+    tiles = np.where(seen, levels, np.uint8(_TRANSPARENT))  # (rows, columns, pixels, pixels)
+    image = Image.fromarray(tiles.swapaxes(1, 2).reshape(rows * pixels, columns * pixels), "L")
     image.putpalette(_PALETTE)
     out = io.BytesIO()
     image.save(out, "PNG", transparency=_TRANSPARENT)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    return out.getvalue()
 
 
 def positions(text: str) -> list[str]:
@@ -78,13 +93,16 @@ def positions(text: str) -> list[str]:
 
 
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
-    every = -(-len(names) // most)
+    values, texts = names, labels
+    if len(names) > most:
+        # Characters that are not side by side would read as a word that is not there.
+        every = 5 * -(-len(names) // (5 * _MOST_NUMBERS))
+        values, texts = names[every - 1 :: every], range(every, len(names) + 1, every)
     return {
         "type": "category",
         "tickmode": "array",
-        "tickvals": names[::every],
-        # Characters that are not side by side would read as a word that is not there.
-        "ticktext": labels if every == 1 else list(range(1, len(names) + 1, every)),
+        "tickvals": list(values),
+        "ticktext": list(texts),
         "tickangle": 0,
         "tickfont": {"family": "monospace", "size": 10},
         "showgrid": False,
@@ -92,26 +110,47 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
     }
 
 
+def _lower_rows(cells: np.ndarray) -> np.ndarray:
+    """A (T, T) array as T lists, each up to the diagonal: a chart leaves the rest blank.
+
+    Short numbers are the fewest bytes to send that still tell what they are.
+    """
+    rows = np.empty(len(cells), dtype=object)
+    rows[:] = [row[: at + 1] for at, row in enumerate(cells.tolist())]
+    return rows
+
+
+def _three_digits(weights: np.ndarray) -> np.ndarray:
+    """Weights to three significant digits."""
+    wide = weights.astype(np.float64)
+    # Powers up to 22 are exact, so that what is divided by one has no digit more.
+    units = 10.0 ** (2 - np.floor(np.log10(np.maximum(wide, 1e-20))))
+    return np.round(wide * units) / units
+
+
 def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
     """One head's (T, T) map over a text of T characters; cells after the diagonal are blank.
 
-    scale is one of MAP_SCALES; what hover tells is always the weight itself.
+    scale is one of MAP_SCALES; what hover tells is always the weight, to three digits.
     """
     labels = visible(text)
     names = positions(text)
-    seen = np.where(np.tril(np.ones_like(weights, dtype=bool)), weights, np.nan).astype(np.float32)
-    shade, bar = seen, {}
-    if scale == "log":
-        shade = (np.log10(np.maximum(seen, _FAINTEST)) - np.log10(_FAINTEST)) / -np.log10(_FAINTEST)
-        bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
-    elif scale == "row":
-        shade = seen / np.nanmax(seen, axis=1, keepdims=True)
+    told = _lower_rows(_three_digits(weights))
+    cells, bar = {"z": told}, {}
+    if scale != "linear":
+        if scale == "log":
+            decades = -np.log10(_FAINTEST)
+            shade = np.log10(np.maximum(weights, _FAINTEST)) / decades + 1
+            bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
+        else:
+            shade = weights / weights.max(axis=1, keepdims=True)
+        # A screen has 256 shades.
+        cells = {"z": _lower_rows(shade.astype(np.float64).round(3)), "customdata": told}
     figure = go.Figure(
         go.Heatmap(
+            **cells,
             x=names,
             y=names,
-            z=shade,
-            customdata=seen,
             zmin=0,
             zmax=1,
             colorscale=ATTENTION_SCALE,
@@ -124,7 +163,8 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
                 "yanchor": "top",
                 **bar,
             },
-            hovertemplate="%{y} looks at %{x}: %{customdata:.3g}<extra></extra>",
+            hovertemplate="%{y} looks at %{x}: "
+            f"%{{{'z' if scale == 'linear' else 'customdata'}:.3g}}<extra></extra>",
         )
     )
     figure.update_xaxes(

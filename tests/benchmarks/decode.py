@@ -13,13 +13,10 @@ Written to assets/benchmarks/decode.json.
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import others  # noqa: E402
+from machine import machine  # noqa: E402
 
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
 from microgpt.engine import Decoder, ReadableStep, compiled  # noqa: E402
@@ -43,6 +41,7 @@ STEPS, WARM = 32, 15
 FULL, PAST = "255", "past the window"
 # How many characters are read before; the first is drawn from them, WARM and STEPS follow.
 PLACES = {"1": 1, "128": 128 - WARM, FULL: 255 - STEPS - WARM, PAST: 257}
+PACKAGES = ("torch", "numpy", others.TRANSFORMERS, others.CTRANSLATE2.lower())
 RECOMPUTED, READABLE, ENGINE = "full recomputation", "readable model, cached", "engine"
 # The best time so far, in seconds a character, after some ids; another is taken by every call.
 Contender = Callable[[list[int]], float]
@@ -121,27 +120,6 @@ def measure(checkpoint: Checkpoint, rounds: int) -> Iterator[dict[str, dict[str,
             yield taken
 
 
-def machine() -> dict[str, object]:
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].split(":")[1].strip() if models else cpu
-    versions = {"python": platform.python_version()}
-    for name in ("torch", "numpy", others.TRANSFORMERS, others.CTRANSLATE2.lower()):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "torch threads": torch.get_num_threads(),
-        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
-        "versions": versions,
-    }
-
-
 def goals(taken: dict[str, dict[str, float]]) -> list[tuple[str, float, float]]:
     """(what, the ratio wanted, the ratio measured) at a full window, where both were measured."""
 
@@ -195,7 +173,7 @@ def main() -> None:
         for done, taken in enumerate(measure(checkpoint, args.rounds), start=1):
             record = {
                 "command": "python tests/benchmarks/decode.py",
-                "machine": machine(),
+                "machine": machine(*PACKAGES),
                 "checkpoint": checkpoint.weights_sha256,
                 "rounds": done,
                 "milliseconds a character": taken,

@@ -1,8 +1,9 @@
-// The layers x heads grid of thumbnails, with each layer's mean in the last column and the mean of
-// all heads in a row of its own; a click, Enter or Space picks one, arrows move.
+// The layers x heads grid of small maps, with each layer's mean in the last column and the mean of
+// all heads in a row of its own; a click, Enter or Space picks one, arrows move. The maps are parts
+// of the picture that head_images.js offers, which has the grid's rows and columns.
 export default function ({ data, parentElement, setTriggerValue }) {
-  const layers = data.images.length - 1;
-  const heads = data.images[0].length - 1;
+  const layers = data.badges.length;
+  const heads = data.badges[0].length;
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
     grid = document.createElement("div");
@@ -12,6 +13,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.appendChild(grid);
   }
   grid.style.gridTemplateColumns = `auto repeat(${heads + 1}, minmax(0, 1fr))`;
+  grid.style.setProperty("--size", `${100 * (heads + 1)}% ${100 * (layers + 1)}%`);
 
   const label = (text, className = "label") => {
     const node = document.createElement("span");
@@ -27,7 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   const cells = [];
   // A mean's layer or head is null, as in data; its place in the grid is after all others.
-  const add = (url, layer, head) => {
+  const add = (layer, head) => {
     const cell = document.createElement("button");
     const chosen = layer === data.layer && head === data.head;
     const row = layer ?? layers, column = head ?? heads;
@@ -37,9 +39,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.setAttribute("aria-pressed", String(chosen));
     cell.tabIndex = chosen ? 0 : -1;
     cell.classList.toggle("mean", head === null);
-    const image = document.createElement("img");
-    image.src = url;
-    image.alt = "";
+    const image = label("", "map");
+    image.style.backgroundPosition = `${(100 * column) / heads}% ${(100 * row) / layers}%`;
     cell.append(image, label(head === null ? "" : data.badges[layer][head], "badge"));
     cell.onclick = () => setTriggerValue("picked", [layer, head]);
     const at = cells.length;
@@ -63,9 +64,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   nodes.push(label("mean"));
   for (let layer = 0; layer < layers; layer++) {
     nodes.push(label(`L${layer + 1}`));
-    data.images[layer].forEach((url, head) => nodes.push(add(url, layer, head < heads ? head : null)));
+    for (let head = 0; head < heads; head++) nodes.push(add(layer, head));
+    nodes.push(add(layer, null));
   }
-  nodes.push(label("mean of all heads", "label all"), add(data.images[layers][0], null, null));
+  nodes.push(label("mean of all heads", "label all"), add(null, null));
 
   const focused = parentElement.activeElement;
   const at = focused ? [...grid.querySelectorAll("button")].indexOf(focused) : -1;

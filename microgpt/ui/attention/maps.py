@@ -25,6 +25,11 @@ OVERVIEW = st.components.v2.component(
     js=Path(__file__).with_name("head_grid.js").read_text(encoding="utf-8"),
     css=Path(__file__).with_name("head_grid.css").read_text(encoding="utf-8"),
 )
+# Apart from the grid, so that they are not sent again when another head is chosen in it.
+IMAGES = st.components.v2.component(
+    "microgpt.head_images",
+    js=Path(__file__).with_name("head_images.js").read_text(encoding="utf-8"),
+)
 
 
 def maps_view(loaded: Loaded) -> None:
@@ -36,9 +41,6 @@ def maps_view(loaded: Loaded) -> None:
     overview, detail = st.columns([5, 6], gap="medium")
     with detail:
         choice = head_choice(checkpoint)
-    with overview:
-        _overview(checkpoint, text, choice)
-    with detail:
         maps = cache.attention_maps(checkpoint, text).weights
         weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
         scale = st.segmented_control(
@@ -64,6 +66,9 @@ def maps_view(loaded: Loaded) -> None:
         )
         _row(weights, text)
         take_home(checkpoint, text, choice, weights, figure)
+    # The map that was asked for does not wait for all the small ones.
+    with overview:
+        _overview(checkpoint, text, choice)
 
 
 def _row(weights: np.ndarray, text: str) -> None:
@@ -122,16 +127,17 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
         if place := st.session_state["head_grid"].get("picked"):
             choose(Choice(*place))
 
-    OVERVIEW(
-        key="head_grid",
-        data={
-            "images": cache.thumbnails(checkpoint, text),
-            "badges": _badges(checkpoint.config, scores),
-            "layer": choice.layer,
-            "head": choice.head,
-        },
-        on_picked_change=picked,
-    )
+    with st.container(gap=None):
+        OVERVIEW(
+            key="head_grid",
+            data={
+                "badges": _badges(checkpoint.config, scores),
+                "layer": choice.layer,
+                "head": choice.head,
+            },
+            on_picked_change=picked,
+        )
+        IMAGES(key="head_images", data=cache.overview(checkpoint, text))
 
 
 def _opening_sentence(checkpoint: Checkpoint) -> str | None:

@@ -36,7 +36,7 @@ function build(parentElement) {
   root.append(bar, says, text);
   parentElement.appendChild(root);
 
-  let data = null, maps = null, T = 0, cells = [];
+  let data = null, maps = null, T = 0, cells = [], colours = [];
   let backwards = true, pinned = null, at = 0;
 
   const ways = [["attends to", true], ["is attended by", false]].map(([title, value]) => {
@@ -62,11 +62,7 @@ function build(parentElement) {
   const weight = (map, query, key) =>
     key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
   const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
-  // Faint shares fade into the page, so that a text stays readable in light and in dark.
-  const colour = (level, most) => {
-    const part = level / most;
-    return `rgb(${data.palette[Math.round(255 * part)].join(" ")} / ${Math.min(1, 1.7 * part)})`;
-  };
+  const colour = (level, most) => colours[Math.round((255 * level) / most)];
   const name = (i) => `${i + 1} ${data.labels[i]}`;
 
   function show(fresh) {
@@ -74,6 +70,10 @@ function build(parentElement) {
     data = fresh;
     maps = bytes(data.maps);
     T = data.labels.length;
+    // Faint shares fade into the page, so that a text stays readable in light and in dark.
+    colours = data.palette.map(
+      (parts, level) => `rgb(${parts.join(" ")} / ${Math.min(1, (1.7 * level) / 255)})`,
+    );
     if (!same) {
       pinned = null;
       cells = data.labels.map((label, i) => {
@@ -91,6 +91,7 @@ function build(parentElement) {
     const ramp = make("span", "ramp"), scale = make("span", "scale");
     ramp.style.background = `linear-gradient(to right, ${stops})`;
     legend.replaceChildren(make("span", "", "0"), ramp, scale);
+    for (const cell of cells) cell.lastChild.style.height = `${4 * data.names.length}px`;
     legend.title = `Under each character, from top to bottom: ${data.names.join(", ")}`;
     at = pinned ?? T - 1;
     paint();
@@ -116,12 +117,9 @@ function build(parentElement) {
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
       cell.classList.toggle("blind", backwards ? i > at : i < at);
-      const height = 100 / rows[i].length;
-      const stripes = rows[i].map(
-        (each, j) => `${colour(each, mostOfAll)} ${j * height}% ${(j + 1) * height}%`,
-      );
-      bands.style.background = `linear-gradient(${stripes.join(",")})`;
-      bands.style.height = `${4 * rows[i].length}px`;
+      const stripes = rows[i].map((each, j) => `${colour(each, mostOfAll)} 0 ${4 * (j + 1)}px`);
+      // What is not looked at would be drawn all the same, and that is half of a text.
+      bands.style.background = rows[i].some(Boolean) ? `linear-gradient(${stripes.join(",")})` : "";
     });
     const listed = shares
       .map((level, i) => [level, i])

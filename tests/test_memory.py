@@ -1,0 +1,30 @@
+import platform
+import subprocess
+import sys
+
+import pytest
+
+# What glibc learns from a large block that is freed is to keep those that are smaller.
+KEPT = """
+import re
+import numpy as np
+import microgpt.ui.cache
+
+def resident():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmRSS:\\s+(\\d+) kB", status.read())[1]) // 1024
+
+np.ones(2**22)
+before = resident()
+blocks = [np.ones(2**20) for _ in range(20)]
+full = resident()
+del blocks[:-1]
+print(full - before, resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_what_the_caches_let_go_is_the_systems_again():
+    run = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    full, left = map(int, run.stdout.split())
+    assert full >= 160 and left < 30, "MiB of twenty arrays of 8, then of one of them"
