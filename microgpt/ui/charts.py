@@ -23,6 +23,7 @@ _FAINTEST = 1e-3
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
+_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)
 CALM, VIVID, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
@@ -78,13 +79,17 @@ def positions(text: str) -> list[str]:
 
 
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
-    every = -(-len(names) // most)
+    # Characters that are not side by side would read as a word that is not there; of numbers,
+    # which are wide, there are fewer.
+    every, ticks = 1, labels
+    if len(names) > most:
+        every = next((step for step in _STEPS if 3 * len(names) <= most * step), _STEPS[-1])
+        ticks = list(range(every, len(names) + 1, every))
     return {
         "type": "category",
         "tickmode": "array",
-        "tickvals": names[::every],
-        # Characters that are not side by side would read as a word that is not there.
-        "ticktext": labels if every == 1 else list(range(1, len(names) + 1, every)),
+        "tickvals": names[every - 1 :: every],
+        "ticktext": ticks,
         "tickangle": 0,
         "tickfont": {"family": "monospace", "size": 10},
         "showgrid": False,
@@ -135,7 +140,8 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         autorange="reversed",
         **_axis(names, labels, _MOST_DOWN),
     )
-    figure.update_layout(margin=MARGIN, dragmode=False)
+    # On a phone the menu would lie on the title above the map.
+    figure.update_layout(margin={**MARGIN, "t": 72}, dragmode=False)
     return figure
 
 
@@ -190,17 +196,34 @@ def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
     return figure
 
 
-def shares(names: Sequence[str], values: Sequence[float], title: str) -> go.Figure:
-    """Mean shares of attention as bars."""
+def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
+    """Mean shares of attention by what is looked at, as bars beside their names."""
     figure = go.Figure(
         go.Bar(
-            x=list(names),
-            y=list(values),
+            x=list(values),
+            y=list(names),
+            orientation="h",
             marker_color=CALM,
-            hovertemplate="%{x}: %{y:.3g}<extra></extra>",
+            hovertemplate="%{y}: %{x:.3g}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=title, type="category", nticks=_MOST_ACROSS // 3)
+    figure.update_xaxes(title="attention (share)", rangemode="tozero")
+    figure.update_yaxes(title="class looked at", autorange="reversed")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+def shares_by_distance(values: Sequence[float]) -> go.Figure:
+    """Mean shares of attention to the character so many back, from 0, as bars."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(values))),
+            y=list(values),
+            marker_color=CALM,
+            hovertemplate="%{x} back: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="characters back")
     figure.update_yaxes(title="attention (share)", rangemode="tozero")
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure
