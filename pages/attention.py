@@ -5,6 +5,7 @@ from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
 from microgpt.ui.attention.switchboard import switchboard_view
+from microgpt.ui.attention.view_file import view_file
 from microgpt.ui.widgets import page_header, show_views
 
 loaded = page_header(
@@ -22,3 +23,4 @@ views = {
     "Compare": compare_view,
 }
 show_views(loaded, views, "attention_view")
+view_file(loaded)
