@@ -125,7 +125,7 @@ function build(parentElement) {
     });
     const listed = shares
       .map((level, i) => [level, i])
-      .filter(([level]) => level)
+      .filter(([level]) => level > 1) // less reads as 0.00
       .sort((a, b) => b[0] - a[0])
       .slice(0, MOST_LISTED)
       .map(([level, i]) => `${name(i)}: ${told(level)}`);

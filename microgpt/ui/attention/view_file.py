@@ -1,4 +1,4 @@
-"""A view of the page as a file: what its address says, and texts too long for an address."""
+"""The page's choices: held while tabs are turned, and kept in a file with its texts."""
 
 import json
 import re
@@ -28,14 +28,36 @@ _PLACES = ("layer", "head")
 _OFF = re.compile(r"off_\d{1,4}")
 
 
+def hold_choices() -> None:
+    """Keep what was chosen in a tab through a visit to others; call it before any tab is drawn.
+
+    Streamlit does it too, but not where the run of another tab was cut short by the next click:
+    the browser then opens the first tab's controls at their defaults.
+    """
+    tab = st.session_state.get("attention_view")
+    if st.session_state.get("attention_view drawn") != tab:
+        for key, value in _chosen().items():
+            if key != "attention_view":
+                st.session_state[key] = value
+    st.session_state["attention_view drawn"] = tab
+
+
+def _chosen() -> dict[str, object]:
+    """The page's choices by key, as far as they were ever made."""
+    off = [key for key in st.session_state if _OFF.fullmatch(str(key))]
+    keys = (*_STRINGS, *_COUNTS, *_PLACES, "combined_heads", *off)
+    return {key: st.session_state[key] for key in keys if key in st.session_state}
+
+
 def view_file(loaded: Loaded) -> None:
     """Offer the page's choices as a file, and open one."""
     texts = [st.session_state.get(key, "") for key in _TEXTS]
     too_long = any(len(quote(text)) > MOST_LINK_BYTES for text in texts)
     with st.expander("Keep this view, or open one that was kept", expanded=too_long):
         st.caption(
-            "The page's address opens this view on another machine. Where a text is too long for "
-            "an address, view.json does the same: drop it in here."
+            "The page's address opens this tab on another machine as it stands here. view.json "
+            "holds the choices of all tabs, and texts that are too long for an address: drop it "
+            "in here."
         )
         st.download_button(
             "view.json",
@@ -59,15 +81,13 @@ def view_file(loaded: Loaded) -> None:
 
 def _written(loaded: Loaded) -> str:
     origin = loaded.origin
-    keys = (*_STRINGS, *_COUNTS, *_PLACES, "combined_heads")
-    off = [key for key in st.session_state if _OFF.fullmatch(str(key))]
     values = {
         "format": _FORMAT,
         # Where a folder lies on the server is no business of its visitors.
         "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
         "commit": origin.commit or "",
         "weights_sha256": loaded.checkpoint.weights_sha256,
-        "choices": {key: st.session_state[key] for key in (*keys, *off) if key in st.session_state},
+        "choices": _chosen(),
     }
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
