@@ -5,6 +5,7 @@ from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
 from microgpt.ui.attention.switchboard import switchboard_view
+from microgpt.ui.attention.view_file import hold_choices, view_file
 from microgpt.ui.widgets import page_header, show_views
 
 loaded = page_header(
@@ -21,4 +22,6 @@ views = {
     "Combined": combined_view,
     "Compare": compare_view,
 }
+hold_choices()
 show_views(loaded, views, "attention_view")
+view_file(loaded)

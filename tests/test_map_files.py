@@ -11,6 +11,7 @@ from microgpt.ui import charts, map_files
 
 WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.5, 0.123456, 0.376544]], np.float32)
 TEXT = "a \n"
+NAMED = {"layer": 2, "head": "mean"}
 
 
 class Page(html.parser.HTMLParser):
@@ -33,10 +34,10 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_csv_has_a_row_for_each_pair_that_can_attend():
-    frame = pd.read_csv(io.StringIO(map_files.attention_csv(WEIGHTS, TEXT)))
-    assert len(frame) == 6
+    frame = pd.read_csv(io.StringIO(map_files.attention_csv(WEIGHTS, TEXT, NAMED)))
+    assert len(frame) == 6 and list(frame.columns[:2]) == ["layer", "head"]
     last = frame.iloc[-2]
-    assert tuple(last) == (3, "⏎", 2, "␣", pytest.approx(0.123456))
+    assert tuple(last) == (2, "mean", 3, "⏎", 2, "␣", pytest.approx(0.123456))
 
 
 def test_the_page_needs_nothing_else_and_draws_the_figure():

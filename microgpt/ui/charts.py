@@ -24,8 +24,7 @@ _OVERVIEW_PIXELS = 64
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
-# Numbers in their place, which are wider.
-_MOST_NUMBERS = 13
+_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)
 CALM, VIVID, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
@@ -93,16 +92,17 @@ def positions(text: str) -> list[str]:
 
 
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
-    values, texts = names, labels
+    # Characters that are not side by side would read as a word that is not there; of numbers,
+    # which are wide, there are fewer.
+    every, ticks = 1, labels
     if len(names) > most:
-        # Characters that are not side by side would read as a word that is not there.
-        every = 5 * -(-len(names) // (5 * _MOST_NUMBERS))
-        values, texts = names[every - 1 :: every], range(every, len(names) + 1, every)
+        every = next((step for step in _STEPS if 3 * len(names) <= most * step), _STEPS[-1])
+        ticks = list(range(every, len(names) + 1, every))
     return {
         "type": "category",
         "tickmode": "array",
-        "tickvals": list(values),
-        "ticktext": list(texts),
+        "tickvals": names[every - 1 :: every],
+        "ticktext": ticks,
         "tickangle": 0,
         "tickfont": {"family": "monospace", "size": 10},
         "showgrid": False,
@@ -175,7 +175,8 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         autorange="reversed",
         **_axis(names, labels, _MOST_DOWN),
     )
-    figure.update_layout(margin=MARGIN, dragmode=False)
+    # On a phone the menu would lie on the title above the map.
+    figure.update_layout(margin={**MARGIN, "t": 72}, dragmode=False)
     return figure
 
 
@@ -230,17 +231,34 @@ def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
     return figure
 
 
-def shares(names: Sequence[str], values: Sequence[float], title: str) -> go.Figure:
-    """Mean shares of attention as bars."""
+def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
+    """Mean shares of attention by what is looked at, as bars beside their names."""
     figure = go.Figure(
         go.Bar(
-            x=list(names),
-            y=list(values),
+            x=list(values),
+            y=list(names),
+            orientation="h",
             marker_color=CALM,
-            hovertemplate="%{x}: %{y:.3g}<extra></extra>",
+            hovertemplate="%{y}: %{x:.3g}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=title, type="category", nticks=_MOST_ACROSS // 3)
+    figure.update_xaxes(title="attention (share)", rangemode="tozero")
+    figure.update_yaxes(title="class looked at", autorange="reversed")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+def shares_by_distance(values: Sequence[float]) -> go.Figure:
+    """Mean shares of attention to the character so many back, from 0, as bars."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(values))),
+            y=list(values),
+            marker_color=CALM,
+            hovertemplate="%{x} back: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="characters back")
     figure.update_yaxes(title="attention (share)", rangemode="tozero")
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure

@@ -1,5 +1,6 @@
 """An attention map as files and as a table; no streamlit and no torch here."""
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -9,12 +10,16 @@ import plotly.graph_objects as go
 from microgpt.ui.charts import menu, visible
 
 
-def attention_csv(weights: np.ndarray, text: str) -> str:
-    """One (T, T) map as CSV: a row for each pair of positions, query first, from 1."""
+def attention_csv(weights: np.ndarray, text: str, named: Mapping[str, object]) -> str:
+    """One (T, T) map as CSV: a row for each pair of positions, query first, from 1.
+
+    named: what the map is of, the same in every row.
+    """
     query, key = np.tril_indices(len(weights))
     labels = np.array(visible(text))
     frame = pd.DataFrame(
         {
+            **named,
             "query_position": query + 1,
             "query_character": labels[query],
             "key_position": key + 1,

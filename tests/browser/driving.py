@@ -44,3 +44,17 @@ def wait_for_text(page: "Page", condition: str) -> None:
         }""",
         arg=condition,
     )
+
+
+def swipe(page: "Page", x: float, y: float, by: float) -> None:
+    """Move a finger over a touch screen, from a place downwards, in pixels."""
+    screen = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: dict[str, float]) -> None:
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+    touch("touchStart", {"x": x, "y": y})
+    for step in range(1, 11):
+        touch("touchMove", {"x": x, "y": y + by * step / 10})
+    touch("touchEnd")
+    screen.detach()

@@ -38,6 +38,12 @@ class Choice:
         return f"Layer {self.layer + 1}, head {self.head + 1}"
 
     @property
+    def named(self) -> dict[str, int | str]:
+        """Its layer and head, from 1, as a file's columns name them."""
+        places = {"layer": self.layer, "head": self.head}
+        return {name: MEAN if at is None else at + 1 for name, at in places.items()}
+
+    @property
     def file_name(self) -> str:
         """What a file of it is called, without the ending."""
         return "microgpt-" + self.title.lower().replace(",", "").replace(" ", "-")

@@ -6,8 +6,10 @@ from torch import Tensor
 from microgpt.attention import combined, rollout
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts, map_files
+from microgpt.ui import cache, charts
 from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.attention.reading import row_as_table, scale_control
+from microgpt.ui.attention.take_home import image_control, image_format, take_home
 from microgpt.ui.widgets import CONTROL_WIDTH, keep_within
 
 _READ = {
@@ -35,40 +37,40 @@ def combined_view(loaded: Loaded) -> None:
         key="combine",
         bind="query-params",
     )
-    chosen = (
+    found = (
         _rolled(checkpoint, weights) if how == "rollout" else _of_heads(checkpoint, weights, how)
     )
-    if chosen is None:
+    if found is None:
         st.caption("Choose at least one head.")
         return
+    of, chosen = found
     shown = chosen.numpy()
+    title, name = f"{how.capitalize()} of {of}", f"microgpt-{how}"
+    figure = charts.attention_map(shown, text, scale_control(text))
     st.plotly_chart(
-        charts.attention_map(shown, text),
+        figure,
         height=640,
-        config=charts.menu(f"microgpt-{how}"),
-        alt=f"Attention, {how}",
+        config=charts.menu(name, image_format()),
+        alt=f"Attention map: {title}",
     )
     st.caption(_READ[how])
-    st.download_button(
-        "CSV",
-        lambda: map_files.attention_csv(shown, text),
-        f"microgpt-{how}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    row_as_table(shown, text)
+    take_home(checkpoint, text, title, name, {"combined_by": how, "heads": of}, shown, figure)
+    image_control()
 
 
-def _rolled(checkpoint: Checkpoint, weights: Tensor) -> Tensor:
+def _rolled(checkpoint: Checkpoint, weights: Tensor) -> tuple[str, Tensor]:
+    """What is combined, in words, and its map; as _of_heads."""
     most = checkpoint.config.n_layer
     keep_within("up_to", most)
     up_to = st.number_input(
         "Up to layer", 1, most, most, key="up_to", bind="query-params", width=CONTROL_WIDTH
     )
-    return rollout(weights, checkpoint.config.residual)[up_to - 1]
+    rolled = rollout(weights, checkpoint.config.residual)[up_to - 1]
+    return "layer 1" if up_to == 1 else f"layers 1 to {up_to}", rolled
 
 
-def _of_heads(checkpoint: Checkpoint, weights: Tensor, how: str) -> Tensor | None:
+def _of_heads(checkpoint: Checkpoint, weights: Tensor, how: str) -> tuple[str, Tensor] | None:
     config = checkpoint.config
     names = {
         f"L{layer + 1} H{head + 1}": (layer, head)
@@ -77,4 +79,7 @@ def _of_heads(checkpoint: Checkpoint, weights: Tensor, how: str) -> Tensor | Non
     }
     last = [name for name, (layer, _) in names.items() if layer == config.n_layer - 1]
     chosen = st.multiselect("Heads", list(names), last, key="combined_heads", bind="query-params")
-    return combined(weights, [names[name] for name in chosen], how) if chosen else None
+    if not chosen:
+        return None
+    chosen = [name for name in names if name in chosen]
+    return ", ".join(chosen), combined(weights, [names[name] for name in chosen], how)

@@ -5,9 +5,11 @@ import streamlit as st
 from microgpt.attention import combined, most_positions
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts, map_files
+from microgpt.ui import cache, charts
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.attention.reading import row_as_table, scale_control
+from microgpt.ui.attention.take_home import image_control, image_format, take_home
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.text import plain
 from microgpt.ui.widgets import text_control
@@ -26,12 +28,19 @@ def compare_view(loaded: Loaded) -> None:
         other = _other(loaded).checkpoint
     left, right = st.columns(2)
     with left:
-        _map(checkpoint, attended_text(checkpoint), choice, "left")
+        text = attended_text(checkpoint)
     with right:
-        text = text_control(
+        other_text = text_control(
             other, "Another text", OTHER, "other_text", when_empty="Type at least one character."
         )
-        _map(other, text and text[-most_positions(other.config) :], choice, "right")
+        other_text = other_text and other_text[-most_positions(other.config) :]
+    scale = scale_control(max(text or "", other_text or "", key=len))
+    left, right = st.columns(2)
+    with left:
+        _map(checkpoint, text, choice, scale, "left")
+    with right:
+        _map(other, other_text, choice, scale, "right")
+    image_control()
     st.caption(
         "Both maps are on the same scale, from 0 to 1. Heads of two checkpoints have nothing in "
         "common but their place, unless one grew from the other."
@@ -56,7 +65,7 @@ def _other(loaded: Loaded) -> Loaded:
     return other
 
 
-def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, side: str) -> None:
+def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, scale: str, side: str) -> None:
     if not text:
         return
     config = checkpoint.config
@@ -65,19 +74,14 @@ def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, side: str) ->
         return
     maps = cache.attention_maps(checkpoint, text).weights
     weights = combined(maps, choice.heads(config), "mean").numpy()
+    name = f"{choice.file_name}-{side}"
+    figure = charts.attention_map(weights, text, scale)
     st.plotly_chart(
-        charts.attention_map(weights, text),
+        figure,
         height=560,
         key=f"compared {side}",
-        config=charts.menu(f"microgpt-{side}"),
+        config=charts.menu(name, image_format()),
         alt=f"Attention map, {side}: {choice.title}",
     )
-    st.download_button(
-        "CSV",
-        lambda: map_files.attention_csv(weights, text),
-        f"microgpt-{side}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"compared {side} csv",
-    )
+    row_as_table(weights, text, f"query_{side}")
+    take_home(checkpoint, text, choice.title, name, choice.named, weights, figure)

@@ -10,9 +10,12 @@ from microgpt.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
 from microgpt.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
-from microgpt.ui.attention.choice import head_choice
+from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.scores import shown_scores
+from microgpt.ui.attention.take_home import image_control, image_format
+
+_WORTH, _ENTROPY, _DISTANCE = "loss when off (nats)", "entropy (nats)", "mean distance"
 
 
 def kinds_view(loaded: Loaded) -> None:
@@ -29,10 +32,7 @@ def kinds_view(loaded: Loaded) -> None:
     kept = checkpoint.head_scores
     off = kept.off if kept else None
     frame = scores_frame(scores, off)
-    shares = {
-        kind: st.column_config.NumberColumn(format="%.2f", help=KINDS[kind]) for kind in KINDS
-    }
-    st.dataframe(frame, hide_index=True, column_config=shares)
+    st.dataframe(frame, hide_index=True, column_config=_columns())
     st.caption(
         "Each score is the mean share of attention that goes to what the column's help names, over "
         f"the positions that have such a thing; all rest on {scores.positions:,} positions or "
@@ -59,6 +59,18 @@ def kinds_view(loaded: Loaded) -> None:
     _one_head(checkpoint, ids, weights)
 
 
+def _columns() -> dict[str, object]:
+    """How the table's numbers are shown."""
+    number = st.column_config.NumberColumn
+    return {
+        "called": st.column_config.TextColumn(width=110),
+        **{kind: number(format="%.2f", help=about) for kind, about in KINDS.items()},
+        _WORTH: number(format="%.4f"),
+        _ENTROPY: number(format="%.2f", help="0 is all on one character."),
+        _DISTANCE: number(format="%.1f", help="Characters back, in the mean."),
+    }
+
+
 def scores_frame(scores: HeadScores, off: SwitchedOff | None) -> pd.DataFrame:
     """A row a head: its name, badge, what it is worth, its scores, entropy and mean distance."""
     layers, heads = scores.entropy.shape
@@ -68,15 +80,15 @@ def scores_frame(scores: HeadScores, off: SwitchedOff | None) -> pd.DataFrame:
             badge = scores.badge(layer, head)
             worth = {}
             if off is not None:
-                worth["loss when off (nats)"] = round(float(off.loss_change[layer, head]), 4)
+                worth[_WORTH] = round(float(off.loss_change[layer, head]), 4)
             rows.append(
                 {
                     "head": f"L{layer + 1} H{head + 1}",
                     "called": f"{badge.kind} {badge.score:.2f}" if badge else "",
                     **worth,
                     **{kind: float(table[layer, head]) for kind, table in scores.scores.items()},
-                    "entropy (nats)": round(float(scores.entropy[layer, head]), 3),
-                    "mean distance": round(float(scores.distance[layer, head]), 2),
+                    _ENTROPY: round(float(scores.entropy[layer, head]), 3),
+                    _DISTANCE: round(float(scores.distance[layer, head]), 2),
                 }
             )
     return pd.DataFrame(rows)
@@ -84,28 +96,55 @@ def scores_frame(scores: HeadScores, off: SwitchedOff | None) -> pd.DataFrame:
 
 def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
     """One head's attention on the text by class of character and by distance."""
-    heads = head_choice(checkpoint).heads(checkpoint.config)
+    choice = head_choice(checkpoint)
+    heads = choice.heads(checkpoint.config)
     by_class = combined(attention_by_class(weights, ids, checkpoint.tokenizer), heads, "mean")
     by_distance = combined(attention_by_distance(weights), heads, "mean")
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
-            charts.shares(list(CLASSES), by_class.tolist(), "class of the character looked at"),
+            charts.shares_by_class(CLASSES, by_class.tolist()),
             height=300,
             key="by class",
-            config=charts.menu("microgpt-by-class"),
+            config=charts.menu("microgpt-by-class", image_format()),
             alt="Attention by class of character",
         )
     with right:
-        distances = [str(distance) for distance in range(len(by_distance))]
         st.plotly_chart(
-            charts.shares(distances, by_distance.tolist(), "characters back"),
+            charts.shares_by_distance(by_distance.tolist()),
             height=300,
             key="by distance",
-            config=charts.menu("microgpt-by-distance"),
+            config=charts.menu("microgpt-by-distance", image_format()),
             alt="Attention by distance",
         )
     st.caption(
         "On your text, the mean over its positions: what this attention goes to, by class and "
         "by distance; 0 is the character itself."
     )
+    _as_tables(choice, by_class.tolist(), by_distance.tolist())
+
+
+def _as_tables(choice: Choice, by_class: list[float], by_distance: list[float]) -> None:
+    """Both charts in numbers, to read and to take home."""
+    share = "attention (share)"
+    tables = {
+        "by-class": pd.DataFrame({"class": CLASSES, share: by_class}),
+        "by-distance": pd.DataFrame(
+            {"characters back": range(len(by_distance)), share: by_distance}
+        ),
+    }
+    with st.expander("As tables"):
+        config = {share: st.column_config.NumberColumn(format="%.3g")}
+        for column, table in zip(st.columns(2), tables.values(), strict=True):
+            column.dataframe(table, hide_index=True, column_config=config)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for name, table in tables.items():
+            st.download_button(
+                f"{name}.csv",
+                table.assign(**choice.named).to_csv(index=False, float_format="%.6g"),
+                f"{choice.file_name}-{name}.csv",
+                "text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+    image_control()

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from microgpt.attention import combined, most_positions
@@ -12,11 +11,9 @@ from microgpt.head_scores import BADGE_FROM, HeadScores
 from microgpt.hub import Loaded
 from microgpt.ui import cache, charts
 from microgpt.ui.attention.choice import Choice, choose, head_choice
-from microgpt.ui.attention.query import query_control
+from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.scores import shown_scores
-from microgpt.ui.attention.take_home import image_format, take_home
-from microgpt.ui.map_files import row_table
-from microgpt.ui.text import plain
+from microgpt.ui.attention.take_home import image_control, image_format, take_home
 from microgpt.ui.widgets import text_control
 
 PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
@@ -43,16 +40,7 @@ def maps_view(loaded: Loaded) -> None:
         choice = head_choice(checkpoint)
         maps = cache.attention_maps(checkpoint, text).weights
         weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
-        scale = st.segmented_control(
-            "Colours",
-            list(charts.MAP_SCALES),
-            default="linear",
-            required=True,
-            key="scale",
-            bind="query-params",
-            help="linear compares heads; log brings out what is faint; row shows each row at its "
-            "full strength.",
-        )
+        scale = scale_control(text)
         figure = charts.attention_map(weights, text, scale)
         st.plotly_chart(
             figure,
@@ -64,27 +52,13 @@ def maps_view(loaded: Loaded) -> None:
             "Read a row from left to right: what the character at its left looked at. "
             "A row sums to 1; a character cannot look at those after it, so they are blank."
         )
-        _row(weights, text)
-        take_home(checkpoint, text, choice, weights, figure)
+        row_as_table(weights, text)
+        named = choice.named
+        take_home(checkpoint, text, choice.title, choice.file_name, named, weights, figure)
+        image_control()
     # The map that was asked for does not wait for all the small ones.
     with overview:
         _overview(checkpoint, text, choice)
-
-
-def _row(weights: np.ndarray, text: str) -> None:
-    """One row of the map in numbers, for those who cannot see it."""
-    with st.expander("One row as a table"):
-        query = query_control(text)
-        table = row_table(weights, text, query)
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config={
-                "attention (share)": st.column_config.NumberColumn(format="%.3g"),
-            },
-        )
-        named = plain(charts.positions(text)[query])
-        st.caption(f"What {named} looks at, the largest share first.")
 
 
 def attended_text(checkpoint: Checkpoint) -> str | None:

@@ -8,6 +8,7 @@ from microgpt.ui import cache, charts
 from microgpt.ui.attention.choice import head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.query import query_control
+from microgpt.ui.attention.take_home import image_control, image_format
 from microgpt.ui.text import plain
 
 
@@ -33,7 +34,10 @@ def stages_view(loaded: Loaded) -> None:
     )
     name = f"{choice.file_name}-stages-query-{query + 1}"
     st.plotly_chart(
-        charts.stages(frame), height=640, config=charts.menu(name), alt="Stages of attention"
+        charts.stages(frame),
+        height=640,
+        config=charts.menu(name, image_format()),
+        alt=f"Stages of attention: {choice.title}",
     )
     size = checkpoint.config.head_size
     st.caption(
@@ -44,12 +48,16 @@ def stages_view(loaded: Loaded) -> None:
         "share of a small value adds little."
     )
     with st.expander("As a table"):
-        st.dataframe(frame, hide_index=True)
-    st.download_button(
-        "CSV",
-        frame.to_csv(index=False),
-        f"{name}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+        number = st.column_config.NumberColumn(format="%.3g")
+        st.dataframe(frame, hide_index=True, column_config=dict.fromkeys(charts.STAGES, number))
+    named = {**choice.named, "query": charts.positions(text)[query]}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.download_button(
+            "CSV",
+            frame.assign(**named).to_csv(index=False, float_format="%.6g"),
+            f"{name}.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        image_control()

@@ -107,7 +107,7 @@ function build(parentElement) {
     const most = Math.max(1, ...shares), mostOfAll = Math.max(1, ...rows.flat());
     const told = (level) => (level / 255).toFixed(2);
     legend.querySelector(".scale").textContent =
-      `${told(most)}, the largest here; stripes to ${told(mostOfAll)}`;
+      `${told(most)} in the text, ${told(mostOfAll)} in the stripes`;
     cells.forEach((cell, i) => {
       const level = shares[i], [sign, bands] = cell.children;
       sign.style.background = level ? colour(level, most) : "";
@@ -123,7 +123,7 @@ function build(parentElement) {
     });
     const listed = shares
       .map((level, i) => [level, i])
-      .filter(([level]) => level)
+      .filter(([level]) => level > 1) // less reads as 0.00
       .sort((a, b) => b[0] - a[0])
       .slice(0, MOST_LISTED)
       .map(([level, i]) => `${name(i)}: ${told(level)}`);

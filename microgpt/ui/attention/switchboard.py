@@ -13,6 +13,7 @@ from microgpt.sampling import SamplingConfig
 from microgpt.trace import first_difference
 from microgpt.ui import cache, charts
 from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.attention.take_home import image_control, image_format
 from microgpt.ui.tokens import Packing, token_text
 
 # Two continuations are written at each flick of a switch.
@@ -27,22 +28,19 @@ def switchboard_view(loaded: Loaded) -> None:
     if not text:
         return
     st.caption("Choose the heads to switch off; what they would have added is then left out.")
-    off = _switches(checkpoint.config)
+    switches, found = st.columns([5, 6], gap="medium")
+    with switches:
+        off = _switches(checkpoint.config)
     ids = checkpoint.tokenizer.encode(text)
     whole = cache.attention_maps(checkpoint, text).logits
-    without = cache.logits_without(checkpoint, text, off)
-    _figures(effect(ids, whole, without), whole, ids)
-    probs = [logits[-1].softmax(dim=-1).numpy() for logits in (whole, without)]
-    labels = charts.visible(checkpoint.tokenizer.characters)
-    st.plotly_chart(
-        charts.distribution(*probs, labels, changed="without those heads"),
-        height=300,
-        config=charts.menu("microgpt-heads-off"),
-        alt="Probability of the next character with all heads and without some",
-    )
-    st.caption("What comes after the text: bars without those heads, dashes with all of them.")
+    # With no head off the same numbers, not those of another way to them.
+    without = cache.logits_without(checkpoint, text, off) if off else whole
+    with found:
+        _figures(effect(ids, whole, without), whole, ids)
+        _next_character(checkpoint, whole[-1].softmax(dim=-1), without[-1].softmax(dim=-1))
     _continuations(checkpoint, text, off)
     _ranking(checkpoint, text, ids)
+    image_control()
 
 
 def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
@@ -75,7 +73,7 @@ def _figures(found: Effect, whole: Tensor, ids: list[int]) -> None:
             st.metric(
                 "Loss on the text",
                 f"{loss + found.loss_change:.3f}",
-                f"{found.loss_change:+.3f}",
+                f"{found.loss_change:+.3f}" if found.loss_change else None,
                 delta_color="inverse",
                 help="Nats per character, of each character but the first.",
             )
@@ -85,6 +83,24 @@ def _figures(found: Effect, whole: Tensor, ids: list[int]) -> None:
             help="Nats: the Kullback-Leibler divergence of the distribution without those heads "
             "from the one with all of them.",
         )
+
+
+def _next_character(checkpoint: Checkpoint, whole: Tensor, without: Tensor) -> None:
+    """The probabilities (V,) of what comes after the text, with all heads and without some."""
+    labels = charts.visible(checkpoint.tokenizer.characters)
+    st.plotly_chart(
+        charts.distribution(whole.numpy(), without.numpy(), labels, changed="without those heads"),
+        height=300,
+        config=charts.menu("microgpt-heads-off", image_format()),
+        alt="Probability of the next character with all heads and without some",
+    )
+    st.caption("What comes after the text: bars without those heads, dashes with all of them.")
+    names = ("with all heads", "without those heads")
+    table = pd.DataFrame({"character": labels, names[0]: whole, names[1]: without})
+    table = table.sort_values(names[0], ascending=False, kind="stable")
+    with st.expander("As a table"):
+        number = st.column_config.NumberColumn(format="%.3g")
+        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(names, number))
 
 
 def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> None:
@@ -143,7 +159,7 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
     st.plotly_chart(
         charts.head_values(frame, "change over the text (nats)"),
         height=90 + 40 * checkpoint.config.n_layer,
-        config=charts.menu("microgpt-head-effects"),
+        config=charts.menu("microgpt-head-effects", image_format()),
         alt="What the text's predictions lose without each head",
     )
     st.caption(
@@ -151,7 +167,8 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
         "next character and the loss too, and can be sorted. Below 0 the loss is better without it."
     )
     order = frame.sort_values("change over the text (nats)", ascending=False)
-    st.dataframe(order, hide_index=True)
+    number = st.column_config.NumberColumn(format="%.4f")
+    st.dataframe(order, hide_index=True, column_config=dict.fromkeys(order.columns[2:], number))
     st.download_button(
         "heads.csv",
         order.to_csv(index=False),

@@ -1,5 +1,8 @@
 """Take one map home, in numbers or as a figure, or all heads' maps of the text."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
@@ -7,48 +10,70 @@ import streamlit as st
 from microgpt.attention import maps_npz
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
-from microgpt.ui.attention.choice import Choice
 from microgpt.ui.map_files import attention_csv, standalone_html
 
 _IMAGES = ["SVG", "PNG"]
 
 
 def image_format() -> str:
-    """What the chart's own menu saves, as the control in take_home says, which comes after it."""
+    """What a chart's own menu saves, as image_control says, which comes after it."""
     return st.session_state.get("image", _IMAGES[0]).lower()
 
 
+def image_control() -> None:
+    """What the menus of a tab's charts save; once a tab."""
+    st.segmented_control(
+        "Image in the chart's menu",
+        _IMAGES,
+        default=_IMAGES[0],
+        required=True,
+        key="image",
+        persist_state="session",
+        help="The camera in the chart's own menu saves the figure in this format.",
+    )
+
+
 def take_home(
-    checkpoint: Checkpoint, text: str, choice: Choice, weights: np.ndarray, figure: go.Figure
+    checkpoint: Checkpoint,
+    text: str,
+    title: str,
+    file_name: str,
+    named: Mapping[str, object],
+    weights: np.ndarray,
+    figure: go.Figure,
 ) -> None:
-    """Downloads of a map (T, T) and its figure; what takes time is made when it is asked for."""
-    name = choice.file_name
+    """Downloads of a map (T, T) and its figure; what takes time is made when it is asked for.
+
+    named: what the map is of, in each row of its CSV.
+    """
     maps = cache.attention_maps(checkpoint, text).weights
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for label, file_name, kind, content in (
-            ("CSV", f"{name}.csv", "text/csv", lambda: attention_csv(weights, text)),
+        for label, name, kind, content in (
+            (
+                "CSV",
+                f"{file_name}.csv",
+                "text/csv",
+                partial(attention_csv, weights, text, named),
+            ),
             (
                 "HTML",
-                f"{name}.html",
+                f"{file_name}.html",
                 "text/html",
-                lambda: standalone_html(figure, f"{choice.title} · microGPT", name),
+                partial(standalone_html, figure, f"{title} · microGPT", file_name),
             ),
             (
                 "All heads, NPZ",
                 "microgpt-heads.npz",
                 "application/octet-stream",
-                lambda: maps_npz(maps, text, checkpoint.weights_sha256),
+                partial(maps_npz, maps, text, checkpoint.weights_sha256),
             ),
         ):
             st.download_button(
-                label, content, file_name, kind, icon=":material/download:", on_click="ignore"
+                label,
+                content,
+                name,
+                kind,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"{label} of {file_name}",
             )
-        st.segmented_control(
-            "Image in the chart's menu",
-            _IMAGES,
-            default=_IMAGES[0],
-            required=True,
-            key="image",
-            persist_state="session",
-            help="The camera in the chart's own menu saves the figure in this format.",
-        )

@@ -1,0 +1,156 @@
+"""The page's choices: held while tabs are turned, and kept in a file with its texts."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.config import ConfigError
+from microgpt.hub import Loaded
+from microgpt.ui.attention.choice import MEAN
+from microgpt.ui.text import plain
+from microgpt.ui.widgets import MOST_LINK_BYTES
+
+_FORMAT = "microGPT attention view"
+_LARGEST = 1  # MiB
+_MOST = 4096  # of what is counted from 1
+
+# The page's choices by their keys. A widget leaves out of its value what it does not offer, so
+# that only its type matters here.
+_TEXTS = ("text", "other_text")
+_NAMES = ("attention_view", "scale", "scores_from", "combine", "compared_checkpoint")
+_STRINGS = (*_TEXTS, *_NAMES, "compared_repo")
+_COUNTS = ("query", "query_left", "query_right", "up_to")
+_PLACES = ("layer", "head")
+_OFF = re.compile(r"off_\d{1,4}")
+
+
+def hold_choices() -> None:
+    """Keep what was chosen in a tab through a visit to others; call it before any tab is drawn.
+
+    Streamlit does it too, but not where the run of another tab was cut short by the next click:
+    the browser then opens the first tab's controls at their defaults.
+    """
+    tab = st.session_state.get("attention_view")
+    if st.session_state.get("attention_view drawn") != tab:
+        for key, value in _chosen().items():
+            if key != "attention_view":
+                st.session_state[key] = value
+    st.session_state["attention_view drawn"] = tab
+
+
+def _chosen() -> dict[str, object]:
+    """The page's choices by key, as far as they were ever made."""
+    off = [key for key in st.session_state if _OFF.fullmatch(str(key))]
+    keys = (*_STRINGS, *_COUNTS, *_PLACES, "combined_heads", *off)
+    return {key: st.session_state[key] for key in keys if key in st.session_state}
+
+
+def view_file(loaded: Loaded) -> None:
+    """Offer the page's choices as a file, and open one."""
+    texts = [st.session_state.get(key, "") for key in _TEXTS]
+    too_long = any(len(quote(text)) > MOST_LINK_BYTES for text in texts)
+    with st.expander("Keep this view, or open one that was kept", expanded=too_long):
+        st.caption(
+            "The page's address opens this tab on another machine as it stands here. view.json "
+            "holds the choices of all tabs, and texts that are too long for an address: drop it "
+            "in here."
+        )
+        st.download_button(
+            "view.json",
+            _written(loaded),
+            "view.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.file_uploader(
+            "view.json",
+            type="json",
+            key="opened_view",
+            max_upload_size=_LARGEST,
+            on_change=_open,
+            args=(loaded.checkpoint,),
+        )
+        if complaint := st.session_state.get("view_complaint"):
+            st.error(plain(complaint))
+
+
+def _written(loaded: Loaded) -> str:
+    origin = loaded.origin
+    values = {
+        "format": _FORMAT,
+        # Where a folder lies on the server is no business of its visitors.
+        "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
+        "commit": origin.commit or "",
+        "weights_sha256": loaded.checkpoint.weights_sha256,
+        "choices": _chosen(),
+    }
+    return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+
+
+def _open(checkpoint: Checkpoint) -> None:
+    st.session_state["view_complaint"] = None
+    file = st.session_state["opened_view"]
+    if file is None:
+        return
+    try:
+        choices, weights, repo = _read(file.getvalue())
+    except ConfigError as error:
+        st.session_state["view_complaint"] = f"The view cannot be opened: {error}."
+        return
+    if weights != checkpoint.weights_sha256:
+        if repo:
+            choices["repo"] = repo
+        else:
+            st.toast("The view is of another checkpoint, so its maps will differ.")
+    for key in st.session_state:
+        if _OFF.fullmatch(str(key)):
+            st.session_state[key] = []
+    for key, value in choices.items():
+        st.session_state[key] = value
+
+
+def _read(data: bytes) -> tuple[dict[str, object], str, str]:
+    """The choices in a file, the weights they were made for, and their repo or nothing.
+
+    Raises ConfigError.
+    """
+    try:
+        values = json.loads(data)
+        if values["format"] != _FORMAT:
+            raise ConfigError("it is not an Attention page's view.json")
+        names = ("weights_sha256", "checkpoint", "commit")
+        weights, name, commit = (str(values[key]) for key in names)
+        choices = {key: value for key, value in values["choices"].items() if _fits(key, value)}
+        if len(choices) < len(values["choices"]):
+            raise ConfigError("it holds a choice that the page does not have")
+    except ConfigError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ConfigError("it is not an Attention page's view.json") from error
+    return choices, weights, f"{name}@{commit}" if commit else ""
+
+
+def _fits(key: str, value: object) -> bool:
+    """Whether a value is of the kind that the widget under a key has."""
+    if key in _STRINGS:
+        return _is_text(value)
+    if key in _COUNTS:
+        return _is_count(value)
+    if key in _PLACES:
+        return value == MEAN or _is_count(value)
+    is_one = _is_text if key == "combined_heads" else _is_count if _OFF.fullmatch(key) else None
+    return is_one is not None and isinstance(value, list) and all(map(is_one, value))
+
+
+def _is_text(value: object) -> bool:
+    # Half of a surrogate pair is no text.
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 1 <= value <= _MOST

@@ -1,0 +1,494 @@
+"""The Attention page as its visitors walk through it, at a desk and with a finger on a phone."""
+
+import io
+import re
+from urllib.parse import urlencode
+
+import pandas as pd
+import pytest
+import torch
+from driving import settle, swipe, visit
+
+from microgpt import checkpoint
+from microgpt.attention import attention_maps
+from microgpt.config import GPTConfig
+from microgpt.heads import text_scores
+from microgpt.heads.__main__ import add_to_checkpoint
+from microgpt.model import GPT
+from microgpt.ui import charts
+
+pytestmark = pytest.mark.browser
+
+TEXT = "Ba do ke.\nBa do"
+WINDOW = 256
+PINNED, MAIN = "pinned", '[data-testid="stMain"]'
+
+
+@pytest.fixture(scope="module")
+def folder(tokenizer, loss_record, training, tmp_path_factory):
+    """A checkpoint with a full window and scores of its own, whose heads differ."""
+    config = GPTConfig(
+        vocab_size=tokenizer.vocab_size, block_size=WINDOW, n_layer=2, n_head=3, n_embd=24
+    )
+    generator = torch.Generator().manual_seed(3)
+    model = GPT(config).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.normal_(0.0, 0.4, generator=generator)
+    folder = tmp_path_factory.mktemp("tour") / "wide"
+    checkpoint.save(folder, model, tokenizer, loss_record, training, "card")
+    ids = tokenizer.encode("Ba do ke li mu.")
+    add_to_checkpoint(
+        folder, text_scores(attention_maps(model, ids).weights, ids, tokenizer), config
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    return checkpoint.load(folder)
+
+
+@pytest.fixture(scope="module")
+def server(app_server, folder):
+    with app_server({"MICROGPT_CHECKPOINT": str(folder)}) as url:
+        yield url
+
+
+@pytest.fixture
+def phone(browser):
+    """A page on a small screen with a finger on it."""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+def opened(page, server, tab, **query):
+    query = {"text": TEXT, **query, "attention_view": tab}
+    visit(page, f"{server}/attention?{urlencode(query, doseq=True)}", "Attention")
+    return page
+
+
+def turn(page, tab):
+    page.get_by_role("tab", name=tab, exact=True).click()
+    page.locator(f'[role="tab"][aria-selected="true"]:has-text("{tab}")').wait_for()
+    settle(page)
+
+
+def titled(page, title):
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+    settle(page)
+
+
+def addressed(page, part):
+    page.wait_for_url(re.compile(re.escape(part)), wait_until="commit")
+
+
+def holds(page, label, text):
+    """Wait until a text area holds a text: it is there a moment before."""
+    page.wait_for_function(
+        """([label, text]) => {
+            const area = document.querySelector(`textarea[aria-label='${label}']`);
+            return area?.value === text;
+        }""",
+        arg=[label, text],
+    )
+
+
+def weights(loaded, text=TEXT):
+    return attention_maps(loaded.model, loaded.tokenizer.encode(text)).weights
+
+
+def cells(page):
+    return page.locator(".strip .cell")
+
+
+def says(page, start):
+    """What is told of a character in the strip, as soon as it starts so."""
+    line = page.locator(".strip .says", has_text=re.compile("^" + re.escape(start)))
+    line.wait_for()
+    return line.inner_text()
+
+
+def shades(page):
+    return page.locator(".strip .sign").evaluate_all("nodes => nodes.map(n => n.style.background)")
+
+
+def told(row):
+    """The largest shares by position, from 1, as the strip tells them: in 255 steps."""
+    levels = [round(float(value) * 255) for value in row]
+    order = sorted(range(len(levels)), key=lambda at: -levels[at])
+    names = charts.positions(TEXT)
+    return [f"{names[at]}: {levels[at] / 255:.2f}" for at in order if levels[at] > 1][:5]
+
+
+def at_cell(page, query, key):
+    """Where in the window a cell of the first map is; the positions count from 0."""
+    plot = page.get_by_test_id("stPlotlyChart").first.locator(".nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    return (
+        box["x"] + box["width"] * (key + 0.5) / len(TEXT),
+        box["y"] + box["height"] * (query + 0.5) / len(TEXT),
+    )
+
+
+def map_is_drawn(page):
+    chart = page.get_by_test_id("stPlotlyChart").first
+    chart.locator(".heatmaplayer image").first.wait_for(state="attached")
+
+
+def hovered(page, query, key):
+    """What the first map tells of a cell that is pointed at or tapped."""
+    names = charts.positions(TEXT)
+    start = f"{names[query]} looks at {names[key]}: "
+    label = page.locator(".hoverlayer .hovertext", has_text=start)
+    label.wait_for()
+    return float(label.text_content().removeprefix(start))
+
+
+def test_the_tour(page, browser, server, loaded):
+    opened(page, server, "All heads")
+    page.get_by_role("button", name="Layer 2, head 3").click()
+    titled(page, "Layer 2, head 3")
+    map_is_drawn(page)
+    head = weights(loaded)[1, 2]
+    page.mouse.move(*at_cell(page, 12, 4))
+    assert hovered(page, 12, 4) == pytest.approx(float(head[12, 4]), rel=5e-3)
+
+    turn(page, "On the text")
+    cells(page).nth(12).hover()
+    line = says(page, charts.positions(TEXT)[12])
+    assert line.endswith(f"attends to {' · '.join(told(head[12]))}")
+    cells(page).nth(12).click()
+    says(page, f"{charts.positions(TEXT)[12]} ({PINNED})")
+
+    turn(page, "Switchboard")
+    change = page.get_by_test_id("stMetric").nth(1).get_by_test_id("stMetricValue")
+    assert change.inner_text() == "0.000"
+    page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3").click()
+    page.get_by_test_id("stMetricDelta").wait_for()
+    settle(page)
+    without = change.inner_text()
+    assert float(without) > 0
+    addressed(page, "off_2=")
+
+    turn(page, "All heads")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    assert download.value.suggested_filename == "microgpt-layer-2-head-3.csv"
+    csv = pd.read_csv(io.BytesIO(download.value.path().read_bytes()))
+    assert set(csv["layer"]) == {2} and set(csv["head"]) == {3}
+    last = csv[csv["query_position"] == len(TEXT)]
+    assert last["attention"].tolist() == pytest.approx(head[-1].tolist(), rel=1e-4, abs=1e-7)
+
+    turn(page, "Switchboard")
+    addressed(page, "off_2=")
+    context = browser.new_context()
+    other = context.new_page()
+    visit(other, page.url, "Attention")
+    other.get_by_test_id("stMetricDelta").wait_for()
+    holds(other, "Text", TEXT)
+    off = other.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3")
+    assert off.get_attribute("aria-pressed") == "true"
+    assert other.get_by_test_id("stMetricValue").nth(1).inner_text() == without
+    turn(other, "All heads")
+    titled(other, "Layer 2, head 3")
+    context.close()
+
+
+def test_pointing_shades_what_a_character_attends_to(page, server, loaded):
+    opened(page, server, "On the text", layer=1, head=2)
+    names, head = charts.positions(TEXT), weights(loaded)[0, 1]
+    start = says(page, f"{names[-1]} attends to")
+    assert start.endswith(" · ".join(told(head[-1]))), "at first the row of the next character"
+    first = shades(page)
+    cells(page).nth(6).hover()
+    assert says(page, f"{names[6]} attends to").endswith(" · ".join(told(head[6])))
+    pointed = shades(page)
+    assert pointed != first and not any(pointed[7:]), "nothing after it is shaded"
+    assert sum(bool(shade) for shade in pointed) == sum(float(w) >= 0.5 / 255 for w in head[6])
+    page.get_by_role("radio", name="is attended by").click()
+    cells(page).nth(6).hover()
+    assert says(page, f"{names[6]} is attended by").endswith(" · ".join(told(head[:, 6])))
+    received = shades(page)
+    assert not any(received[:6]) and any(received[7:])
+    page.get_by_role("radio", name="is attended by").press("ArrowLeft")
+    assert page.get_by_role("radio", name="attends to").get_attribute("aria-checked") == "true"
+    page.mouse.move(0, 0)
+    says(page, f"{names[-1]} attends to")
+    assert shades(page) == first
+
+
+def test_a_click_pins_until_it_is_released(page, server):
+    opened(page, server, "On the text")
+    names = charts.positions(TEXT)
+    says(page, f"{names[-1]} attends to")
+    rest = shades(page)
+    for release in ("click", "Escape"):
+        cells(page).nth(4).click()
+        says(page, f"{names[4]} ({PINNED})")
+        pinned = shades(page)
+        cells(page).nth(9).hover()
+        page.mouse.move(0, 0)
+        assert shades(page) == pinned != rest, "what is pinned stays"
+        says(page, f"{names[4]} ({PINNED})")
+        if release == "click":
+            cells(page).nth(4).click()
+            page.mouse.move(0, 0)
+        else:
+            page.locator(".strip .text").press("Escape")
+        says(page, f"{names[-1]} attends to")
+        assert shades(page) == rest
+    cells(page).nth(4).click()
+    cells(page).nth(5).click()
+    says(page, f"{names[5]} ({PINNED})")
+    assert page.locator(".strip .cell.pinned").count() == 1
+
+
+def test_arrow_keys_move_along_the_text(page, server):
+    opened(page, server, "On the text")
+    names, text = charts.positions(TEXT), page.locator(".strip .text")
+    says(page, f"{names[-1]} attends to")
+    text.press("ArrowLeft")
+    says(page, f"{names[-2]} ({PINNED})")
+    text.press("ArrowLeft")
+    says(page, f"{names[-3]} ({PINNED})")
+    text.press("ArrowRight")
+    says(page, f"{names[-2]} ({PINNED})")
+    for _ in range(len(TEXT) + 2):
+        text.press("ArrowLeft")
+    says(page, f"{names[0]} ({PINNED})")
+    text.press("Escape")
+    says(page, f"{names[-1]} attends to")
+    text.press("Enter")
+    says(page, f"{names[-1]} ({PINNED})")
+
+
+def test_all_heads_of_the_layer_stand_under_the_text(page, server):
+    opened(page, server, "On the text", layer=1, head=1)
+    bands = page.locator(".strip .bands")
+
+    def stripes():
+        return bands.evaluate_all("nodes => nodes.map(n => n.style.background)")
+
+    says(page, charts.positions(TEXT)[-1])
+    first, signs = stripes(), shades(page)
+    assert all(stripe.count("rgb") == 2 * 3 for stripe in first), "each with two ends"
+    legend = page.locator(".strip .legend")
+    assert legend.get_attribute("title").endswith("head 1, head 2, head 3")
+    cells(page).nth(5).hover()
+    says(page, charts.positions(TEXT)[5])
+    assert stripes() != first
+    page.mouse.move(0, 0)
+    says(page, charts.positions(TEXT)[-1])
+    for label, value, same in (("Head", "3", True), ("Layer", "2", False)):
+        page.get_by_role("combobox", name=re.compile(label)).click()
+        page.get_by_role("option", name=value, exact=True).click()
+        titled(page, "Layer 1, head 3" if label == "Head" else "Layer 2, head 3")
+        page.wait_for_function(
+            """before => {
+                const roots = [...document.querySelectorAll('*')].map((node) => node.shadowRoot);
+                const strip = roots.map((root) => root?.querySelector('.strip')).find(Boolean);
+                const now = [...strip.querySelectorAll('.sign')].map((n) => n.style.background);
+                return JSON.stringify(now) !== JSON.stringify(before);
+            }""",
+            arg=signs,
+        )
+        assert (stripes() == first) is same, (
+            "the foreground is another, the stripes are the layer's"
+        )
+        signs = shades(page)
+
+
+def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
+    opened(phone, server, "All heads", layer=2, head=3)
+    map_is_drawn(phone)
+    head, names = weights(loaded)[1, 2], charts.positions(TEXT)
+    phone.touchscreen.tap(*at_cell(phone, 12, 4))
+    assert hovered(phone, 12, 4) == pytest.approx(float(head[12, 4]), rel=5e-3)
+    phone.get_by_role("button", name="Layer 1, head 2").tap()
+    titled(phone, "Layer 1, head 2")
+    phone.get_by_role("tab", name="On the text").tap()
+    says(phone, f"{names[-1]} attends to")
+    head = weights(loaded)[0, 1]
+    cells(phone).nth(6).tap()
+    assert says(phone, f"{names[6]} ({PINNED})").endswith(" · ".join(told(head[6])))
+    phone.get_by_role("radio", name="is attended by").tap()
+    assert says(phone, f"{names[6]} ({PINNED})").endswith(" · ".join(told(head[:, 6])))
+    phone.get_by_role("radio", name="attends to").first.tap()
+    cells(phone).nth(6).tap()
+    says(phone, f"{names[-1]} attends to")
+    phone.get_by_role("tab", name="Switchboard").tap()
+    phone.get_by_role("toolbar", name="Layer 1").get_by_role("button", name="H2").tap()
+    phone.get_by_test_id("stMetricDelta").wait_for()
+    addressed(phone, "off_1=")
+
+
+@pytest.mark.parametrize(
+    ("tab", "over"),
+    [("All heads", ".nsewdrag"), ("All heads", ".grid"), ("On the text", ".strip .text")],
+)
+def test_a_swipe_over_the_views_scrolls_the_page(phone, server, tab, over):
+    text = ("Ba do ke li mu.\n" * 16)[:WINDOW]
+    opened(phone, server, tab, text=text)
+    target = phone.locator(over).first
+    target.wait_for()
+    settle(phone)
+    # To the top of the window, so that a swipe has the whole target under it.
+    target.evaluate("node => node.scrollIntoView({block: 'center'})")
+    box, top = target.bounding_box(), f"document.querySelector('{MAIN}').scrollTop"
+    before = phone.evaluate(top)
+    y = max(200, box["y"] + 20)
+    swipe(phone, box["x"] + box["width"] / 2, y, by=120)
+    phone.wait_for_function(f"before => {top} < before - 60", arg=before)
+
+
+@pytest.mark.parametrize(
+    "tab",
+    ["All heads", "On the text", "What they do", "Switchboard", "Stages", "Combined", "Compare"],
+)
+@pytest.mark.parametrize("length", [20, WINDOW])
+def test_nothing_is_wider_than_a_phone(phone, server, tab, length):
+    text = ("Ba do ke li mu ba do ba. do ke li mu ta ro si.\n" * 6)[:length]
+    opened(phone, server, tab, text=text, other_text=text)
+    ready = ".strip .cell" if tab == "On the text" else '[data-testid="stPlotlyChart"] .main-svg'
+    phone.locator(ready).first.wait_for()
+    settle(phone)
+    width = f"[document.documentElement, document.querySelector('{MAIN}')].map(n => n.scrollWidth)"
+    assert max(phone.evaluate(width)) <= 390
+    sticking_out = phone.locator(
+        f"{MAIN} button, {MAIN} .js-plotly-plot, .strip .cell"
+    ).evaluate_all(
+        """nodes => nodes.filter((node) => !node.closest('[role="tablist"], [aria-hidden="true"]'))
+            .filter((node) => node.getBoundingClientRect().right > 391)
+            .map((node) => node.outerHTML.slice(0, 120))"""
+    )
+    assert sticking_out == []
+
+
+def choose(page, group, name):
+    page.get_by_test_id("stButtonGroup").filter(has_text=group).get_by_text(
+        name, exact=True
+    ).click()
+    settle(page)
+
+
+def test_choices_outlast_a_hasty_visit_to_other_tabs(page, server):
+    """Tabs are turned before they are drawn, so that their runs are cut short."""
+    opened(page, server, "All heads", text="Ba do ke li mu.\n" * 16)
+    choose(page, "Colours", "log")
+    addressed(page, "scale=log")
+    turn(page, "Switchboard")
+    page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3").click()
+    addressed(page, "off_2=")
+    for tab in ("All heads", "Stages", "All heads", "Switchboard", "Combined", "All heads"):
+        page.get_by_role("tab", name=tab, exact=True).click()
+    page.get_by_text("attention (share of the row), logarithmic").wait_for()
+    assert pressed(page, "Colours") == "log"
+    addressed(page, "scale=log")
+    page.get_by_role("tab", name="Stages").click()
+    page.get_by_role("tab", name="Switchboard").click()
+    page.get_by_test_id("stMetricDelta").wait_for()
+    off = page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3")
+    assert off.get_attribute("aria-pressed") == "true"
+    addressed(page, "off_2=")
+
+
+@pytest.fixture
+def elsewhere(browser):
+    """Open a page's address on another machine."""
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+
+    def opened(page):
+        other = context.new_page()
+        visit(other, page.url, "Attention")
+        return other
+
+    yield opened
+    context.close()
+
+
+def test_the_heads_choices_are_in_the_link(page, elsewhere, server):
+    opened(page, server, "All heads")
+    choose(page, "Colours", "log")
+    addressed(page, "scale=log")
+    choose(page, "Badges from", "this text")
+    addressed(page, "scores_from=")
+    page.get_by_text("One row as a table").click()
+    page.get_by_role("slider").press("ArrowLeft")
+    addressed(page, f"query={len(TEXT) - 1}")
+    other = elsewhere(page)
+    other.get_by_text("attention (share of the row), logarithmic").wait_for()
+    assert pressed(other, "Colours") == "log" and pressed(other, "Badges from") == "this text"
+    other.get_by_text("One row as a table").click()
+    value = '[aria-valuenow="{0}"], input[value="{0}"]'.format(len(TEXT) - 1)
+    other.get_by_test_id("stSlider").locator(value).wait_for(state="attached")
+
+
+def test_what_is_combined_is_in_the_link(page, elsewhere, server):
+    opened(page, server, "Combined")
+    page.get_by_role("spinbutton").fill("1")
+    page.get_by_role("spinbutton").press("Enter")
+    addressed(page, "up_to=1")
+    other = elsewhere(page)
+    map_is_drawn(other)
+    assert other.get_by_role("spinbutton").input_value() == "1"
+    choose(page, "Combine by", "maximum")
+    addressed(page, "combine=maximum")
+    page.get_by_role("combobox", name="Heads").fill("L1 H2")
+    page.get_by_role("option", name="L1 H2").click()
+    addressed(page, "combined_heads=")
+    settle(page)
+    other = elsewhere(page)
+    other.get_by_text("L1 H2", exact=True).wait_for()
+    assert pressed(other, "Combine by") == "maximum"
+
+
+def test_what_is_compared_is_in_the_link(page, elsewhere, server):
+    opened(page, server, "Compare")
+    page.get_by_label("Another text", exact=True).fill("mu ro")
+    page.get_by_label("Another text", exact=True).press("Control+Enter")
+    addressed(page, "other_text=mu")
+    page.get_by_role("combobox", name=re.compile("Checkpoint")).click()
+    page.get_by_role("option", name="the bundled checkpoint").click()
+    addressed(page, "compared_checkpoint=")
+    main = page.locator(MAIN).get_by_text("Bundled checkpoint", exact=True)
+    main.wait_for()
+    other = elsewhere(page)
+    other.locator(MAIN).get_by_text("Bundled checkpoint", exact=True).wait_for()
+    holds(other, "Another text", "mu ro")
+
+
+def pressed(page, group):
+    chosen = '[aria-checked="true"], [aria-pressed="true"]'
+    return page.get_by_test_id("stButtonGroup").filter(has_text=group).locator(chosen).inner_text()
+
+
+def test_a_view_too_long_for_a_link_is_opened_from_its_file(page, browser, server, tmp_path):
+    text = "Ba do ke li mu.\n" * 300
+    opened(page, server, "All heads")
+    page.get_by_label("Text", exact=True).fill(text)
+    page.get_by_label("Text", exact=True).press("Control+Enter")
+    page.get_by_text("This text is too long for a link").wait_for()
+    page.get_by_role("button", name="Layer 2, head 1").click()
+    titled(page, "Layer 2, head 1")
+    button = page.get_by_test_id("stDownloadButton").get_by_text("view.json", exact=True)
+    with page.expect_download() as download:
+        button.click()
+    download.value.save_as(tmp_path / "view.json")
+
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    other = context.new_page()
+    opened(other, server, "Stages")
+    other.get_by_text("Keep this view, or open one that was kept").click()
+    other.locator('input[type="file"]').set_input_files(tmp_path / "view.json")
+    titled(other, "Layer 2, head 1")
+    map_is_drawn(other)
+    settle(other)
+    holds(other, "Text", text)
+    context.close()
