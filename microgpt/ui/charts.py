@@ -24,7 +24,7 @@ _OVERVIEW_PIXELS = 64
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 # Labels that fit side by side in the width, and below each other in the height, of a chart.
 _MOST_ACROSS, _MOST_DOWN = 48, 40
-_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)
+_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last for the longest window there may be
 CALM, VIVID, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu has its place at the top
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
@@ -96,7 +96,7 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
     # which are wide, there are fewer.
     every, ticks = 1, labels
     if len(names) > most:
-        every = next((step for step in _STEPS if 3 * len(names) <= most * step), _STEPS[-1])
+        every = next(step for step in _STEPS if 3 * len(names) <= most * step)
         ticks = list(range(every, len(names) + 1, every))
     return {
         "type": "category",
