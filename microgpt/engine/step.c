@@ -35,6 +35,8 @@ static inline lanes widen(const weight *w) {
 }
 #endif
 
+#define LINE (64 / (int)sizeof(weight)) /* weights in a line of the cache */
+
 static inline lanes load(const float *x) { return *(const lanes *)x; }
 static inline void store(float *x, lanes value) { *(lanes *)x = value; }
 static inline float sum(lanes v) {
@@ -115,7 +117,8 @@ static void add(float *x, const weight *w, struct range part) {
     for (int i = part.from; i < part.to; i += LANES) store(x + i, load(x + i) + widen(w + i));
 }
 
-/* y += w (rows, columns) x, for a part of the rows: four at a time, for which x is loaded once. */
+/* y += w (rows, columns) x, for a part of the rows: four at a time, for which x is loaded once. The
+ * next four are asked for meanwhile: runs as short as a row outpace what memory fetches unasked. */
 static void add_product(float *y, const weight *w, const float *x, struct range rows, int columns) {
     for (int row = rows.from; row < rows.to; row += 4) {
         const weight *a = w + (long)row * columns;
@@ -123,6 +126,8 @@ static void add_product(float *y, const weight *w, const float *x, struct range 
         lanes p = {0}, q = {0}, r = {0}, s = {0};
         for (int i = 0; i < columns; i += LANES) {
             const lanes v = load(x + i);
+            if (i % LINE == 0)
+                for (int next = 4; next < 8; next++) __builtin_prefetch(a + next * columns + i);
             p += widen(a + i) * v;
             q += widen(b + i) * v;
             r += widen(c + i) * v;
@@ -135,14 +140,24 @@ static void add_product(float *y, const weight *w, const float *x, struct range 
     }
 }
 
+static int next_positive(const float *x, int from, int count) {
+    while (from < count && x[from] <= 0) from++;
+    return from;
+}
+
 /* y += ReLU(x) w, w (rows, columns), for a part of the columns. Rows for which x is not positive
  * are never read, about five in six (Mirzadeh et al., 2023, ReLU Strikes Back). */
 static void add_relu_product(float *y, const float *x, const weight *w, int rows, int columns,
                              struct range part) {
-    for (int row = 0; row < rows; row++, w += columns) {
-        if (x[row] <= 0) continue;
-        for (int i = part.from; i < part.to; i += LANES)
-            store(y + i, load(y + i) + x[row] * widen(w + i));
+    int row = next_positive(x, 0, rows);
+    while (row < rows) {
+        const int next = next_positive(x, row + 1, rows);
+        const weight *a = w + (long)row * columns, *b = w + (long)next * columns;
+        for (int i = part.from; i < part.to; i += LANES) {
+            if ((i - part.from) % LINE == 0) __builtin_prefetch(b + i);
+            store(y + i, load(y + i) + x[row] * widen(a + i));
+        }
+        row = next;
     }
 }
 
