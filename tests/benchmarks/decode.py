@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import others  # noqa: E402
-from machine import machine  # noqa: E402
+from machine import machine, told  # noqa: E402
 
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
 from microgpt.engine import Decoder, ReadableStep, compiled  # noqa: E402
@@ -154,9 +154,7 @@ def table(record: dict) -> str:
     for what, wanted, measured in goals(taken):
         verdict = "met" if measured >= wanted else "missed"
         lines.append(f"| {what} | {wanted} × | {measured:.1f} × | {verdict} |")
-    found = record["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    lines += ["", f"Measured on {found['cpu']}, {found['cores']} cores, with {versions}."]
+    lines += ["", told(record["machine"])]
     return "\n".join(lines)
 
 

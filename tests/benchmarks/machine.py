@@ -28,3 +28,9 @@ def machine(*packages: str) -> dict[str, object]:
         "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
         "versions": versions,
     }
+
+
+def told(machine: dict) -> str:
+    """What the README says of a record's machine."""
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    return f"Measured on {machine['cpu']}, {machine['cores']} cores, with {versions}."

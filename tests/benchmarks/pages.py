@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from machine import machine  # noqa: E402
+from machine import machine, told  # noqa: E402
 from serving import Server, chromium, served  # noqa: E402
 from wire import Wire, relayed  # noqa: E402
 
@@ -279,11 +279,9 @@ def table(record: dict) -> str:
         lines.append(
             f"| {what} | {f'≤ {most:,}' if most else 'none'} {unit} | {shown} | {verdict} |"
         )
-    taken, found = record["milliseconds, medians"], record["machine"]
-    times = ", ".join(f"{name} {ms:.0f}" for name, ms in taken.items())
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    times = ", ".join(f"{name} {ms:.0f}" for name, ms in record["milliseconds, medians"].items())
     lines += ["", f"Milliseconds, medians of {record['rounds']}: {times}."]
-    lines.append(f"Measured on {found['cpu']}, {found['cores']} cores, with {versions}.")
+    lines.append(told(record["machine"]))
     return "\n".join(lines)
 
 
