@@ -17,7 +17,7 @@ from microgpt.head_scores import BADGE_FROM, HeadScores, SwitchedOff
 from microgpt.heads import text_scores
 from microgpt.heads.__main__ import add_to_checkpoint
 from microgpt.model import GPT
-from microgpt.ui import charts
+from microgpt.ui import attention_charts
 
 PAGE = "pages/attention.py"
 TEXT = "ba do ba do"
@@ -173,7 +173,9 @@ def test_a_mean_is_that_of_the_maps(opened, tiny_checkpoint):
         return image[row * size : (row + 1) * size, column * size : (column + 1) * size]
 
     def levels(weights):
-        alone = Image.open(io.BytesIO(charts.attention_overview(weights[None, None].numpy())))
+        alone = Image.open(
+            io.BytesIO(attention_charts.attention_overview(weights[None, None].numpy()))
+        )
         return np.asarray(alone)
 
     for layer in range(2):

@@ -67,7 +67,7 @@ def test_the_first_layer_needs_no_torch():
     run(f"import sys, {modules}\nassert not {{'torch', 'numpy', 'pandas'}} & set(sys.modules)")
 
 
-@pytest.mark.parametrize("module", ["charts", "loss_charts"])
+@pytest.mark.parametrize("module", ["attention_charts", "loss_charts", "text_charts"])
 def test_charts_need_neither_streamlit_nor_torch(module):
     run(f"import sys, microgpt.ui.{module}\nassert not {{'streamlit', 'torch'}} & set(sys.modules)")
 

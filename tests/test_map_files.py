@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgpt.ui import charts, map_files
+from microgpt.ui import attention_charts, charts, map_files
 
 WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.5, 0.123456, 0.376544]], np.float32)
 TEXT = "a \n"
@@ -41,7 +41,7 @@ def test_the_csv_has_a_row_for_each_pair_that_can_attend():
 
 
 def test_the_page_needs_nothing_else_and_draws_the_figure():
-    figure = charts.attention_map(WEIGHTS, TEXT)
+    figure = attention_charts.attention_map(WEIGHTS, TEXT)
     page = map_files.standalone_html(figure, "Layer 1 <b>", "layer-1")
     found = Page(page)
     assert found.sources == [] and found.title == "Layer 1 <b>"
@@ -59,7 +59,7 @@ def test_the_page_needs_nothing_else_and_draws_the_figure():
 
 
 def test_a_text_cannot_end_the_script():
-    figure = charts.attention_map(np.eye(9), "</script>")
+    figure = attention_charts.attention_map(np.eye(9), "</script>")
     figure.update_xaxes(title="</script>")
     page = map_files.standalone_html(figure, "</script>", "map")
     library = len(re.findall("</script>", map_files.standalone_html(charts.go.Figure(), "", "map")))

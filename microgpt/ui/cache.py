@@ -32,7 +32,7 @@ from microgpt.runs import Run
 from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import Trace
-from microgpt.ui.charts import attention_overview
+from microgpt.ui.attention_charts import attention_overview
 from microgpt.ui.memory import give_back_large_blocks
 from microgpt.ui.stream import stream
 

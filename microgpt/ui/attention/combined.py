@@ -6,7 +6,7 @@ from torch import Tensor
 from microgpt.attention import combined, rollout
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts
+from microgpt.ui import attention_charts, cache, charts
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.take_home import image_control, image_format, take_home
@@ -46,7 +46,7 @@ def combined_view(loaded: Loaded) -> None:
     of, chosen = found
     shown = chosen.numpy()
     title, name = f"{how.capitalize()} of {of}", f"microgpt-{how}"
-    figure = charts.attention_map(shown, text, scale_control(text))
+    figure = attention_charts.attention_map(shown, text, scale_control(text))
     st.plotly_chart(
         figure,
         height=640,

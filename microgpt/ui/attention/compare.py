@@ -5,7 +5,7 @@ import streamlit as st
 from microgpt.attention import combined, most_positions
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts
+from microgpt.ui import attention_charts, cache, charts
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.reading import row_as_table, scale_control
@@ -75,7 +75,7 @@ def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, scale: str, s
     maps = cache.attention_maps(checkpoint, text).weights
     weights = combined(maps, choice.heads(config), "mean").numpy()
     name = f"{choice.file_name}-{side}"
-    figure = charts.attention_map(weights, text, scale)
+    figure = attention_charts.attention_map(weights, text, scale)
     st.plotly_chart(
         figure,
         height=560,

@@ -9,7 +9,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
 from microgpt.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts
+from microgpt.ui import attention_charts, cache, charts
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.scores import shown_scores
@@ -103,7 +103,7 @@ def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
-            charts.shares_by_class(CLASSES, by_class.tolist()),
+            attention_charts.shares_by_class(CLASSES, by_class.tolist()),
             height=300,
             key="by class",
             config=charts.menu("microgpt-by-class", image_format()),
@@ -111,7 +111,7 @@ def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
         )
     with right:
         st.plotly_chart(
-            charts.shares_by_distance(by_distance.tolist()),
+            attention_charts.shares_by_distance(by_distance.tolist()),
             height=300,
             key="by distance",
             config=charts.menu("microgpt-by-distance", image_format()),

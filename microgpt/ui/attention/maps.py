@@ -9,7 +9,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.head_scores import BADGE_FROM, HeadScores
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts
+from microgpt.ui import attention_charts, cache, charts
 from microgpt.ui.attention.choice import Choice, choose, head_choice
 from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.scores import shown_scores
@@ -41,7 +41,7 @@ def maps_view(loaded: Loaded) -> None:
         maps = cache.attention_maps(checkpoint, text).weights
         weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
         scale = scale_control(text)
-        figure = charts.attention_map(weights, text, scale)
+        figure = attention_charts.attention_map(weights, text, scale)
         st.plotly_chart(
             figure,
             height=640,

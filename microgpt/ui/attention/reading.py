@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from microgpt.ui import charts
+from microgpt.ui import attention_charts, charts
 from microgpt.ui.attention.query import query_control
 from microgpt.ui.map_files import row_table
 from microgpt.ui.text import plain
@@ -13,10 +13,10 @@ _LONG = 64
 
 
 def scale_control(text: str) -> str:
-    """Which of charts.MAP_SCALES the maps over a text are drawn with."""
+    """Which of attention_charts.MAP_SCALES the maps over a text are drawn with."""
     scale = st.segmented_control(
         "Colours",
-        list(charts.MAP_SCALES),
+        list(attention_charts.MAP_SCALES),
         default="linear",
         required=True,
         key="scale",

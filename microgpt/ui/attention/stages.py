@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.hub import Loaded
-from microgpt.ui import cache, charts
+from microgpt.ui import attention_charts, cache, charts
 from microgpt.ui.attention.choice import head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.query import query_control
@@ -29,12 +29,12 @@ def stages_view(loaded: Loaded) -> None:
     frame = pd.DataFrame({"key": charts.positions(text)[seen]}).assign(
         **{
             name: rows[query, seen].numpy()
-            for name, rows in zip(charts.STAGES, columns, strict=True)
+            for name, rows in zip(attention_charts.STAGES, columns, strict=True)
         }
     )
     name = f"{choice.file_name}-stages-query-{query + 1}"
     st.plotly_chart(
-        charts.stages(frame),
+        attention_charts.stages(frame),
         height=640,
         config=charts.menu(name, image_format()),
         alt=f"Stages of attention: {choice.title}",
@@ -49,7 +49,9 @@ def stages_view(loaded: Loaded) -> None:
     )
     with st.expander("As a table"):
         number = st.column_config.NumberColumn(format="%.3g")
-        st.dataframe(frame, hide_index=True, column_config=dict.fromkeys(charts.STAGES, number))
+        st.dataframe(
+            frame, hide_index=True, column_config=dict.fromkeys(attention_charts.STAGES, number)
+        )
     named = {**choice.named, "query": charts.positions(text)[query]}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(

@@ -11,7 +11,7 @@ from microgpt.config import GPTConfig
 from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import first_difference
-from microgpt.ui import cache, charts
+from microgpt.ui import attention_charts, cache, charts, text_charts
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.take_home import image_control, image_format
 from microgpt.ui.tokens import Packing, token_text
@@ -89,7 +89,9 @@ def _next_character(checkpoint: Checkpoint, whole: Tensor, without: Tensor) -> N
     """The probabilities (V,) of what comes after the text, with all heads and without some."""
     labels = charts.visible(checkpoint.tokenizer.characters)
     st.plotly_chart(
-        charts.distribution(whole.numpy(), without.numpy(), labels, changed="without those heads"),
+        text_charts.distribution(
+            whole.numpy(), without.numpy(), labels, changed="without those heads"
+        ),
         height=300,
         config=charts.menu("microgpt-heads-off", image_format()),
         alt="Probability of the next character with all heads and without some",
@@ -157,7 +159,7 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
         ]
     )
     st.plotly_chart(
-        charts.head_values(frame, "change over the text (nats)"),
+        attention_charts.head_values(frame, "change over the text (nats)"),
         height=90 + 40 * checkpoint.config.n_layer,
         config=charts.menu("microgpt-head-effects", image_format()),
         alt="What the text's predictions lose without each head",

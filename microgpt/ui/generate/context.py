@@ -6,7 +6,7 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub import Loaded
 from microgpt.reach import context_lengths, surprise_by_context
-from microgpt.ui import charts
+from microgpt.ui import text_charts
 from microgpt.ui.charts import menu
 from microgpt.ui.widgets import text_control
 
@@ -57,7 +57,7 @@ def context_view(loaded: Loaded) -> None:
         ids = checkpoint.tokenizer.encode(text)[-targets - 1 :]
         less = checkpoint.baselines.losses(ids)
     st.plotly_chart(
-        charts.loss_by_context(lengths, surprise.mean(axis=1), less),
+        text_charts.loss_by_context(lengths, surprise.mean(axis=1), less),
         height=320,
         config=menu("microgpt-context"),
         alt="Loss by length of the context",
@@ -68,7 +68,7 @@ def context_view(loaded: Loaded) -> None:
         "nothing new."
     )
     st.plotly_chart(
-        charts.probability_by_context(lengths, surprise[:, -SHOWN:], text[-targets:][-SHOWN:]),
+        text_charts.probability_by_context(lengths, surprise[:, -SHOWN:], text[-targets:][-SHOWN:]),
         height=120 + 26 * len(lengths),
         config=menu("microgpt-context-characters"),
         alt="Probability of each character by length of the context",
@@ -77,7 +77,7 @@ def context_view(loaded: Loaded) -> None:
         f"The probability of each of the last {min(SHOWN, targets)}; a column that brightens "
         "downwards is a character that becomes clear at that distance."
     )
-    table = charts.context_table(lengths, surprise, text[-targets:])
+    table = text_charts.context_table(lengths, surprise, text[-targets:])
     with st.expander("As a table"):
         st.dataframe(table, hide_index=True)
     st.download_button(

@@ -5,7 +5,7 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.sampling import SamplingConfig, next_token_probs
-from microgpt.ui import cache, charts
+from microgpt.ui import cache, charts, text_charts
 from microgpt.ui.charts import menu
 from microgpt.ui.generate.written import Written, branch
 from microgpt.ui.text import plain
@@ -34,7 +34,7 @@ def next_character(
     before = next_token_probs(logits)
     after = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
     st.plotly_chart(
-        charts.distribution(before.numpy(), after.numpy(), labels, taken),
+        text_charts.distribution(before.numpy(), after.numpy(), labels, taken),
         height=300,
         config=menu("microgpt-next-character"),
         alt="Probability of every character",
