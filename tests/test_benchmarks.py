@@ -2,16 +2,19 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from microgpt.generate import KEPT
-from tests.benchmarks import decode, sliding
+from tests.benchmarks import decode, pages, sliding, stream
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "assets" / "benchmarks"
 
 
-def test_the_readmes_tables_are_those_of_the_record():
-    record = json.loads((BENCHMARKS / "decode.json").read_text(encoding="utf-8"))
-    assert decode.table(record) in (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("benchmark", [decode, pages, stream], ids=lambda each: each.RECORD.name)
+def test_the_readmes_tables_are_those_of_the_record(benchmark):
+    record = json.loads(benchmark.RECORD.read_text(encoding="utf-8"))
+    assert benchmark.table(record) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_is_kept_of_a_window_is_the_least_that_costs_no_more_than_the_goal():

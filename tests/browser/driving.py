@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 TEXT = ".tokens .page"
@@ -44,6 +44,16 @@ def wait_for_text(page: "Page", condition: str) -> None:
         }""",
         arg=condition,
     )
+
+
+def taken_home(button: "Locator") -> tuple[str, bytes]:
+    """What a download button gives: the file's name and its content.
+
+    By the keyboard: while charts are still being drawn, what a pointer aims at moves away.
+    """
+    with button.page.expect_download() as download:
+        button.press("Enter")
+    return download.value.suggested_filename, download.value.path().read_bytes()
 
 
 def swipe(page: "Page", x: float, y: float, by: float) -> None:

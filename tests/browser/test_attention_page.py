@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from driving import settle, visit
+from driving import settle, taken_home, visit
 
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
@@ -77,10 +77,7 @@ def test_the_arrow_keys_reach_the_means(page, server):
 
 
 def taken(page, label):
-    """What a download button gives: the file's name and its content."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=label, exact=True).click()
-    return download.value.suggested_filename, download.value.path().read_bytes()
+    return taken_home(page.get_by_role("button", name=label, exact=True))
 
 
 def test_a_map_is_taken_home(page, browser, server, tiny_checkpoint, tmp_path):

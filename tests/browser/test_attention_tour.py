@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import pytest
 import torch
-from driving import settle, swipe, visit
+from driving import settle, swipe, taken_home, visit
 
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
@@ -184,10 +184,9 @@ def test_the_tour(page, browser, server, loaded):
     addressed(page, "off_2=")
 
     turn(page, "All heads")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="CSV", exact=True).click()
-    assert download.value.suggested_filename == "microgpt-layer-2-head-3.csv"
-    csv = pd.read_csv(io.BytesIO(download.value.path().read_bytes()))
+    name, content = taken_home(page.get_by_role("button", name="CSV", exact=True))
+    assert name == "microgpt-layer-2-head-3.csv"
+    csv = pd.read_csv(io.BytesIO(content))
     assert set(csv["layer"]) == {2} and set(csv["head"]) == {3}
     last = csv[csv["query_position"] == len(TEXT)]
     assert last["attention"].tolist() == pytest.approx(head[-1].tolist(), rel=1e-4, abs=1e-7)
@@ -475,10 +474,9 @@ def test_a_view_too_long_for_a_link_is_opened_from_its_file(page, browser, serve
     page.get_by_text("This text is too long for a link").wait_for()
     page.get_by_role("button", name="Layer 2, head 1").click()
     titled(page, "Layer 2, head 1")
-    button = page.get_by_test_id("stDownloadButton").get_by_text("view.json", exact=True)
-    with page.expect_download() as download:
-        button.click()
-    download.value.save_as(tmp_path / "view.json")
+    button = page.get_by_test_id("stDownloadButton").get_by_role("button", name="view.json")
+    name, content = taken_home(button)
+    (tmp_path / name).write_bytes(content)
 
     context = browser.new_context()
     context.set_default_timeout(60_000)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from driving import settle, turn_to, visit, wait_for_text, written
+from driving import settle, taken_home, turn_to, visit, wait_for_text, written
 from loopback_hub import LoopbackHub
 
 from microgpt import checkpoint
@@ -160,12 +160,8 @@ def test_a_head_is_compared_with_that_of_any_repo(
 
     def maps(page):
         """What both downloads hold."""
-        found = []
-        for button in page.get_by_role("button", name="CSV", exact=True).all():
-            with page.expect_download() as download:
-                button.click()
-            found.append(download.value.path().read_text(encoding="utf-8"))
-        return found
+        buttons = page.get_by_role("button", name="CSV", exact=True).all()
+        return [taken_home(button)[1] for button in buttons]
 
     with app_server(hub.environment(tmp_path), root=root) as url:
         visit(page, f"{url}/attention?{query}", "Attention")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from driving import settle, turn_to, visit
+from driving import settle, taken_home, turn_to, visit
 
 from microgpt import checkpoint
 from microgpt.evolution import Evolution
@@ -221,29 +221,27 @@ def test_another_head_keeps_the_step_and_the_character(scrubber):
     assert "evolution_head=3" in scrubber.url and "evolution_layer=2" in scrubber.url
 
 
-def taken_home(page, name):
-    with page.expect_download() as download:
-        page.get_by_role("button", name=name, exact=True).click()
-    return download.value.path().read_bytes()
+def taken(page, name):
+    return taken_home(page.get_by_role("button", name=name, exact=True))[1]
 
 
-def test_what_the_scrubber_shows_is_taken_home(scrubber, grown):
+def test_what_the_scrubber_shows_is_taken(scrubber, grown):
     samples = [grown.tokenizer.decode(each) for each in grown.evolution.samples]
-    text = taken_home(scrubber, "samples.txt").decode()
+    text = taken(scrubber, "samples.txt").decode()
     assert [text.count(f"== step {step}, ") for step in (0, 10, 20)] == [1, 1, 1]
     assert all(sample in text for sample in samples)
-    table = pd.read_csv(io.BytesIO(taken_home(scrubber, "samples.csv")))
+    table = pd.read_csv(io.BytesIO(taken(scrubber, "samples.csv")))
     assert table["val"].tolist() == [3.25, 2.9, 2.55] and table["sample"].tolist() == samples
     shape = grown.config.n_layer, grown.config.n_head, grown.config.vocab_size
-    again = Evolution.from_npz(taken_home(scrubber, "evolution.npz"), *shape)
+    again = Evolution.from_npz(taken(scrubber, "evolution.npz"), *shape)
     np.testing.assert_array_equal(again.maps, grown.evolution.maps)
 
 
-def test_each_table_is_taken_home(page, app_server):
+def test_each_table_is_taken(page, app_server):
     with app_server() as url:
         visit(page, f"{url}/loss_record", "Loss record")
         page.get_by_text("The record as a table").click()
-        record = pd.read_csv(io.BytesIO(taken_home(page, "loss_record.csv")))
+        record = pd.read_csv(io.BytesIO(taken(page, "loss_record.csv")))
         assert tuple(record.columns) == COLUMNS and len(record) > 2
         for tab, name, column, values in (
             ("The ladder", "ladder.csv", "model", {"Uniform", "This checkpoint"}),
@@ -251,5 +249,5 @@ def test_each_table_is_taken_home(page, app_server):
             ("Measure your text", "measured.csv", "model", {"this checkpoint", "bigram"}),
         ):
             open_tab(page, tab)
-            table = pd.read_csv(io.BytesIO(taken_home(page, name)))
+            table = pd.read_csv(io.BytesIO(taken(page, name)))
             assert values <= set(table[column])
