@@ -5,9 +5,10 @@ import re
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
-from microgpt.ui import attention_charts, charts, map_files
+from microgpt.ui import attention_charts, map_files
 
 WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.5, 0.123456, 0.376544]], np.float32)
 TEXT = "a \n"
@@ -62,7 +63,7 @@ def test_a_text_cannot_end_the_script():
     figure = attention_charts.attention_map(np.eye(9), "</script>")
     figure.update_xaxes(title="</script>")
     page = map_files.standalone_html(figure, "</script>", "map")
-    library = len(re.findall("</script>", map_files.standalone_html(charts.go.Figure(), "", "map")))
+    library = len(re.findall("</script>", map_files.standalone_html(go.Figure(), "", "map")))
     assert len(re.findall("</script>", page)) == library
 
 

@@ -161,7 +161,7 @@ def test_a_head_is_compared_with_that_of_any_repo(
     def maps(page):
         """What both downloads hold."""
         buttons = page.get_by_role("button", name="CSV", exact=True).all()
-        return [taken_home(button)[1] for button in buttons]
+        return [taken_home(button)[1].decode() for button in buttons]
 
     with app_server(hub.environment(tmp_path), root=root) as url:
         visit(page, f"{url}/attention?{query}", "Attention")
