@@ -113,8 +113,10 @@ def test_a_file_of_a_larger_checkpoint_is_brought_within_this_one(app, tiny_chec
         b'{"format": "microGPT attention view", "choices": []}',
         b'{"format": "microGPT text"}',
         b"[" * 100_000,
+        b'{"format": "microGPT attention view", "checkpoint": "\\ud800/a", "commit": "main", '
+        b'"weights_sha256": "", "choices": {}}',
     ],
-    ids=lambda content: content[:40],
+    ids=lambda content: content[-40:],
 )
 def test_a_file_that_is_no_view_is_one_sentence(app, content):
     title = app.subheader[1].value

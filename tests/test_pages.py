@@ -525,6 +525,7 @@ def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
         RECORD.replace('"ba"', '"\\ud800"').encode(),
         RECORD.replace(', "commit": ""', "").encode(),
         RECORD.replace("1e2", "1e999").encode(),
+        RECORD.replace('"x"', '"\\ud800/x"').replace('"commit": ""', '"commit": "main"').encode(),
     ],
 )
 def test_a_file_that_is_no_record_is_one_sentence(app, content):
