@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -13,32 +12,13 @@ from streamlit.testing.v1 import AppTest
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
 from microgpt.config import GPTConfig
-from microgpt.head_scores import BADGE_FROM, HeadScores, SwitchedOff
+from microgpt.head_scores import BADGE_FROM
 from microgpt.heads import text_scores
-from microgpt.heads.__main__ import add_to_checkpoint
 from microgpt.model import GPT
 from microgpt.ui import attention_charts
 
 PAGE = "pages/attention.py"
 TEXT = "ba do ba do"
-
-
-@pytest.fixture
-def scored(tiny_checkpoint, tmp_path):
-    """Make a copy of the small checkpoint with scores in which one head costs the most."""
-
-    def make(layer, head, name="scored"):
-        folder = shutil.copytree(tiny_checkpoint, tmp_path / name)
-        loaded = checkpoint.load(folder)
-        ids = loaded.tokenizer.encode("ba do ke li mu.")
-        made = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
-        change = torch.zeros(2, 3)
-        change[layer - 1, head - 1] = 0.1234
-        kept = HeadScores(**{**vars(made), "off": SwitchedOff(10, change)})
-        add_to_checkpoint(folder, kept, loaded.config)
-        return folder
-
-    return make
 
 
 @pytest.fixture

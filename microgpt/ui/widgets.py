@@ -161,6 +161,12 @@ def follow_default(key: str, default: object) -> None:
     st.session_state[default_key] = default
 
 
+def make_choice(key: str, value: object) -> None:
+    """Put a choice into a control, from a callback; follow_default leaves it, default or not."""
+    st.session_state[key] = value
+    st.session_state.pop(f"{key} by default", None)
+
+
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
     """How the next characters are drawn, and how many of them; each setting is in the URL."""
     with st.container(horizontal=True):

@@ -9,10 +9,10 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.hub import Loaded
-from microgpt.ui.attention.choice import MEAN
+from microgpt.ui.attention.choice import MEAN, keep_place
 from microgpt.ui.origin import asked_repo, read_origin, told_origin
 from microgpt.ui.text import plain
-from microgpt.ui.widgets import MOST_LINK_BYTES
+from microgpt.ui.widgets import MOST_LINK_BYTES, make_choice
 
 _FORMAT = "microGPT attention view"
 _LARGEST = 1  # MiB
@@ -100,7 +100,9 @@ def _open(checkpoint: Checkpoint) -> None:
         if _OFF.fullmatch(str(key)):
             st.session_state[key] = []
     for key, value in choices.items():
-        st.session_state[key] = value
+        make_choice(key, value)
+    if choices.keys() & set(_PLACES):
+        keep_place()
 
 
 def _read(data: bytes) -> tuple[dict[str, object], tuple[str, str]]:
