@@ -138,6 +138,8 @@ def test_a_file_that_is_no_view_is_one_sentence(app, content):
         {"combined_heads": [[]]},
         {"framed": False},
         {"off_": [1]},
+        {"off_0": [1]},
+        {"off_٣": [1]},
     ],
     ids=str,
 )

@@ -25,7 +25,7 @@ _NAMES = ("attention_view", "scale", "scores_from", "combine", "compared_checkpo
 _STRINGS = (*_TEXTS, *_NAMES, "compared_repo")
 _COUNTS = ("query", "query_left", "query_right", "up_to")
 _PLACES = ("layer", "head")
-_OFF = re.compile(r"off_\d{1,4}")
+_OFF = re.compile(r"off_[1-9][0-9]{0,3}")
 
 
 def hold_choices() -> None:
