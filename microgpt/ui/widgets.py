@@ -118,7 +118,9 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
         st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
         st.html(_underlined(text, unknown))
         known = "".join(charts.visible(tokenizer.characters[:_MOST_NAMED]))
-        st.caption(plain(f"It knows {known}") + ("" if len(known) < _MOST_NAMED else " and others"))
+        st.caption(
+            plain(f"It knows {known}") + " and others" * (tokenizer.vocab_size > _MOST_NAMED)
+        )
         st.button(
             "Replace them",
             key=f"replace in {key}",
