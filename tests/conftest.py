@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 # A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
@@ -13,7 +15,11 @@ import pytest
 import torch
 
 from microgpt import checkpoint, model_card
+from microgpt.attention import attention_maps
 from microgpt.config import GPTConfig, TrainConfig
+from microgpt.head_scores import SwitchedOff
+from microgpt.heads import text_scores
+from microgpt.heads.__main__ import add_to_checkpoint
 from microgpt.loss_record import LossRow
 from microgpt.model import GPT
 from microgpt.provenance import Training
@@ -185,3 +191,21 @@ def grown_checkpoint(
     grown = evolution(moments, passage)
     checkpoint.save(folder, model, tokenizer, record, training, "card", None, evolution=grown)
     return folder
+
+
+@pytest.fixture
+def scored(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Make a copy of the small checkpoint with scores in which one head costs the most."""
+
+    def make(layer: int, head: int, name: str = "scored") -> Path:
+        folder = shutil.copytree(tiny_checkpoint, tmp_path / name)
+        loaded = checkpoint.load(folder)
+        ids = loaded.tokenizer.encode("ba do ke li mu.")
+        made = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
+        change = torch.zeros(2, 3)
+        change[layer - 1, head - 1] = 0.1234
+        kept = dataclasses.replace(made, off=SwitchedOff(10, change))
+        add_to_checkpoint(folder, kept, loaded.config)
+        return folder
+
+    return make

@@ -113,8 +113,10 @@ def test_a_file_of_a_larger_checkpoint_is_brought_within_this_one(app, tiny_chec
         b'{"format": "microGPT attention view", "choices": []}',
         b'{"format": "microGPT text"}',
         b"[" * 100_000,
+        b'{"format": "microGPT attention view", "checkpoint": "\\ud800/a", "commit": "main", '
+        b'"weights_sha256": "", "choices": {}}',
     ],
-    ids=lambda content: content[:40],
+    ids=lambda content: content[-40:],
 )
 def test_a_file_that_is_no_view_is_one_sentence(app, content):
     title = app.subheader[1].value
@@ -136,6 +138,8 @@ def test_a_file_that_is_no_view_is_one_sentence(app, content):
         {"combined_heads": [[]]},
         {"framed": False},
         {"off_": [1]},
+        {"off_0": [1]},
+        {"off_٣": [1]},
     ],
     ids=str,
 )
@@ -153,3 +157,41 @@ def test_a_name_that_no_control_offers_is_left_out(app, tiny_checkpoint):
     opened(app, view(tiny_checkpoint, scale="sepia", attention_view="Nowhere", text="ba"))
     assert not app.error and app.segmented_control("scale").value == "linear"
     assert app.text_area("text").value == "ba"
+
+
+@pytest.mark.parametrize(
+    ("tab", "choices"),
+    [
+        ("Combined", {"combine": "sum"}),
+        ("Combined", {"combine": "mean", "combined_heads": ["L6 H1"]}),
+        ("Combined", {"combine": "mean", "combined_heads": ["nothing"]}),
+        ("Compare", {"compared_checkpoint": "none"}),
+        ("What they do", {"scores_from": "elsewhere"}),
+    ],
+    ids=str,
+)
+def test_a_tab_is_drawn_whatever_names_a_file_has(app, tiny_checkpoint, tab, choices):
+    opened(app, view(tiny_checkpoint, attention_view=tab, **choices))
+    assert not app.error and app.session_state["attention_view"] == tab
+
+
+def test_a_query_stays_what_a_file_says_though_it_was_the_last_of_the_text_before(
+    app, tiny_checkpoint
+):
+    app.text_area("text").set_value("ba do").run()
+    assert app.slider("query").value == 5
+    opened(app, view(tiny_checkpoint, text="ba do ba do", query=5))
+    assert app.slider("query").value == 5
+    app.text_area("text").set_value("ba do ba").run()
+    assert app.slider("query").value == 5
+
+
+def test_a_files_head_stays_though_another_checkpoint_opens_on_another(
+    app, tiny_checkpoint, scored, monkeypatch
+):
+    assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
+    values = view(tiny_checkpoint, layer=1, head=1)
+    opened(app, values)  # as long as its checkpoint is on its way
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored(2, 3)))
+    app.run()
+    assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)

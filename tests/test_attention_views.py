@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -13,32 +12,14 @@ from streamlit.testing.v1 import AppTest
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
 from microgpt.config import GPTConfig
-from microgpt.head_scores import BADGE_FROM, HeadScores, SwitchedOff
+from microgpt.head_scores import BADGE_FROM
 from microgpt.heads import text_scores
-from microgpt.heads.__main__ import add_to_checkpoint
 from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import attention_charts
 
 PAGE = "pages/attention.py"
 TEXT = "ba do ba do"
-
-
-@pytest.fixture
-def scored(tiny_checkpoint, tmp_path):
-    """Make a copy of the small checkpoint with scores in which one head costs the most."""
-
-    def make(layer, head, name="scored"):
-        folder = shutil.copytree(tiny_checkpoint, tmp_path / name)
-        loaded = checkpoint.load(folder)
-        ids = loaded.tokenizer.encode("ba do ke li mu.")
-        made = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
-        change = torch.zeros(2, 3)
-        change[layer - 1, head - 1] = 0.1234
-        kept = HeadScores(**{**vars(made), "off": SwitchedOff(10, change)})
-        add_to_checkpoint(folder, kept, loaded.config)
-        return folder
-
-    return make
 
 
 @pytest.fixture
@@ -282,6 +263,18 @@ def test_the_query_stays_the_last_until_it_is_chosen(opened, tab):
     app.slider("query").set_value(5).run()
     app.text_area("text").set_value("ba do ba").run()
     assert app.slider("query").value == 5
+
+
+def test_both_texts_to_compare_are_cut_where_maps_are_large_and_the_page_says_so(
+    opened, tmp_path, loss_record, training
+):
+    config = GPTConfig(vocab_size=2, block_size=256, n_layer=16, n_head=16, n_embd=16)
+    torch.manual_seed(0)
+    deep, tokenizer = tmp_path / "deep", CharTokenizer("ab")
+    checkpoint.save(deep, GPT(config), tokenizer, loss_record, training, "card")
+    app = opened(deep, "Compare", text="ab", other_text="ab" * 128)
+    assert not app.exception and app.slider("query_right").value == 128
+    assert captions(app).count("the page shows the last 128 characters") == 1
 
 
 def test_a_malformed_repo_to_compare_with_is_one_sentence(opened):

@@ -14,7 +14,7 @@ def resident():
     with open("/proc/self/status") as status:
         return int(re.search(r"VmRSS:\\s+(\\d+) kB", status.read())[1]) // 1024
 
-np.ones(2**22)
+np.ones(2**21)
 before = resident()
 blocks = [np.ones(2**20) for _ in range(20)]
 full = resident()

@@ -387,6 +387,32 @@ def test_maps_too_large_to_keep_are_cut_and_the_page_says_so(
     assert any("last 128 characters" in caption.value for caption in app.caption)
 
 
+@pytest.mark.parametrize(("count", "others"), [(128, False), (129, True)])
+def test_the_characters_that_a_model_knows_are_named(
+    app, monkeypatch, tmp_path, loss_record, training, count, others
+):
+    tokenizer = CharTokenizer("".join(map(chr, range(0x4E00, 0x4E00 + count))))
+    config = GPTConfig(vocab_size=count, block_size=16, n_layer=1, n_head=1, n_embd=8)
+    torch.manual_seed(0)
+    checkpoint.save(tmp_path / "known", GPT(config), tokenizer, loss_record, training, "card")
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "known"))
+    app.run()
+    app.text_area("prompt").set_value("a").run()
+    (known,) = (each.value for each in app.caption if each.value.startswith("It knows"))
+    assert known == f"It knows {tokenizer.characters[:128]}" + " and others" * others
+
+
+@pytest.mark.parametrize("length", ["600", "40"])
+def test_a_text_shown_while_a_checkpoint_is_missing_is_from_no_earlier_settings(app, length):
+    app.query_params["repo"] = "no repo at all"
+    app.query_params["length"] = length
+    app.run()
+    assert not app.exception and len(app.error) == 1
+    app.run()
+    assert len(shown_texts(app)[0][1]) == min(400, int(length))
+    assert not any("earlier" in caption.value for caption in app.caption)
+
+
 def test_of_a_text_too_long_the_beginning_is_taken_and_the_page_says_so(app):
     app.query_params["view"] = "Score a text"
     app.run()
@@ -525,6 +551,7 @@ def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
         RECORD.replace('"ba"', '"\\ud800"').encode(),
         RECORD.replace(', "commit": ""', "").encode(),
         RECORD.replace("1e2", "1e999").encode(),
+        RECORD.replace('"x"', '"\\ud800/x"').replace('"commit": ""', '"commit": "main"').encode(),
     ],
 )
 def test_a_file_that_is_no_record_is_one_sentence(app, content):

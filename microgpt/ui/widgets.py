@@ -118,7 +118,9 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
         st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
         st.html(_underlined(text, unknown))
         known = "".join(charts.visible(tokenizer.characters[:_MOST_NAMED]))
-        st.caption(plain(f"It knows {known}") + ("" if len(known) < _MOST_NAMED else " and others"))
+        st.caption(
+            plain(f"It knows {known}") + " and others" * (tokenizer.vocab_size > _MOST_NAMED)
+        )
         st.button(
             "Replace them",
             key=f"replace in {key}",
@@ -159,6 +161,12 @@ def follow_default(key: str, default: object) -> None:
     if key in st.session_state and st.session_state[key] == st.session_state.get(default_key):
         st.session_state[key] = default
     st.session_state[default_key] = default
+
+
+def make_choice(key: str, value: object) -> None:
+    """Put a choice into a control, from a callback; follow_default leaves it, default or not."""
+    st.session_state[key] = value
+    st.session_state.pop(f"{key} by default", None)
 
 
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:

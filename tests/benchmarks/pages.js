@@ -41,7 +41,6 @@
     frame,
     longTasks,
     seen,
-    map: () => href(image()),
     // The weights of the map's last row that are drawn, as hover tells them.
     lastRow: () => {
       const { z, customdata } = chart()._fullData[0];

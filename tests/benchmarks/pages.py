@@ -19,7 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -208,16 +208,14 @@ def over_the_text(page: "Page") -> dict[str, float]:
 
 def memory(server: Server, browser: "Browser", texts: Texts, idle: int) -> dict[str, int]:
     """MiB of the server above idle with all visitors still there, and when they have left."""
-    contexts = [visit(browser) for _ in range(VISITORS)]
-    pages = [context.__enter__() for context in contexts]
-    for page in pages:
-        open_page(page, server.port, texts.next())
-    for _ in range(TEXTS - 1):
+    with ExitStack() as there:
+        pages = [there.enter_context(visit(browser)) for _ in range(VISITORS)]
         for page in pages:
-            send(page, texts.next())
-    present = server.mib() - idle
-    for context in contexts:
-        context.__exit__(None, None, None)
+            open_page(page, server.port, texts.next())
+        for _ in range(TEXTS - 1):
+            for page in pages:
+                send(page, texts.next())
+        present = server.mib() - idle
     return {"with the visitors there": present, "when they have left": server.mib() - idle}
 
 

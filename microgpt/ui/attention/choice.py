@@ -70,6 +70,14 @@ def choose(choice: Choice) -> None:
         st.session_state[key] = MEAN if place is None else place + 1
 
 
+def keep_place() -> None:
+    """Let the layer and head in the controls stay when another checkpoint comes, from a callback.
+
+    What a file asked for counts as what a link does, before its checkpoint is there and after.
+    """
+    st.session_state[_OPENED_ON] = {}
+
+
 def opening_head(checkpoint: Checkpoint) -> tuple[int, int]:
     """Layer and head, from 1, to open a checkpoint on: the one that its loss gains most without."""
     scores = checkpoint.head_scores

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from microgpt.attention import combined, most_positions
+from microgpt.attention import combined
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import Loaded
 from microgpt.ui import attention_charts, cache, charts
@@ -12,7 +12,6 @@ from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.take_home import image_control, image_format, take_home
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.text import plain
-from microgpt.ui.widgets import text_control
 
 OTHER = "CAPTAIN:\nThe wind is up, the wind is"
 _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from the Hub"
@@ -30,10 +29,7 @@ def compare_view(loaded: Loaded) -> None:
     with left:
         text = attended_text(checkpoint)
     with right:
-        other_text = text_control(
-            other, "Another text", OTHER, "other_text", when_empty="Type at least one character."
-        )
-        other_text = other_text and other_text[-most_positions(other.config) :]
+        other_text = attended_text(other, "Another text", OTHER, "other_text")
     scale = scale_control(max(text or "", other_text or "", key=len))
     left, right = st.columns(2)
     with left:

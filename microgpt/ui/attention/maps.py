@@ -61,13 +61,18 @@ def maps_view(loaded: Loaded) -> None:
         _overview(checkpoint, text, choice)
 
 
-def attended_text(checkpoint: Checkpoint) -> str | None:
-    """The text that all of the page's tabs look at; None where there is none to look at."""
+def attended_text(
+    checkpoint: Checkpoint, label: str = "Text", default: str = PASSAGE, key: str = "text"
+) -> str | None:
+    """A text to look at, of which the page shows as much as its maps may take; None without one.
+
+    Unless told otherwise it is the one that all of the page's tabs look at.
+    """
     text = text_control(
         checkpoint,
-        "Text",
-        PASSAGE,
-        "text",
+        label,
+        default,
+        key,
         when_empty="There is no text to look at; type at least one character.",
     )
     if not text:

@@ -169,6 +169,5 @@ function build(parentElement) {
     }
   };
 
-  const view = { root, show };
-  return view;
+  return { root, show };
 }

@@ -46,7 +46,6 @@ def take_home(
 
     named: what the map is of, in each row of its CSV.
     """
-    maps = cache.attention_maps(checkpoint, text).weights
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, name, kind, content in (
             (
@@ -65,7 +64,7 @@ def take_home(
                 "All heads, NPZ",
                 "microgpt-heads.npz",
                 "application/octet-stream",
-                partial(maps_npz, maps, text, checkpoint.weights_sha256),
+                partial(_all_heads, checkpoint, text),
             ),
         ):
             st.download_button(
@@ -77,3 +76,9 @@ def take_home(
                 on_click="ignore",
                 key=f"{label} of {file_name}",
             )
+
+
+def _all_heads(checkpoint: Checkpoint, text: str) -> bytes:
+    # Not until it is asked for: a button would keep the maps for as long as its visitor stays.
+    maps = cache.attention_maps(checkpoint, text).weights
+    return maps_npz(maps, text, checkpoint.weights_sha256)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import quote
 
 import streamlit as st
@@ -10,9 +9,10 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.hub import Loaded
-from microgpt.ui.attention.choice import MEAN
+from microgpt.ui.attention.choice import MEAN, keep_place
+from microgpt.ui.origin import asked_repo, read_origin, told_origin
 from microgpt.ui.text import plain
-from microgpt.ui.widgets import MOST_LINK_BYTES
+from microgpt.ui.widgets import MOST_LINK_BYTES, make_choice
 
 _FORMAT = "microGPT attention view"
 _LARGEST = 1  # MiB
@@ -25,7 +25,7 @@ _NAMES = ("attention_view", "scale", "scores_from", "combine", "compared_checkpo
 _STRINGS = (*_TEXTS, *_NAMES, "compared_repo")
 _COUNTS = ("query", "query_left", "query_right", "up_to")
 _PLACES = ("layer", "head")
-_OFF = re.compile(r"off_\d{1,4}")
+_OFF = re.compile(r"off_[1-9][0-9]{0,3}")
 
 
 def hold_choices() -> None:
@@ -80,15 +80,7 @@ def view_file(loaded: Loaded) -> None:
 
 
 def _written(loaded: Loaded) -> str:
-    origin = loaded.origin
-    values = {
-        "format": _FORMAT,
-        # Where a folder lies on the server is no business of its visitors.
-        "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
-        "commit": origin.commit or "",
-        "weights_sha256": loaded.checkpoint.weights_sha256,
-        "choices": _chosen(),
-    }
+    values = {"format": _FORMAT, **told_origin(loaded), "choices": _chosen()}
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -98,33 +90,28 @@ def _open(checkpoint: Checkpoint) -> None:
     if file is None:
         return
     try:
-        choices, weights, repo = _read(file.getvalue())
+        choices, origin = _read(file.getvalue())
     except ConfigError as error:
         st.session_state["view_complaint"] = f"The view cannot be opened: {error}."
         return
-    if weights != checkpoint.weights_sha256:
-        if repo:
-            choices["repo"] = repo
-        else:
-            st.toast("The view is of another checkpoint, so its maps will differ.")
+    missing = "The view is of another checkpoint, so its maps will differ."
+    choices |= asked_repo(checkpoint, *origin, missing)
     for key in st.session_state:
         if _OFF.fullmatch(str(key)):
             st.session_state[key] = []
     for key, value in choices.items():
-        st.session_state[key] = value
+        make_choice(key, value)
+    if choices.keys() & set(_PLACES):
+        keep_place()
 
 
-def _read(data: bytes) -> tuple[dict[str, object], str, str]:
-    """The choices in a file, the weights they were made for, and their repo or nothing.
-
-    Raises ConfigError.
-    """
+def _read(data: bytes) -> tuple[dict[str, object], tuple[str, str]]:
+    """The choices in a file, and its origin. Raises ConfigError."""
     try:
         values = json.loads(data)
         if values["format"] != _FORMAT:
             raise ConfigError("it is not an Attention page's view.json")
-        names = ("weights_sha256", "checkpoint", "commit")
-        weights, name, commit = (str(values[key]) for key in names)
+        origin = read_origin(values)
         choices = {key: value for key, value in values["choices"].items() if _fits(key, value)}
         if len(choices) < len(values["choices"]):
             raise ConfigError("it holds a choice that the page does not have")
@@ -132,7 +119,7 @@ def _read(data: bytes) -> tuple[dict[str, object], str, str]:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConfigError("it is not an Attention page's view.json") from error
-    return choices, weights, f"{name}@{commit}" if commit else ""
+    return choices, origin
 
 
 def _fits(key: str, value: object) -> bool:

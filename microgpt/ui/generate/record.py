@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,6 +12,7 @@ from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import to_csv
 from microgpt.ui.generate.written import Written, write_next
+from microgpt.ui.origin import asked_repo, read_origin, told_origin
 from microgpt.ui.text import plain
 from microgpt.ui.widgets import MOST_CHARACTERS
 
@@ -35,14 +35,7 @@ def take_home(loaded: Loaded, written: Written) -> None:
 
 
 def _origin(loaded: Loaded) -> dict[str, str]:
-    origin, checkpoint = loaded.origin, loaded.checkpoint
-    return {
-        # Where a folder lies on the server is no business of its visitors.
-        "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
-        "commit": origin.commit or "",
-        "weights_sha256": checkpoint.weights_sha256,
-        "numerics": checkpoint.engine.numerics,
-    }
+    return {**told_origin(loaded), "numerics": loaded.checkpoint.engine.numerics}
 
 
 def record_csv(loaded: Loaded, written: Written) -> str:
@@ -94,36 +87,27 @@ def _open(checkpoint: Checkpoint) -> None:
     if file is None:
         return
     try:
-        asked, weights, repo = _read(file.getvalue())
+        asked, origin = _read(file.getvalue())
     except ConfigError as error:
         st.session_state["record_complaint"] = f"The record cannot be opened: {error}."
         return
     asked["top_k"] = asked["top_k"] or checkpoint.config.vocab_size
-    if weights != checkpoint.weights_sha256:
-        if repo:
-            asked["repo"] = repo
-        else:
-            st.toast("The record is of another checkpoint, so its text will differ.")
-    write_next(**asked)
+    missing = "The record is of another checkpoint, so its text will differ."
+    write_next(**asked, **asked_repo(checkpoint, *origin, missing))
 
 
-def _read(data: bytes) -> tuple[dict[str, Any], str, str]:
-    """What a record asks of the page's widgets, the weights it is of, and their repo or nothing.
-
-    Raises ConfigError.
-    """
+def _read(data: bytes) -> tuple[dict[str, Any], tuple[str, str]]:
+    """What a record asks of the page's widgets, and its origin. Raises ConfigError."""
     try:
         values = json.loads(data)
         if values["format"] != _FORMAT:
             raise ConfigError("it is not a text's record.json")
         config = SamplingConfig.from_dict(values["settings"])
-        names = ("prompt", "weights_sha256", "checkpoint", "commit")
-        prompt, weights, name, commit = (str(values[key]) for key in names)
+        origin, prompt = read_origin(values), str(values["prompt"])
         prompt.encode()  # half of a surrogate pair is no text
         length = max(1, min(MOST_CHARACTERS, int(values["length"])))
     except ConfigError:
         raise
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ConfigError("it is not a text's record.json") from error
-    repo = f"{name}@{commit}" if commit else ""
-    return {"prompt": prompt, "length": length, **asdict(config)}, weights, repo
+    return {"prompt": prompt, "length": length, **asdict(config)}, origin

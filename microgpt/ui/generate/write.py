@@ -60,7 +60,7 @@ def write_view(loaded: Loaded) -> None:
         st.rerun()
     elif prompt is not None and stale:
         trace = cache.finished(checkpoint, prompt, min(length, OPENING_LENGTH), config)
-        written = Written.of(checkpoint, prompt, trace, config)
+        written = Written.of(checkpoint, prompt, length, config, trace)
         show_from_now_on(written)
     elif stale:
         return

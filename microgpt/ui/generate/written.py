@@ -53,12 +53,13 @@ class Written:
         return cls(prompt, config, length, checkpoint.fingerprint, tokens, logits)
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, prompt: str, trace: Trace, config: SamplingConfig) -> Self:
-        """A finished text."""
-        n = len(trace)
-        return cls(
-            prompt, config, n, checkpoint.fingerprint, trace.tokens, trace.logits, n, over=True
-        )
+    def of(
+        cls, checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig, trace: Trace
+    ) -> Self:
+        """A text that is over, of which the trace is all, or the beginning."""
+        written = cls(prompt, config, length, checkpoint.fingerprint, trace.tokens, trace.logits)
+        written.count, written.over = len(trace), True
+        return written
 
     def add(self, character: GeneratedCharacter) -> None:
         """One more character, unless the text is over."""
