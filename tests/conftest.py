@@ -4,7 +4,7 @@ import dataclasses
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
@@ -14,9 +14,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 import torch
 
-from microgpt import checkpoint, model_card
+from microgpt import baselines, checkpoint, model_card
 from microgpt.attention import attention_maps
+from microgpt.baselines import Baselines
 from microgpt.config import GPTConfig, TrainConfig
+from microgpt.data import Splits
 from microgpt.head_scores import SwitchedOff
 from microgpt.heads import text_scores
 from microgpt.heads.__main__ import add_to_checkpoint
@@ -27,6 +29,22 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.train.snapshots import evolution, look
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _baselines_fitted_once() -> Iterator[None]:
+    """Fit the baselines of one text and seed once: 5,000 steps that most runs need only to end."""
+    fitted, fit = {}, baselines.fit
+
+    def fit_once(splits: Splits, vocab_size: int, seed: int) -> Baselines:
+        of = (*(part.numpy().tobytes() for part in splits), vocab_size, seed)
+        if of not in fitted:
+            fitted[of] = fit(splits, vocab_size, seed)
+        return fitted[of]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "fit", fit_once)
+        yield
 
 
 @pytest.fixture(scope="session")
