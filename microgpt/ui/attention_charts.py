@@ -2,15 +2,24 @@
 
 import io
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
-import plotly.colors
 import plotly.graph_objects as go
 from PIL import Image
 from plotly.subplots import make_subplots
 
-from microgpt.ui.charts import ATTENTION_SCALE, CALM, MARGIN, MOST_ACROSS, VIVID, positions, visible
+from microgpt.ui.charts import (
+    ATTENTION_SCALE,
+    CALM,
+    MARGIN,
+    MOST_ACROSS,
+    VIVID,
+    palette,
+    positions,
+    visible,
+)
 
 # How a map's colours follow its weights, as its legend names it.
 MAP_SCALES = {
@@ -24,15 +33,8 @@ _OVERVIEW_PIXELS = 64
 # Labels that fit below each other in the height of a chart.
 _MOST_DOWN = 40
 _STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last for the longest window there may be
-
-
-def _lookup_table() -> np.ndarray:
-    levels = plotly.colors.sample_colorscale(ATTENTION_SCALE, np.linspace(0, 1, 255).tolist())
-    return np.array([plotly.colors.unlabel_rgb(level) for level in levels]).round().astype(np.uint8)
-
-
-_PALETTE = _lookup_table().tobytes() + bytes(3)  # 255 levels, and one that is not seen
 _TRANSPARENT = 255
+_PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last is not seen
 
 
 def attention_overview(weights: np.ndarray) -> bytes:

@@ -96,7 +96,8 @@ def attention_maps(checkpoint: Checkpoint, text: str) -> AttentionMaps:
     return _attention_maps(checkpoint.fingerprint, text, checkpoint)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+# Up to 64 MiB each, for a window as long as is allowed.
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _head_stages(
     fingerprint: str, text: str, layer: int, head: int, _checkpoint: Checkpoint
 ) -> HeadStages:

@@ -35,7 +35,8 @@ def positions(text: str) -> list[str]:
     return [f"{at} {label}" for at, label in enumerate(visible(text), start=1)]
 
 
-def palette() -> list[list[int]]:
-    """The attention scale's colours [red, green, blue] for 256 levels from 0 to 1."""
-    levels = plotly.colors.sample_colorscale(ATTENTION_SCALE, np.linspace(0, 1, 256).tolist())
-    return [[round(part) for part in plotly.colors.unlabel_rgb(level)] for level in levels]
+def palette(levels: int = 256) -> list[list[int]]:
+    """The attention scale's colours [red, green, blue] for so many levels from 0 to 1."""
+    at = np.linspace(0, 1, levels).tolist()
+    colours = plotly.colors.sample_colorscale(ATTENTION_SCALE, at)
+    return [[round(part) for part in plotly.colors.unlabel_rgb(colour)] for colour in colours]

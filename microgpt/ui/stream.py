@@ -27,8 +27,9 @@ def stream(
     A rerun, a Stop or a closed tab ends the script that consumes it within CHECK_EVERY characters.
     """
     ids = start_ids(checkpoint.tokenizer, prompt)
-    decoder = checkpoint.engine.decoder()
-    if head_mask is not None:
+    if head_mask is None:
+        decoder = checkpoint.engine.decoder()
+    else:
         decoder = Decoder(checkpoint.model, head_mask=head_mask)
     characters = generate(decoder, checkpoint.tokenizer, ids, length, config)
     for count, character in enumerate(characters):

@@ -60,7 +60,6 @@ class Recomputing(Decoder):
 
 def ours(checkpoint: Checkpoint, make: Callable[[], Decoder], exact: bool = False) -> Contender:
     """A contender from a decoder of ours, which also draws the characters."""
-
     best, config = others.Best(), SamplingConfig(exact=exact)
 
     def contender(ids: list[int]) -> float:
