@@ -172,7 +172,7 @@ def stages(frame: pd.DataFrame) -> go.Figure:
             col=1,
         )
         figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
-    labels = [key.split(" ", 1)[1] for key in frame["key"]]
+    labels = [key[0] for key in frame["key"]]
     figure.update_xaxes(**_axis(list(frame["key"]), labels, MOST_ACROSS))
     figure.update_xaxes(title="key (what is looked at)", row=len(STAGES), col=1)
     figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)

@@ -63,7 +63,7 @@ function build(parentElement) {
     key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
   const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
   const colour = (level, most) => colours[Math.round((255 * level) / most)];
-  const name = (i) => `${i + 1} ${data.labels[i]}`;
+  const name = (i) => `${data.labels[i]} (${i + 1})`;
 
   function show(fresh) {
     const same = data && data.labels.join("\0") === fresh.labels.join("\0");
@@ -128,7 +128,7 @@ function build(parentElement) {
       .slice(0, MOST_LISTED)
       .map(([level, i]) => `${name(i)}: ${told(level)}`);
     const verb = backwards ? "attends to" : "is attended by";
-    const state = pinned === at ? " (pinned)" : "";
+    const state = pinned === at ? ", pinned," : "";
     says.textContent = `${name(at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 
