@@ -22,7 +22,7 @@ _FAINTEST = 1e-3
 # The most that a map is wide in the overview, where it is about so large on the screen.
 _OVERVIEW_PIXELS = 64
 # Labels that fit below each other in the height of a chart.
-_MOST_DOWN = 40
+_MOST_DOWN = 41
 _STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last for the longest window there may be
 
 
@@ -63,7 +63,7 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
     # which are wide, there are fewer.
     every, ticks = 1, labels
     if len(names) > most:
-        every = next(step for step in _STEPS if 3 * len(names) <= most * step)
+        every = next(step for step in _STEPS if 4 * len(names) <= most * step)
         ticks = list(range(every, len(names) + 1, every))
     return {
         "type": "category",
@@ -143,7 +143,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         **_axis(names, labels, _MOST_DOWN),
     )
     # On a phone the menu would lie on the title above the map.
-    figure.update_layout(margin={**MARGIN, "t": 72}, dragmode=False)
+    figure.update_layout(margin={**MARGIN, "t": 92}, dragmode=False)
     return figure
 
 
