@@ -111,9 +111,8 @@ function build(parentElement) {
     cells.forEach((cell, i) => {
       const level = shares[i], [sign, bands] = cell.children;
       sign.style.background = level ? colour(level, most) : "";
-      // Viridis is dark below its middle and light above it.
-      const part = level / most;
-      sign.style.color = part < 0.3 ? "" : part < 0.6 ? "#fff" : "#111";
+      // Below the middle the page shines through, above it the scale is light.
+      sign.style.color = level / most < 0.5 ? "" : "#111";
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
       cell.classList.toggle("blind", backwards ? i > at : i < at);
