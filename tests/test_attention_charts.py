@@ -3,6 +3,7 @@ import itertools
 import json
 
 import numpy as np
+import pandas as pd
 import plotly.colors
 import pytest
 from PIL import Image
@@ -109,15 +110,24 @@ def test_a_logarithmic_map_shows_nothing_as_the_faintest():
 
 def test_the_map_names_characters_by_position():
     figure = attention_charts.attention_map(WEIGHTS, TEXT)
-    assert list(figure.data[0].x) == list(figure.data[0].y) == ["1 a", "2 ␣", "3 ⏎"]
+    assert list(figure.data[0].x) == list(figure.data[0].y) == ["a (1)", "␣ (2)", "⏎ (3)"]
     assert list(figure.layout.xaxis.ticktext) == ["a", "␣", "⏎"]
+
+
+def test_the_stages_are_over_characters_that_are_told_apart():
+    frame = pd.DataFrame(
+        {"key": charts.positions("a )a"), **dict.fromkeys(attention_charts.STAGES, 1.0)}
+    )
+    figure = attention_charts.stages(frame)
+    assert list(figure.data[0].x) == ["a (1)", "␣ (2)", ") (3)", "a (4)"]
+    assert list(figure.layout.xaxis.ticktext) == ["a", "␣", ")", "a"]
 
 
 def test_a_long_text_has_few_enough_ticks_to_be_read():
     layout = attention_charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
-    assert list(layout.xaxis.ticktext) == [*range(20, 257, 20)], "positions, as there are too many"
-    assert list(layout.xaxis.tickvals[:2]) == ["20 x", "40 x"]
-    assert len(layout.yaxis.tickvals) <= 40 // 3
+    assert list(layout.xaxis.ticktext) == [*range(25, 257, 25)], "positions, as there are too many"
+    assert list(layout.xaxis.tickvals[:2]) == ["x (25)", "x (50)"]
+    assert layout.yaxis.ticktext == layout.xaxis.ticktext, "a map is read both ways"
 
 
 def test_the_ticks_of_a_longer_text_are_further_apart():

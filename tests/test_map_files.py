@@ -53,7 +53,7 @@ def test_the_page_needs_nothing_else_and_draws_the_figure():
     traces, end = json.JSONDecoder().raw_decode(call, start)
     layout, end = json.JSONDecoder().raw_decode(call, call.index("{", end))
     options, _ = json.JSONDecoder().raw_decode(call, call.index("{", end))
-    assert traces[0]["x"] == ["1 a", "2 ␣", "3 ⏎"] and traces[0]["type"] == "heatmap"
+    assert traces[0]["x"] == ["a (1)", "␣ (2)", "⏎ (3)"] and traces[0]["type"] == "heatmap"
     assert layout["title"]["text"] == "Layer 1 &lt;b&gt;"
     assert options["toImageButtonOptions"]["format"] == "png"
     assert figure.layout.title.text is None, "the figure on the page stays as it is"

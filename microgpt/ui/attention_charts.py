@@ -31,7 +31,7 @@ _FAINTEST = 1e-3
 # The most that a map is wide in the overview, where it is about so large on the screen.
 _OVERVIEW_PIXELS = 64
 # Labels that fit below each other in the height of a chart.
-_MOST_DOWN = 40
+_MOST_DOWN = 41
 _STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last for the longest window there may be
 _TRANSPARENT = 255
 _PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last is not seen
@@ -65,7 +65,7 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
     # which are wide, there are fewer.
     every, ticks = 1, labels
     if len(names) > most:
-        every = next(step for step in _STEPS if 3 * len(names) <= most * step)
+        every = next(step for step in _STEPS if 4 * len(names) <= most * step)
         ticks = list(range(every, len(names) + 1, every))
     return {
         "type": "category",
@@ -145,7 +145,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         **_axis(names, labels, _MOST_DOWN),
     )
     # On a phone the menu would lie on the title above the map.
-    figure.update_layout(margin={**MARGIN, "t": 72}, dragmode=False)
+    figure.update_layout(margin={**MARGIN, "t": 92}, dragmode=False)
     return figure
 
 
@@ -174,7 +174,7 @@ def stages(frame: pd.DataFrame) -> go.Figure:
             col=1,
         )
         figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
-    labels = [key.split(" ", 1)[1] for key in frame["key"]]
+    labels = [key[0] for key in frame["key"]]
     figure.update_xaxes(**_axis(list(frame["key"]), labels, MOST_ACROSS))
     figure.update_xaxes(title="key (what is looked at)", row=len(STAGES), col=1)
     figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)

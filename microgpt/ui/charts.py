@@ -32,7 +32,7 @@ def visible(text: str) -> list[str]:
 
 def positions(text: str) -> list[str]:
     """A name for each character of a text, different for all of them."""
-    return [f"{at} {label}" for at, label in enumerate(visible(text), start=1)]
+    return [f"{label} ({at})" for at, label in enumerate(visible(text), start=1)]
 
 
 def palette(levels: int = 256) -> list[list[int]]:

@@ -130,7 +130,7 @@ def test_the_map_shows_its_values_on_hover(page, server):
     plot.wait_for()
     box = plot.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.25)
-    page.locator(".hoverlayer").get_by_text("1 b looks at 1 b: 1").wait_for()
+    page.locator(".hoverlayer").get_by_text("b (1) looks at b (1): 1").wait_for()
 
 
 def test_the_page_fits_a_phone(browser, server):

@@ -63,6 +63,7 @@ def _columns() -> dict[str, object]:
     """How the table's numbers are shown."""
     number = st.column_config.NumberColumn
     return {
+        "head": st.column_config.TextColumn(pinned=True),
         "called": st.column_config.TextColumn(width=110),
         **{kind: number(format="%.2f", help=about) for kind, about in KINDS.items()},
         _WORTH: number(format="%.4f"),

@@ -26,8 +26,8 @@ def text_view(loaded: Loaded) -> None:
         "them, from nothing to the largest share; the stripes below are "
         f"{'the means of all layers' if choice.layer is None else 'all heads of the layer'}, "
         f"the first on top{'' if choice.head is not None else ', and the mean of them at the end'}."
-        " A click pins, Escape lets go. At first it is the last character's turn: what the model "
-        "looks at while it decides on the next one."
+        " A click or a tap pins, a second one or Escape lets go. At first it is the last "
+        "character's turn: what the model looks at while it decides on the next one."
     )
     maps = cache.attention_maps(checkpoint, text).weights
     weights = [combined(maps, each.heads(checkpoint.config), "mean").numpy() for each in shown]

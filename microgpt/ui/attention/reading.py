@@ -33,8 +33,10 @@ def row_as_table(weights: np.ndarray, text: str, key: str = "query") -> None:
     """One row of a map in numbers, for those who cannot see it."""
     with st.expander("One row as a table"):
         query = query_control(text, key)
+        # The table's own menu, which is there after a tap, would lie on the slider; so short a
+        # sentence leaves it room.
+        named = plain(charts.positions(text)[query])
+        st.caption(f"What {named} looks at, most first.")
         table = row_table(weights, text, query)
         share = st.column_config.NumberColumn(format="%.3g")
         st.dataframe(table, hide_index=True, column_config={"attention (share)": share})
-        named = plain(charts.positions(text)[query])
-        st.caption(f"What {named} looks at, the largest share first.")

@@ -63,7 +63,7 @@ function build(parentElement) {
     key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
   const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
   const colour = (level, most) => colours[Math.round((255 * level) / most)];
-  const name = (i) => `${i + 1} ${data.labels[i]}`;
+  const name = (i) => `${data.labels[i]} (${i + 1})`;
 
   function show(fresh) {
     const same = data && data.labels.join("\0") === fresh.labels.join("\0");
@@ -111,9 +111,8 @@ function build(parentElement) {
     cells.forEach((cell, i) => {
       const level = shares[i], [sign, bands] = cell.children;
       sign.style.background = level ? colour(level, most) : "";
-      // Viridis is dark below its middle and light above it.
-      const part = level / most;
-      sign.style.color = part < 0.3 ? "" : part < 0.6 ? "#fff" : "#111";
+      // Below the middle the page shines through, above it the scale is light.
+      sign.style.color = level / most < 0.5 ? "" : "#111";
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
       cell.classList.toggle("blind", backwards ? i > at : i < at);
@@ -128,7 +127,7 @@ function build(parentElement) {
       .slice(0, MOST_LISTED)
       .map(([level, i]) => `${name(i)}: ${told(level)}`);
     const verb = backwards ? "attends to" : "is attended by";
-    const state = pinned === at ? " (pinned)" : "";
+    const state = pinned === at ? ", pinned," : "";
     says.textContent = `${name(at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 

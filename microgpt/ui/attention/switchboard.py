@@ -107,12 +107,13 @@ def _next_character(checkpoint: Checkpoint, whole: Tensor, without: Tensor) -> N
 
 def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> None:
     st.subheader("How it goes on", anchor=False)
+    shown = {"With all heads": frozenset(), **({"Without those": off} if off else {})}
     traces = [
-        cache.finished_without(checkpoint, text, LENGTH, DRAWN, each) for each in (frozenset(), off)
+        cache.finished_without(checkpoint, text, LENGTH, DRAWN, each) for each in shown.values()
     ]
-    parting = first_difference(*traces)
-    names = ("With all heads", "Without those")
-    for column, name, trace in zip(st.columns(2), names, traces, strict=True):
+    parting = first_difference(*traces) if off else None
+    # Two columns though one may be empty, so that what is there stays where it is.
+    for column, name, trace in zip(st.columns(2), shown, traces, strict=False):
         with column:
             st.markdown(f"**{name}**")
             token_text(
@@ -124,10 +125,13 @@ def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, 
                 Packing(DRAWN),
                 mark=parting,
             )
-    st.caption(
-        f"Both draw with seed {DRAWN.seed} at temperature {DRAWN.temperature:g}; "
-        + ("they are the same." if parting is None else "the mark is where they part.")
-    )
+    drawn = f"with seed {DRAWN.seed} at temperature {DRAWN.temperature:g}"
+    if not off:
+        st.caption(f"Drawn {drawn}; switch heads off to see how it goes on without them.")
+    elif parting is None:
+        st.caption(f"Both are drawn {drawn}; they are the same.")
+    else:
+        st.caption(f"Both are drawn {drawn}; the mark is where they part.")
 
 
 def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
