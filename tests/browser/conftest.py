@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
-# The first has no window to draw, and is quicker for it.
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 REQUIRED = "MICROGPT_REQUIRE_BROWSER" in os.environ or os.environ.get("CI") == "true"
 
 

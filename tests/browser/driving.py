@@ -1,5 +1,7 @@
 """What the browser tests do again and again with a page of the app."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +46,19 @@ def wait_for_text(page: "Page", condition: str) -> None:
         }""",
         arg=condition,
     )
+
+
+def answered(point: Callable[[], object], answer: "Locator") -> "Locator":
+    """Point at something, and again until it answers: charts that are still being drawn move."""
+    from playwright.sync_api import TimeoutError  # where it is not installed no test comes here
+
+    for _ in range(5):
+        point()
+        with suppress(TimeoutError):
+            answer.wait_for(timeout=10_000)
+            break
+    answer.wait_for()
+    return answer
 
 
 def taken_home(button: "Locator") -> tuple[str, bytes]:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from driving import settle, turn_to, visit, wait_for_text, written
+from driving import answered, settle, turn_to, visit, wait_for_text, written
 
 pytestmark = pytest.mark.browser
 
@@ -128,9 +128,8 @@ def test_the_map_shows_its_values_on_hover(page, server):
     visit(page, f"{server}/attention?text=ba", "Attention")
     plot = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
     plot.wait_for()
-    box = plot.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.25)
-    page.locator(".hoverlayer").get_by_text("b (1) looks at b (1): 1").wait_for()
+    answer = page.locator(".hoverlayer").get_by_text("b (1) looks at b (1): 1")
+    answered(lambda: plot.hover(position={"x": 40, "y": 40}), answer)
 
 
 def test_the_page_fits_a_phone(browser, server):

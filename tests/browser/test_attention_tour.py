@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import pytest
 import torch
-from driving import settle, swipe, taken_home, visit
+from driving import answered, settle, swipe, taken_home, visit
 
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
@@ -155,12 +155,12 @@ def map_is_drawn(page):
     chart.locator(".heatmaplayer image").first.wait_for(state="attached")
 
 
-def hovered(page, query, key):
-    """What the first map tells of a cell that is pointed at or tapped."""
+def told_of_cell(page, query, key, point):
+    """The weight that the first map tells of a cell that is pointed at or tapped."""
     names = charts.positions(TEXT)
     start = f"{names[query]} looks at {names[key]}: "
     label = page.locator(".hoverlayer .hovertext", has_text=start)
-    label.wait_for()
+    answered(lambda: point(*at_cell(page, query, key)), label)
     return float(label.text_content().removeprefix(start))
 
 
@@ -172,8 +172,8 @@ def test_the_tour(page, browser, server, loaded):
     addressed(page, "head=3")
     link = page.url
     head = weights(loaded)[1, 2]
-    page.mouse.move(*at_cell(page, 12, 4))
-    assert hovered(page, 12, 4) == pytest.approx(float(head[12, 4]), rel=5e-3)
+    told_weight = told_of_cell(page, 12, 4, page.mouse.move)
+    assert told_weight == pytest.approx(float(head[12, 4]), rel=5e-3)
 
     turn(page, "On the text")
     cells(page).nth(12).hover()
@@ -324,8 +324,8 @@ def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
     opened(phone, server, "All heads", layer=2, head=3)
     map_is_drawn(phone)
     head, names = weights(loaded)[1, 2], charts.positions(TEXT)
-    phone.touchscreen.tap(*at_cell(phone, 12, 4))
-    assert hovered(phone, 12, 4) == pytest.approx(float(head[12, 4]), rel=5e-3)
+    told_weight = told_of_cell(phone, 12, 4, phone.touchscreen.tap)
+    assert told_weight == pytest.approx(float(head[12, 4]), rel=5e-3)
     phone.get_by_role("button", name="Layer 1, head 2").tap()
     titled(phone, "Layer 1, head 2")
     phone.get_by_role("tab", name="On the text").tap()
