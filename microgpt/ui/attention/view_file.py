@@ -2,20 +2,18 @@
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 import streamlit as st
 
-from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.hub import Loaded
 from microgpt.ui.attention.choice import MEAN, keep_place
-from microgpt.ui.origin import asked_repo, read_origin, told_origin
-from microgpt.ui.text import plain
+from microgpt.ui.kept_file import KeptFile, told_origin
 from microgpt.ui.widgets import MOST_LINK_BYTES, make_choice
 
-_FORMAT = "microGPT attention view"
-_LARGEST = 1  # MiB
 _MOST = 4096  # of what is counted from 1
 
 # The page's choices by their keys. A widget leaves out of its value what it does not offer, so
@@ -60,42 +58,22 @@ def view_file(loaded: Loaded) -> None:
             "in here."
         )
         st.download_button(
-            "view.json",
+            _VIEW.name,
             _written(loaded),
-            "view.json",
+            _VIEW.name,
             "application/json",
             icon=":material/download:",
             on_click="ignore",
         )
-        st.file_uploader(
-            "view.json",
-            type="json",
-            key="opened_view",
-            max_upload_size=_LARGEST,
-            on_change=_open,
-            args=(loaded.checkpoint,),
-        )
-        if complaint := st.session_state.get("view_complaint"):
-            st.error(plain(complaint))
+        _VIEW.uploader(loaded.checkpoint, _use)
 
 
 def _written(loaded: Loaded) -> str:
-    values = {"format": _FORMAT, **told_origin(loaded), "choices": _chosen()}
+    values = {"format": _VIEW.format, **told_origin(loaded), "choices": _chosen()}
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
 
-def _open(checkpoint: Checkpoint) -> None:
-    st.session_state["view_complaint"] = None
-    file = st.session_state["opened_view"]
-    if file is None:
-        return
-    try:
-        choices, origin = _read(file.getvalue())
-    except ConfigError as error:
-        st.session_state["view_complaint"] = f"The view cannot be opened: {error}."
-        return
-    missing = "The view is of another checkpoint, so its maps will differ."
-    choices |= asked_repo(checkpoint, *origin, missing)
+def _use(choices: dict[str, Any]) -> None:
     for key in st.session_state:
         if _OFF.fullmatch(str(key)):
             st.session_state[key] = []
@@ -105,21 +83,11 @@ def _open(checkpoint: Checkpoint) -> None:
         keep_place()
 
 
-def _read(data: bytes) -> tuple[dict[str, object], tuple[str, str]]:
-    """The choices in a file, and its origin. Raises ConfigError."""
-    try:
-        values = json.loads(data)
-        if values["format"] != _FORMAT:
-            raise ConfigError("it is not an Attention page's view.json")
-        origin = read_origin(values)
-        choices = {key: value for key, value in values["choices"].items() if _fits(key, value)}
-        if len(choices) < len(values["choices"]):
-            raise ConfigError("it holds a choice that the page does not have")
-    except ConfigError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ConfigError("it is not an Attention page's view.json") from error
-    return choices, origin
+def _read(values: Mapping[str, Any]) -> dict[str, Any]:
+    choices = {key: value for key, value in values["choices"].items() if _fits(key, value)}
+    if len(choices) < len(values["choices"]):
+        raise ConfigError("it holds a choice that the page does not have")
+    return choices
 
 
 def _fits(key: str, value: object) -> bool:
@@ -141,3 +109,13 @@ def _is_text(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and 1 <= value <= _MOST
+
+
+_VIEW = KeptFile(
+    noun="view",
+    whose="an Attention page's",
+    format="microGPT attention view",
+    differs="maps",
+    largest=1,
+    read=_read,
+)

@@ -1,23 +1,18 @@
 """A text taken home: as it is, as a table, and as a record that opens here again."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
-from microgpt.checkpoint import Checkpoint
-from microgpt.config import ConfigError
 from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
 from microgpt.trace import to_csv
 from microgpt.ui.generate.written import Written, write_next
-from microgpt.ui.origin import asked_repo, read_origin, told_origin
-from microgpt.ui.text import plain
+from microgpt.ui.kept_file import KeptFile, told_origin
 from microgpt.ui.widgets import MOST_CHARACTERS
-
-_FORMAT = "microGPT text"
-_LARGEST = 4  # MiB
 
 
 def take_home(loaded: Loaded, written: Written) -> None:
@@ -27,7 +22,7 @@ def take_home(loaded: Loaded, written: Written) -> None:
         for name, kind, content in (
             ("text.txt", "text/plain", lambda: written.prompt + text),
             ("characters.csv", "text/csv", lambda: record_csv(loaded, written)),
-            ("record.json", "application/json", lambda: record_json(loaded, written)),
+            (_RECORD.name, "application/json", lambda: record_json(loaded, written)),
         ):
             st.download_button(
                 name, content, name, kind, icon=":material/download:", on_click="ignore"
@@ -48,7 +43,7 @@ def record_json(loaded: Loaded, written: Written) -> str:
     """All that it takes to write the text again, and what was measured of each character."""
     trace = written.trace
     values = {
-        "format": _FORMAT,
+        "format": _RECORD.format,
         **_origin(loaded),
         "prompt": written.prompt,
         "settings": asdict(written.config),
@@ -64,50 +59,32 @@ def record_json(loaded: Loaded, written: Written) -> str:
 
 def open_record(loaded: Loaded) -> None:
     """Take a record.json, put its prompt and settings into the page, and write it anew."""
+    checkpoint = loaded.checkpoint
+
+    def use(asked: dict[str, Any]) -> None:
+        asked["top_k"] = asked["top_k"] or checkpoint.config.vocab_size
+        write_next(**asked)
+
     with st.expander("Open a record"):
         st.caption(
             "A copied link opens a text again. Where the prompt is too long for one, record.json "
             "does the same: drop it in here, on any machine."
         )
-        st.file_uploader(
-            "record.json",
-            type="json",
-            key="opened_record",
-            max_upload_size=_LARGEST,
-            on_change=_open,
-            args=(loaded.checkpoint,),
-        )
-        if complaint := st.session_state.get("record_complaint"):
-            st.error(plain(complaint))
+        _RECORD.uploader(checkpoint, use)
 
 
-def _open(checkpoint: Checkpoint) -> None:
-    st.session_state["record_complaint"] = None
-    file = st.session_state["opened_record"]
-    if file is None:
-        return
-    try:
-        asked, origin = _read(file.getvalue())
-    except ConfigError as error:
-        st.session_state["record_complaint"] = f"The record cannot be opened: {error}."
-        return
-    asked["top_k"] = asked["top_k"] or checkpoint.config.vocab_size
-    missing = "The record is of another checkpoint, so its text will differ."
-    write_next(**asked, **asked_repo(checkpoint, *origin, missing))
+def _read(values: Mapping[str, Any]) -> dict[str, Any]:
+    config, prompt = SamplingConfig.from_dict(values["settings"]), str(values["prompt"])
+    prompt.encode()  # half of a surrogate pair is no text
+    length = max(1, min(MOST_CHARACTERS, int(values["length"])))
+    return {"prompt": prompt, "length": length, **asdict(config)}
 
 
-def _read(data: bytes) -> tuple[dict[str, Any], tuple[str, str]]:
-    """What a record asks of the page's widgets, and its origin. Raises ConfigError."""
-    try:
-        values = json.loads(data)
-        if values["format"] != _FORMAT:
-            raise ConfigError("it is not a text's record.json")
-        config = SamplingConfig.from_dict(values["settings"])
-        origin, prompt = read_origin(values), str(values["prompt"])
-        prompt.encode()  # half of a surrogate pair is no text
-        length = max(1, min(MOST_CHARACTERS, int(values["length"])))
-    except ConfigError:
-        raise
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise ConfigError("it is not a text's record.json") from error
-    return {"prompt": prompt, "length": length, **asdict(config)}, origin
+_RECORD = KeptFile(
+    noun="record",
+    whose="a text's",
+    format="microGPT text",
+    differs="text",
+    largest=4,
+    read=_read,
+)

@@ -1,0 +1,104 @@
+"""A JSON file that a page gives and takes again: a text's record, a view of the maps."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.config import ConfigError
+from microgpt.hub import Loaded, RepoRef
+from microgpt.ui.text import plain
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """What a kind of file is called, how large it may be, and how it is read.
+
+    noun: `record`, of which the file is record.json; whose: `a text's`; differs: what another
+    checkpoint would change; largest: MiB. read takes what is in a file, gives what it asks of the
+    page's widgets by their keys, and raises ConfigError, or what a malformed file makes it raise.
+    """
+
+    noun: str
+    whose: str
+    format: str
+    differs: str
+    largest: int
+    read: Callable[[Mapping[str, Any]], dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        return f"{self.noun}.json"
+
+    def uploader(self, checkpoint: Checkpoint, use: Callable[[dict[str, Any]], None]) -> None:
+        """Take a file and have what it asks for used, from a callback, or say what is wrong."""
+        st.file_uploader(
+            self.name,
+            type="json",
+            key=f"opened_{self.noun}",
+            max_upload_size=self.largest,
+            on_change=self._open,
+            args=(checkpoint, use),
+        )
+        if complaint := st.session_state.get(f"{self.noun}_complaint"):
+            st.error(plain(complaint))
+
+    def _open(self, checkpoint: Checkpoint, use: Callable[[dict[str, Any]], None]) -> None:
+        st.session_state[f"{self.noun}_complaint"] = None
+        file = st.session_state[f"opened_{self.noun}"]
+        if file is None:
+            return
+        try:
+            asked, weights, repo = self._read(file.getvalue())
+        except ConfigError as error:
+            complaint = f"The {self.noun} cannot be opened: {error}."
+            st.session_state[f"{self.noun}_complaint"] = complaint
+            return
+        if weights != checkpoint.weights_sha256:
+            if repo:
+                asked["repo"] = repo
+            else:
+                st.toast(
+                    f"The {self.noun} is of another checkpoint, so its {self.differs} will differ."
+                )
+        use(asked)
+
+    def _read(self, data: bytes) -> tuple[dict[str, Any], str, str]:
+        """What a file asks for, the weights it is of, and the repo that has them or nothing.
+
+        Raises ConfigError.
+        """
+        try:
+            values = json.loads(data)
+            if values["format"] != self.format:
+                raise ConfigError(f"it is not {self.whose} {self.name}")
+            names = ("weights_sha256", "checkpoint", "commit")
+            weights, name, commit = (str(values[key]) for key in names)
+            repo = str(RepoRef(name, commit)) if commit else ""
+            return self.read(values), weights, repo
+        except ConfigError:
+            raise
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            raise ConfigError(f"it is not {self.whose} {self.name}") from error
+
+
+def told_origin(loaded: Loaded) -> dict[str, str]:
+    """What a file tells of its checkpoint."""
+    origin = loaded.origin
+    return {
+        # Where a folder lies on the server is no business of its visitors.
+        "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
+        "commit": origin.commit or "",
+        "weights_sha256": loaded.checkpoint.weights_sha256,
+    }
