@@ -11,8 +11,6 @@ and the best time of each counts, so that what else the machine did weighs littl
 Written to assets/benchmarks/decode.json.
 """
 
-import argparse
-import json
 import sys
 import tempfile
 import time
@@ -27,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import others  # noqa: E402
-from machine import machine, told  # noqa: E402
+from record import machine, options, read_record, told, write_record  # noqa: E402
 
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
 from microgpt.engine import Decoder, ReadableStep, compiled  # noqa: E402
@@ -158,15 +156,12 @@ def table(record: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = options(RECORD)
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "assets" / "checkpoint")
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--out", type=Path, default=RECORD)
-    parser.add_argument("--table", action="store_true", help="print the kept record's table only")
     args = parser.parse_args()
     if not args.table:
         checkpoint = load(args.checkpoint)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         for done, taken in enumerate(measure(checkpoint, args.rounds), start=1):
             record = {
                 "command": "python tests/benchmarks/decode.py",
@@ -175,9 +170,8 @@ def main() -> None:
                 "rounds": done,
                 "milliseconds a character": taken,
             }
-            text = json.dumps(record, indent=1, ensure_ascii=False)
-            args.out.write_text(text + "\n", encoding="utf-8")
-    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
+            write_record(record, args.out)
+    print(table(read_record(args.out)))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ Bytes are those of the websocket, both ways, on the wire, and of all that is fet
 the page and its static bundle. Written to assets/benchmarks/pages.json.
 """
 
-import argparse
-import json
 import random
 import re
 import statistics
@@ -30,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from machine import machine, told  # noqa: E402
+from record import machine, options, read_record, told, write_record  # noqa: E402
 from serving import Server, chromium, served  # noqa: E402
 from wire import Wire, relayed  # noqa: E402
 
@@ -284,10 +282,7 @@ def table(record: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=RECORD)
-    parser.add_argument("--table", action="store_true", help="print the kept record's table only")
-    args = parser.parse_args()
+    args = options(RECORD).parse_args()
     if not args.table:
         checkpoint = load(ROOT / "assets" / "checkpoint")
         measured = measure(checkpoint)
@@ -298,10 +293,8 @@ def main() -> None:
             "rounds": ROUNDS,
             **measured,
         }
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(record, indent=1, ensure_ascii=False)
-        args.out.write_text(text + "\n", encoding="utf-8")
-    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
+        write_record(record, args.out)
+    print(table(read_record(args.out)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Print the README's table from the record: python tests/benchmarks/sliding.py --t
 """
 
 import argparse
-import json
 import math
 import sys
 import time
@@ -25,6 +24,9 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from record import read_record, write_record  # noqa: E402
 
 from microgpt.checkpoint import load  # noqa: E402
 from microgpt.data import read_text, split  # noqa: E402
@@ -97,8 +99,7 @@ def measure(args: argparse.Namespace) -> None:
         "exact loss": round(every[-1].mean().item(), 4),
         "policies": policies,
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_record(result, args.out)
 
 
 def main() -> None:
@@ -113,7 +114,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.table:
         measure(args)
-    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
+    print(table(read_record(args.out)))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ through Streamlit's own script runner, which packs, hashes and queues every mess
 Written to assets/benchmarks/stream.json.
 """
 
-import argparse
-import json
 import statistics
 import sys
 import time
@@ -21,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from machine import machine, told  # noqa: E402
+from record import machine, options, read_record, told, write_record  # noqa: E402
 
 from microgpt.generate import generate, start_ids  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
@@ -91,14 +89,10 @@ def table(record: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=RECORD)
-    parser.add_argument("--table", action="store_true", help="print the kept record's table only")
-    args = parser.parse_args()
+    args = options(RECORD).parse_args()
     if not args.table:
-        text = json.dumps(measure(), indent=1, ensure_ascii=False)
-        args.out.write_text(text + "\n", encoding="utf-8")
-    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
+        write_record(measure(), args.out)
+    print(table(read_record(args.out)))
 
 
 if __name__ == "__main__":
