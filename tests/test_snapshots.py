@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from microgpt import checkpoint
 from microgpt.attention import attention_maps
@@ -12,7 +13,7 @@ from microgpt.engine import Decoder
 from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
-from microgpt.train.__main__ import main
+from microgpt.train.__main__ import SNAPSHOTS, main
 from microgpt.train.snapshots import (
     MOMENTS,
     MOST_BYTES,
@@ -23,6 +24,8 @@ from microgpt.train.snapshots import (
     look,
     moment_steps,
     passage_ids,
+    save_weights,
+    weights_file,
 )
 
 STEPS = 40
@@ -188,3 +191,32 @@ def test_the_last_moment_of_a_run_is_the_model_that_was_saved(trained):
     )
     assert (grown.maps[0] != grown.maps[-1]).any()  # it has learned to look elsewhere
     assert (grown.samples[0] != grown.samples[-1]).any()
+
+
+def test_a_run_keeps_the_weights_of_every_snapshot(trained):
+    folder = trained.with_name(f"{trained.name}.state") / SNAPSHOTS
+    kept = checkpoint.load(trained).evolution
+    files = [weights_file(folder, step) for step in kept.steps.tolist()]
+    assert sorted(folder.iterdir()) == files  # in their order, and nothing besides
+    assert load_file(files[-1]).keys() == load_file(trained / checkpoint.WEIGHTS).keys()
+    for name, tensor in load_file(trained / checkpoint.WEIGHTS).items():
+        assert load_file(files[-1])[name].equal(tensor)
+    loaded = checkpoint.load(trained)
+    for step, file in zip(range(len(files)), files, strict=True):
+        loaded.model.load_state_dict(load_file(file))
+        maps = attention_maps(loaded.model, kept.passage.tolist()).weights
+        assert (torch.tensor(kept.maps[step]) / 255 - maps).abs().max() < 2 / 255
+
+
+def test_weights_that_cannot_be_written_leave_what_was_there(model, tmp_path, monkeypatch):
+    save_weights(tmp_path, model, 3)
+    before = weights_file(tmp_path, 3).read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        save_weights(tmp_path, model, 3)
+    assert weights_file(tmp_path, 3).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [weights_file(tmp_path, 3).name]

@@ -373,10 +373,10 @@ def test_a_run_is_resumed_only_where_there_is_one_and_as_it_was(
     assert list(tmp_path.iterdir()) == []
 
     state = trained.with_name("words.state")
-    before = {path: path.read_bytes() for path in state.iterdir()}
+    before = {path: path.read_bytes() for path in state.rglob("*.*")}
     command = arguments(corpus_file, trained, "--resume", steps=50)
     assert "other settings" in refused(command, capsys)
-    assert {path: path.read_bytes() for path in state.iterdir()} == before
+    assert {path: path.read_bytes() for path in state.rglob("*.*")} == before
 
 
 def test_a_folder_that_cannot_be_made_is_named(corpus_file, tmp_path, capsys):
@@ -404,6 +404,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_the_last_state(corpus_file,
         "loss_record.csv",
         "out.state",
         "state.pt",
+        "step_00000000.safetensors",
     ]
 
 

@@ -1,7 +1,8 @@
 """Train a model. Run: python -m microgpt.train --preset tiny --out runs/tiny
 
 Ctrl-C ends the run early and keeps its checkpoint; --resume goes on from the last saved state,
-which stands beside the checkpoint in DIR.state. On several GPUs:
+which stands beside the checkpoint in DIR.state, as do the weights of its snapshots. On several
+GPUs:
 torchrun --nproc_per_node N -m microgpt.train --preset seed --out runs/seed
 """
 
@@ -40,9 +41,11 @@ from microgpt.provenance import Training, code_commit, command_line, storable
 from microgpt.throughput import characters_per_second, matmul_flops, matmul_share
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 from microgpt.train import TrainError, distributed, train
-from microgpt.train.snapshots import evolution, look, moment_steps, passage_ids
+from microgpt.train.snapshots import evolution, look, moment_steps, passage_ids, save_weights
 from microgpt.train.state import TrainState, TrainStateError
 
+# In a run's DIR.state: its weights at the steps that its checkpoint shows.
+SNAPSHOTS = "snapshots"
 _ERRORS = (
     checkpoint.CheckpointError,
     ConfigError,
@@ -217,6 +220,7 @@ def _run(args: argparse.Namespace, device: torch.device) -> None:
 
     def look_now() -> None:
         if distributed.rank() == 0:
+            save_weights(state_folder / SNAPSHOTS, state.result, state.step)
             state.moments.append(look(state.result, tokenizer, passage, state.step))
 
     rows = train(state, splits, config, args.compile)

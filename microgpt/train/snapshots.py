@@ -2,10 +2,13 @@
 
 import copy
 import math
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from microgpt.attention import attention_maps
@@ -77,6 +80,31 @@ def look(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) ->
         read.logits.softmax(dim=-1).half(),
         torch.tensor([character.token for character in stream]),
     )
+
+
+def weights_file(folder: Path, step: int) -> Path:
+    """The file in a run's folder of snapshots that holds its weights after `step` updates."""
+    return folder / f"step_{step:08}.safetensors"
+
+
+def save_weights(folder: Path, model: GPT, step: int) -> None:
+    """Keep a model's weights in float16, whole or not at all.
+
+    Whatever a later version wants to know of a step can be computed from them, without training
+    again. Raises OSError.
+    """
+    path = weights_file(folder, step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(save(weights))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def evolution(moments: list[Moment], passage: list[int]) -> Evolution:
