@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
+from microgpt.errors import MicroGPTError
 
-class ConfigError(ValueError):
+
+class ConfigError(MicroGPTError):
     """A setting is missing, unknown, of the wrong type or beyond its limits."""
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from microgpt.errors import MicroGPTError
+
 TINY_SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 )
@@ -19,7 +21,7 @@ TINY_SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca
 TRAIN_FRACTION = 0.9
 
 
-class DataError(ValueError):
+class DataError(MicroGPTError):
     """A text cannot be had, read or used for training."""
 
 

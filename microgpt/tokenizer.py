@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from microgpt.config import MODEL_LIMITS
+from microgpt.errors import MicroGPTError
 
 # What typewriters had instead: the replacements that Unicode's decompositions do not offer.
 _PLAIN = {
@@ -17,11 +18,11 @@ _PLAIN = {
 }
 
 
-class TokenizerError(ValueError):
+class TokenizerError(MicroGPTError):
     """A tokenizer file is malformed."""
 
 
-class UnknownCharacterError(ValueError):
+class UnknownCharacterError(MicroGPTError):
     """A text has characters outside the vocabulary; `positions` maps each to its first index."""
 
     def __init__(self, positions: dict[str, int]):

@@ -8,7 +8,7 @@ from microgpt.ui.attention.switchboard import switchboard_view
 from microgpt.ui.attention.view_file import hold_choices, view_file
 from microgpt.ui.widgets import page_header, show_views
 
-loaded = page_header(
+checkpoint = page_header(
     "pages/attention.py",
     "Attention",
     "What each head looks at when it reads your text: one map a head, one row a character.",
@@ -23,5 +23,5 @@ views = {
     "Compare": compare_view,
 }
 hold_choices()
-show_views(loaded, views, "attention_view")
-view_file(loaded)
+show_views(checkpoint, views, "attention_view")
+view_file(checkpoint)

@@ -4,7 +4,7 @@ from microgpt.ui.generate.side_by_side import side_by_side_view
 from microgpt.ui.generate.write import write_view
 from microgpt.ui.widgets import page_header, show_views
 
-loaded = page_header(
+checkpoint = page_header(
     "pages/generate.py",
     "Generate",
     "Type a few words; a small GPT trained from scratch goes on, one character at a time.",
@@ -15,4 +15,4 @@ views = {
     "Score a text": score_view,
     "How far back": context_view,
 }
-show_views(loaded, views, "view")
+show_views(checkpoint, views, "view")

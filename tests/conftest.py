@@ -14,19 +14,21 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 import torch
 
-from microgpt import baselines, checkpoint, model_card
-from microgpt.attention import attention_maps
-from microgpt.baselines import Baselines
+from microgpt import checkpoint
+from microgpt.analysis import baselines
+from microgpt.analysis.attention import attention_maps
+from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.head_scores import SwitchedOff
+from microgpt.analysis.heads import text_scores
+from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.loss_record import LossRow
+from microgpt.checkpoint.provenance import Training
+from microgpt.cli.heads import add_head_scores
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import Splits
-from microgpt.head_scores import SwitchedOff
-from microgpt.heads import text_scores
-from microgpt.heads.__main__ import add_to_checkpoint
-from microgpt.loss_record import LossRow
 from microgpt.model import GPT
-from microgpt.provenance import Training
 from microgpt.tokenizer import CharTokenizer
-from microgpt.train.snapshots import evolution, look
+from microgpt.training.snapshots import stack, take_snapshot
 
 torch.set_num_threads(1)
 
@@ -158,7 +160,7 @@ def training() -> Training:
     return Training(
         config=TrainConfig(steps=20, batch_size=4, eval_interval=20, eval_batches=5),
         preset="tiny",
-        command="python -m microgpt.train --data words.txt --out runs/words",
+        command="python -m microgpt train --data words.txt --out runs/words",
         commit="cd" * 20,
         data="words.txt",
         data_sha256="ab" * 32,
@@ -183,8 +185,7 @@ def tiny_checkpoint(
 ) -> Path:
     """A saved checkpoint of the small model; copy it before changing it."""
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    card = model_card.render(model.config, training, loss_record)
-    checkpoint.save(folder, model, tokenizer, loss_record, training, card)
+    checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training))
     return folder
 
 
@@ -195,7 +196,7 @@ def grown_checkpoint(
     training: Training,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A saved checkpoint of the small model that kept three moments of a training."""
+    """A saved checkpoint of the small model that kept three snapshots of a training."""
     folder = tmp_path_factory.mktemp("checkpoint") / "grown"
     losses = ((0, 3.2, 3.25), (10, 2.8, 2.9), (20, 2.4, 2.55))
     record = [
@@ -203,11 +204,12 @@ def grown_checkpoint(
     ]
     passage = tokenizer.encode("Ba do\nke limu.")
     models = (drawn(model.config, seed=2), drawn(model.config, seed=1), model)
-    moments = [
-        look(each, tokenizer, passage, row.step) for each, row in zip(models, record, strict=True)
+    snapshots = [
+        take_snapshot(each, tokenizer, passage, row.step)
+        for each, row in zip(models, record, strict=True)
     ]
-    grown = evolution(moments, passage)
-    checkpoint.save(folder, model, tokenizer, record, training, "card", None, evolution=grown)
+    grown = stack(snapshots, passage)
+    checkpoint.save(folder, Checkpoint(model, tokenizer, record, training, snapshots=grown))
     return folder
 
 
@@ -223,7 +225,7 @@ def scored(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
         change = torch.zeros(2, 3)
         change[layer - 1, head - 1] = 0.1234
         kept = dataclasses.replace(made, off=SwitchedOff(10, change))
-        add_to_checkpoint(folder, kept, loaded.config)
+        add_head_scores(folder, kept, loaded.config)
         return folder
 
     return make

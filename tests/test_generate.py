@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from microgpt.cli import main
 from microgpt.engine import Decoder
-from microgpt.generate import KEPT, generate, main, start_ids
+from microgpt.generate import KEPT, generate, start_ids
 from microgpt.sampling import SamplingConfig, next_token_probs
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
@@ -112,7 +113,7 @@ def test_the_records_logits_give_the_probability_of_what_was_drawn(model, tokeni
 
 def run(*args):
     return subprocess.run(
-        [sys.executable, "-m", "microgpt.generate", *args],
+        [sys.executable, "-m", "microgpt", "generate", *args],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -140,7 +141,7 @@ def test_the_command_prints_the_prompt_then_exactly_n_characters(tiny_checkpoint
     ],
 )
 def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):
-    assert main(["--checkpoint", str(tiny_checkpoint), *args]) == 2
+    assert main(["generate", "--checkpoint", str(tiny_checkpoint), *args]) == 2
     captured = capsys.readouterr()
     assert says in captured.err and captured.out == ""
     assert len(captured.err.strip().splitlines()) == 1
@@ -148,12 +149,12 @@ def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):
 
 @pytest.mark.parametrize("tokens", ["0", "1"])
 def test_short_generations(tiny_checkpoint, capsys, tokens):
-    assert main(["--checkpoint", str(tiny_checkpoint), "--tokens", tokens]) == 0
+    assert main(["generate", "--checkpoint", str(tiny_checkpoint), "--tokens", tokens]) == 0
     assert len(capsys.readouterr().out) == 1 + int(tokens)
 
 
 def start(*args: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "microgpt.generate", *args]
+    command = [sys.executable, "-m", "microgpt", "generate", *args]
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
 
 

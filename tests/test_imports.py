@@ -9,11 +9,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "microgpt"
 # An import runs from a later layer to an earlier one, or within one.
 LAYERS = (
-    {"config", "tokenizer", "loss_record", "provenance", "atomic_folder"},
-    {"data", "model", "sampling", "trace", "baselines", "evolution", "head_scores"},
-    {"generate", "engine", "attention", "checkpoint", "ablation"},
-    {"heads", "evaluate", "reach", "model_card", "hub", "runs", "throughput"},
-    {"train", "ui", "gpu_runs"},
+    {"config", "tokenizer", "errors", "atomic"},
+    {"data", "model", "sampling", "device"},
+    {"engine", "generate"},
+    {"checkpoint", "analysis"},
+    {"training", "hub"},
+    {"cli", "ui", "__main__"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 UI = PACKAGE / "ui"
@@ -67,9 +68,12 @@ def test_the_first_layer_needs_no_torch():
     run(f"import sys, {modules}\nassert not {{'torch', 'numpy', 'pandas'}} & set(sys.modules)")
 
 
-@pytest.mark.parametrize("module", ["attention_charts", "loss_charts", "text_charts"])
+@pytest.mark.parametrize("module", ["attention", "loss", "text", "map_files"])
 def test_charts_need_neither_streamlit_nor_torch(module):
-    run(f"import sys, microgpt.ui.{module}\nassert not {{'streamlit', 'torch'}} & set(sys.modules)")
+    run(
+        f"import sys, microgpt.ui.charts.{module}\n"
+        "assert not {'streamlit', 'torch'} & set(sys.modules)"
+    )
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=dotted)

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from microgpt.cli import main
 from microgpt.config import ConfigError
 from microgpt.engine import Decoder
-from microgpt.generate import generate, main, start_ids
+from microgpt.generate import generate, start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig, next_token_probs, sample
-from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
+from microgpt.tokenizer import CharTokenizer, TokenizerError, UnknownCharacterError
 
 MOST = 10_000
 
@@ -116,7 +117,7 @@ def test_any_text_is_encoded_or_its_unknown_characters_are_named(tokenizer, text
 def test_any_characters_are_a_vocabulary_or_a_sentence(characters):
     try:
         made = CharTokenizer.from_text(characters)
-    except ValueError as error:
+    except TokenizerError as error:
         assert is_one_sentence(str(error))
         return
     assert CharTokenizer.from_json(made.to_json()).characters == made.characters
@@ -142,7 +143,13 @@ def test_any_prompt_is_gone_on_from_the_same_way_twice(
 def test_the_command_writes_a_text_or_says_one_sentence(tiny_checkpoint, prompt, config, tokens):
     assume("\0" not in prompt)  # which no command line can carry
     out, err = io.StringIO(), io.StringIO()
-    args = ["--checkpoint", str(tiny_checkpoint), f"--prompt={prompt}", f"--tokens={tokens}"]
+    args = [
+        "generate",
+        "--checkpoint",
+        str(tiny_checkpoint),
+        f"--prompt={prompt}",
+        f"--tokens={tokens}",
+    ]
     args += [f"--temperature={config.temperature}", f"--top-k={config.top_k}"]
     args += [f"--top-p={config.top_p}", f"--seed={config.seed}"]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -96,7 +96,7 @@ class Engine:
 
     @property
     def path(self) -> str:
-        """Which path runs at this moment, for people: "NumPy, float32"."""
+        """Which path runs at this snapshot, for people: "NumPy, float32"."""
         return f"{self._step.name}, {NUMERICS}"
 
     def decoder(self) -> Decoder:

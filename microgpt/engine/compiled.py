@@ -44,7 +44,7 @@ class Job(ctypes.Structure):
 
 @dataclass
 class Team:
-    """Threads that compute a step together, and which of all decoders has them at the moment."""
+    """Threads that compute a step together, and which of all decoders has them at the snapshot."""
 
     size: int
     address: int

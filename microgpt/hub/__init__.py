@@ -10,8 +10,8 @@ from typing import Literal
 from tqdm import tqdm
 
 from microgpt import checkpoint
-from microgpt.checkpoint import CheckpointError
-from microgpt.hub.copies import Loaded, Origin, cached, visitor_cache_folder
+from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
+from microgpt.hub.copies import cached, visitor_cache_folder
 from microgpt.hub.fetch import VISITOR_BYTES, VISITOR_SLOTS, Fetch, load
 from microgpt.hub.repo import HubError, RepoRef, parse_repo
 from microgpt.hub.upload import publish
@@ -22,8 +22,6 @@ __all__ = [
     "VISITOR_SLOTS",
     "Fetch",
     "HubError",
-    "Loaded",
-    "Origin",
     "RepoRef",
     "cached",
     "load",
@@ -39,19 +37,19 @@ __all__ = [
 BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
 
 
-def load_folder(path: Path) -> Loaded:
+def load_folder(path: Path) -> Checkpoint:
     """Open a checkpoint folder of one's own. Raises CheckpointError."""
     return _load(path, "folder")
 
 
-def load_bundled() -> Loaded:
+def load_bundled() -> Checkpoint:
     """Open the checkpoint that comes with the program. Raises CheckpointError."""
     return _load(BUNDLED, "bundled")
 
 
-def _load(path: Path, kind: Literal["folder", "bundled"]) -> Loaded:
+def _load(path: Path, kind: Literal["folder", "bundled"]) -> Checkpoint:
     try:
-        return Loaded(checkpoint.load(path), Origin(kind, str(path)))
+        return checkpoint.load(path, Origin(kind, str(path)))
     except OSError as error:  # a name that is too long, say
         raise CheckpointError(
             f"the folder {str(path)[:100]!r} cannot be read: {error.strerror}"
@@ -97,7 +95,7 @@ def _bar_on_stderr(name: str) -> Iterator[Callable[[int, int], None]]:
             bar.close()
 
 
-def open_checkpoint(text: str) -> Loaded:
+def open_checkpoint(text: str) -> Checkpoint:
     """Open what a command line names: a folder that is there, else a repo on the Hub.
 
     A download shows its progress on stderr. Raises CheckpointError or HubError.

@@ -13,15 +13,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 from huggingface_hub.constants import DEFAULT_REVISION
 
 from microgpt import checkpoint
-from microgpt.checkpoint import Checkpoint, CheckpointError
+from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
 from microgpt.data import cache_folder
 from microgpt.hub.repo import RepoRef
 
@@ -30,23 +28,6 @@ CACHE_BYTES = 2 * 10**9
 _PARTIAL = ".partial-"
 _STALE_S = 24 * 3600  # no download lasts as long: its process was killed
 _trimming = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a checkpoint was read from: a folder's path, or a repo and its commit."""
-
-    kind: Literal["folder", "hub", "bundled"]
-    name: str
-    commit: str | None = None
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A checkpoint that is open, and where it came from."""
-
-    checkpoint: Checkpoint
-    origin: Origin
 
 
 def operator_cache_folder() -> Path:
@@ -63,21 +44,21 @@ def _repo_folder(cache: Path, repo_id: str) -> Path:
     return cache / repo_id.replace("/", "--")  # no repo may have -- in its name
 
 
-def open_copy(cache: Path, repo_id: str, commit: str) -> Loaded | None:
+def open_copy(cache: Path, repo_id: str, commit: str) -> Checkpoint | None:
     """The copy of one commit, None where there is none or it no longer loads."""
     folder = _repo_folder(cache, repo_id) / commit
     if not COMMIT.fullmatch(commit) or not folder.is_dir():
         return None
     try:
-        loaded = checkpoint.load(folder)
+        loaded = checkpoint.load(folder, Origin("hub", repo_id, commit))
     except CheckpointError:
         return None
     with contextlib.suppress(OSError):
         os.utime(folder)
-    return Loaded(loaded, Origin("hub", repo_id, commit))
+    return loaded
 
 
-def cached(ref: RepoRef, cache_dir: Path | None = None) -> Loaded | None:
+def cached(ref: RepoRef, cache_dir: Path | None = None) -> Checkpoint | None:
     """The newest copy on disk that loads, None where there is none; needs no network.
 
     A revision that is named must be the one asked for when the copy was fetched.

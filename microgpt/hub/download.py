@@ -12,9 +12,9 @@ from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, RemoteEntryNotFoundError
 
 from microgpt import checkpoint
-from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS
+from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS, Checkpoint, Origin
 from microgpt.hub import copies
-from microgpt.hub.copies import COMMIT, Loaded, Origin
+from microgpt.hub.copies import COMMIT
 from microgpt.hub.repo import HubError, RepoRef
 
 PROBE_S = 3.0
@@ -91,7 +91,7 @@ class Download:
         self._ref, self._cache, self._token, self._hub = ref, cache, token, hub
         self._go_on, self._max_bytes = go_on, max_bytes
 
-    def run(self) -> Loaded:
+    def run(self) -> Checkpoint:
         """Resolve the commit, then open its copy in the cache or download it.
 
         Raises HubError, CheckpointError, or the client's errors.
@@ -108,7 +108,7 @@ class Download:
         copies.remember(self._cache, self._ref, commit)
         return copy
 
-    def _download(self, commit: str, config_size: int) -> Loaded:
+    def _download(self, commit: str, config_size: int) -> Checkpoint:
         with copies.partial_folder(self._cache) as folder:
             self._get(folder, CONFIG, commit, config_size)
             _, _, hashes = checkpoint.read_config(folder)
@@ -116,10 +116,10 @@ class Download:
             self.bytes_total = config_size + sum(sizes.values())
             for name, size in sizes.items():
                 self._get(folder, name, commit, size)
-            loaded = checkpoint.load(folder)
+            loaded = checkpoint.load(folder, Origin("hub", self._ref.repo_id, commit))
             shutil.rmtree(folder / ".cache")  # the client's notes
             copies.store(folder, self._cache, self._ref.repo_id, commit)
-        return Loaded(loaded, Origin("hub", self._ref.repo_id, commit))
+        return loaded
 
     def _head(
         self, name: str, revision: str, timeout: float = constants.DEFAULT_ETAG_TIMEOUT

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
-from microgpt.checkpoint import CheckpointError
+from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import copies
-from microgpt.hub.copies import Loaded
 from microgpt.hub.download import Download
 from microgpt.hub.repo import HubError, RepoRef, explain
 
@@ -53,7 +52,7 @@ class Fetch:
         self._deadline_s = deadline_s
         self._hub = endpoint or constants.ENDPOINT
         self._started = time.monotonic()
-        self._loaded: Loaded | None = None
+        self._loaded: Checkpoint | None = None
         self._error: HubError | None = None
         self._settling = threading.Lock()
         self._finished = threading.Event()
@@ -107,7 +106,7 @@ class Fetch:
         return self.wait(0)
 
     @property
-    def loaded(self) -> Loaded | None:
+    def loaded(self) -> Checkpoint | None:
         """The checkpoint, once it is there."""
         return self._loaded if self.done else None
 
@@ -139,7 +138,7 @@ class Fetch:
             f"{self.bytes_total:,} bytes did); try again on a faster line"
         )
 
-    def _settle(self, loaded: Loaded | None = None, error: HubError | None = None) -> None:
+    def _settle(self, loaded: Checkpoint | None = None, error: HubError | None = None) -> None:
         with self._settling:
             if not self._finished.is_set():
                 self._loaded, self._error = loaded, error
@@ -176,7 +175,7 @@ def load(
     progress: Callable[[int, int], None] = lambda done, total: None,
     deadline_s: float = DEADLINE_S,
     endpoint: str | None = None,
-) -> Loaded:
+) -> Checkpoint:
     """Fetch a checkpoint and wait for it; progress is told bytes done and in all.
 
     The other parameters are Fetch's. Raises HubError.

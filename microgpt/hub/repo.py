@@ -20,12 +20,14 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
+from microgpt.errors import MicroGPTError
+
 _REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*", re.ASCII)
 _LONGEST_REVISION = 200
 _log = logging.getLogger(__name__)
 
 
-class HubError(ValueError):
+class HubError(MicroGPTError):
     """The Hub, or a repo on it, failed; the message says how and what to do in one sentence."""
 
 

@@ -12,27 +12,27 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from microgpt.attention import AttentionMaps, HeadStages
-from microgpt.attention import attention_maps as compute_attention_maps
-from microgpt.attention import head_stages as compute_head_stages
+from microgpt.analysis.attention import AttentionMaps, HeadStages
+from microgpt.analysis.attention import attention_maps as compute_attention_maps
+from microgpt.analysis.attention import head_stages as compute_head_stages
+from microgpt.analysis.head_scores import HeadScores
+from microgpt.analysis.heads import text_scores as compute_text_scores
+from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import CONFIG, Checkpoint
+from microgpt.checkpoint.runs import Run
+from microgpt.checkpoint.runs import kept_runs as read_kept_runs
+from microgpt.engine import Decoder, Engine
 from microgpt.generate import GeneratedCharacter
-from microgpt.head_scores import HeadScores
-from microgpt.heads import text_scores as compute_text_scores
 from microgpt.hub import (
     Fetch,
-    Loaded,
     RepoRef,
     cached,
     load_bundled,
     load_folder,
     operator_choice,
 )
-from microgpt.runs import Run
-from microgpt.runs import kept_runs as read_kept_runs
 from microgpt.sampling import SamplingConfig
-from microgpt.trace import Trace
-from microgpt.ui.attention_charts import attention_overview
+from microgpt.ui.charts.attention import attention_overview
 from microgpt.ui.memory import give_back_large_blocks
 from microgpt.ui.stream import stream
 
@@ -40,17 +40,17 @@ give_back_large_blocks()  # before anything is kept
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")
-def bundled() -> Loaded:
+def bundled() -> Checkpoint:
     """The checkpoint in assets/. Raises CheckpointError."""
     return load_bundled()
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the checkpoint …")
-def _folder(path: Path, written_ns: int) -> Loaded:
+def _folder(path: Path, written_ns: int) -> Checkpoint:
     return load_folder(path)
 
 
-def folder(path: Path) -> Loaded:
+def folder(path: Path) -> Checkpoint:
     """The operator's own checkpoint folder, read again when it was written anew.
 
     Raises CheckpointError.
@@ -69,7 +69,7 @@ def operator_fetch(ref: RepoRef) -> Fetch:
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def local_copy(ref: RepoRef) -> Loaded | None:
+def local_copy(ref: RepoRef) -> Checkpoint | None:
     """The newest copy of the operator's repo that an earlier download left."""
     return cached(ref)
 
@@ -78,6 +78,16 @@ def local_copy(ref: RepoRef) -> Loaded | None:
 def kept_runs() -> list[Run]:
     """The runs in assets/, by name."""
     return read_kept_runs()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _engine(fingerprint: str, _checkpoint: Checkpoint) -> Engine:
+    return Engine(_checkpoint.model)
+
+
+def engine(checkpoint: Checkpoint) -> Engine:
+    """What decodes with a checkpoint's weights, fast."""
+    return _engine(checkpoint.fingerprint, checkpoint)
 
 
 def operator_setting() -> Path | RepoRef | None:
@@ -141,24 +151,29 @@ def text_scores(checkpoint: Checkpoint, text: str) -> HeadScores:
 @st.cache_resource(max_entries=32, show_spinner="The model is writing …")
 def _finished(
     fingerprint: str, prompt: str, length: int, config: SamplingConfig, _checkpoint: Checkpoint
-) -> Trace:
-    return _trace(stream(_checkpoint, prompt, length, config))
+) -> Predictions:
+    decoder = engine(_checkpoint).decoder()
+    return _trace(stream(decoder, _checkpoint.tokenizer, prompt, length, config))
 
 
-def _trace(written: Iterator[GeneratedCharacter]) -> Trace:
+def _trace(written: Iterator[GeneratedCharacter]) -> Predictions:
     characters = list(written)
     tokens = torch.tensor([character.token for character in characters])
-    return Trace(tokens, torch.stack([character.logits for character in characters]))
+    return Predictions(tokens, torch.stack([character.logits for character in characters]))
 
 
-def finished(checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig) -> Trace:
+def finished(
+    checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
+) -> Predictions:
     """What the checkpoint writes after a prompt of known characters, all of it."""
     return _finished(checkpoint.fingerprint, prompt, length, config, checkpoint)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _next_logits(fingerprint: str, prompt: str, _checkpoint: Checkpoint) -> Tensor:
-    return next(stream(_checkpoint, prompt, 1, SamplingConfig())).logits.clone()
+    decoder = engine(_checkpoint).decoder()
+    first = next(stream(decoder, _checkpoint.tokenizer, prompt, 1, SamplingConfig()))
+    return first.logits.clone()
 
 
 def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
@@ -195,9 +210,9 @@ def _finished_without(
     config: SamplingConfig,
     off: frozenset[tuple[int, int]],
     _checkpoint: Checkpoint,
-) -> Trace:
-    mask = _head_mask(_checkpoint, off)
-    return _trace(stream(_checkpoint, prompt, length, config, mask))
+) -> Predictions:
+    decoder = Decoder(_checkpoint.model, head_mask=_head_mask(_checkpoint, off))
+    return _trace(stream(decoder, _checkpoint.tokenizer, prompt, length, config))
 
 
 def finished_without(
@@ -206,6 +221,6 @@ def finished_without(
     length: int,
     config: SamplingConfig,
     off: frozenset[tuple[int, int]],
-) -> Trace:
+) -> Predictions:
     """What the checkpoint writes with some heads, by layer and head from 0, switched off."""
     return _finished_without(checkpoint.fingerprint, prompt, length, config, off, checkpoint)

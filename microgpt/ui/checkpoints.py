@@ -6,13 +6,12 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from microgpt.checkpoint import CheckpointError
+from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import (
     VISITOR_BYTES,
     VISITOR_SLOTS,
     Fetch,
     HubError,
-    Loaded,
     parse_repo,
     visitor_cache_folder,
 )
@@ -23,7 +22,7 @@ from microgpt.ui.text import plain
 PATIENCE_SECONDS = 2.0
 
 
-def checkpoint_picker(notes: DeltaGenerator) -> Loaded:
+def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
     """Show in the sidebar which checkpoint is loaded, and take another from the visitor.
 
     What goes wrong or takes time is told in notes, on the page itself. Where no checkpoint can be
@@ -60,7 +59,7 @@ def repo_control(label: str, key: str) -> str:
     ).strip()
 
 
-def _bundled() -> Loaded | None:
+def _bundled() -> Checkpoint | None:
     try:
         return cache.bundled()
     except CheckpointError as error:
@@ -68,7 +67,7 @@ def _bundled() -> Loaded | None:
         return None
 
 
-def _operators_checkpoint() -> Loaded | None:
+def _operators_checkpoint() -> Checkpoint | None:
     """What the app opens with."""
     try:
         setting = cache.operator_setting()
@@ -87,7 +86,9 @@ def _operators_checkpoint() -> Loaded | None:
     return fallback
 
 
-def named_checkpoint(who: str, name: str, fallback: Loaded | None) -> tuple[Loaded | None, bool]:
+def named_checkpoint(
+    who: str, name: str, fallback: Checkpoint | None
+) -> tuple[Checkpoint | None, bool]:
     """What the visitor named, once it is there; until then, and without a name, the fallback.
 
     Also whether something was named that is not there. How a download stands is told here. who
@@ -132,7 +133,9 @@ def _settled(fetch: Fetch) -> bool:
     return fetch.loaded is not None
 
 
-def _report(who: str, fetch: Fetch, fallback: Loaded | None, forget: Callable[[], object]) -> None:
+def _report(
+    who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[[], object]
+) -> None:
     """Say how a fetch stands and what is shown instead; a failed one can be tried again."""
     shown = f" Shown instead: {title_of(fallback)}." if fallback else ""
     if fetch.error is None:
@@ -153,20 +156,20 @@ def _follow(fetch: Fetch, shown: str) -> None:
     st.progress(share, plain(f"Loading {fetch.ref}{size}.{shown}"))
 
 
-def title_of(loaded: Loaded) -> str:
+def title_of(checkpoint: Checkpoint) -> str:
     """What a checkpoint is called on a page."""
-    if loaded.origin.kind == "bundled":
+    if checkpoint.origin.kind == "bundled":
         return "Bundled checkpoint"
-    return loaded.origin.name
+    return checkpoint.origin.name
 
 
-def _provenance(loaded: Loaded) -> None:
-    training = loaded.checkpoint.training
-    st.markdown(f"**{plain(title_of(loaded))}**")
+def _provenance(checkpoint: Checkpoint) -> None:
+    training = checkpoint.training
+    st.markdown(f"**{plain(title_of(checkpoint))}**")
     lines = []
-    if loaded.origin.commit:
-        lines.append(f"commit `{loaded.origin.commit[:12]}`")
-    lines.append(f"{loaded.checkpoint.model.parameter_count():,} parameters")
+    if checkpoint.origin.commit:
+        lines.append(f"commit `{checkpoint.origin.commit[:12]}`")
+    lines.append(f"{checkpoint.model.parameter_count():,} parameters")
     if training.val_loss_full is not None:
         lines.append(f"validation loss {training.val_loss_full:.4f} nats per character")
     lines.append(f"trained on {plain(training.data)}, {training.steps:,} steps")

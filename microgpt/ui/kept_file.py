@@ -10,7 +10,7 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
-from microgpt.hub import Loaded, RepoRef
+from microgpt.hub import HubError, RepoRef
 from microgpt.ui.text import plain
 
 
@@ -83,6 +83,7 @@ class KeptFile:
         except ConfigError:
             raise
         except (
+            HubError,
             ValueError,
             TypeError,
             KeyError,
@@ -93,12 +94,12 @@ class KeptFile:
             raise ConfigError(f"it is not {self.whose} {self.name}") from error
 
 
-def told_origin(loaded: Loaded) -> dict[str, str]:
+def told_origin(checkpoint: Checkpoint) -> dict[str, str]:
     """What a file tells of its checkpoint."""
-    origin = loaded.origin
+    origin = checkpoint.origin
     return {
         # Where a folder lies on the server is no business of its visitors.
         "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
         "commit": origin.commit or "",
-        "weights_sha256": loaded.checkpoint.weights_sha256,
+        "weights_sha256": checkpoint.weights_sha256,
     }

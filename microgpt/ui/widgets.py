@@ -8,10 +8,9 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.generate import KEPT
-from microgpt.hub import Loaded
 from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
-from microgpt.ui import charts
+from microgpt.ui.charts import style
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.text import plain
 
@@ -36,7 +35,7 @@ def frame_session() -> None:
         st.switch_page(page, query_params=st.query_params.to_dict())
 
 
-def page_header(page: str, title: str, caption: str) -> Loaded:
+def page_header(page: str, title: str, caption: str) -> Checkpoint:
     """Open a page: its title, the checkpoint picker in the sidebar, and the checkpoint to show.
 
     A fresh server runs a page that is its first visit without app.py; such a run goes back there.
@@ -50,13 +49,15 @@ def page_header(page: str, title: str, caption: str) -> Loaded:
     return checkpoint_picker(st.container())
 
 
-def show_views(loaded: Loaded, views: Mapping[str, Callable[[Loaded], None]], key: str) -> None:
+def show_views(
+    checkpoint: Checkpoint, views: Mapping[str, Callable[[Checkpoint], None]], key: str
+) -> None:
     """A page's views in tabs; the open one is in the URL under that key, and only it runs."""
     tabs = st.tabs(list(views), key=key, bind="query-params")
     for tab, view in zip(tabs, views.values(), strict=True):
         if tab.open:
             with tab:
-                view(loaded)
+                view(checkpoint)
 
 
 def text_control(
@@ -117,7 +118,7 @@ def is_known(tokenizer: CharTokenizer, label: str, key: str, text: str) -> bool:
     if unknown:
         st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
         st.html(_underlined(text, unknown))
-        known = "".join(charts.visible(tokenizer.characters[:_MOST_NAMED]))
+        known = "".join(style.visible(tokenizer.characters[:_MOST_NAMED]))
         st.caption(
             plain(f"It knows {known}") + " and others" * (tokenizer.vocab_size > _MOST_NAMED)
         )

@@ -32,7 +32,7 @@ from record import machine, options, read_record, told, write_record  # noqa: E4
 from serving import Server, chromium, served  # noqa: E402
 from wire import Wire, relayed  # noqa: E402
 
-from microgpt.attention import attention_maps  # noqa: E402
+from microgpt.analysis.attention import attention_maps  # noqa: E402
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
 
 if TYPE_CHECKING:

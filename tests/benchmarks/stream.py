@@ -33,7 +33,7 @@ MOST = 0.25  # the goal: what the page may take on top
 
 def bare() -> float:
     """Characters/s of the iterator alone, from the first character on."""
-    checkpoint = cache.bundled().checkpoint
+    checkpoint = cache.bundled()
     ids = start_ids(checkpoint.tokenizer, PROMPT)
     decoder = checkpoint.engine.decoder()
     stream = generate(decoder, checkpoint.tokenizer, ids, LENGTH, SamplingConfig())
@@ -58,7 +58,7 @@ def measure() -> dict[str, object]:
     app.query_params["prompt"] = PROMPT
     app.query_params["length"] = str(LENGTH)
     app.run()
-    engine = cache.bundled().checkpoint.engine
+    engine = cache.bundled()
     engine.wait()
     pairs = [(bare(), page(app)) for _ in range(ROUNDS)]
     return {

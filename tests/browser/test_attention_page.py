@@ -9,7 +9,7 @@ import pytest
 from driving import settle, taken_home, visit
 
 from microgpt import checkpoint
-from microgpt.attention import attention_maps
+from microgpt.analysis.attention import attention_maps
 
 pytestmark = pytest.mark.browser
 

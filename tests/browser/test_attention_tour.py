@@ -10,12 +10,13 @@ import torch
 from driving import answered, settle, swipe, taken_home, visit
 
 from microgpt import checkpoint
-from microgpt.attention import attention_maps
+from microgpt.analysis.attention import attention_maps
+from microgpt.analysis.heads import text_scores
+from microgpt.checkpoint import Checkpoint
+from microgpt.cli.heads import add_head_scores
 from microgpt.config import GPTConfig
-from microgpt.heads import text_scores
-from microgpt.heads.__main__ import add_to_checkpoint
 from microgpt.model import GPT
-from microgpt.ui import charts
+from microgpt.ui.charts import style
 
 pytestmark = pytest.mark.browser
 
@@ -41,11 +42,9 @@ def folder(tokenizer, loss_record, training, tmp_path_factory):
     for parameter in model.parameters():
         parameter.normal_(0.0, 0.4, generator=generator)
     folder = tmp_path_factory.mktemp("tour") / "wide"
-    checkpoint.save(folder, model, tokenizer, loss_record, training, "card")
+    checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training))
     ids = tokenizer.encode("Ba do ke li mu.")
-    add_to_checkpoint(
-        folder, text_scores(attention_maps(model, ids).weights, ids, tokenizer), config
-    )
+    add_head_scores(folder, text_scores(attention_maps(model, ids).weights, ids, tokenizer), config)
     return folder
 
 
@@ -102,7 +101,7 @@ def addressed(page, part):
 
 
 def holds(page, label, text):
-    """Wait until a text area holds a text: it is there a moment before."""
+    """Wait until a text area holds a text: it is there a snapshot before."""
     page.wait_for_function(
         """([label, text]) => {
             const area = document.querySelector(`textarea[aria-label='${label}']`);
@@ -135,7 +134,7 @@ def told(row):
     """The largest shares by position, from 1, as the strip tells them: in 255 steps."""
     levels = [round(float(value) * 255) for value in row]
     order = sorted(range(len(levels)), key=lambda at: -levels[at])
-    names = charts.positions(TEXT)
+    names = style.positions(TEXT)
     return [f"{names[at]}: {levels[at] / 255:.2f}" for at in order if levels[at] > 1][:5]
 
 
@@ -157,7 +156,7 @@ def map_is_drawn(page):
 
 def told_of_cell(page, query, key, point):
     """The weight that the first map tells of a cell that is pointed at or tapped."""
-    names = charts.positions(TEXT)
+    names = style.positions(TEXT)
     start = f"{names[query]} looks at {names[key]}: "
     label = page.locator(".hoverlayer .hovertext", has_text=start)
     answered(lambda: point(*at_cell(page, query, key)), label)
@@ -177,10 +176,10 @@ def test_the_tour(page, browser, server, loaded):
 
     turn(page, "On the text")
     cells(page).nth(12).hover()
-    line = says(page, charts.positions(TEXT)[12])
+    line = says(page, style.positions(TEXT)[12])
     assert line.endswith(f"attends to {' · '.join(told(head[12]))}")
     cells(page).nth(12).click()
-    says(page, f"{charts.positions(TEXT)[12]}, {PINNED},")
+    says(page, f"{style.positions(TEXT)[12]}, {PINNED},")
 
     turn(page, "Switchboard")
     change = page.get_by_test_id("stMetric").nth(1).get_by_test_id("stMetricValue")
@@ -218,7 +217,7 @@ def test_the_tour(page, browser, server, loaded):
 
 def test_pointing_shades_what_a_character_attends_to(page, server, loaded):
     opened(page, server, "On the text", layer=1, head=2)
-    names, head = charts.positions(TEXT), weights(loaded)[0, 1]
+    names, head = style.positions(TEXT), weights(loaded)[0, 1]
     start = says(page, f"{names[-1]} attends to")
     assert start.endswith(" · ".join(told(head[-1]))), "at first the row of the next character"
     first = shades(page)
@@ -241,7 +240,7 @@ def test_pointing_shades_what_a_character_attends_to(page, server, loaded):
 
 def test_a_click_pins_until_it_is_released(page, server):
     opened(page, server, "On the text")
-    names = charts.positions(TEXT)
+    names = style.positions(TEXT)
     says(page, f"{names[-1]} attends to")
     rest = shades(page)
     for release in ("click", "Escape"):
@@ -267,7 +266,7 @@ def test_a_click_pins_until_it_is_released(page, server):
 
 def test_arrow_keys_move_along_the_text(page, server):
     opened(page, server, "On the text")
-    names, text = charts.positions(TEXT), page.locator(".strip .text")
+    names, text = style.positions(TEXT), page.locator(".strip .text")
     says(page, f"{names[-1]} attends to")
     text.press("ArrowLeft")
     says(page, f"{names[-2]}, {PINNED},")
@@ -291,16 +290,16 @@ def test_all_heads_of_the_layer_stand_under_the_text(page, server):
     def stripes():
         return bands.evaluate_all("nodes => nodes.map(n => n.style.background)")
 
-    says(page, charts.positions(TEXT)[-1])
+    says(page, style.positions(TEXT)[-1])
     first, signs = stripes(), shades(page)
     assert all(stripe.count("rgb") == 2 * 3 for stripe in first), "each with two ends"
     legend = page.locator(".strip .legend")
     assert legend.get_attribute("title").endswith("head 1, head 2, head 3")
     cells(page).nth(5).hover()
-    says(page, charts.positions(TEXT)[5])
+    says(page, style.positions(TEXT)[5])
     assert stripes() != first
     page.mouse.move(0, 0)
-    says(page, charts.positions(TEXT)[-1])
+    says(page, style.positions(TEXT)[-1])
     for label, value, same in (("Head", "3", True), ("Layer", "2", False)):
         page.get_by_role("combobox", name=re.compile(label)).click()
         page.get_by_role("option", name=value, exact=True).click()
@@ -323,7 +322,7 @@ def test_all_heads_of_the_layer_stand_under_the_text(page, server):
 def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
     opened(phone, server, "All heads", layer=2, head=3)
     map_is_drawn(phone)
-    head, names = weights(loaded)[1, 2], charts.positions(TEXT)
+    head, names = weights(loaded)[1, 2], style.positions(TEXT)
     told_weight = told_of_cell(phone, 12, 4, phone.touchscreen.tap)
     assert told_weight == pytest.approx(float(head[12, 4]), rel=5e-3)
     phone.get_by_role("button", name="Layer 1, head 2").tap()

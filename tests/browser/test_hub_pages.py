@@ -13,9 +13,10 @@ from driving import settle, taken_home, turn_to, visit, wait_for_text, written
 from loopback_hub import LoopbackHub
 
 from microgpt import checkpoint
-from microgpt.attention import attention_maps
+from microgpt.analysis.attention import attention_maps
+from microgpt.checkpoint import Checkpoint
 from microgpt.model import GPT
-from microgpt.ui.map_files import attention_csv
+from microgpt.ui.charts.map_files import attention_csv
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_
 
     settings = ["steps=4", "n_layer=2", "n_head=2", "n_embd=16", "block_size=32", "eval_batches=1"]
     changes = [word for setting in settings for word in ("--set", setting)]
-    run("microgpt.train", "--data", str(corpus_file), "--out", str(out), *changes)
+    run("microgpt.training.loop", "--data", str(corpus_file), "--out", str(out), *changes)
     printed = run("microgpt.hub", "publish", "--checkpoint", str(out), "--repo", REPO)
     commit = re.search(r"commit ([0-9a-f]{40})", printed)[1]
 
@@ -153,7 +154,7 @@ def test_a_head_is_compared_with_that_of_any_repo(
 ):
     torch.manual_seed(1)
     theirs = GPT(checkpoint.load(tiny_checkpoint).config).eval()
-    checkpoint.save(tmp_path / "theirs", theirs, tokenizer, loss_record, training, "card")
+    checkpoint.save(tmp_path / "theirs", Checkpoint(theirs, tokenizer, loss_record, training))
     commit = hub.add(REPO, tmp_path / "theirs")
     root = app_copy(tmp_path / "app", bundled=tiny_checkpoint)
     query = "attention_view=Compare&text=ba&other_text=ba&compared_checkpoint=one+from+the+Hub"

@@ -8,9 +8,9 @@ import pytest
 from driving import settle, taken_home, turn_to, visit
 
 from microgpt import checkpoint
-from microgpt.evolution import Evolution
-from microgpt.loss_record import COLUMNS
-from microgpt.ui.charts import visible
+from microgpt.checkpoint.loss_record import COLUMNS
+from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.ui.charts.style import visible
 
 pytestmark = pytest.mark.browser
 SCRUB = "record_view=Scrub+through+training"
@@ -30,7 +30,7 @@ def grown(grown_checkpoint):
 @pytest.fixture
 def scrubber(page, server):
     """The page with the scrubber, at the last step."""
-    visit(page, f"{server}?{SCRUB}&evolution_layer=1&evolution_head=2", "Loss record")
+    visit(page, f"{server}?{SCRUB}&snapshot_layer=1&snapshot_head=2", "Loss record")
     page.get_by_text("Step 20", exact=True).wait_for()
     return page
 
@@ -80,7 +80,7 @@ def test_the_sliders_keys_go_from_step_to_step(scrubber, grown):
     ):
         slider.press(key)
         now = shown(scrubber)
-        sample = grown.evolution.samples[grown.evolution.steps.tolist().index(step)]
+        sample = grown.snapshots.samples[grown.snapshots.steps.tolist().index(step)]
         assert now["step"] == f"Step {step}" and now["losses"][1:] == losses
         assert now["sample"] == grown.tokenizer.decode(sample)
         assert slider.get_attribute("aria-valuetext").startswith(f"Step {step}, validation loss")
@@ -136,14 +136,14 @@ def test_the_curve_is_clicked_and_dragged(scrubber):
 
 def weight_at(page, grown, query, key):
     """What the page should say of a cell of the map of layer 1, head 2 at the last step."""
-    labels = visible(grown.tokenizer.decode(grown.evolution.passage))
-    weight = grown.evolution.maps[-1, 0, 1, query, key] / 255
+    labels = visible(grown.tokenizer.decode(grown.snapshots.passage))
+    weight = grown.snapshots.maps[-1, 0, 1, query, key] / 255
     return f"{labels[query]} ({query + 1}) looks at {labels[key]} ({key + 1}): {weight:.2f}"
 
 
 def place(page, grown, query, key):
     page.locator(".map").scroll_into_view_if_needed()
-    box, size = page.locator(".map").bounding_box(), len(grown.evolution.passage)
+    box, size = page.locator(".map").bounding_box(), len(grown.snapshots.passage)
     return (
         box["x"] + (key + 0.5) * box["width"] / size,
         box["y"] + (query + 0.5) * box["height"] / size,
@@ -164,7 +164,7 @@ def test_what_hover_shows_a_tap_shows_on_a_phone(browser, server, grown):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     context.set_default_timeout(60_000)
     page = context.new_page()
-    visit(page, f"{server}?{SCRUB}&evolution_layer=1&evolution_head=2", "Loss record")
+    visit(page, f"{server}?{SCRUB}&snapshot_layer=1&snapshot_head=2", "Loss record")
     page.get_by_text("Step 20", exact=True).wait_for()
     page.touchscreen.tap(*place(page, grown, 9, 4))
     assert page.locator(".value").inner_text() == weight_at(page, grown, 9, 4)
@@ -180,7 +180,7 @@ def test_what_hover_shows_a_tap_shows_on_a_phone(browser, server, grown):
 
 
 def test_a_character_chosen_tells_what_was_expected_after_it(scrubber, grown):
-    labels = visible(grown.tokenizer.decode(grown.evolution.passage))
+    labels = visible(grown.tokenizer.decode(grown.snapshots.passage))
     characters = visible(grown.tokenizer.characters)
     letters = scrubber.locator(".letter")
     assert letters.all_inner_texts() == labels
@@ -190,7 +190,7 @@ def test_a_character_chosen_tells_what_was_expected_after_it(scrubber, grown):
         after = scrubber.locator(".after").inner_text()
         assert after.replace("…", "").endswith(f"{labels[at]} → {[*labels, '?'][at + 1]}")
         names = scrubber.locator(".guess .char").all_inner_texts()
-        probs = grown.evolution.probs[-1, at].astype(float)
+        probs = grown.snapshots.probs[-1, at].astype(float)
         assert names[0] == characters[probs.argmax()] and len(names) == 6
         true = scrubber.locator(".guess.true .char").all_inner_texts()
         assert true == labels[at + 1 : at + 2], "the true one is always there"
@@ -218,7 +218,7 @@ def test_another_head_keeps_the_step_and_the_character(scrubber):
     assert after["map"] != before["map"]
     assert after | {"map": before["map"]} == before
     assert scrubber.locator(".letter").nth(5).get_attribute("aria-pressed") == "true"
-    assert "evolution_head=3" in scrubber.url and "evolution_layer=2" in scrubber.url
+    assert "snapshot_head=3" in scrubber.url and "snapshot_layer=2" in scrubber.url
 
 
 def taken(page, name):
@@ -226,15 +226,15 @@ def taken(page, name):
 
 
 def test_what_the_scrubber_shows_is_taken(scrubber, grown):
-    samples = [grown.tokenizer.decode(each) for each in grown.evolution.samples]
+    samples = [grown.tokenizer.decode(each) for each in grown.snapshots.samples]
     text = taken(scrubber, "samples.txt").decode()
     assert [text.count(f"== step {step}, ") for step in (0, 10, 20)] == [1, 1, 1]
     assert all(sample in text for sample in samples)
     table = pd.read_csv(io.BytesIO(taken(scrubber, "samples.csv")))
     assert table["val"].tolist() == [3.25, 2.9, 2.55] and table["sample"].tolist() == samples
     shape = grown.config.n_layer, grown.config.n_head, grown.config.vocab_size
-    again = Evolution.from_npz(taken(scrubber, "evolution.npz"), *shape)
-    np.testing.assert_array_equal(again.maps, grown.evolution.maps)
+    again = Snapshots.from_npz(taken(scrubber, "evolution.npz"), *shape)
+    np.testing.assert_array_equal(again.maps, grown.snapshots.maps)
 
 
 def test_each_table_is_taken(page, app_server):

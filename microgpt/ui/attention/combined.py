@@ -3,13 +3,14 @@
 import streamlit as st
 from torch import Tensor
 
-from microgpt.attention import combined, rollout
+from microgpt.analysis.attention import combined, rollout
 from microgpt.checkpoint import Checkpoint
-from microgpt.hub import Loaded
-from microgpt.ui import attention_charts, cache, charts
+from microgpt.ui import cache
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.take_home import image_control, image_format, take_home
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
 from microgpt.ui.widgets import CONTROL_WIDTH, keep_within
 
 _READ = {
@@ -22,9 +23,8 @@ _READ = {
 }
 
 
-def combined_view(loaded: Loaded) -> None:
+def combined_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = attended_text(checkpoint)
     if not text:
         return
@@ -50,7 +50,7 @@ def combined_view(loaded: Loaded) -> None:
     st.plotly_chart(
         figure,
         height=640,
-        config=charts.menu(name, image_format()),
+        config=style.menu(name, image_format()),
         alt=f"Attention map: {title}",
     )
     st.caption(_READ[how])

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from microgpt.attention import combined
+from microgpt.analysis.attention import combined
 from microgpt.checkpoint import Checkpoint, CheckpointError
-from microgpt.hub import Loaded
-from microgpt.ui import attention_charts, cache, charts
+from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.take_home import image_control, image_format, take_home
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.text import plain
 
@@ -17,14 +18,13 @@ OTHER = "CAPTAIN:\nThe wind is up, the wind is"
 _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from the Hub"
 
 
-def compare_view(loaded: Loaded) -> None:
+def compare_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     of, against = st.columns(2)
     with of:
         choice = head_choice(checkpoint)
     with against:
-        other = _other(loaded).checkpoint
+        other = _other(checkpoint)
     left, right = st.columns(2)
     with left:
         text = attended_text(checkpoint)
@@ -43,20 +43,20 @@ def compare_view(loaded: Loaded) -> None:
     )
 
 
-def _other(loaded: Loaded) -> Loaded:
+def _other(checkpoint: Checkpoint) -> Checkpoint:
     """The right-hand checkpoint: this one too, the bundled one, or one from the Hub."""
     names = [_THIS, _BUNDLED, _HUB]
-    if loaded.origin.kind == "bundled":
+    if checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
     st.subheader("Against", anchor=False)
     of = st.selectbox("Checkpoint", names, key="compared_checkpoint", bind="query-params")
     if of == _BUNDLED:
         try:
-            loaded = cache.bundled()
+            checkpoint = cache.bundled()
         except CheckpointError:
             st.error("The bundled checkpoint cannot be used; compare texts of this one.")
     name = repo_control("Repo on the Hub", "compared_repo") if of == _HUB else ""
-    other, _ = named_checkpoint("compared", name, fallback=loaded)
+    other, _ = named_checkpoint("compared", name, fallback=checkpoint)
     st.caption(plain(title_of(other)))
     return other
 
@@ -76,7 +76,7 @@ def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, scale: str, s
         figure,
         height=560,
         key=f"compared {side}",
-        config=charts.menu(name, image_format()),
+        config=style.menu(name, image_format()),
         alt=f"Attention map, {side}: {choice.title}",
     )
     row_as_table(weights, text, f"query_{side}")

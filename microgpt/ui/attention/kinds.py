@@ -4,23 +4,23 @@ import pandas as pd
 import streamlit as st
 from torch import Tensor
 
-from microgpt.attention import combined
+from microgpt.analysis.attention import combined
+from microgpt.analysis.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
+from microgpt.analysis.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.checkpoint import Checkpoint
-from microgpt.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
-from microgpt.heads import CLASSES, attention_by_class, attention_by_distance
-from microgpt.hub import Loaded
-from microgpt.ui import attention_charts, cache, charts
+from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.scores import shown_scores
 from microgpt.ui.attention.take_home import image_control, image_format
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
 
 _WORTH, _ENTROPY, _DISTANCE = "loss when off (nats)", "entropy (nats)", "mean distance"
 
 
-def kinds_view(loaded: Loaded) -> None:
+def kinds_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = attended_text(checkpoint)
     if not text:
         return
@@ -107,7 +107,7 @@ def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
             attention_charts.shares_by_class(CLASSES, by_class.tolist()),
             height=300,
             key="by class",
-            config=charts.menu("microgpt-by-class", image_format()),
+            config=style.menu("microgpt-by-class", image_format()),
             alt="Attention by class of character",
         )
     with right:
@@ -115,7 +115,7 @@ def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
             attention_charts.shares_by_distance(by_distance.tolist()),
             height=300,
             key="by distance",
-            config=charts.menu("microgpt-by-distance", image_format()),
+            config=style.menu("microgpt-by-distance", image_format()),
             alt="Attention by distance",
         )
     st.caption(

@@ -4,34 +4,35 @@ from pathlib import Path
 
 import streamlit as st
 
-from microgpt.attention import combined, most_positions
+from microgpt.analysis.attention import combined, most_positions
+from microgpt.analysis.head_scores import BADGE_FROM, HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
-from microgpt.head_scores import BADGE_FROM, HeadScores
-from microgpt.hub import Loaded
-from microgpt.ui import attention_charts, cache, charts
+from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, choose, head_choice
 from microgpt.ui.attention.reading import row_as_table, scale_control
 from microgpt.ui.attention.scores import shown_scores
 from microgpt.ui.attention.take_home import image_control, image_format, take_home
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
 from microgpt.ui.widgets import text_control
 
 PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
+_FILES = Path(__file__).parents[1] / "components" / "head_grid"
 OVERVIEW = st.components.v2.component(
     "microgpt.head_grid",
-    js=Path(__file__).with_name("head_grid.js").read_text(encoding="utf-8"),
-    css=Path(__file__).with_name("head_grid.css").read_text(encoding="utf-8"),
+    js=(_FILES / "head_grid.js").read_text(encoding="utf-8"),
+    css=(_FILES / "head_grid.css").read_text(encoding="utf-8"),
 )
 # Apart from the grid, so that they are not sent again when another head is chosen in it.
 IMAGES = st.components.v2.component(
     "microgpt.head_images",
-    js=Path(__file__).with_name("head_images.js").read_text(encoding="utf-8"),
+    js=(_FILES / "head_images.js").read_text(encoding="utf-8"),
 )
 
 
-def maps_view(loaded: Loaded) -> None:
+def maps_view(checkpoint: Checkpoint) -> None:
     """The tab with every head as a small image, one of them in full."""
-    checkpoint = loaded.checkpoint
     text = attended_text(checkpoint)
     if not text:
         return
@@ -45,7 +46,7 @@ def maps_view(loaded: Loaded) -> None:
         st.plotly_chart(
             figure,
             height=640,
-            config=charts.menu(choice.file_name, image_format()),
+            config=style.menu(choice.file_name, image_format()),
             alt=f"Attention map: {choice.title}",
         )
         st.caption(

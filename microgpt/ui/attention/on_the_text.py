@@ -3,18 +3,17 @@
 import numpy as np
 import streamlit as st
 
-from microgpt.attention import combined
+from microgpt.analysis.attention import combined
+from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
-from microgpt.hub import Loaded
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.maps import attended_text
-from microgpt.ui.attention.strip import text_strip
+from microgpt.ui.components.strip.strip import text_strip
 
 
-def text_view(loaded: Loaded) -> None:
+def text_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = attended_text(checkpoint)
     if not text:
         return

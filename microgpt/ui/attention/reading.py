@@ -3,9 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from microgpt.ui import attention_charts, charts
 from microgpt.ui.attention.query import query_control
-from microgpt.ui.map_files import row_table
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
+from microgpt.ui.charts.map_files import row_table
 from microgpt.ui.text import plain
 
 # From so many characters on, most shares are too small to be seen on the linear scale.
@@ -35,7 +36,7 @@ def row_as_table(weights: np.ndarray, text: str, key: str = "query") -> None:
         query = query_control(text, key)
         # The table's own menu, which is there after a tap, would lie on the slider; so short a
         # sentence leaves it room.
-        named = plain(charts.positions(text)[query])
+        named = plain(style.positions(text)[query])
         st.caption(f"What {named} looks at, most first.")
         table = row_table(weights, text, query)
         share = st.column_config.NumberColumn(format="%.3g")

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint import Checkpoint
-from microgpt.head_scores import HeadScores
 from microgpt.ui import cache
 
 _SPLIT, _TEXT = "validation split", "this text"

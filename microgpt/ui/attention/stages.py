@@ -3,18 +3,19 @@
 import pandas as pd
 import streamlit as st
 
-from microgpt.hub import Loaded
-from microgpt.ui import attention_charts, cache, charts
+from microgpt.checkpoint import Checkpoint
+from microgpt.ui import cache
 from microgpt.ui.attention.choice import head_choice
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.query import query_control
 from microgpt.ui.attention.take_home import image_control, image_format
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
 from microgpt.ui.text import plain
 
 
-def stages_view(loaded: Loaded) -> None:
+def stages_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = attended_text(checkpoint)
     if not text:
         return
@@ -26,7 +27,7 @@ def stages_view(loaded: Loaded) -> None:
     found = cache.head_stages(checkpoint, text, choice.layer, choice.head)
     seen = slice(0, query + 1)  # a query sees no key after itself
     columns = (found.raw, found.scaled, found.weights, found.contributions)
-    frame = pd.DataFrame({"key": charts.positions(text)[seen]}).assign(
+    frame = pd.DataFrame({"key": style.positions(text)[seen]}).assign(
         **{
             name: rows[query, seen].numpy()
             for name, rows in zip(attention_charts.STAGES, columns, strict=True)
@@ -36,12 +37,12 @@ def stages_view(loaded: Loaded) -> None:
     st.plotly_chart(
         attention_charts.stages(frame),
         height=640,
-        config=charts.menu(name, image_format()),
+        config=style.menu(name, image_format()),
         alt=f"Stages of attention: {choice.title}",
     )
     size = checkpoint.config.head_size
     st.caption(
-        f"The query of {plain(charts.positions(text)[query])} meets the key of each character up "
+        f"The query of {plain(style.positions(text)[query])} meets the key of each character up "
         f"to itself; what comes after is masked. The scores are divided by √{size} = "
         f"{size**0.5:.3g}, softmax makes them shares of 1, and each share carries its character's "
         "value, as seen through the output projection, into the sum that the head adds. A large "
@@ -52,7 +53,7 @@ def stages_view(loaded: Loaded) -> None:
         st.dataframe(
             frame, hide_index=True, column_config=dict.fromkeys(attention_charts.STAGES, number)
         )
-    named = {**choice.named, "query": charts.positions(text)[query]}
+    named = {**choice.named, "query": style.positions(text)[query]}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(
             "CSV",

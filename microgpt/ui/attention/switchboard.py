@@ -5,25 +5,26 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from microgpt.ablation import Effect, each_head_off, effect
+from microgpt.analysis.ablation import Effect, each_head_off, effect
+from microgpt.analysis.predictions import first_difference
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
-from microgpt.hub import Loaded
 from microgpt.sampling import SamplingConfig
-from microgpt.trace import first_difference
-from microgpt.ui import attention_charts, cache, charts, text_charts
+from microgpt.ui import cache
 from microgpt.ui.attention.maps import attended_text
 from microgpt.ui.attention.take_home import image_control, image_format
-from microgpt.ui.tokens import Packing, token_text
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
+from microgpt.ui.charts import text as text_charts
+from microgpt.ui.components.tokens.tokens import Packing, token_text
 
 # Two continuations are written at each flick of a switch.
 LENGTH = 160
 DRAWN = SamplingConfig()
 
 
-def switchboard_view(loaded: Loaded) -> None:
+def switchboard_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = attended_text(checkpoint)
     if not text:
         return
@@ -87,13 +88,13 @@ def _figures(found: Effect, whole: Tensor, ids: list[int]) -> None:
 
 def _next_character(checkpoint: Checkpoint, whole: Tensor, without: Tensor) -> None:
     """The probabilities (V,) of what comes after the text, with all heads and without some."""
-    labels = charts.visible(checkpoint.tokenizer.characters)
+    labels = style.visible(checkpoint.tokenizer.characters)
     st.plotly_chart(
         text_charts.distribution(
             whole.numpy(), without.numpy(), labels, changed="without those heads"
         ),
         height=300,
-        config=charts.menu("microgpt-heads-off", image_format()),
+        config=style.menu("microgpt-heads-off", image_format()),
         alt="Probability of the next character with all heads and without some",
     )
     st.caption("What comes after the text: bars without those heads, dashes with all of them.")
@@ -165,7 +166,7 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
     st.plotly_chart(
         attention_charts.head_values(frame, "change over the text (nats)"),
         height=90 + 40 * checkpoint.config.n_layer,
-        config=charts.menu("microgpt-head-effects", image_format()),
+        config=style.menu("microgpt-head-effects", image_format()),
         alt="What the text's predictions lose without each head",
     )
     st.caption(

@@ -7,10 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from microgpt.attention import maps_npz
+from microgpt.analysis.attention import maps_npz
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
-from microgpt.ui.map_files import attention_csv, standalone_html
+from microgpt.ui.charts.map_files import attention_csv, standalone_html
 
 _IMAGES = ["SVG", "PNG"]
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
-from microgpt.hub import Loaded
 from microgpt.ui.attention.choice import MEAN, keep_place
 from microgpt.ui.kept_file import KeptFile, told_origin
 from microgpt.ui.widgets import MOST_LINK_BYTES, make_choice
@@ -47,7 +47,7 @@ def _chosen() -> dict[str, object]:
     return {key: st.session_state[key] for key in keys if key in st.session_state}
 
 
-def view_file(loaded: Loaded) -> None:
+def view_file(checkpoint: Checkpoint) -> None:
     """Offer the page's choices as a file, and open one."""
     texts = [st.session_state.get(key, "") for key in _TEXTS]
     too_long = any(len(quote(text)) > MOST_LINK_BYTES for text in texts)
@@ -59,17 +59,17 @@ def view_file(loaded: Loaded) -> None:
         )
         st.download_button(
             _VIEW.name,
-            _written(loaded),
+            _written(checkpoint),
             _VIEW.name,
             "application/json",
             icon=":material/download:",
             on_click="ignore",
         )
-        _VIEW.uploader(loaded.checkpoint, _use)
+        _VIEW.uploader(checkpoint, _use)
 
 
-def _written(loaded: Loaded) -> str:
-    values = {"format": _VIEW.format, **told_origin(loaded), "choices": _chosen()}
+def _written(checkpoint: Checkpoint) -> str:
+    values = {"format": _VIEW.format, **told_origin(checkpoint), "choices": _chosen()}
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -3,11 +3,10 @@
 import numpy as np
 import streamlit as st
 
+from microgpt.analysis.context_length import context_lengths, surprise_by_context
 from microgpt.checkpoint import Checkpoint
-from microgpt.hub import Loaded
-from microgpt.reach import context_lengths, surprise_by_context
-from microgpt.ui import text_charts
-from microgpt.ui.charts import menu
+from microgpt.ui.charts import text as text_charts
+from microgpt.ui.charts.style import menu
 from microgpt.ui.widgets import text_control
 
 PASSAGE = """\
@@ -33,9 +32,8 @@ TOO_SHORT = "Type at least two characters: the first is only read."
 _LONGEST = 20_000
 
 
-def context_view(loaded: Loaded) -> None:
+def context_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = text_control(
         checkpoint,
         "Text",

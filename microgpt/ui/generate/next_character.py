@@ -5,8 +5,10 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.sampling import SamplingConfig, next_token_probs
-from microgpt.ui import cache, charts, text_charts
-from microgpt.ui.charts import menu
+from microgpt.ui import cache
+from microgpt.ui.charts import style
+from microgpt.ui.charts import text as text_charts
+from microgpt.ui.charts.style import menu
 from microgpt.ui.generate.written import Written, branch
 from microgpt.ui.text import plain
 from microgpt.ui.widgets import CONTROL_WIDTH
@@ -20,7 +22,7 @@ def next_character(
     From stored logits: the sliders move it without another pass through the model.
     """
     chosen, at = st.session_state.get("chosen", (None, 0))
-    labels = charts.visible(checkpoint.tokenizer.characters)
+    labels = style.visible(checkpoint.tokenizer.characters)
     taken = None
     earlier, _ = written.parted_from or (None, 0)
     if chosen is not None and chosen in (written, earlier):
@@ -71,7 +73,7 @@ def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> Non
         token = st.selectbox(
             "Another character",
             [token for token in order if token != taken],
-            format_func=lambda token: charts.visible(characters[token])[0],
+            format_func=lambda token: style.visible(characters[token])[0],
             key=f"instead of {at} in {chosen.name}",
             width=CONTROL_WIDTH,
         )

@@ -7,48 +7,49 @@ from typing import Any
 
 import streamlit as st
 
-from microgpt.hub import Loaded
+from microgpt.analysis.predictions import to_csv
+from microgpt.checkpoint import Checkpoint
+from microgpt.engine import NUMERICS
 from microgpt.sampling import SamplingConfig
-from microgpt.trace import to_csv
 from microgpt.ui.generate.written import Written, write_next
 from microgpt.ui.kept_file import KeptFile, told_origin
 from microgpt.ui.widgets import MOST_CHARACTERS
 
 
-def take_home(loaded: Loaded, written: Written) -> None:
+def take_home(checkpoint: Checkpoint, written: Written) -> None:
     """Downloads of a text; what takes time to make is made when it is asked for."""
-    text = loaded.checkpoint.tokenizer.decode(written.trace.tokens.tolist())
+    text = checkpoint.tokenizer.decode(written.trace.tokens.tolist())
     with st.container(horizontal=True):
         for name, kind, content in (
             ("text.txt", "text/plain", lambda: written.prompt + text),
-            ("characters.csv", "text/csv", lambda: record_csv(loaded, written)),
-            (_RECORD.name, "application/json", lambda: record_json(loaded, written)),
+            ("characters.csv", "text/csv", lambda: record_csv(checkpoint, written)),
+            (_RECORD.name, "application/json", lambda: record_json(checkpoint, written)),
         ):
             st.download_button(
                 name, content, name, kind, icon=":material/download:", on_click="ignore"
             )
 
 
-def _origin(loaded: Loaded) -> dict[str, str]:
-    return {**told_origin(loaded), "numerics": loaded.checkpoint.engine.numerics}
+def _origin(checkpoint: Checkpoint) -> dict[str, str]:
+    return {**told_origin(checkpoint), "numerics": NUMERICS}
 
 
-def record_csv(loaded: Loaded, written: Written) -> str:
+def record_csv(checkpoint: Checkpoint, written: Written) -> str:
     """A row a character, each with the settings and the checkpoint it was drawn under."""
-    same = {**asdict(written.config), **_origin(loaded)}
-    return to_csv(written.trace, loaded.checkpoint.tokenizer.characters, written.config, same)
+    same = {**asdict(written.config), **_origin(checkpoint)}
+    return to_csv(written.trace, checkpoint.tokenizer.characters, written.config, same)
 
 
-def record_json(loaded: Loaded, written: Written) -> str:
+def record_json(checkpoint: Checkpoint, written: Written) -> str:
     """All that it takes to write the text again, and what was measured of each character."""
     trace = written.trace
     values = {
         "format": _RECORD.format,
-        **_origin(loaded),
+        **_origin(checkpoint),
         "prompt": written.prompt,
         "settings": asdict(written.config),
         "length": written.length,
-        "text": loaded.checkpoint.tokenizer.decode(trace.tokens.tolist()),
+        "text": checkpoint.tokenizer.decode(trace.tokens.tolist()),
         "probability": [round(p, 6) for p in trace.surprise.neg().exp().tolist()],
         "drawn_with": [round(p, 6) for p in trace.drawn_with(written.config).tolist()],
         "rank": trace.rank.tolist(),
@@ -57,9 +58,8 @@ def record_json(loaded: Loaded, written: Written) -> str:
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 
-def open_record(loaded: Loaded) -> None:
+def open_record(checkpoint: Checkpoint) -> None:
     """Take a record.json, put its prompt and settings into the page, and write it anew."""
-    checkpoint = loaded.checkpoint
 
     def use(asked: dict[str, Any]) -> None:
         asked["top_k"] = asked["top_k"] or checkpoint.config.vocab_size

@@ -6,12 +6,11 @@ import pandas as pd
 import streamlit as st
 import torch
 
+from microgpt.analysis.loss import text_logits
+from microgpt.analysis.predictions import Predictions, to_csv
 from microgpt.checkpoint import Checkpoint
-from microgpt.evaluate import text_logits
-from microgpt.hub import Loaded
-from microgpt.trace import Trace, to_csv
-from microgpt.ui import charts
-from microgpt.ui.tokens import Packing, token_text
+from microgpt.ui.charts import style
+from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.widgets import text_control
 
 PASSAGE = """\
@@ -28,9 +27,8 @@ _MOST_LOGITS = 650_000
 _MOST_SURPRISING, _SHOWN_BEFORE = 10, 16
 
 
-def score_view(loaded: Loaded) -> None:
+def score_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     text = text_control(
         checkpoint,
         "Text to score",
@@ -63,7 +61,7 @@ def score_view(loaded: Loaded) -> None:
     )
 
 
-def _read(checkpoint: Checkpoint, text: str) -> tuple[Trace, Packing]:
+def _read(checkpoint: Checkpoint, text: str) -> tuple[Predictions, Packing]:
     """Read a text, or take what was read of it before."""
     of = (checkpoint.fingerprint, text)
     known, read = st.session_state.get("scored_trace", (None, None))
@@ -74,12 +72,12 @@ def _read(checkpoint: Checkpoint, text: str) -> tuple[Trace, Packing]:
             checkpoint.model, data, lambda done, total: bar.progress(done / total, "Reading …")
         )
         bar.empty()
-        read = Trace(data[1:], logits), Packing(None)
+        read = Predictions(data[1:], logits), Packing(None)
         st.session_state["scored_trace"] = (of, read)
     return read
 
 
-def _figures(checkpoint: Checkpoint, trace: Trace, text: str) -> None:
+def _figures(checkpoint: Checkpoint, trace: Predictions, text: str) -> None:
     loss = trace.surprise.mean().item()
     less = {}
     if checkpoint.baselines is not None:
@@ -105,8 +103,8 @@ _BASELINES = {
 }
 
 
-def _most_surprising(checkpoint: Checkpoint, trace: Trace, text: str) -> None:
-    labels = charts.visible(checkpoint.tokenizer.characters)
+def _most_surprising(checkpoint: Checkpoint, trace: Predictions, text: str) -> None:
+    labels = style.visible(checkpoint.tokenizer.characters)
     rows = []
     for at in trace.surprise.argsort(descending=True, stable=True)[:_MOST_SURPRISING].tolist():
         guess = int(trace.order[at, 0])
@@ -116,7 +114,7 @@ def _most_surprising(checkpoint: Checkpoint, trace: Trace, text: str) -> None:
                 "probability": math.exp(-trace.surprise[at].item()),
                 "expected": labels[guess],
                 "with": math.exp(trace.log_probs[at, guess].item()),
-                "after": "".join(charts.visible(text[max(0, at + 1 - _SHOWN_BEFORE) : at + 1])),
+                "after": "".join(style.visible(text[max(0, at + 1 - _SHOWN_BEFORE) : at + 1])),
                 "position": at + 2,
             }
         )

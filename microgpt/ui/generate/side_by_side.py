@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from microgpt.hub import Loaded
+from microgpt.analysis.predictions import Predictions, first_difference
+from microgpt.checkpoint import Checkpoint
 from microgpt.sampling import SamplingConfig
-from microgpt.trace import Trace, first_difference
-from microgpt.ui import cache, charts
+from microgpt.ui import cache
+from microgpt.ui.charts import style
+from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.generate.prompt import prompt_control
 from microgpt.ui.text import plain
-from microgpt.ui.tokens import Packing, token_text
 from microgpt.ui.widgets import (
     drawing_controls,
     length_control,
@@ -20,9 +21,8 @@ LONGEST = 400
 SLIDER_WIDTH = 120
 
 
-def side_by_side_view(loaded: Loaded) -> None:
+def side_by_side_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     prompt = prompt_control(checkpoint)
     with st.container(horizontal=True):
         length = length_control(LONGEST)
@@ -42,7 +42,7 @@ def side_by_side_view(loaded: Loaded) -> None:
         st.caption(f"Here each writes {length:,} characters at most.")
     traces = [cache.finished(checkpoint, prompt, length, config) for config in configs]
     parting = first_difference(*traces)
-    st.caption(_said(traces, parting, charts.visible(checkpoint.tokenizer.characters), seed))
+    st.caption(_said(traces, parting, style.visible(checkpoint.tokenizer.characters), seed))
     for column, key, config, trace in zip(
         st.columns(2), ("Left", "Right"), configs, traces, strict=True
     ):
@@ -57,7 +57,7 @@ def side_by_side_view(loaded: Loaded) -> None:
             )
 
 
-def _said(traces: list[Trace], at: int | None, labels: list[str], seed: int) -> str:
+def _said(traces: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
     if at is None:
         return f"With seed {seed} both settings write the same text."
     left, right = (plain(labels[int(trace.tokens[at])]) for trace in traces)

@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.hub import Loaded
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import cache
+from microgpt.ui.components.tokens.tokens import Feed, Picked, token_text
 from microgpt.ui.generate.next_character import next_character
 from microgpt.ui.generate.prompt import EXAMPLES, prompt_control
 from microgpt.ui.generate.record import open_record, take_home
@@ -25,7 +25,6 @@ from microgpt.ui.generate.written import (
     write_next,
 )
 from microgpt.ui.stream import stream
-from microgpt.ui.tokens import Feed, Picked, token_text
 from microgpt.ui.widgets import MOST_LINK_BYTES, sampling_controls, set_text
 
 # A page opens with a text this long at once; a longer one is seen as it is written.
@@ -34,9 +33,8 @@ OPENING_LENGTH = 400
 FLUSH_SECONDS = 0.08
 
 
-def write_view(loaded: Loaded) -> None:
+def write_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
-    checkpoint = loaded.checkpoint
     _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
     pressed, stop = _buttons(disabled=prompt is None)
@@ -55,7 +53,7 @@ def write_view(loaded: Loaded) -> None:
         written.parted_from = take_asked()
         show_from_now_on(written)
         stop.button("Stop", icon=":material/stop:", shortcut="Esc", key="stop")
-        _show(page, loaded, written)
+        _show(page, checkpoint, written)
         _write(checkpoint, written, Feed(written.name, feed), status)
         st.rerun()
     elif prompt is not None and stale:
@@ -68,12 +66,12 @@ def write_view(loaded: Loaded) -> None:
     if not earlier and (config, length) != (written.config, written.length):
         earlier = "earlier settings"
     _status(status, checkpoint, written, earlier)
-    _show(page, loaded, written)
+    _show(page, checkpoint, written)
     if _of_other_weights(checkpoint):
         st.caption("The link you followed is to a text of another checkpoint; this one differs.")
     next_character(checkpoint, written, prompt, config)
-    take_home(loaded, written)
-    open_record(loaded)
+    take_home(checkpoint, written)
+    open_record(checkpoint)
 
 
 def _examples(tokenizer: CharTokenizer) -> None:
@@ -109,9 +107,10 @@ def _draw_seed() -> None:
 
 def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGenerator) -> None:
     """Write until the length is reached; a rerun ends the script before."""
-    engine = checkpoint.engine
+    engine = cache.engine(checkpoint)
     started = flushed = time.perf_counter()
-    for character in stream(checkpoint, written.prompt, written.length, written.config):
+    tokenizer, config = checkpoint.tokenizer, written.config
+    for character in stream(engine.decoder(), tokenizer, written.prompt, written.length, config):
         written.add(character)
         now = time.perf_counter()
         if written.count == 1:
@@ -127,25 +126,25 @@ def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGe
     written.end()
 
 
-def _show(page: DeltaGenerator, loaded: Loaded, written: Written) -> None:
+def _show(page: DeltaGenerator, checkpoint: Checkpoint, written: Written) -> None:
     """The text, beside the line it parted from if there is one."""
     with page:
         if written.parted_from is None:
-            _line(loaded, written, "written line")
+            _line(checkpoint, written, "written line")
             return
         new, old = st.columns(2)
         earlier, at = written.parted_from
         with new:
             st.caption("The new line")
-            _line(loaded, written, "written line", mark=-1)
+            _line(checkpoint, written, "written line", mark=-1)
         with old:
             st.caption(f"The line it left at character {at + 1}")
-            _line(loaded, earlier, "earlier line", mark=at)
+            _line(checkpoint, earlier, "earlier line", mark=at)
             st.button("Back to this one", on_click=_go_back, args=(earlier,))
 
 
-def _line(loaded: Loaded, written: Written, key: str, mark: int | None = None) -> None:
-    tokenizer = loaded.checkpoint.tokenizer
+def _line(checkpoint: Checkpoint, written: Written, key: str, mark: int | None = None) -> None:
+    tokenizer = checkpoint.tokenizer
 
     def pick(picked: Picked) -> None:
         if picked.token is not None:
@@ -162,21 +161,21 @@ def _line(loaded: Loaded, written: Written, key: str, mark: int | None = None) -
         written.packing,
         live=not written.over,
         mark=mark,
-        link=_link(loaded, written),
+        link=_link(checkpoint, written),
         on_pick=pick,
     )
 
 
-def _link(loaded: Loaded, written: Written) -> dict[str, str] | None:
+def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
     """What a link to a text says; None where the prompt is too long for one."""
     if len(quote(written.prompt)) > MOST_LINK_BYTES:
         return None
     settings = {"prompt": written.prompt, "length": written.length, **asdict(written.config)}
-    settings["top_k"] = written.config.top_k or loaded.checkpoint.config.vocab_size
+    settings["top_k"] = written.config.top_k or checkpoint.config.vocab_size
     settings["exact"] = str(written.config.exact).lower()
-    settings["weights"] = loaded.checkpoint.weights_sha256[:12]
-    if loaded.origin.commit:
-        settings["repo"] = f"{loaded.origin.name}@{loaded.origin.commit}"
+    settings["weights"] = checkpoint.weights_sha256[:12]
+    if checkpoint.origin.commit:
+        settings["repo"] = f"{checkpoint.origin.name}@{checkpoint.origin.commit}"
     return {name: str(value) for name, value in settings.items()}
 
 
@@ -201,7 +200,7 @@ def _status(
         parts[0] += f", stopped before {written.length:,}"
     if written.rate is not None:
         parts.append(f"{written.rate:,.0f} characters/s")
-    parts.append(f"engine: {written.path or checkpoint.engine.path}")
+    parts.append(f"engine: {written.path or cache.engine(checkpoint).path}")
     parts += [f"temperature {config.temperature:g}", f"top-k {config.top_k}"]
     parts += [f"top-p {config.top_p:g}", f"seed {config.seed}"]
     if config.exact:

@@ -9,12 +9,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import Checkpoint
 from microgpt.generate import GeneratedCharacter, start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
-from microgpt.trace import Trace
-from microgpt.ui.tokens import Packing
+from microgpt.ui.components.tokens.tokens import Packing
 
 
 @dataclass(eq=False)
@@ -54,7 +54,12 @@ class Written:
 
     @classmethod
     def of(
-        cls, checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig, trace: Trace
+        cls,
+        checkpoint: Checkpoint,
+        prompt: str,
+        length: int,
+        config: SamplingConfig,
+        trace: Predictions,
     ) -> Self:
         """A text that is over, of which the trace is all, or the beginning."""
         written = cls(prompt, config, length, checkpoint.fingerprint, trace.tokens, trace.logits)
@@ -78,10 +83,10 @@ class Written:
             self.over = True
 
     @property
-    def trace(self) -> Trace:
+    def trace(self) -> Predictions:
         """What is written so far."""
         n = self.count  # which may grow meanwhile
-        return Trace(self.tokens[:n], self.logits[:n])
+        return Predictions(self.tokens[:n], self.logits[:n])
 
 
 def current() -> Written | None:

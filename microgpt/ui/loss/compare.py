@@ -5,19 +5,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.loss_record import LossRecordError, LossRow, from_csv
+from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
-from microgpt.hub import Loaded
-from microgpt.loss_record import LossRecordError, LossRow, from_csv
-from microgpt.provenance import Training
-from microgpt.ui import cache, loss_charts
-from microgpt.ui.charts import menu
+from microgpt.ui import cache
+from microgpt.ui.charts import loss as loss_charts
+from microgpt.ui.charts.style import menu
 from microgpt.ui.loss.curves import axis_controls, record_frame
 from microgpt.ui.text import plain
 
 THIS, YOURS = "this checkpoint", "your record"
 
 
-def compare_view(loaded: Loaded) -> None:
+def compare_view(checkpoint: Checkpoint) -> None:
     """Choose runs, see their losses on one chart and what differs in their settings."""
     runs = {run.name: run for run in cache.kept_runs()}
     chosen = st.multiselect(
@@ -28,7 +29,7 @@ def compare_view(loaded: Loaded) -> None:
         bind="query-params",
         help="Kept with the code: the small models that the original grew through.",
     )
-    records = {THIS: loaded.checkpoint.loss_record}
+    records = {THIS: checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}
     if rows := _own_record():
         records[YOURS] = rows
@@ -45,7 +46,7 @@ def compare_view(loaded: Loaded) -> None:
         "A colour a run; solid is the validation split, dotted the training split. Runs that read "
         "batches of different sizes compare best over characters or training time."
     )
-    configs = {THIS: _settings(loaded.checkpoint.config, loaded.checkpoint.training)}
+    configs = {THIS: _settings(checkpoint.config, checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
     if differing := _differences(configs):
         st.caption("What differs in their settings; a setting that all share is left out.")

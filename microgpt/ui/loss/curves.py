@@ -6,13 +6,13 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
+from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.loss_record import COLUMNS, LossRow, best_validation, to_csv
+from microgpt.checkpoint.runs import ORIGINAL
 from microgpt.data import TINY_SHAKESPEARE_SHA256
-from microgpt.hub import Loaded
-from microgpt.loss_record import COLUMNS, LossRow, best_validation, to_csv
-from microgpt.runs import ORIGINAL
-from microgpt.ui import loss_charts
-from microgpt.ui.charts import menu
-from microgpt.ui.loss.evolution import open_scrubber
+from microgpt.ui.charts import loss as loss_charts
+from microgpt.ui.charts.style import menu
+from microgpt.ui.loss.snapshots import open_scrubber
 from microgpt.ui.widgets import CONTROL_WIDTH
 
 _NUMBER = st.column_config.NumberColumn
@@ -35,15 +35,15 @@ def record_frame(rows: list[LossRow]) -> pd.DataFrame:
     return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS).astype(float)
 
 
-def curves_view(loaded: Loaded) -> None:
+def curves_view(checkpoint: Checkpoint) -> None:
     """The page's first view: the figures, the curves, what went on beneath them."""
-    rows, training = loaded.checkpoint.loss_record, loaded.checkpoint.training
+    rows, training = checkpoint.loss_record, checkpoint.training
     best = best_validation(rows)
     if best is None:
         st.info("This checkpoint's record holds no validation loss.")
         return
-    _figures(loaded, best.val_loss)
-    if loaded.checkpoint.evolution is not None:
+    _figures(checkpoint, best.val_loss)
+    if checkpoint.snapshots is not None:
         st.button("Watch it learn to write", icon=":material/play_circle:", on_click=open_scrubber)
     frame = record_frame(rows)
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
@@ -125,8 +125,8 @@ def _smoothing_control() -> float:
     )
 
 
-def _figures(loaded: Loaded, best: float) -> None:
-    training = loaded.checkpoint.training
+def _figures(checkpoint: Checkpoint, best: float) -> None:
+    training = checkpoint.training
     full = training.val_loss_full
     with st.container(horizontal=True):
         if full is not None:

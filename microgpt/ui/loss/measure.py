@@ -1,4 +1,4 @@
-"""Measure the loaded checkpoint on a text of the visitor's, beside models that know less."""
+"""Measure the checkpoint checkpoint on a text of the visitor's, beside models that know less."""
 
 import math
 
@@ -6,9 +6,8 @@ import pandas as pd
 import streamlit as st
 import torch
 
+from microgpt.analysis.loss import text_loss
 from microgpt.checkpoint import Checkpoint
-from microgpt.evaluate import text_loss
-from microgpt.hub import Loaded
 from microgpt.ui.widgets import follow_default, is_known
 
 PASSAGE = """\
@@ -22,9 +21,8 @@ A rose within is better than a frost without."""
 LONGEST = 100_000
 
 
-def measure_view(loaded: Loaded) -> None:
+def measure_view(checkpoint: Checkpoint) -> None:
     """A text, a button, and what the checkpoint loses on it."""
-    checkpoint = loaded.checkpoint
     st.caption(
         "How well does the checkpoint know a text? Paste one, and compare it with models that know "
         "less."

@@ -1,0 +1,223 @@
+"""Make the runs that need a GPU, in order of worth. Run: python -m experiments.gpu_runs TEXT OUT
+
+seed       the original's recipe
+choose-*   recipes compared on a slice of the training split: on the first 90 % of TEXT, so that
+           the last 10 % of that is what they are judged by
+best-SEED  the one that did best there, or --recipe, on the whole of TEXT with five seeds
+time-*     short runs, to see how soon they reach the original's validation loss
+
+It may be cut off at any time and started again: what is finished is kept, what was begun is
+resumed. After each run, what is worth keeping stands in OUT/pack (or --pack DIR) in a few files of
+at most 15 MB: a report, every run's record, and the checkpoint of the best-* with the median loss.
+To unpack them:
+
+mkdir -p OUT && tar xzf PACK/records.tar.gz -C OUT && cat PACK/best-*.tar.* | tar x -C OUT
+
+A checkpoint that opens is whole: its config.json holds the SHA-256 of its files. A run whose record
+is in OUT counts as finished, so that another machine goes on from there.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.gpu_runs import CHOICES, CHOOSING, SEED, SEEDS, TIMED, VARIATIONS, Settings
+from experiments.gpu_runs.results import estimates_path, finished, pack, report
+from microgpt import checkpoint
+from microgpt.analysis.loss import evaluate
+from microgpt.checkpoint import WEIGHTS
+from microgpt.checkpoint.provenance import code_commit, command_line
+from microgpt.checkpoint.runs import Run
+from microgpt.cli.train import Interrupt, set_values
+from microgpt.config import PRESETS
+from microgpt.data import TRAIN_FRACTION, Splits, read_text, split
+from microgpt.device import pick_device
+from microgpt.errors import MicroGPTError
+from microgpt.training.loop import TrainError
+from microgpt.training.run import RunFolder, Source, train_checkpoint
+
+
+def make(args: argparse.Namespace) -> Iterator[Run]:
+    """Make the runs that are missing; yield each when it is there.
+
+    Raises TrainError where one fails that the others need, DataError and OSError.
+    """
+    corpus, part = read_text(args.text), args.out / "train-split.txt"
+    part.write_text(corpus[: int(TRAIN_FRACTION * len(corpus))], encoding="utf-8", newline="")
+
+    yield _measured(args, "seed", "seed", SEED)
+    recipe: Settings = dict(pair.split("=", 1) for pair in args.recipe)
+    if not recipe:
+        losses: list[tuple[float, Settings]] = []
+        yield from _compared(args, part, CHOICES, losses)
+        changed = [_lowest(losses) | change for change in VARIATIONS]
+        yield from _compared(args, part, changed, losses)
+        recipe = _lowest(losses)
+        print(f"chosen: {recipe}", flush=True)
+    for seed in SEEDS:
+        yield _measured(args, f"best-{seed}", "gpu", recipe | {"seed": seed})
+    for settings in TIMED:
+        yield _made(args, f"time-{settings['steps']}", args.text, "gpu", settings, cold=True)
+
+
+def _compared(
+    args: argparse.Namespace,
+    part: Path,
+    recipes: list[Settings],
+    losses: list[tuple[float, Settings]],
+) -> Iterator[Run]:
+    """A run of each recipe, whose loss is added to losses; one that fails is told and left out."""
+    for settings in recipes:
+        name = "-".join(["choose", *(f"{name}{value}" for name, value in settings.items())])
+        try:
+            run = _made(args, name, part, "gpu", CHOOSING | settings)
+        except TrainError as error:
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        losses.append((run.training.val_loss_full, settings))
+        yield run
+
+
+def _lowest(losses: list[tuple[float, Settings]]) -> Settings:
+    if not losses:
+        raise TrainError("no recipe could be tried; name one with --recipe")
+    return min(losses, key=lambda pair: pair[0])[1]
+
+
+def _measured(args: argparse.Namespace, name: str, preset: str, settings: Settings) -> Run:
+    """A run on the whole text, measured by the original's protocol too."""
+    run = _made(args, name, args.text, preset, settings)
+    path = estimates_path(args.out, name)
+    if not path.exists() and (args.out / name / WEIGHTS).exists():
+        _call(args.out, name, _estimate, args.out / name, args.text, args.device, path)
+    return run
+
+
+def _estimate(folder: Path, data: Path, device: str | None, path: Path) -> None:
+    """Write the losses of a checkpoint by the original's protocol, as `evaluate --sampled`."""
+    chosen, made = pick_device(device), checkpoint.load(folder)
+    splits = split(made.tokenizer.encode(read_text(data)), made.config.block_size)
+    splits = Splits(*(part.to(chosen) for part in splits))
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(evaluate(made.model.to(chosen), splits, sampled=True)))
+    os.replace(partial, path)
+
+
+def _made(
+    args: argparse.Namespace,
+    name: str,
+    data: Path,
+    preset: str,
+    settings: Settings,
+    cold: bool = False,
+) -> Run:
+    """A finished run: the one that is there, or one resumed or made now."""
+    if run := finished(args.out / name):
+        return run
+    pairs = [*(f"{name}={value}" for name, value in settings.items()), *args.set]
+    _call(args.out, name, _train, preset, data, args.out / name, pairs, args, cold)
+    if run := finished(args.out / name):
+        return run
+    raise TrainError(f"{name} was interrupted")
+
+
+def _train(
+    preset: str, data: Path, out: Path, pairs: list[str], args: argparse.Namespace, cold: bool
+) -> None:
+    """Make one run, or go on with it."""
+    recipe = PRESETS[preset]
+    told = ["train", "--preset", preset, "--data", str(data), "--out", str(out)]
+    told += [f"--set={pair}" for pair in pairs] + ([] if args.no_compile else ["--compile"])
+    source = Source(data.name, preset, command_line(told), code_commit())
+    with Interrupt() as interrupt, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
+        if cold:  # what was compiled for other runs is kept in another folder
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = empty
+        rows = train_checkpoint(
+            read_text(data),
+            *set_values(pairs, recipe.model, recipe.train),
+            out,
+            source=source,
+            device=args.device,
+            resume=RunFolder(out).state.exists(),
+            compiled=not args.no_compile,
+            stop=lambda: interrupt.requested,
+        )
+        for row in rows:
+            if row.val_loss is not None:
+                print(f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}")
+
+
+def _call(out: Path, name: str, function: Callable[..., None], *args: Any) -> None:
+    """Call a function in a process of its own, which is forked where that can be.
+
+    What it prints goes to OUT/NAME.log. Raises TrainError.
+    """
+    log = out / f"{name}.log"
+    process = multiprocessing.Process(target=_child, args=(log, function, args))
+    process.start()
+    process.join()
+    if process.exitcode:
+        last = log.read_text(encoding="utf-8").splitlines()[-1:]
+        raise TrainError(f"{name} failed ({' '.join(last)}); the rest is in {log}")
+
+
+def _child(log: Path, function: Callable[..., None], args: tuple[Any, ...]) -> None:
+    for number in (1, 2):
+        with open(log, "a", encoding="utf-8") as file:
+            os.dup2(file.fileno(), number)
+    try:
+        function(*args)
+    except (MicroGPTError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.gpu_runs", description="Make the runs that need a GPU."
+    )
+    parser.add_argument("text", type=Path, metavar="TEXT", help="the corpus, a UTF-8 text file")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to make the runs in")
+    parser.add_argument("--pack", type=Path, metavar="DIR", help="what to keep (default: OUT/pack)")
+    parser.add_argument(
+        "--recipe", nargs="+", default=[], metavar="NAME=VALUE", help="try no others, take this one"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of every run"
+    )
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument("--no-compile", action="store_true", help="run without torch.compile")
+    args = parser.parse_args(argv)
+    if bad := [pair for pair in args.recipe if "=" not in pair]:
+        parser.error(f"--recipe {bad[0]}: write NAME=VALUE")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        for run in make(args):
+            print(f"{run.name}: val_loss_full {run.training.val_loss_full:.4f}", flush=True)
+            pack(args.out, args.pack or args.out / "pack")
+        print(report(args.out), end="")
+    except MicroGPTError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""What each head of a model looks at, and what it is worth, in numbers, as one JSON file."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from microgpt.errors import MicroGPTError
+
+# What a head may look at: the keys that count, as seen from a query.
+KINDS = {
+    "previous": "the character before",
+    "first": "the first character of the text or window",
+    "itself": "the character itself",
+    "same": "the same character wherever it stood before",
+    "induction": "what followed when the same character last stood before",
+    "newline": "every newline up to here",
+    "space": "every space up to here",
+    "speaker": "every first character after an empty line, or of the text, up to here",
+}
+# A head whose best score reaches this is named after it.
+BADGE_FROM = 0.3
+_DECIMALS = 4
+# What reading a file of another form may raise; too deep a nesting is a RuntimeError.
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RuntimeError)
+
+
+class HeadScoresError(MicroGPTError):
+    """A head scores file is malformed."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """What a head mostly looks at, of KINDS, and the score that says so."""
+
+    kind: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class SwitchedOff:
+    """What the loss over so many positions gains with each head switched off by itself.
+
+    loss_change: (L, H), nats per character; below 0 the model is better without the head.
+    """
+
+    positions: int
+    loss_change: Tensor
+
+    def costliest(self) -> tuple[int, int]:
+        """Layer and head, from 0, of the head that the loss gains most without."""
+        return divmod(int(self.loss_change.argmax()), self.loss_change.size(1))
+
+
+@dataclass(frozen=True, eq=False)
+class HeadScores:
+    """What the heads attend to, over so many queries, which leave out each text's first position.
+
+    scores: by kind, (L, H) from 0 to 1: the mean attention to the keys of that kind, over the
+    queries that have one; a kind that no query has is left out. counts: by kind, those queries.
+    even: by kind, what a head would score that attends to all alike. entropy: (L, H) mean, nats.
+    distance: (L, H) mean characters back. off: None where no head was switched off.
+    """
+
+    positions: int
+    counts: dict[str, int]
+    even: dict[str, float]
+    scores: dict[str, Tensor]
+    entropy: Tensor
+    distance: Tensor
+    off: SwitchedOff | None = None
+
+    def badge(self, layer: int, head: int) -> Badge | None:
+        """The kind a head scores best in, where that reaches BADGE_FROM."""
+        found = [Badge(kind, score[layer, head].item()) for kind, score in self.scores.items()]
+        best = max(found, key=lambda badge: badge.score, default=None)
+        return best if best is not None and best.score >= BADGE_FROM else None
+
+    def to_json(self) -> str:
+        values = {
+            "positions": self.positions,
+            "counts": self.counts,
+            "even": {kind: round(value, _DECIMALS) for kind, value in self.even.items()},
+            "scores": {kind: _rounded(table) for kind, table in self.scores.items()},
+            "entropy": _rounded(self.entropy),
+            "distance": _rounded(self.distance),
+        }
+        if self.off is not None:
+            change = _rounded(self.off.loss_change)
+            values["off"] = {"positions": self.off.positions, "loss_change": change}
+        return json.dumps(values) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, n_layer: int, n_head: int) -> "HeadScores":
+        """Read what to_json wrote, of so many layers and heads. Raises HeadScoresError."""
+        try:
+            values = json.loads(text)
+            scores = cls(
+                positions=values["positions"],
+                counts={kind: values["counts"][kind] for kind in KINDS},
+                even={kind: float(value) for kind, value in values["even"].items()},
+                scores={kind: _table(table) for kind, table in values["scores"].items()},
+                entropy=_table(values["entropy"]),
+                distance=_table(values["distance"]),
+                off=_switched_off(values["off"]) if "off" in values else None,
+            )
+            fits = scores._fits(n_layer, n_head)
+        except _MALFORMED as error:
+            raise HeadScoresError("the checkpoint's head scores cannot be read") from error
+        if not fits:
+            raise HeadScoresError("the checkpoint's head scores do not fit its model")
+        return scores
+
+    def _fits(self, n_layer: int, n_head: int) -> bool:
+        counts = list(self.counts.values())
+        known = {kind for kind, count in self.counts.items() if count}
+        shape = (n_layer, n_head)
+        return (
+            all(type(count) is int for count in (self.positions, *counts))
+            and 0 < self.positions < 2**63
+            and all(0 <= count <= self.positions for count in counts)
+            and set(self.even) == set(self.scores) == known
+            and all(0 <= value <= 1 for value in self.even.values())
+            and all(_is_within(table, shape, 0, 1) for table in self.scores.values())
+            and _is_within(self.entropy, shape, 0, math.inf)
+            and _is_within(self.distance, shape, 0, math.inf)
+            and (self.off is None or self._fits_off(self.off, shape))
+        )
+
+    def _fits_off(self, off: SwitchedOff, shape: tuple[int, int]) -> bool:
+        return (
+            type(off.positions) is int
+            and 0 < off.positions <= self.positions
+            and _is_within(off.loss_change, shape, -math.inf, math.inf)
+        )
+
+
+def _rounded(table: Tensor) -> list[list[float]]:
+    return [[round(value, _DECIMALS) for value in row] for row in table.tolist()]
+
+
+def _table(values: Any) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def _switched_off(values: Any) -> SwitchedOff:
+    return SwitchedOff(values["positions"], _table(values["loss_change"]))
+
+
+def _is_within(table: Tensor, shape: tuple[int, int], least: float, most: float) -> bool:
+    good = (table >= least) & (table <= most) & table.isfinite()
+    return table.shape == shape and bool(good.all())

@@ -1,0 +1,111 @@
+"""Loss of a model over a text or a split."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from microgpt.data import Splits, random_batch, windows
+from microgpt.model import GPT
+
+# The original's protocol for an estimate: 200 random batches of 64 windows.
+SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, SAMPLED_SEED = 200, 64, 1337
+
+
+def batch_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of a batch (B, T), nats per character, as a float32 scalar."""
+    logits = model(inputs)  # (B, T, V)
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+
+
+@torch.inference_mode()
+def full_loss(
+    model: GPT,
+    data: Tensor,
+    batch_size: int = 16,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> float:
+    """Mean loss, nats per character, over every non-overlapping window of data (1-D).
+
+    Deterministic; the model must be in eval mode. progress is told windows done and in all.
+    """
+    inputs, targets = windows(data, model.config.block_size)
+    total = 0.0
+    for at in range(0, len(inputs), batch_size):
+        x, y = inputs[at : at + batch_size], targets[at : at + batch_size]
+        total += batch_loss(model, x, y).item() * len(x)
+        progress(at + len(x), len(inputs))
+    return total / len(inputs)
+
+
+@torch.inference_mode()
+def text_logits(
+    model: GPT,
+    data: Tensor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Tensor:
+    """Logits (N - 1, V) of every character of data (N,) but the first, each from what precedes it.
+
+    A full window slides on by half of itself, so that past the first one a character has at least
+    half a window before it. progress is told characters done and in all. Raises ValueError for
+    less than two characters.
+    """
+    inputs, size = data[:-1], model.config.block_size
+    if not len(inputs):
+        raise ValueError("a text needs two characters")
+    parts: list[Tensor] = []
+    done = 0
+    while done < len(inputs):
+        start = max(0, done - size // 2)
+        window = inputs[start : start + size]
+        parts.append(model(window[None])[0, done - start :])
+        done = start + len(window)
+        progress(done, len(inputs))
+    return torch.cat(parts)
+
+
+def text_loss(
+    model: GPT,
+    data: Tensor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> float:
+    """Mean loss, nats per character, over what text_logits predicts. Raises ValueError likewise."""
+    return F.cross_entropy(text_logits(model, data, progress), data[1:]).item()
+
+
+@torch.inference_mode()
+def sampled_loss(
+    model: GPT, data: Tensor, batches: int, batch_size: int, generator: torch.Generator
+) -> float:
+    """Mean loss, nats per character, over random batches: the original's protocol."""
+    losses = torch.zeros((), device=data.device)
+    for _ in range(batches):
+        x, y = random_batch(data, batch_size, model.config.block_size, generator)
+        losses += batch_loss(model, x, y)
+    return (losses / batches).item()
+
+
+def evaluate(
+    model: GPT,
+    splits: Splits,
+    sampled: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, float | int]:
+    """What the command prints: sizes, losses in nats per character, and bits per character.
+
+    sampled adds the original's protocol, 200 random batches of 64 windows of each split.
+    """
+    loss = full_loss(model, splits.val, progress=progress)
+    result: dict[str, float | int] = {
+        "parameters": model.parameter_count(),
+        "val_loss_full": loss,
+        "bits_per_char": loss / math.log(2),
+    }
+    if sampled:
+        generator = torch.Generator().manual_seed(SAMPLED_SEED)
+        for name, data in (("val", splits.val), ("train", splits.train)):
+            key = f"{name}_loss_sampled"
+            result[key] = sampled_loss(model, data, SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, generator)
+    return {name: round(x, 4) if isinstance(x, float) else x for name, x in result.items()}

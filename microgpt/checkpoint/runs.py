@@ -1,0 +1,72 @@
+"""The training runs that are kept with the code: each a folder with its config and its record."""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from microgpt.checkpoint import CONFIG, LOSS_RECORD, CheckpointError, read_config
+from microgpt.checkpoint.loss_record import LossRow, from_csv
+from microgpt.checkpoint.provenance import Training
+from microgpt.config import GPTConfig
+from microgpt.model import GPT
+
+# What the original recorded: losses on random batches of the two splits.
+ORIGINAL = {
+    "phase1": (2.2838, 2.2877),
+    "phase2": (2.0105, 2.0843),
+    "phase3": (2.0148, 2.0750),
+    "phase4": (1.9976, 2.0675),
+    "seed": (1.1111, 1.4815),
+}
+RUNS = Path(__file__).parents[2] / "assets" / "runs"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run without its weights: the folder's name and what it recorded."""
+
+    name: str
+    config: GPTConfig
+    training: Training
+    loss_record: list[LossRow]
+
+
+def kept_runs(folder: Path = RUNS) -> list[Run]:
+    """Every run kept, by name. Raises CheckpointError or LossRecordError where one is damaged."""
+    return [read_run(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder. Raises CheckpointError or LossRecordError where it is damaged."""
+    config, training, hashes = read_config(folder)
+    data = (folder / LOSS_RECORD).read_bytes()
+    if hashlib.sha256(data).hexdigest() != hashes[LOSS_RECORD]:
+        raise CheckpointError(f"{LOSS_RECORD} of the run {folder.name} is not the one in {CONFIG}")
+    return Run(folder.name, config, training, from_csv(data.decode()))
+
+
+def last_estimate(rows: Iterable[LossRow]) -> tuple[float, float]:
+    """The last training and validation loss of a record, NaN where none was measured."""
+    measured = [row for row in rows if row.train_loss is not None and row.val_loss is not None]
+    return (measured[-1].train_loss, measured[-1].val_loss) if measured else (math.nan, math.nan)
+
+
+def table(runs: Iterable[Run]) -> str:
+    """The runs beside the original's, as a Markdown table."""
+    lines = [
+        "| run | parameters | train, val | the original's | whole validation split | on |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for run in runs:
+        with torch.device("meta"):
+            parameters = GPT(run.config).parameter_count()
+        ours = "{:.4f}, {:.4f}".format(*last_estimate(run.loss_record))
+        theirs = "{:.4f}, {:.4f}".format(*ORIGINAL[run.name]) if run.name in ORIGINAL else ""
+        full = f"{run.training.val_loss_full:.4f}"
+        cells = (f"`{run.name}`", f"{parameters:,}", ours, theirs, full, run.training.hardware)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""Write a checkpoint folder whole or not at all."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+from microgpt import atomic
+from microgpt.analysis.head_scores import HeadScores
+from microgpt.checkpoint import model_card
+from microgpt.checkpoint.folder import (
+    ARCHITECTURE,
+    BASELINES,
+    CARD,
+    CONFIG,
+    EVOLUTION,
+    HEAD_SCORES,
+    LOSS_RECORD,
+    TOKENIZER,
+    WEIGHTS,
+    Checkpoint,
+    CheckpointError,
+    sha256,
+)
+from microgpt.checkpoint.loss_record import to_csv
+from microgpt.config import GPTConfig
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint folder whole or not at all; one that is there already is replaced.
+
+    Weights are stored as float16. Raises CheckpointError when one does not fit, CheckpointError or
+    OSError when the folder cannot be written.
+    """
+    weights = {name: t.detach().cpu().half() for name, t in checkpoint.model.state_dict().items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise CheckpointError("the weights are not finite in half precision; nothing was written")
+    try:
+        with atomic.replacing(folder) as partial:
+            save_file(weights, partial / WEIGHTS)
+            (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
+            _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
+            _write(partial / LOSS_RECORD, to_csv(checkpoint.loss_record))
+            if checkpoint.baselines is not None:
+                _write(partial / BASELINES, checkpoint.baselines.to_json())
+            if checkpoint.snapshots is not None:
+                (partial / EVOLUTION).write_bytes(checkpoint.snapshots.to_npz())
+            if checkpoint.head_scores is not None:
+                _write(partial / HEAD_SCORES, checkpoint.head_scores.to_json())
+            config = {
+                "architecture": ARCHITECTURE,
+                "model": checkpoint.config.to_dict(),
+                "sha256": {path.name: sha256(path) for path in sorted(partial.iterdir())},
+                "training": asdict(checkpoint.training),
+            }
+            _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
+            _write(partial / CARD, model_card.render(checkpoint))
+    except SafetensorError as error:  # also where the disk is full
+        raise CheckpointError(f"cannot write the weights of {folder}: {error}") from error
+
+
+def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None:
+    """Put head_scores.json into a checkpoint's folder, whole or not at all.
+
+    The folder can be read at every snapshot, without scores for some. Raises HeadScoresError for
+    scores that could not be read again, OSError when the folder cannot be written.
+    """
+    text = scores.to_json()
+    HeadScores.from_json(text, config.n_layer, config.n_head)
+    values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    hashed = hashlib.sha256(text.encode()).hexdigest()
+    hashes = {name: value for name, value in values["sha256"].items() if name != HEAD_SCORES}
+    unlisted, listed = (
+        json.dumps(values | {"sha256": each}, indent=1) + "\n"
+        for each in (hashes, dict(sorted((hashes | {HEAD_SCORES: hashed}).items())))
+    )
+    steps = ((CONFIG, unlisted), (HEAD_SCORES, text), (CONFIG, listed))
+    with tempfile.TemporaryDirectory(prefix=".scores.", dir=folder) as partial:
+        parts = [Path(partial) / str(n) for n in range(len(steps))]
+        for part, (_, content) in zip(parts, steps, strict=True):
+            with open(part, "w", encoding="utf-8", newline="") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for part, (name, _) in zip(parts, steps, strict=True):
+            os.replace(part, folder / name)

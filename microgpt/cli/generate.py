@@ -1,0 +1,64 @@
+"""Write text after a prompt; the text goes to stdout, the rate to stderr."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from microgpt.cli.arguments import add_checkpoint, open_checkpoint
+from microgpt.config import ConfigError
+from microgpt.engine import Engine
+from microgpt.errors import MicroGPTError
+from microgpt.generate import GeneratedCharacter, generate, start_ids
+from microgpt.sampling import SamplingConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_checkpoint(parser)
+    parser.add_argument("--prompt", default="\n", help="what to go on from (default: a newline)")
+    parser.add_argument("--tokens", type=int, default=500, help="characters to write")
+    parser.add_argument("--temperature", type=float, default=0.8, help="0 is greedy")
+    parser.add_argument("--top-k", type=int, default=0, help="0 keeps every character")
+    parser.add_argument("--top-p", type=float, default=1.0, help="1 keeps every character")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="past the window read all of it anew for every character",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    config = SamplingConfig(args.temperature, args.top_k, args.top_p, args.seed, args.exact)
+    if args.tokens < 0:
+        raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
+    checkpoint = open_checkpoint(args.checkpoint)
+    ids = start_ids(checkpoint.tokenizer, args.prompt)
+    decoder = Engine(checkpoint.model).decoder()
+    stream = generate(decoder, checkpoint.tokenizer, ids, args.tokens, config)
+    try:
+        rate = _write(args.prompt, stream)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # the text broke off in the middle of a line
+        raise
+    except OSError as error:
+        # What is still in the buffer goes nowhere, or Python would fail on it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # the reader has enough, as `head` has
+            return 141  # what the shell says of a program that SIGPIPE ends
+        raise MicroGPTError(f"cannot write the text: {error.strerror}") from error
+    print(f"\n{rate:.1f} characters/s", file=sys.stderr)
+    return 0
+
+
+def _write(prompt: str, stream: Iterator[GeneratedCharacter]) -> float:
+    """Write a text to stdout as it comes and return its rate, characters/s. Raises OSError."""
+    first = next(stream, None)
+    sys.stdout.write(prompt + (first.text if first else ""))
+    sys.stdout.flush()
+    started, count = time.perf_counter(), 0
+    for count, character in enumerate(stream, start=1):  # noqa: B007
+        sys.stdout.write(character.text)
+        sys.stdout.flush()
+    return count / (time.perf_counter() - started)

@@ -1,0 +1,43 @@
+"""Progress bars on stderr."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+class Bars:
+    """One bar after another; a new title closes the bar before it."""
+
+    def __init__(self) -> None:
+        self._title = ""
+        self._bar: tqdm | None = None
+
+    def show(self, title: str, done: int, total: int, unit: str = "window", note: str = "") -> None:
+        """Move the bar of that title to `done` of `total`, with a note behind it."""
+        if self._bar is None or title != self._title:
+            self.close()
+            self._title = title
+            self._bar = tqdm(
+                desc=title or None, initial=done, total=total, unit=unit, file=sys.stderr
+            )
+        self._bar.total = total
+        if note:
+            self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+@contextmanager
+def progress_bar(title: str = "") -> Iterator[Callable[[int, int], None]]:
+    """A bar that counts windows; a call with how many are done and in all moves it."""
+    bars = Bars()
+    try:
+        yield lambda done, total: bars.show(title, done, total)
+    finally:
+        bars.close()

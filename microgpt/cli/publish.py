@@ -1,0 +1,30 @@
+"""Put a checkpoint on the Hugging Face Hub as one commit.
+
+Log in first with `hf auth login`, or set HF_TOKEN to a token that may write.
+"""
+
+import argparse
+from pathlib import Path
+
+from microgpt.hub import publish
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--repo", required=True, metavar="USER/NAME", help="made if not there")
+    parser.add_argument("--private", action="store_true", help="make a new repo private")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only list what would go up; needs no network"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    published = publish(args.checkpoint, args.repo, dry_run=args.dry_run, private=args.private)
+    for name, size in published.files.items():
+        print(f"{size:>13,}  {name}")
+    total = f"{sum(published.files.values()):>13,}  bytes"
+    if published.commit is None:
+        print(f"{total} would go up to {args.repo} as one commit")
+    else:
+        print(f"{total} went up to {args.repo} as commit {published.commit}\n{published.url}")
+    return 0

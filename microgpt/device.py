@@ -1,0 +1,66 @@
+"""The device that a model runs on: which one, what it is called, how fast it multiplies."""
+
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from microgpt.errors import MicroGPTError
+
+OUT_OF_MEMORY = (
+    "the GPU has too little free memory; pass --device cpu, or train with a smaller batch_size"
+)
+
+
+class DeviceError(MicroGPTError):
+    """The device asked for is not there."""
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device named, else CUDA where there is one, else the CPU. Raises DeviceError."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise DeviceError(f"there is no device called {name!r}; pass cpu or cuda") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("there is no CUDA device here; pass --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise DeviceError(f"there is no {name}; the last CUDA device here is cuda:{count - 1}")
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"{name!r} is not supported; pass cpu or cuda")
+    return device
+
+
+def hardware_name(device: torch.device, count: int = 1) -> str:
+    """What `count` devices of a kind are called, for people."""
+    if device.type == "cuda":
+        return (f"{count} x " if count > 1 else "") + torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """The best rate, FLOP/s, of a few products of large square matrices on this device."""
+    size = 8192 if device.type == "cuda" else 1024
+    a = torch.randn(size, size, device=device).to(dtype)
+    best, enough = 0.0, _now(device) + 1.0  # a CPU without bfloat16 takes seconds for each product
+    for _ in range(10):
+        started = _now(device)
+        a @ a
+        ended = _now(device)
+        best = max(best, 2 * size**3 / (ended - started))
+        if ended > enough:
+            break
+    return best
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

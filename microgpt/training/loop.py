@@ -1,0 +1,111 @@
+"""The training loop: an iterator of the loss record's rows. Its command is __main__.py."""
+
+import math
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from microgpt.analysis.loss import batch_loss, sampled_loss
+from microgpt.checkpoint.loss_record import LossRow
+from microgpt.config import TrainConfig
+from microgpt.data import Splits, random_batch
+from microgpt.errors import MicroGPTError
+from microgpt.training import distributed
+from microgpt.training.optim import rate_factor, set_rates, update
+from microgpt.training.snapshots import snapshot_steps
+from microgpt.training.state import TrainState
+
+
+class TrainError(MicroGPTError):
+    """A run cannot start or go on."""
+
+
+def train(
+    state: TrainState, splits: Splits, config: TrainConfig, compiled: bool = False
+) -> Iterator[LossRow]:
+    """Make the updates that are left, changing state in place, and yield a row after each.
+
+    A row carries losses where they were due, None elsewhere; such rows are in state.rows when it
+    is yielded. Both losses are estimated at state's snapshots too. compiled runs the model through
+    torch.compile. Raises TrainError when the loss is no longer finite.
+    """
+    model, device, block_size = state.model, splits.train.device, state.model.config.block_size
+    snapshots = snapshot_steps(config.steps)
+    forward = distributed.wrap(model)
+    if compiled:
+        forward = torch.compile(forward)
+
+    if state.step == 0 and not state.rows:
+        losses = estimate(state, splits, config)
+        state.rows.append(LossRow(0, 0, 0.0, **losses, wall_seconds=state.wall_seconds))
+        yield state.rows[-1]
+    if compiled or device.type == "cuda":
+        _warm_up(forward, splits, config, block_size)
+    while state.step < config.steps:
+        started = time.perf_counter()
+        model.train()
+        rate = rate_factor(state.step, config)
+        set_rates(state.optimizers, rate)
+        batch = random_batch(splits.train, config.batch_size, block_size, state.batches)
+        x, y = (distributed.part(each) for each in batch)  # (B, T)
+        with autocast(device, config):
+            loss = batch_loss(forward, x, y)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
+        update(state.optimizers)
+        state.step += 1
+        state.average(config.ema_decay)
+
+        evaluated = state.step % config.eval_interval == 0 or state.step in snapshots
+        logged = state.step % config.log_interval == 0 or evaluated
+        values: dict[str, float] = {"learning_rate": rate * config.learning_rate}
+        if logged:  # elsewhere nothing waits for the device
+            values |= {"grad_norm": norm.item(), "batch_loss": distributed.mean(loss).item()}
+        state.seconds += time.perf_counter() - started
+        if evaluated:
+            values |= estimate(state, splits, config)
+        if not all(math.isfinite(value) for value in values.values()):
+            raise TrainError(
+                f"the loss is not finite at step {state.step}; lower the learning rate"
+            )
+        tokens = state.step * config.batch_size * block_size
+        values["wall_seconds"] = state.wall_seconds
+        row = LossRow(state.step, tokens, state.seconds, **values)
+        if logged:
+            state.rows.append(row)
+        yield row
+
+
+def autocast(device: torch.device, config: TrainConfig) -> torch.autocast:
+    """The run's precision, for what is computed inside."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size: int) -> None:
+    """Compile, and let the libraries choose their kernels, before the clock starts.
+
+    Leaves no gradient behind and draws nothing from the run's own generators.
+    """
+    device = splits.train.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        batch = random_batch(splits.train, config.batch_size, block_size, torch.Generator())
+        x, y = (distributed.part(each) for each in batch)
+        with autocast(device, config):
+            loss = batch_loss(forward.train(), x, y)
+        loss.backward()
+    forward.zero_grad()
+    loss.item()  # waits for the device
+
+
+def estimate(state: TrainState, splits: Splits, config: TrainConfig) -> dict[str, float]:
+    """Losses on both splits of the weights that would be saved, always on the same windows."""
+    model = state.result.eval()
+    generator = torch.Generator().manual_seed(config.seed + 2)
+    size = config.eval_batches, config.batch_size
+    with autocast(splits.train.device, config):
+        return {
+            f"{name}_loss": sampled_loss(model, data, *size, generator)
+            for name, data in splits._asdict().items()
+        }

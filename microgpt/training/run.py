@@ -1,0 +1,232 @@
+"""A whole training run: a text in, a checkpoint folder out.
+
+    rows = train_checkpoint(text, GPTConfig(n_layer=2), TrainConfig(steps=500), Path("runs/mine"))
+    for row in rows:
+        print(row.step, row.batch_loss)
+
+What a resumed run needs is kept beside the checkpoint, in DIR.state.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from microgpt import checkpoint
+from microgpt.analysis import baselines
+from microgpt.analysis.heads import head_scores
+from microgpt.analysis.loss import full_loss
+from microgpt.checkpoint import Checkpoint, loss_record
+from microgpt.checkpoint.loss_record import LossRow
+from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training, storable
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256, Splits, split
+from microgpt.device import hardware_name, matmul_flops, pick_device
+from microgpt.tokenizer import CharTokenizer
+from microgpt.training import distributed
+from microgpt.training.loop import TrainError, train
+from microgpt.training.snapshots import (
+    passage_ids,
+    save_weights,
+    snapshot_steps,
+    stack,
+    take_snapshot,
+)
+from microgpt.training.state import TrainState
+
+# Told the name of a measurement, and how much of it is done and in all.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a run's text and code come from, as its checkpoint tells it."""
+
+    data: str = "unknown"
+    preset: str = "none"
+    command: str = "unknown"
+    commit: str = UNKNOWN_COMMIT
+
+
+class RunFolder:
+    """The files of a run that is to write a checkpoint to `out`."""
+
+    def __init__(self, out: Path):
+        self.out = out
+        self.folder = out.parent / f"{out.name}.state"
+        self.state = self.folder / "state.pt"
+        self.loss_record = self.folder / checkpoint.LOSS_RECORD
+        self.snapshots = self.folder / "snapshots"
+
+    def check(self, resume: bool) -> None:
+        """Raise TrainError where a new run would overwrite one, or there is none to resume."""
+        if not resume and (self.out.exists() or self.state.exists()):
+            raise TrainError(
+                f"{self.out} or its state is there already; pass --resume or another --out"
+            )
+        if resume and not self.state.exists():
+            raise TrainError(f"there is nothing to resume: {self.state} does not exist")
+
+
+@dataclasses.dataclass
+class _Run:
+    """A run that is prepared: its text as ids, its state, where its files go."""
+
+    files: RunFolder
+    config: TrainConfig
+    tokenizer: CharTokenizer
+    splits: Splits
+    passage: list[int]
+    data_sha256: str
+    configs: dict[str, Any]
+    state: TrainState
+    device: torch.device
+
+
+def train_checkpoint(
+    text: str,
+    model_config: GPTConfig,
+    config: TrainConfig,
+    out: Path,
+    *,
+    source: Source | None = None,
+    device: torch.device | str | None = None,
+    resume: bool = False,
+    compiled: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda name, done, total: None,
+) -> Generator[LossRow, None, Checkpoint | None]:
+    """Train a model on a text: yield the loss record's rows, then return the saved checkpoint.
+
+    The vocabulary is the text's, whatever model_config says. After each row `stop` is asked
+    whether to end early; the checkpoint of what was learned is then saved, and resume=True goes on
+    from there. Of several processes (torchrun) the first alone returns a checkpoint.
+
+    Raises DataError or TokenizerError for a text that cannot be used, DeviceError, TrainError,
+    TrainStateError, CheckpointError, and OSError where a file cannot be written.
+    """
+    device = pick_device(device if device is None else str(device))
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", distributed.local_rank())
+    with distributed.group(device):
+        run = _prepare(text, model_config, config, RunFolder(out), device, resume)
+        yield from _train(run, compiled, stop)
+        return _finish(run, source or Source(), progress) if distributed.rank() == 0 else None
+
+
+def _prepare(
+    text: str,
+    model_config: GPTConfig,
+    config: TrainConfig,
+    files: RunFolder,
+    device: torch.device,
+    resume: bool,
+) -> _Run:
+    files.check(resume)
+    distributed.gather(None)  # no process goes on before the others have looked
+    if config.batch_size % distributed.world_size():
+        raise TrainError(
+            f"batch_size is {config.batch_size}; "
+            f"it must be a multiple of the {distributed.world_size()} processes"
+        )
+    tokenizer = CharTokenizer.from_text(text)
+    model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
+    splits = split(tokenizer.encode(text), model_config.block_size)
+    passage = passage_ids(tokenizer, splits.val, model_config)
+    splits = Splits(*(part.to(device) for part in splits))
+    digest = hashlib.sha256(text.encode()).hexdigest()  # the file's own: nothing is translated
+    configs = {
+        "model": model_config.to_dict(),
+        "train": config.to_dict(),
+        "data_sha256": digest,
+    }
+    state = TrainState.create(model_config, config, device)
+    if resume:
+        state.restore(files.state, configs)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    if distributed.rank() == 0:
+        text = loss_record.to_csv(state.rows)
+        files.loss_record.write_text(text, encoding="utf-8", newline="")
+    return _Run(files, config, tokenizer, splits, passage, digest, configs, state, device)
+
+
+def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:
+    """Make the updates that are left, keeping on disk what is worth keeping.
+
+    The state is saved at each evaluation, and where the run ends early. Several processes ask each
+    other about that at the rows of the record only.
+    """
+    state, files, steps = run.state, run.files, snapshot_steps(run.config.steps)
+    writes = distributed.rank() == 0
+    for row in train(state, run.splits, run.config, compiled):
+        recorded = state.rows[-1] is row
+        if writes and recorded:
+            loss_record.append(files.loss_record, row)
+        if writes and row.step in steps:
+            save_weights(files.snapshots, state.result, state.step)
+            snapshot = take_snapshot(state.result, run.tokenizer, run.passage, state.step)
+            state.snapshots.append(snapshot)
+        yield row
+        ask = recorded or distributed.world_size() == 1
+        stopping = ask and any(distributed.gather(stop()))
+        if row.val_loss is not None or stopping:
+            state.save(files.state, run.configs)
+        if stopping:
+            return
+
+
+def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
+    """Save the checkpoint, then measure what was saved and save that with it."""
+    out, state, config = run.files.out, run.state, run.config
+    made = Checkpoint(
+        model=state.result,
+        tokenizer=run.tokenizer,
+        loss_record=state.rows,
+        training=_provenance(run, source),
+        baselines=baselines.fit(run.splits, run.tokenizer.vocab_size, config.seed),
+        snapshots=stack(state.snapshots, run.passage),
+    )
+    checkpoint.save(out, made)
+    if state.step < config.steps:
+        return checkpoint.load(out)
+    # Measured on what was saved: rounded to half precision and read back.
+    saved = checkpoint.load(out).model.to(run.device)
+    loss = full_loss(
+        saved, run.splits.val, progress=lambda done, total: progress("val_loss_full", done, total)
+    )
+    training = dataclasses.replace(made.training, val_loss_full=round(loss, 4))
+    made = dataclasses.replace(made, training=training)
+    checkpoint.save(out, made)
+    if made.config.block_size > 1:  # else heads have nothing to choose from
+        scores = head_scores(
+            saved, run.tokenizer, run.splits.val, lambda done, total: progress("heads", done, total)
+        )
+        checkpoint.save(out, dataclasses.replace(made, head_scores=scores))
+    return checkpoint.load(out)
+
+
+def _provenance(run: _Run, source: Source) -> Training:
+    config, state, device = run.config, run.state, run.device
+    is_shakespeare = run.data_sha256 == TINY_SHAKESPEARE_SHA256
+    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    devices = distributed.world_size() if device.type == "cuda" else 1
+    return Training(
+        config=config,
+        preset=source.preset,
+        command=source.command,
+        commit=source.commit,
+        data="Tiny Shakespeare" if is_shakespeare else storable(source.data),
+        data_sha256=run.data_sha256,
+        steps=state.step,
+        tokens=state.step * config.batch_size * state.model.config.block_size,
+        seconds=round(state.seconds, 1),
+        matmul_flops=float(f"{devices * matmul_flops(device, dtype):.4g}"),
+        finished=datetime.now(UTC).date().isoformat(),
+        hardware=hardware_name(device, devices),
+        torch=torch.__version__,
+        val_loss_full=None,
+    )

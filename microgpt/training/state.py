@@ -1,0 +1,166 @@
+"""Everything a training run needs to go on as if it had never stopped."""
+
+import copy
+import os
+import time
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from microgpt.checkpoint.loss_record import LossRow
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.errors import MicroGPTError
+from microgpt.model import GPT
+from microgpt.training import distributed
+from microgpt.training.optim import make_optimizers
+from microgpt.training.snapshots import Snapshot
+
+
+class TrainStateError(MicroGPTError):
+    """A saved training state cannot be used."""
+
+
+@dataclass
+class TrainState:
+    """A run in progress: weights, their average, optimisers, random generators and position.
+
+    batches draws the windows; dropout draws from PyTorch's global generators, which are saved and
+    restored with the rest. rows is the loss record so far, seconds the training clock, snapshots
+    what the model did at some of the steps.
+    """
+
+    model: GPT
+    averaged: GPT | None
+    optimizers: list[torch.optim.Optimizer]
+    batches: torch.Generator
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[LossRow] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    _wall_seconds_before: float = 0.0
+    _started: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def create(
+        cls, model_config: GPTConfig, config: TrainConfig, device: torch.device
+    ) -> "TrainState":
+        """A run at step 0; everything random in it follows from config.seed."""
+        torch.manual_seed(config.seed)
+        model = GPT(model_config)
+        if config.init == "small":
+            model.init_small(torch.Generator().manual_seed(config.seed))
+        if rank := distributed.rank():  # each process has dropout of its own
+            torch.manual_seed(config.seed + 1000 * rank)
+        model.to(device)
+        averaged = copy.deepcopy(model) if config.ema_decay else None
+        batches = torch.Generator().manual_seed(config.seed + 1)
+        return cls(model, averaged, make_optimizers(model, config), batches)
+
+    @property
+    def result(self) -> GPT:
+        """The model that would be saved now: the averaged weights where there are any."""
+        return self.averaged if self.averaged is not None else self.model
+
+    def average(self, decay: float) -> None:
+        """Take the weights into their average, if there is one; after the first update they are it.
+
+        As PyTorch's AveragedModel does, which however waits for the GPU each time.
+        """
+        if self.averaged is not None:
+            parts = list(self.averaged.parameters()), list(self.model.parameters())
+            get_ema_multi_avg_fn(decay if self.step > 1 else 0.0)(*parts, None)
+
+    @property
+    def wall_seconds(self) -> float:
+        """All of the time since the run began, pauses before a resume left out."""
+        return self._wall_seconds_before + time.perf_counter() - self._started
+
+    def _stateful(self) -> list[nn.Module | torch.optim.Optimizer]:
+        averaged = [self.averaged] if self.averaged is not None else []
+        return [self.model, *averaged, *self.optimizers]
+
+    def save(self, path: Path, configs: dict[str, Any]) -> None:
+        """Write the whole state or nothing; configs tells a later run whether it may resume.
+
+        Of several processes each must call it, and the first writes.
+
+        Raises TrainStateError when the weights are not finite or the file cannot be written; the
+        state that was there before is then still there.
+        """
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise TrainStateError(
+                "the weights are no longer finite and were not saved; lower the learning rate"
+            )
+        values = {
+            "configs": configs,
+            "step": self.step,
+            "seconds": self.seconds,
+            "wall_seconds": self.wall_seconds,
+            "snapshots": [(m.step, m.maps, m.probs, m.sample) for m in self.snapshots],
+            "rows": [astuple(row) for row in self.rows],
+            "parts": [part.state_dict() for part in self._stateful()],
+            "batches": self.batches.get_state(),
+            "rngs": distributed.gather(self._rng()),
+        }
+        if distributed.rank() > 0:
+            return
+        partial = path.with_suffix(".partial")
+        try:
+            with open(partial, "wb") as file:
+                torch.save(values, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except (OSError, RuntimeError) as error:
+            # torch.save hides the OSError of a write that fails behind a RuntimeError of its own.
+            cause = error if isinstance(error, OSError) else error.__context__
+            reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
+            raise TrainStateError(f"cannot write {path}: {reason}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _rng(self) -> list[torch.Tensor]:
+        """What dropout draws from in this process."""
+        on_gpu = next(self.model.parameters()).is_cuda
+        return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
+
+    def restore(self, path: Path, configs: dict[str, Any]) -> None:
+        """Become the state saved in path.
+
+        Raises TrainStateError when it is damaged or belongs to a run with other settings.
+        """
+        try:
+            values = torch.load(path, map_location="cpu", weights_only=True)
+            fits = bool(values["configs"] == configs)
+            if fits:
+                self._take(values)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a damaged or foreign file may raise anything
+            raise TrainStateError(f"the training state {path} cannot be read") from error
+        if not fits:
+            raise TrainStateError(
+                f"{path} belongs to a run with another text or other settings; "
+                "resume with the same ones or choose another --out"
+            )
+
+    def _take(self, values: dict[str, Any]) -> None:
+        for part, saved in zip(self._stateful(), values["parts"], strict=True):
+            part.load_state_dict(saved)
+        self.step = values["step"]
+        self.seconds = values["seconds"]
+        self.rows = [LossRow(*row) for row in values["rows"]]
+        self.batches.set_state(values["batches"])
+        self.snapshots = [Snapshot(*snapshot) for snapshot in values["snapshots"]]
+        self._wall_seconds_before = values["wall_seconds"]
+        # A run that goes on with more processes than it had draws new dropout in those.
+        for set_state, rng in zip(
+            (torch.set_rng_state, torch.cuda.set_rng_state),
+            dict(enumerate(values["rngs"])).get(distributed.rank(), ()),
+            strict=False,
+        ):
+            set_state(rng)

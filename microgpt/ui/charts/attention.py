@@ -1,0 +1,233 @@
+"""Attention in, plotly figures and one picture out; no streamlit and no torch here."""
+
+import io
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from PIL import Image
+from plotly.subplots import make_subplots
+
+from microgpt.ui.charts.style import (
+    ATTENTION_SCALE,
+    CALM,
+    MARGIN,
+    MOST_ACROSS,
+    VIVID,
+    palette,
+    positions,
+    visible,
+)
+
+# How a map's colours follow its weights, as its legend names it.
+MAP_SCALES = {
+    "linear": "attention (share of the row)",
+    "log": "attention (share of the row), logarithmic",
+    "row": "attention, as a share of the row's largest",
+}
+_FAINTEST = 1e-3
+# The most that a map is wide in the overview, where it is about so large on the screen.
+_OVERVIEW_PIXELS = 64
+# Labels that fit below each other in the height of a chart.
+_MOST_DOWN = 41
+_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last for the longest window there may be
+_TRANSPARENT = 255
+_PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last is not seen
+
+
+def attention_overview(weights: np.ndarray) -> bytes:
+    """Maps (rows, columns, T, T) side by side as one PNG; cells after the diagonal are transparent.
+
+    A map takes a square; in that of a long text a pixel shows the largest of several weights.
+    """
+    rows, columns, size, _ = weights.shape
+    step = -(-size // _OVERVIEW_PIXELS)
+    pixels = -(-size // step)
+    spare = (0, pixels * step - size)
+    padded = np.pad(weights, ((0, 0), (0, 0), spare, spare))
+    # One axis after the other is three times as fast as both at once.
+    blocks = padded.reshape(rows, columns, pixels, step, -1).max(axis=3)
+    blocks = blocks.reshape(rows, columns, pixels, pixels, step).max(axis=4)
+    levels = np.round(np.clip(blocks, 0, 1) * 254).astype(np.uint8)
+    seen = np.tril(np.ones((pixels, pixels), dtype=bool))
+    tiles = np.where(seen, levels, np.uint8(_TRANSPARENT))  # (rows, columns, pixels, pixels)
+    image = Image.fromarray(tiles.swapaxes(1, 2).reshape(rows * pixels, columns * pixels), "L")
+    image.putpalette(_PALETTE)
+    out = io.BytesIO()
+    image.save(out, "PNG", transparency=_TRANSPARENT)
+    return out.getvalue()
+
+
+def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
+    # Characters that are not side by side would read as a word that is not there; of numbers,
+    # which are wide, there are fewer.
+    every, ticks = 1, labels
+    if len(names) > most:
+        every = next(step for step in _STEPS if 4 * len(names) <= most * step)
+        ticks = list(range(every, len(names) + 1, every))
+    return {
+        "type": "category",
+        "tickmode": "array",
+        "tickvals": names[every - 1 :: every],
+        "ticktext": ticks,
+        "tickangle": 0,
+        "tickfont": {"family": "monospace", "size": 10},
+        "showgrid": False,
+        "zeroline": False,
+    }
+
+
+def _lower_rows(cells: np.ndarray) -> np.ndarray:
+    """A (T, T) array as T lists, each up to the diagonal: a chart leaves the rest blank.
+
+    Short numbers are the fewest bytes to send that still tell what they are.
+    """
+    rows = np.empty(len(cells), dtype=object)
+    rows[:] = [row[: at + 1] for at, row in enumerate(cells.tolist())]
+    return rows
+
+
+def _three_digits(weights: np.ndarray) -> np.ndarray:
+    """Weights to three significant digits."""
+    wide = weights.astype(np.float64)
+    # Powers up to 22 are exact, so that what is divided by one has no digit more.
+    units = 10.0 ** (2 - np.floor(np.log10(np.maximum(wide, 1e-20))))
+    return np.round(wide * units) / units
+
+
+def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
+    """One head's (T, T) map over a text of T characters; cells after the diagonal are blank.
+
+    scale is one of MAP_SCALES; what hover tells is always the weight, to three digits.
+    """
+    labels = visible(text)
+    names = positions(text)
+    told = _lower_rows(_three_digits(weights))
+    cells, bar = {"z": told}, {}
+    if scale != "linear":
+        if scale == "log":
+            decades = -np.log10(_FAINTEST)
+            shade = np.log10(np.maximum(weights, _FAINTEST)) / decades + 1
+            bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
+        else:
+            shade = weights / weights.max(axis=1, keepdims=True)
+        # A screen has 256 shades.
+        cells = {"z": _lower_rows(shade.astype(np.float64).round(3)), "customdata": told}
+    figure = go.Figure(
+        go.Heatmap(
+            **cells,
+            x=names,
+            y=names,
+            zmin=0,
+            zmax=1,
+            colorscale=ATTENTION_SCALE,
+            hoverongaps=False,
+            colorbar={
+                "title": {"text": MAP_SCALES[scale], "side": "bottom"},
+                "orientation": "h",
+                "thickness": 10,
+                "y": -0.02,
+                "yanchor": "top",
+                **bar,
+            },
+            hovertemplate="%{y} looks at %{x}: "
+            f"%{{{'z' if scale == 'linear' else 'customdata'}:.3g}}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(
+        title="looked at (key position)", side="top", **_axis(names, labels, MOST_ACROSS)
+    )
+    figure.update_yaxes(
+        title="looking (query position)",
+        autorange="reversed",
+        **_axis(names, labels, _MOST_DOWN),
+    )
+    # On a phone the menu would lie on the title above the map.
+    figure.update_layout(margin={**MARGIN, "t": 92}, dragmode=False)
+    return figure
+
+
+# One query's way from scores to what is added: name, unit.
+STAGES = {
+    "q·k": "score",
+    "scaled": "score / √head size",
+    "softmax": "attention (share)",
+    "contribution": "norm of weight × value",
+}
+
+
+def stages(frame: pd.DataFrame) -> go.Figure:
+    """What one query makes of every key it sees: a row of bars a stage, a column a key.
+
+    frame: `key` and a column for each of STAGES.
+    """
+    figure = make_subplots(rows=len(STAGES), shared_xaxes=True, vertical_spacing=0.06)
+    for row, (name, unit) in enumerate(STAGES.items(), start=1):
+        figure.add_bar(
+            x=frame["key"],
+            y=frame[name],
+            marker_color=VIVID if name == "softmax" else CALM,
+            hovertemplate=f"%{{x}}: %{{y:.3g}}<extra>{name}</extra>",
+            row=row,
+            col=1,
+        )
+        figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
+    labels = [key[0] for key in frame["key"]]
+    figure.update_xaxes(**_axis(list(frame["key"]), labels, MOST_ACROSS))
+    figure.update_xaxes(title="key (what is looked at)", row=len(STAGES), col=1)
+    figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)
+    return figure
+
+
+def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
+    """A number for each head as a grid; frame has `layer` and `head`, from 1, and the column."""
+    grid = frame.pivot(index="layer", columns="head", values=column)
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid,
+            x=[f"H{head}" for head in grid.columns],
+            y=[f"L{layer}" for layer in grid.index],
+            colorscale=ATTENTION_SCALE,
+            colorbar={"title": {"text": column, "side": "right"}, "thickness": 10},
+            hovertemplate="%{y} %{x}: %{z:.3g}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", title="layer")
+    figure.update_xaxes(title="head")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
+    """Mean shares of attention by what is looked at, as bars beside their names."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(values),
+            y=list(names),
+            orientation="h",
+            marker_color=CALM,
+            hovertemplate="%{y}: %{x:.3g}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="attention (share)", rangemode="tozero")
+    figure.update_yaxes(title="class looked at", autorange="reversed")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure
+
+
+def shares_by_distance(values: Sequence[float]) -> go.Figure:
+    """Mean shares of attention to the character so many back, from 0, as bars."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(values))),
+            y=list(values),
+            marker_color=CALM,
+            hovertemplate="%{x} back: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="characters back")
+    figure.update_yaxes(title="attention (share)", rangemode="tozero")
+    figure.update_layout(margin=MARGIN, dragmode=False)
+    return figure

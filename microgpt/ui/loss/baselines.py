@@ -1,0 +1,72 @@
+"""The ladder: from a model that knows nothing to the checkpoint checkpoint, each step's worth."""
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.runs import ORIGINAL, last_estimate
+from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.ui import cache
+from microgpt.ui.charts import loss as loss_charts
+from microgpt.ui.charts.style import menu
+
+_PHASES = {
+    "phase1": ("Attention and MLP", "three blocks, 32 channels, a window of 8"),
+    "phase2": ("Residual connections", "each block adds to its input; the MLP 4 times wider"),
+    "phase3": ("LayerNorm in the blocks", "before attention and before the MLP"),
+    "phase4": ("LayerNorm before the head", "the finished architecture, small"),
+}
+
+
+def ladder_view(checkpoint: Checkpoint) -> None:
+    """A chart and its table, for a checkpoint that has baselines to stand on."""
+    st.caption(
+        "From a model that knows nothing to the one you have checkpoint: what each idea was worth."
+    )
+    less = checkpoint.baselines.val_loss
+    rungs = [
+        ("Uniform", "every character equally likely", less["uniform"], math.nan),
+        ("Unigram", "how often each character stands anywhere", less["unigram"], math.nan),
+        ("Bigram", "a table: the next character from the one before", less["bigram"], math.nan),
+    ]
+    if checkpoint.training.data_sha256 == TINY_SHAKESPEARE_SHA256:
+        runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.kept_runs()}
+        rungs += [
+            (model, change, runs.get(name, math.nan), ORIGINAL[name][1])
+            for name, (model, change) in _PHASES.items()
+        ]
+        change = "384 channels, 6 heads, 6 blocks, a window of 256"
+        rungs.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
+    ours = last_estimate(checkpoint.loss_record)[1]
+    rungs.append(("This checkpoint", "as loaded", ours, math.nan))
+    frame = pd.DataFrame(rungs, columns=["model", "what changed", "ours", "original"])
+    st.plotly_chart(
+        loss_charts.ladder(frame),
+        height=110 + 34 * len(frame),
+        config=menu("microgpt-ladder"),
+        alt="Validation loss of ever better models",
+    )
+    st.caption(
+        "Further left is better. Baselines are measured over the validation split, trained models "
+        "by their last estimate over random batches of it, which is the original's way."
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        placeholder="",
+        column_order=["model", "ours", "original", "what changed"],
+        column_config={
+            "ours": st.column_config.NumberColumn("ours (nats)", format="%.4f"),
+            "original": st.column_config.NumberColumn("the original (nats)", format="%.4f"),
+        },
+    )
+    st.download_button(
+        "ladder.csv",
+        frame.to_csv(index=False),
+        "ladder.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from microgpt.analysis.ablation import each_head_off, effect
+from microgpt.analysis.attention import attention_maps
+
+IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+
+
+def losses(logits: torch.Tensor) -> torch.Tensor:
+    return -logits.double().log_softmax(dim=-1)
+
+
+def test_each_head_off_is_as_if_its_slice_of_the_projection_were_zero(any_model):
+    config = any_model.config
+    size = config.n_embd // config.n_head
+    whole = losses(any_model(torch.tensor([IDS]))[0])
+    seen = []
+    for layer, head, found in each_head_off(any_model, IDS):
+        seen.append((layer, head))
+        proj = any_model.blocks[layer].attention.proj.weight
+        kept = proj.clone()
+        proj[:, head * size : (head + 1) * size] = 0
+        without = losses(any_model(torch.tensor([IDS]))[0])
+        proj.copy_(kept)
+        targets = torch.tensor(IDS[1:])[:, None]
+        change = (without - whole)[:-1].gather(-1, targets).mean().item()
+        divergence = ((without - whole) * whole.neg().exp()).sum(dim=-1)
+        assert found.loss_change == pytest.approx(change, abs=1e-5)
+        assert found.divergence == pytest.approx(divergence.mean().item(), abs=1e-5)
+        assert found.next_divergence == pytest.approx(divergence[-1].item(), abs=1e-5)
+    assert seen == [(n, h) for n in range(config.n_layer) for h in range(config.n_head)]
+
+
+def test_each_head_off_equals_the_separate_runs_with_a_mask(model):
+    whole = model(torch.tensor([IDS]))[0]
+    for layer, head, found in each_head_off(model, IDS):
+        mask = torch.ones(2, 3)
+        mask[layer, head] = 0
+        expected = effect(IDS, whole, model(torch.tensor([IDS]), head_mask=mask)[0])
+        for name, value in vars(expected).items():
+            assert getattr(found, name) == pytest.approx(value, abs=1e-5), name
+
+
+def test_heads_are_switched_off_as_they_are_asked_for(model):
+    effects = each_head_off(model, IDS)
+    assert next(effects)[:2] == (0, 0) and next(effects)[:2] == (0, 1)
+
+
+def test_a_prediction_that_did_not_change_has_no_effect():
+    logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    assert vars(effect([1, 2, 3, 4, 5], logits, logits + 2)) == pytest.approx(
+        {"loss_change": 0, "divergence": 0, "next_divergence": 0}, abs=1e-6
+    )
+
+
+def test_the_effect_on_made_up_predictions_is_that_by_hand():
+    whole = torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log()
+    without = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
+    found = effect([0, 1], whole, without)
+    divergence = torch.tensor(0.9) * torch.tensor(1.8).log() + 0.1 * torch.tensor(0.2).log()
+    assert found.next_divergence == pytest.approx(divergence.item(), abs=1e-6)
+    assert found.divergence == pytest.approx(divergence.item() / 2, abs=1e-6)
+    assert found.loss_change == pytest.approx(0, abs=1e-6)  # the last has no character after it
+    better = effect([0, 0], without, torch.tensor([[0.8, 0.2], [0.5, 0.5]]).log())
+    assert better.loss_change == pytest.approx(-torch.tensor(1.6).log().item(), abs=1e-6)
+
+
+def test_one_character_has_no_loss_to_change(model):
+    for _, _, found in each_head_off(model, [0]):
+        assert found.loss_change is None
+        assert found.divergence == found.next_divergence
+
+
+@pytest.mark.parametrize("ids", [[], [0] * 17], ids=len)
+def test_no_text_and_too_long_a_text_are_refused(model, ids):
+    with pytest.raises(ValueError, match="must have 1 to 16 characters"):
+        next(each_head_off(model, ids))
+
+
+def test_a_model_made_to_copy_can_do_without_neither_head(copier):
+    ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
+    logits = attention_maps(copier, ids).logits
+    assert logits.argmax(dim=-1)[4:-1].tolist() == ids[5:]
+    found = [found for _, _, found in each_head_off(copier, ids)]
+    assert len(found) == 2
+    assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in found)

@@ -1,0 +1,175 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from microgpt.analysis.attention import (
+    MOST_BYTES,
+    attention_maps,
+    combined,
+    embedded,
+    head_stages,
+    maps_npz,
+    most_positions,
+    rollout,
+)
+from microgpt.config import GPTConfig
+from microgpt.model import GPT
+
+IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+
+
+def every_head(model: GPT) -> list[tuple[int, int]]:
+    return [(n, h) for n in range(model.config.n_layer) for h in range(model.config.n_head)]
+
+
+def test_maps_equal_an_independent_computation_from_the_raw_weights(model):
+    config, w = model.config, {k: v.double() for k, v in model.state_dict().items()}
+    ids = torch.randint(
+        config.vocab_size, (config.block_size,), generator=torch.Generator().manual_seed(1)
+    )
+    size = config.n_embd // config.n_head
+
+    def norm(x, name):
+        x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
+        return x * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    x = w["token_embedding.weight"][ids] + w["position_embedding.weight"][: len(ids)]
+    expected = torch.zeros(config.n_layer, config.n_head, len(ids), len(ids), dtype=torch.float64)
+    for layer in range(config.n_layer):
+        name = f"blocks.{layer}"
+        y = norm(x, f"{name}.ln_attention")
+        outputs = []
+        for head in range(config.n_head):
+            q, k, v = (
+                y @ w[f"{name}.attention.qkv.weight"][at : at + size].T
+                for at in (head * size + part * config.n_embd for part in range(3))
+            )
+            for t in range(len(ids)):
+                scores = torch.exp(k[: t + 1] @ q[t] / size**0.5)
+                expected[layer, head, t, : t + 1] = scores / scores.sum()
+            outputs.append(expected[layer, head] @ v)
+        proj = w[f"{name}.attention.proj.weight"]
+        x = x + torch.cat(outputs, -1) @ proj.T + w[f"{name}.attention.proj.bias"]
+        y = norm(x, f"{name}.ln_mlp")
+        y = torch.relu(y @ w[f"{name}.mlp.up.weight"].T + w[f"{name}.mlp.up.bias"])
+        x = x + y @ w[f"{name}.mlp.down.weight"].T + w[f"{name}.mlp.down.bias"]
+    logits = norm(x, "ln_final") @ w["head.weight"].T + w["head.bias"]
+
+    maps = attention_maps(model, ids.tolist())
+    torch.testing.assert_close(maps.weights.double(), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(maps.logits.double(), logits, atol=1e-4, rtol=0)
+
+
+def test_one_character_looks_at_itself(model):
+    maps = attention_maps(model, [0])
+    assert torch.equal(maps.weights, torch.ones_like(maps.weights))
+
+
+def test_no_text_and_too_long_a_text_are_refused(model):
+    with pytest.raises(ValueError, match="no character"):
+        attention_maps(model, [])
+    with pytest.raises(ValueError, match="window"):
+        attention_maps(model, [0] * (model.config.block_size + 1))
+
+
+def test_the_maps_of_a_text_stay_within_their_bound():
+    assert most_positions(GPTConfig()) == 256
+    for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}):
+        config = GPTConfig(**shape)
+        most = most_positions(config)
+        assert most >= 1 and 4 * config.n_layer * config.n_head * most**2 <= MOST_BYTES
+
+
+def test_the_stages_of_every_head_lead_to_the_models_own_weights(any_model):
+    weights = attention_maps(any_model, IDS).weights
+    size = any_model.config.n_embd // any_model.config.n_head
+    for layer, head in every_head(any_model):
+        stages = head_stages(any_model, IDS, layer, head)
+        torch.testing.assert_close(stages.weights, weights[layer, head])
+        torch.testing.assert_close(stages.scaled, stages.raw / size**0.5)
+        for t in range(len(IDS)):
+            row = stages.scaled[t, : t + 1].softmax(dim=0)
+            torch.testing.assert_close(stages.weights[t, : t + 1], row)
+
+
+def test_what_a_head_adds_is_what_is_missed_when_it_is_off(any_model):
+    x = embedded(any_model, IDS)
+    for layer, block in enumerate(any_model.blocks):
+        attend, read = block.attention, block.ln_attention(x)
+        whole = attend(read, layer, None, None, None)
+        for head in range(any_model.config.n_head):
+            mask = torch.ones(any_model.config.n_head)
+            mask[head] = 0
+            missed = (whole - attend(read, layer, None, mask, None))[0]
+            stages = head_stages(any_model, IDS, layer, head)
+            torch.testing.assert_close(stages.output, missed, atol=1e-5, rtol=1e-5)
+            given = stages.weights[..., None] * stages.values  # (T, T, C)
+            torch.testing.assert_close(given.sum(dim=1), missed, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(stages.contributions, given.norm(dim=-1))
+        x = block(x, layer, None, None, None)
+
+
+def test_stages_leave_the_model_as_it_is(model):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    names = {name: set(vars(module)) for name, module in model.named_modules()}
+    head_stages(model, IDS, 1, 2)
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+    assert {name: set(vars(module)) for name, module in model.named_modules()} == names
+
+
+@pytest.mark.parametrize("ids", [[], [0] * 17], ids=len)
+def test_stages_of_no_text_and_of_too_long_a_text_are_refused(model, ids):
+    with pytest.raises(ValueError, match="must have 1 to 16 characters"):
+        head_stages(model, ids, 0, 0)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(2, 0), (0, 3)])
+def test_a_head_that_the_model_lacks_has_no_stages(model, layer, head):
+    with pytest.raises(IndexError):
+        head_stages(model, [0], layer, head)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_rollout_gives_shares_of_what_came_before(model, residual):
+    weights = attention_maps(model, IDS).weights
+    rolled = rollout(weights, residual)
+    assert rolled.shape == (2, len(IDS), len(IDS))
+    torch.testing.assert_close(rolled.sum(dim=-1), torch.ones(2, len(IDS)))
+    assert not rolled.triu(1).any()
+    eye = torch.eye(len(IDS))
+    first, second = (0.5 * w.mean(0) + 0.5 * eye if residual else w.mean(0) for w in weights)
+    torch.testing.assert_close(rolled, torch.stack([first, second @ first]))
+
+
+def test_rollout_follows_heads_that_look_one_back_through_the_layers():
+    back = torch.eye(4)[[0, 0, 1, 2]]  # row t looks at t - 1
+    rolled = rollout(back.expand(3, 2, 4, 4), residual=False)
+    assert rolled[:, 3].tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
+    with_residual = rollout(back.expand(3, 2, 4, 4))
+    assert with_residual[1, 3].tolist() == [0, 0.25, 0.5, 0.25]
+
+
+def test_heads_combine_to_their_mean_and_their_maximum(model):
+    weights = attention_maps(model, IDS).weights
+    heads = [(0, 0), (1, 2)]
+    one, other = weights[0, 0], weights[1, 2]
+    torch.testing.assert_close(combined(weights, heads, "mean"), (one + other) / 2)
+    assert torch.equal(combined(weights, heads, "maximum"), torch.maximum(one, other))
+    assert torch.equal(combined(weights, heads[:1], "mean"), one)
+    with pytest.raises(ValueError, match="no head"):
+        combined(weights, [], "mean")
+
+
+def test_all_maps_are_written_to_one_file_and_read_back(model):
+    weights, text = attention_maps(model, IDS).weights, "a \n'é<\tß漢z"
+    written = maps_npz(weights, text, "ab" * 32)
+    assert maps_npz(weights, text, "ab" * 32) == written
+    with np.load(io.BytesIO(written), allow_pickle=False) as file:
+        assert file["weights"].dtype == np.float32
+        np.testing.assert_array_equal(file["weights"], weights.numpy())
+        assert file["layers"].tolist() == [1, 2] and file["heads"].tolist() == [1, 2, 3]
+        assert file["positions"].tolist() == list(range(1, 11))
+        assert "".join(file["characters"]) == text and len(file["characters"]) == 10
+        assert file["weights_sha256"].item() == "ab" * 32

@@ -1,0 +1,186 @@
+import json
+import math
+from collections import Counter
+
+import pytest
+import torch
+
+from microgpt.analysis import baselines
+from microgpt.analysis.baselines import NAMES, Baselines, BaselinesError, fit
+from microgpt.data import Splits, split
+
+# Two characters: the second is three times as common, and they mostly alternate.
+SMALL = Baselines(
+    unigram=torch.tensor([0.25, 0.75]).log(),
+    bigram=torch.tensor([[0.1, 0.9], [0.8, 0.2]]).log(),
+    val_loss={"uniform": 0.6931, "unigram": 0.5, "bigram": 0.25},
+)
+GOOD = json.loads(SMALL.to_json())
+
+
+@pytest.fixture(scope="module")
+def splits(corpus, tokenizer) -> Splits:
+    return split(tokenizer.encode(corpus), block_size=16)
+
+
+@pytest.fixture(scope="module")
+def fitted(splits, tokenizer) -> Baselines:
+    """All three, fitted to the made-up words as a training fits them."""
+    return fit(splits, tokenizer.vocab_size, seed=0)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that is trained for a snapshot only."""
+    monkeypatch.setattr(baselines, "BIGRAM_STEPS", 50)
+
+
+def changed(**values) -> str:
+    """A good file with some of its values replaced."""
+    return json.dumps(GOOD | values)
+
+
+def test_baselines_survive_writing_and_reading_to_four_decimals(fitted, tokenizer):
+    text = fitted.to_json()
+    again = Baselines.from_json(text, tokenizer.vocab_size)
+    for name in ("unigram", "bigram"):
+        read, written = getattr(again, name), getattr(fitted, name)
+        assert read.dtype == torch.float32
+        torch.testing.assert_close(read, written, rtol=0, atol=0.51e-4)
+    assert again.val_loss == {name: round(fitted.val_loss[name], 4) for name in NAMES}
+    assert again.to_json() == text
+
+
+def test_the_file_is_one_line_of_json_with_three_entries():
+    text = SMALL.to_json()
+    assert text.endswith("}\n") and text.count("\n") == 1
+    assert list(json.loads(text)) == ["val_loss", "unigram", "bigram"]
+    assert json.loads(text)["unigram"] == [-1.3863, -0.2877]
+    assert json.loads(text)["bigram"] == [[-2.3026, -0.1054], [-0.2231, -1.6094]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        '{"unigram": [',
+        "[" * 100_000,
+        "null",
+        "3",
+        '"text"',
+        "[]",
+        "{}",
+        *(json.dumps({key: GOOD[key] for key in GOOD if key != name}) for name in GOOD),
+        changed(unigram=None),
+        changed(unigram=3),
+        changed(unigram="ab"),
+        changed(unigram=["a", "b"]),
+        changed(unigram={"a": -1.0}),
+        changed(unigram=[None, -1.0]),
+        changed(unigram=[-1.0, [-1.0]]),
+        changed(unigram=[[-1.0], -1.0]),
+        changed(unigram=[]),
+        changed(unigram=[-1.0, math.nan]),
+        changed(unigram=[-1.0, -math.inf]),
+        changed(unigram=[-1.0, -1e300]),
+        changed(unigram=[-1.0, -(10**400)]),
+        changed(unigram=[-1.0, 0.5]),
+        changed(bigram=[-1.0, -1.0]),
+        changed(bigram=[[-1.0, -1.0]]),
+        changed(bigram=[[-1.0, -1.0], [-1.0]]),
+        changed(bigram=[[], []]),
+        changed(bigram=[[-1.0, -1.0], [-1.0, math.nan]]),
+        changed(bigram=[[-1.0, -1.0], [-1.0, 2.0]]),
+        changed(val_loss=None),
+        changed(val_loss=[1.0, 1.0, 1.0]),
+        changed(val_loss={"uniform": 1.0, "unigram": 1.0}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": None}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": []}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": "low"}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": -0.5}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": math.nan}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": math.inf}),
+        changed(val_loss=GOOD["val_loss"] | {"bigram": 10**400}),
+    ],
+    ids=lambda text: text[-40:],
+)
+def test_a_malformed_file_is_refused_in_a_sentence(text):
+    with pytest.raises(BaselinesError, match=r"^the checkpoint's baselines .*") as caught:
+        Baselines.from_json(text, 2)
+    assert len(str(caught.value)) < 100
+
+
+@pytest.mark.parametrize("vocab_size", [0, 1, 3, 1024])
+def test_a_vocabulary_of_another_size_is_refused(vocab_size):
+    assert Baselines.from_json(SMALL.to_json(), 2).val_loss == SMALL.val_loss
+    with pytest.raises(BaselinesError, match="the checkpoint's baselines"):
+        Baselines.from_json(SMALL.to_json(), vocab_size)
+
+
+def test_the_unigram_is_the_counts_and_one_more_of_each(fitted, splits, tokenizer):
+    size = tokenizer.vocab_size
+    counts = Counter(splits.train.tolist())
+    whole = len(splits.train) + size
+    expected = [math.log((counts[token] + 1) / whole) for token in range(size)]
+    assert fitted.unigram.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_character_that_training_never_saw_is_possible(quick):
+    ids = torch.tensor([0, 1, 1] * 40)
+    found = fit(Splits(ids[:100], ids[100:]), 4, seed=0)
+    assert found.unigram.exp()[3].item() == pytest.approx(1 / 104)
+    assert bool(found.bigram.isfinite().all())
+
+
+def test_every_row_is_probabilities(fitted, tokenizer):
+    size = tokenizer.vocab_size
+    assert fitted.unigram.shape == (size,) and fitted.bigram.shape == (size, size)
+    rows = torch.cat([fitted.unigram[None], fitted.bigram])
+    torch.testing.assert_close(rows.exp().sum(dim=-1), torch.ones(size + 1))
+    assert bool((rows <= 0).all())
+    assert not rows.requires_grad
+
+
+def test_who_knows_more_loses_less_on_text_that_was_not_trained_on(fitted, tokenizer):
+    loss = fitted.val_loss
+    assert tuple(loss) == NAMES
+    assert loss["bigram"] < loss["unigram"] < loss["uniform"]
+    assert loss["uniform"] == pytest.approx(math.log(tokenizer.vocab_size))
+
+
+def test_the_validation_loss_is_that_of_the_whole_validation_split(fitted, splits):
+    assert fitted.val_loss == pytest.approx(fitted.losses(splits.val.tolist()))
+
+
+def test_a_seed_decides_the_table(quick, splits, tokenizer):
+    first, same, other = (fit(splits, tokenizer.vocab_size, seed) for seed in (3, 3, 4))
+    assert torch.equal(first.bigram, same.bigram)
+    assert first.to_json() == same.to_json()
+    assert not torch.equal(first.bigram, other.bigram)
+    assert torch.equal(first.unigram, other.unigram)
+
+
+def test_fitting_leaves_the_programs_own_draws_alone(quick, splits, tokenizer):
+    before = torch.get_rng_state()
+    fit(splits, tokenizer.vocab_size, seed=0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_losses_are_the_mean_surprise_after_the_first_character():
+    losses = SMALL.losses([0, 1, 1, 0])
+    assert losses == pytest.approx(
+        {
+            "uniform": math.log(2),
+            "unigram": -(2 * math.log(0.75) + math.log(0.25)) / 3,
+            "bigram": -(math.log(0.9) + math.log(0.2) + math.log(0.8)) / 3,
+        },
+        abs=1e-6,
+    )
+    assert SMALL.losses([1, 0])["bigram"] == pytest.approx(-math.log(0.8), abs=1e-6)
+
+
+@pytest.mark.parametrize("ids", [[], [0]])
+def test_less_than_two_characters_have_no_loss(ids):
+    with pytest.raises(ValueError, match="two characters"):
+        SMALL.losses(ids)

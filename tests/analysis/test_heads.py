@@ -1,0 +1,403 @@
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from microgpt import checkpoint
+from microgpt.analysis.attention import attention_maps
+from microgpt.analysis.head_scores import KINDS, HeadScores, HeadScoresError
+from microgpt.analysis.heads import (
+    CLASSES,
+    attention_by_class,
+    attention_by_distance,
+    class_of,
+    head_scores,
+    text_scores,
+)
+from microgpt.checkpoint import add_head_scores
+from microgpt.cli import main
+from microgpt.data import split
+from microgpt.tokenizer import CharTokenizer
+
+TEXT = "aba\n\nb a"
+#      0a 1b 2a 3⏎ 4⏎ 5b 6␣ 7a
+LETTERS = CharTokenizer("\n ab")
+# By kind, the keys that each query has, from the second query on.
+KEYS = {
+    "previous": [[0], [1], [2], [3], [4], [5], [6]],
+    "first": [[0]] * 7,
+    "itself": [[1], [2], [3], [4], [5], [6], [7]],
+    "same": [[], [0], [], [3], [1], [], [0, 2]],
+    "induction": [[], [1], [], [4], [2], [], [3]],
+    "newline": [[], [], [3], [3, 4], [3, 4], [3, 4], [3, 4]],
+    "space": [[], [], [], [], [], [6], [6]],
+    "speaker": [[0], [0], [0], [0], [0, 5], [0, 5], [0, 5]],
+}
+
+
+def even(size: int) -> Tensor:
+    """Attention to all alike, (T, T)."""
+    return torch.ones(size, size).tril() / torch.arange(1, size + 1)[:, None]
+
+
+def pointing(keys: list[list[int]]) -> Tensor:
+    """Attention (T, T) shared by the keys named for each query but the first, else on the first."""
+    weights = torch.zeros(len(keys) + 1, len(keys) + 1)
+    weights[0, 0] = 1
+    for query, named in enumerate(keys, start=1):
+        weights[query, named or [0]] = 1 / max(len(named), 1)
+    return weights
+
+
+def scores_of(weights: Tensor, text: str = TEXT, tokenizer: CharTokenizer = LETTERS) -> HeadScores:
+    """The scores of one map (T, T), or of maps (L, H, T, T)."""
+    maps = weights if weights.dim() == 4 else weights[None, None]
+    return text_scores(maps, tokenizer.encode(text), tokenizer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_head_that_does_only_one_thing_scores_1_in_it(kind):
+    scores = scores_of(pointing(KEYS[kind]))
+    assert scores.scores[kind].tolist() == [[pytest.approx(1)]]
+    assert scores.counts[kind] == sum(bool(keys) for keys in KEYS[kind])
+    assert scores.positions == 7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_kinds_score_what_their_keys_get_by_hand(kind):
+    weights = pointing(KEYS[kind])
+    scores = scores_of(weights)
+    for other, keys in KEYS.items():
+        got = [weights[query, named].sum() for query, named in enumerate(keys, 1) if named]
+        assert scores.scores[other].item() == pytest.approx(sum(got) / len(got)), other
+
+
+def test_attention_to_all_alike_scores_its_share():
+    scores = scores_of(even(8))
+    for kind, keys in KEYS.items():
+        shares = [len(named) / (query + 1) for query, named in enumerate(keys, 1) if named]
+        assert scores.scores[kind].item() == pytest.approx(sum(shares) / len(shares)), kind
+        assert scores.even[kind] == pytest.approx(sum(shares) / len(shares)), kind
+    entropy = sum(math.log(n) for n in range(2, 9)) / 7
+    assert scores.entropy.item() == pytest.approx(entropy)
+    assert scores.distance.item() == pytest.approx(sum(n / 2 for n in range(1, 8)) / 7)
+
+
+def test_certain_heads_have_no_entropy_and_their_own_distance():
+    for kind, distance in (("itself", 0), ("previous", 1), ("first", 4)):
+        scores = scores_of(pointing(KEYS[kind]))
+        assert (scores.entropy.item(), scores.distance.item()) == (0, pytest.approx(distance))
+
+
+def test_every_head_has_scores_of_its_own():
+    maps = torch.stack([pointing(KEYS[kind]) for kind in ("previous", "same", "itself")] * 2)
+    scores = scores_of(maps.view(2, 3, 8, 8))
+    for layer in range(2):
+        kinds = [scores.badge(layer, head).kind for head in range(3)]
+        assert kinds == ["previous", "same", "itself"]
+
+
+def test_a_kind_that_no_query_has_is_left_out():
+    scores = scores_of(even(3), "aba")
+    assert scores.counts["newline"] == scores.counts["space"] == 0
+    assert set(scores.scores) == set(scores.even) == set(KINDS) - {"newline", "space"}
+    without = CharTokenizer("ab")  # there is not even a character for them
+    scores = scores_of(even(3), "aba", without)
+    assert set(scores.scores) == set(KINDS) - {"newline", "space"}
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("aa\naa\n\naa", {0, 7}),
+        ("\naa\n", {1}),  # the first line is empty
+        ("\n\naa", {2}),
+        ("\n\n\n\na", {4}),
+        ("\n\n\n", set()),
+        ("a\n\n", {0}),
+    ],
+    ids=repr,
+)
+def test_a_speakers_name_starts_after_an_empty_line_or_with_the_text(text, starts):
+    for key in range(len(text) - 1):
+        weights = torch.zeros(len(text), len(text))
+        weights[:, key] = 1  # also of queries before it, which count for nothing here
+        scores = scores_of(weights.tril(), text)
+        if not starts:
+            assert "speaker" not in scores.scores
+        elif key in starts and key <= 1:
+            assert scores.scores["speaker"].item() == 1
+        elif key not in starts:
+            assert scores.scores["speaker"].item() == 0
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_text_without_a_second_character_has_no_scores(size):
+    weights, ids = torch.ones(1, 1, size, size), [1] * size
+    with pytest.raises(ValueError, match="needs two characters"):
+        text_scores(weights, ids, LETTERS)
+    with pytest.raises(ValueError, match="needs two characters"):
+        attention_by_class(weights, ids, LETTERS)
+    with pytest.raises(ValueError, match="needs two characters"):
+        attention_by_distance(weights)
+
+
+@pytest.mark.parametrize(
+    ("characters", "name"),
+    [
+        ("aeiouéüå", "vowel"),
+        ("bcxyzñç", "consonant"),
+        ("AZÉЖ", "capital"),
+        (" ", "space"),
+        ("\n", "newline"),
+        (".,;:!?'-&$3\tж漢", "punctuation or other"),
+    ],
+)
+def test_characters_have_a_class(characters, name):
+    assert {class_of(character) for character in characters} == {name}
+
+
+def test_attention_by_class_is_shared_out_among_the_classes():
+    ids = LETTERS.encode(TEXT)
+    shares = attention_by_class(pointing(KEYS["previous"])[None, None], ids, LETTERS)
+    expected = dict.fromkeys(CLASSES, 0.0) | {
+        "vowel": 2 / 7,
+        "consonant": 2 / 7,
+        "newline": 2 / 7,
+        "space": 1 / 7,
+    }
+    assert shares.flatten().tolist() == pytest.approx(list(expected.values()))
+
+
+def test_attention_by_distance_is_the_mean_over_queries_that_reach_so_far():
+    back = attention_by_distance(pointing(KEYS["previous"])[None, None]).flatten()
+    assert back.tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+    back = attention_by_distance(even(4)[None, None]).flatten().tolist()
+    halves = [1 / 2, 1 / 3, 1 / 4]
+    assert back == pytest.approx([sum(halves) / 3, sum(halves) / 3, (1 / 3 + 1 / 4) / 2, 1 / 4])
+
+
+def test_the_models_own_attention_adds_up(model, tokenizer, corpus):
+    ids = tokenizer.encode(corpus[:16])
+    weights = attention_maps(model, ids).weights
+    shares = attention_by_class(weights, ids, tokenizer)
+    torch.testing.assert_close(shares.sum(dim=-1), torch.ones(2, 3))
+    reach = torch.tensor([15, *range(15, 0, -1)])  # queries that have a key so far back
+    rows = attention_by_distance(weights) * reach
+    torch.testing.assert_close(rows.sum(dim=-1), torch.full((2, 3), 15.0))
+    mean = (rows * torch.arange(16)).sum(dim=-1) / 15
+    torch.testing.assert_close(text_scores(weights, ids, tokenizer).distance, mean)
+
+
+def test_a_splits_scores_are_the_windows_means_by_their_counts(model, tokenizer, corpus):
+    data = torch.tensor(tokenizer.encode(corpus[:100]))
+    told: list[tuple[int, int]] = []
+    scores = head_scores(model, tokenizer, data, lambda done, total: told.append((done, total)))
+    assert told == [(n, 6 + 6 * 2 * 3) for n in range(1, 43)]
+    assert scores.positions == 6 * 15
+    parts = [data[at : at + 16].tolist() for at in range(0, 96, 16)]
+    each = [text_scores(attention_maps(model, p).weights, p, tokenizer) for p in parts]
+    for kind in set(KINDS) - {"speaker"}:
+        known = [part for part in each if kind in part.scores]
+        assert scores.counts[kind] == sum(part.counts[kind] for part in known)
+        total = sum(part.scores[kind] * part.counts[kind] for part in known)
+        torch.testing.assert_close(scores.scores[kind], total / scores.counts[kind])
+    torch.testing.assert_close(scores.entropy, sum(part.entropy for part in each) / 6)
+    torch.testing.assert_close(scores.distance, sum(part.distance for part in each) / 6)
+    # The text begins in the first window only, and has no empty line.
+    assert scores.counts["speaker"] == 15
+
+
+@pytest.mark.parametrize(
+    ("windows", "taken"), [(1, [0]), (8, range(8)), (20, [0, 2, 5, 7, 10, 12, 15, 17])], ids=str
+)
+def test_heads_are_switched_off_over_windows_that_are_spread_evenly(
+    model, tokenizer, corpus, windows, taken
+):
+    data = torch.tensor(tokenizer.encode(corpus[: 16 * windows + 3]))
+    off = head_scores(model, tokenizer, data).off
+    assert off.positions == 15 * len(taken)
+    texts = torch.stack([data[16 * n : 16 * n + 16] for n in taken])
+
+    def loss(mask: Tensor | None) -> Tensor:
+        logits = model(texts, head_mask=mask)[:, :-1]
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), texts[:, 1:].flatten())
+
+    for layer in range(2):
+        for head in range(3):
+            mask = torch.ones(2, 3)
+            mask[layer, head] = 0
+            change = (loss(mask) - loss(None)).item()
+            assert off.loss_change[layer, head].item() == pytest.approx(change, abs=1e-5)
+
+
+def test_a_speaker_is_seen_across_the_edge_of_a_window(model):
+    characters = "".join(chr(97 + n) for n in range(model.config.vocab_size - 1))
+    letters = CharTokenizer("\n" + characters)
+    data = torch.tensor(letters.encode("a" * 14 + "\n\n" + "b" * 16))
+    assert head_scores(model, letters, data).counts["speaker"] == 30
+
+
+def test_less_than_a_window_is_refused(model, tokenizer):
+    with pytest.raises(ValueError, match="needs 16 characters"):
+        head_scores(model, tokenizer, torch.zeros(15, dtype=torch.int64))
+
+
+def test_a_model_made_to_copy_is_found_out(copier):
+    ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
+    letters = CharTokenizer("abcd")
+    scores = text_scores(attention_maps(copier, ids).weights, ids, letters)
+    assert scores.scores["previous"][0].item() == pytest.approx(1, abs=1e-4)
+    assert scores.scores["induction"][1].item() == pytest.approx(1, abs=1e-4)
+    assert scores.counts["induction"] == 8
+    assert scores.badge(0, 0).kind == "previous" and scores.badge(1, 0).kind == "induction"
+
+
+@pytest.fixture
+def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_checkpoint, tmp_path / "mine")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_command_prints_every_head_and_changes_nothing(folder, corpus_file, capsys):
+    before = contents(folder)
+    assert main(["heads", "--checkpoint", str(folder), "--data", str(corpus_file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["layer", "head", "previous", "first"]
+    heads = [line.split()[:2] for line in lines[1:7]]
+    assert heads == [[str(layer), str(head)] for layer in (1, 2) for head in (1, 2, 3)]
+    assert lines[0].split()[-2:] == ["off", "badge"]
+    assert all(line.split()[12][0] in "+-" for line in lines[1:7])
+    assert [line.split()[0] for line in lines[7:]] == ["even", "queries"]
+    assert contents(folder) == before
+
+
+def test_the_command_writes_the_scores_into_the_folder(folder, corpus_file, corpus, capsys):
+    before = contents(folder)
+    for _ in range(2):  # anew, and over those that are there
+        assert (
+            main(["heads", "--checkpoint", str(folder), "--data", str(corpus_file), "--write"]) == 0
+        )
+        loaded = checkpoint.load(folder)
+        after = contents(folder)
+        assert set(after) == {*before, "head_scores.json"}
+        same = set(before) - {"config.json"}
+        assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    ids = loaded.tokenizer.encode(corpus)
+    val = split(ids, loaded.config.block_size).val
+    expected = head_scores(loaded.model, loaded.tokenizer, val)
+    assert loaded.head_scores.to_json() == expected.to_json()
+    old, new = json.loads(before["config.json"]), json.loads(after["config.json"])
+    assert list(new) == list(old)
+    assert new["sha256"].pop("head_scores.json") and new == old
+
+
+@pytest.fixture
+def scores(folder: Path, corpus: str) -> HeadScores:
+    loaded = checkpoint.load(folder)
+    data = torch.tensor(loaded.tokenizer.encode(corpus[:200]))
+    return head_scores(loaded.model, loaded.tokenizer, data)
+
+
+@pytest.mark.parametrize("renamed", range(4))
+def test_a_writer_stopped_at_any_moment_leaves_a_checkpoint(folder, scores, monkeypatch, renamed):
+    config = checkpoint.load(folder).config
+    add_head_scores(folder, scores, config)
+    done: list[Path] = []
+    replace = os.replace
+
+    def stopping(source: Path, target: Path) -> None:
+        if len(done) == renamed:
+            raise KeyboardInterrupt
+        done.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stopping)
+    fewer = HeadScores(scores.positions, dict.fromkeys(KINDS, 0), {}, {}, *[scores.entropy] * 2)
+    if renamed < 3:
+        with pytest.raises(KeyboardInterrupt):
+            add_head_scores(folder, fewer, config)
+    else:
+        add_head_scores(folder, fewer, config)
+    found = checkpoint.load(folder).head_scores
+    expected = [scores, None, None, fewer][renamed]
+    assert (found and found.to_json()) == (expected and expected.to_json())
+    assert {path.name for path in folder.iterdir()} == {*checkpoint.FILES, "head_scores.json"}
+
+
+def test_scores_that_could_not_be_read_again_are_not_written(folder, scores):
+    before = contents(folder)
+    broken = HeadScores(5, scores.counts, {}, {}, scores.entropy * math.nan, scores.distance)
+    with pytest.raises(HeadScoresError):
+        add_head_scores(folder, broken, checkpoint.load(folder).config)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--checkpoint", "no/such/folder", "--write"],
+            "--write needs a checkpoint folder",
+        ),
+        (["--checkpoint", "{folder}", "--data", "{folder}/nothing.txt"], "cannot read"),
+        (
+            ["--checkpoint", "{folder}", "--data", "{folder}/README.md"],
+            "not in the vocabulary",
+        ),
+        (
+            ["--checkpoint", "{folder}", "--device", "toaster"],
+            "no device called 'toaster'",
+        ),
+        (["--checkpoint", "{empty}"], "config.json is missing"),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_what_cannot_be_done_is_one_sentence(folder, tmp_path, capsys, options, message):
+    (tmp_path / "empty").mkdir()
+    places = {"folder": folder, "empty": tmp_path / "empty"}
+    assert main(["heads", *(option.format(**places) for option in options)]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and message in err
+
+
+def test_training_writes_the_scores_of_what_it_saved(corpus_file, corpus, tmp_path):
+    small = {
+        "block_size": 16,
+        "n_layer": 2,
+        "n_head": 3,
+        "n_embd": 24,
+        "steps": 2,
+        "batch_size": 4,
+        "eval_interval": 2,
+        "eval_batches": 1,
+    }
+    out = tmp_path / "run"
+    options = [option for name, value in small.items() for option in ("--set", f"{name}={value}")]
+    options += ["--data", str(corpus_file), "--out", str(out), "--device", "cpu"]
+    assert main(["train", *options]) == 0
+    loaded = checkpoint.load(out)
+    val = split(loaded.tokenizer.encode(corpus), 16).val
+    expected = head_scores(loaded.model, loaded.tokenizer, val)
+    assert loaded.head_scores.to_json() == expected.to_json()
+    assert loaded.head_scores.positions == len(val) // 16 * 15
+
+
+def test_a_window_of_one_character_trains_without_scores(corpus_file, tmp_path, capsys):
+    out = tmp_path / "run"
+    pairs = ["block_size=1", "n_layer=1", "n_head=1", "n_embd=8", "steps=1", "eval_batches=1"]
+    options = [option for pair in pairs for option in ("--set", pair)]
+    options += ["--data", str(corpus_file), "--out", str(out), "--device", "cpu"]
+    assert main(["train", *options]) == 0
+    assert checkpoint.load(out).head_scores is None
+    capsys.readouterr()
+    assert main(["heads", "--checkpoint", str(out), "--data", str(corpus_file)]) == 2
+    assert "nothing to choose from" in capsys.readouterr().err

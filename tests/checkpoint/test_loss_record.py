@@ -1,0 +1,73 @@
+import pytest
+
+from microgpt.checkpoint.loss_record import (
+    COLUMNS,
+    LossRecordError,
+    LossRow,
+    append,
+    best_validation,
+    first_reaching,
+    from_csv,
+    to_csv,
+)
+
+HEADER = "step,tokens,seconds,learning_rate,grad_norm,batch_loss,train_loss,val_loss,wall_seconds\n"
+
+
+def test_the_schema_is_the_one_that_committed_records_have():
+    assert ",".join(COLUMNS) + "\n" == HEADER
+    row = LossRow(5, 640, 1.5, 1e-3, 0.25, 3.0, None, 2.123456789, 2.5)
+    assert to_csv([row]) == HEADER + "5,640,1.5,0.001,0.25,3,,2.12346,2.5\n"
+    assert to_csv([]) == HEADER
+
+
+def test_a_record_survives_writing_and_reading(loss_record):
+    assert from_csv(to_csv(loss_record)) == loss_record
+    assert from_csv(to_csv(loss_record).replace("\n", "\r\n")) == loss_record
+    assert from_csv(HEADER) == []
+
+
+def test_appended_rows_equal_a_record_written_at_once(loss_record, tmp_path):
+    path = tmp_path / "record.csv"
+    path.write_text(to_csv([]))
+    for row in loss_record:
+        append(path, row)
+    assert path.read_bytes() == to_csv(loss_record).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must begin with the line step,tokens"),
+        ("step,loss\n1,2\n", "must begin with"),
+        (HEADER + "1,64,0.5,,,,,\n", "line 2 .* has 8 cells, not 9"),
+        (HEADER + "1,64,0.5,,,,,,,\n", "line 2 .* has 10 cells"),
+        (HEADER + "0,0,0,,,,,,\n\n", "line 3 .* has 1 cells"),
+        (HEADER + ",64,0.5,,,,,,\n", "line 2 .* step is ''"),
+        (HEADER + "1.5,64,0.5,,,,,,\n", "step is '1.5'"),
+        (HEADER + "1,64,-1,,,,,,\n", "seconds is '-1'"),
+        (HEADER + "1,64,0.5,,,nan,,,\n", "batch_loss is 'nan'"),
+        (HEADER + "1,64,0.5,,,inf,,,\n", "batch_loss is 'inf'"),
+        (HEADER + "1,64,0.5,,,high,,,\n", "batch_loss is 'high'"),
+        (HEADER + f"1,{'9' * 400},0.5,,,,,,\n", "tokens is"),
+        (HEADER + f'1,64,0.5,,,"{"x" * 200_000}",,,\n', "batch_loss is"),
+        (HEADER + "2,64,0.5,,,,,,\n2,128,1,,,,,,\n", "line 3 .* steps must rise"),
+    ],
+)
+def test_a_malformed_record_is_refused_with_its_line(text, message):
+    with pytest.raises(LossRecordError, match=message) as caught:
+        from_csv(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_the_best_row_has_the_lowest_validation_loss(loss_record):
+    assert best_validation(loss_record) is loss_record[2]
+    assert best_validation(loss_record[:2]) is loss_record[0]
+    assert best_validation(loss_record[1:2]) is None
+    assert best_validation([]) is None
+
+
+def test_the_first_row_that_reaches_a_loss(loss_record):
+    assert first_reaching(loss_record, 3.25) is loss_record[0]
+    assert first_reaching(loss_record, 2.55) is loss_record[2]
+    assert first_reaching(loss_record, 2.5) is None

@@ -1,0 +1,173 @@
+import dataclasses
+import math
+
+import pytest
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.loss_record import LossRow
+from microgpt.checkpoint.model_card import render
+from microgpt.checkpoint.provenance import Training
+from microgpt.checkpoint.throughput import flops_per_character
+from microgpt.config import GPTConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
+
+
+def card_of(config: GPTConfig, training: Training, record: list[LossRow]) -> str:
+    model = GPT(config)
+    tokenizer = CharTokenizer("".join(chr(48 + i) for i in range(config.vocab_size)))
+    return render(Checkpoint(model, tokenizer, record, training))
+
+
+@pytest.fixture
+def shakespeare(training) -> Training:
+    return dataclasses.replace(
+        training, data="Tiny Shakespeare", data_sha256=TINY_SHAKESPEARE_SHA256
+    )
+
+
+def parse(text: str):
+    """The card as the Hub's own client reads it."""
+    from huggingface_hub import ModelCard  # here, since it reads the environment when imported
+
+    return ModelCard(text)
+
+
+def test_the_metadata_is_what_the_hub_reads(shakespeare, loss_record):
+    data = parse(card_of(GPTConfig(), shakespeare, loss_record)).data
+    assert data.language == "en"
+    assert data.license == "mit"
+    assert data.library_name == "pytorch"
+    assert data.pipeline_tag == "text-generation"
+    assert "microgpt" in data.tags
+    assert data.model_name == "microGPT"
+    (result,) = data.eval_results
+    assert result.task_type == "text-generation"
+    assert result.dataset_name == "Tiny Shakespeare, last 10 %"
+    assert (result.metric_type, result.metric_value) == ("loss", 2.5512)
+
+
+def test_the_card_of_the_default_model(shakespeare, loss_record):
+    text = parse(card_of(GPTConfig(), shakespeare, loss_record)).text
+    assert "10,788,929 parameters" in text
+    assert "6 pre-norm blocks of 6 attention heads" in text
+    assert "256 characters and knows 65" in text
+    assert "verse in the manner of Shakespeare" in text
+    assert "github.com/karpathy/char-rnn" in text
+    assert "github.com/TejasKalsait/microGPT" in text
+    assert TINY_SHAKESPEARE_SHA256 in text
+    assert "head_size^-0.5" in text
+
+
+def test_the_card_of_another_text_says_what_it_is(training, tiny_config, model, loss_record):
+    card = parse(card_of(tiny_config, training, loss_record))
+    assert card.data.language is None
+    assert card.data.license is None
+    assert card.data.eval_results[0].dataset_name == "words.txt, last 10 %"
+    assert "Shakespeare" not in card.text
+    assert "`words.txt`; SHA-256 `" + "ab" * 32 in card.text
+    assert f"{model.parameter_count():,} parameters" in card.text
+    assert f"knows {tiny_config.vocab_size}" in card.text
+
+
+def test_every_setting_and_the_run_are_told(training, tiny_config, loss_record):
+    text = card_of(tiny_config, training, loss_record)
+    for name, value in training.config.to_dict().items():
+        assert f"\n| {name} | {value} |" in text
+    assert f"\n| dropout | {tiny_config.dropout} |" in text
+    assert f"\n    {training.command}\n" in text
+    for fact in (training.hardware, training.torch, training.finished, training.preset):
+        assert f"`{fact}`" in text
+    assert "after 20 of\n20 steps: 1,280 characters in 1 s" in text
+
+
+def test_the_commit_and_the_speed_are_told_where_they_are_known(training, tiny_config, loss_record):
+    known = dataclasses.replace(training, matmul_flops=1280 * flops_per_character(tiny_config) * 8)
+    text = card_of(tiny_config, known, loss_record)
+    assert f"\nThe code is that of commit `{training.commit}`.\n" in text
+    assert "That is 1,280 characters/s, and 12.5% of the rate that large\nmatrix" in text
+    unknown = dataclasses.replace(training, commit="unknown", matmul_flops=None)
+    text = card_of(tiny_config, unknown, loss_record)
+    assert "commit" not in text
+    assert "matrix products" not in text
+
+
+def test_the_card_says_how_the_weights_started(training, tiny_config, loss_record):
+    def card(init: str) -> str:
+        config = dataclasses.replace(training.config, init=init)
+        return card_of(tiny_config, dataclasses.replace(training, config=config), loss_record)
+
+    assert "three things differ" in card("small") and "start from N(0, 0.02²)" in card("small")
+    assert "two things differ" in card("pytorch") and "0.02²" not in card("pytorch")
+
+
+def test_measured_results_stand_with_their_command(training, tiny_config, loss_record):
+    text = card_of(tiny_config, training, loss_record)
+    assert "| loss, nats per character | 2.5512 |" in text
+    assert f"| bits per character | {2.5512 / math.log(2):.3f} |" in text
+    assert "\n    python -m microgpt evaluate --checkpoint DIR --data FILE\n" in text
+    assert "at step 20, over 5 random\nbatches of 4 windows" in text
+    assert "training 2.4000, validation\n2.5500" in text
+
+
+def test_an_interrupted_run_has_no_measured_loss(training, tiny_config, loss_record):
+    stopped = dataclasses.replace(training, steps=10, val_loss_full=None)
+    card = parse(card_of(tiny_config, stopped, loss_record[:2]))
+    assert card.data.eval_results is None
+    assert "is not measured: the run was interrupted after 10 of\n20 steps" in card.text
+    assert "bits per character" not in card.text
+    assert "at step 0, over" in card.text
+    assert "estimate" not in card_of(tiny_config, stopped, [])
+
+
+def test_a_run_that_was_only_not_measured_is_not_called_interrupted(
+    training, tiny_config, loss_record
+):
+    unmeasured = dataclasses.replace(training, val_loss_full=None)
+    text = card_of(tiny_config, unmeasured, loss_record)
+    assert "`val_loss_full` is not measured.\n" in text
+    assert "interrupted" not in text
+
+
+def test_only_our_own_weights_are_licensed_by_us(shakespeare, training, tiny_config, loss_record):
+    ours = card_of(tiny_config, shakespeare, loss_record)
+    assert ours.endswith("## Licence\n\nMIT, code and weights.\n")
+    theirs = card_of(tiny_config, training, loss_record)
+    assert "license:" not in theirs
+    licence = theirs.partition("## Licence")[2]
+    assert "The code is MIT." in licence
+    assert "whoever trained them to state" in licence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quotes \" and ' and: colons # hashes",
+        "---\nlicense: other\n---",
+        "a\u2028b\x7f\x85\ud800\x00c",
+        "`code` | pipe | <script>alert(1)</script>\n\n# heading",
+        "```\n# heading",
+        "😀 {braces} %s \\",
+        "",
+    ],
+    ids=ascii,
+)
+def test_strings_from_anywhere_stay_text(training, tiny_config, loss_record, text):
+    names = ("preset", "command", "commit", "data", "data_sha256", "finished", "hardware", "torch")
+    foreign = dataclasses.replace(training, **dict.fromkeys(names, text))
+    written = card_of(tiny_config, foreign, loss_record)
+    written.encode("utf-8")
+    card = parse(written)
+    assert card.data.license is None
+    assert card.data.eval_results[0].metric_value == 2.5512
+    ordinary = card_of(tiny_config, training, loss_record)
+
+    def headings(of: str) -> list[str]:
+        return [line for line in of.splitlines() if line.startswith(("#", "---", "```"))]
+
+    assert headings(written) == headings(ordinary)
+    # Outside code, where markup counts, nothing of it is left.
+    plain = "\n".join(line for line in card.text.splitlines() if not line.startswith("    "))
+    assert "script" not in "".join(plain.split("`")[::2])
+    assert plain.count("`") % 2 == 0

@@ -1,0 +1,43 @@
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from microgpt.checkpoint import CheckpointError, runs
+from microgpt.cli import parser_for
+from microgpt.cli.train import set_values
+from microgpt.config import PRESETS
+from microgpt.data import TINY_SHAKESPEARE_SHA256
+
+
+def test_the_runs_kept_are_of_their_commands_and_of_the_corpus():
+    kept = runs.kept_runs()
+    assert [run.name for run in kept if run.name.startswith("phase")] == [
+        f"phase{i}" for i in (1, 2, 3, 4)
+    ]
+    for run in kept:
+        assert run.training.data_sha256 == TINY_SHAKESPEARE_SHA256
+        words = shlex.split(run.training.command)
+        arguments = words[words.index("--preset") :]
+        args = parser_for("train").parse_args(["train", *arguments])
+        preset = PRESETS[args.preset]
+        expected = set_values(args.set, preset.model, preset.train)
+        assert (run.config, run.training.config) == expected
+        last = run.loss_record[-1]
+        assert last.step == run.training.steps == run.training.config.steps
+        assert last.tokens == run.training.tokens
+        assert last.val_loss == pytest.approx(run.training.val_loss_full, abs=0.05)
+
+
+def test_a_record_that_was_changed_is_refused(tmp_path):
+    shutil.copytree(runs.RUNS / "phase1", tmp_path / "phase1")
+    record = tmp_path / "phase1" / "loss_record.csv"
+    record.write_text(record.read_text().replace("2.4", "1.4", 1))
+    with pytest.raises(CheckpointError, match="of the run phase1 is not the one in config"):
+        runs.kept_runs(tmp_path)
+
+
+def test_the_readmes_table_is_that_of_the_records():
+    readme = Path(__file__).parents[2] / "README.md"
+    assert runs.table(runs.kept_runs()) in readme.read_text(encoding="utf-8")

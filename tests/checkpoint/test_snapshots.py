@@ -1,0 +1,298 @@
+import dataclasses
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microgpt.analysis.attention import attention_maps
+from microgpt.checkpoint.snapshots import MOST_BYTES, Snapshots, SnapshotsError
+from microgpt.hub import load_bundled
+
+LAYERS, HEADS, VOCAB = 2, 3, 11
+S, T, N = 4, 5, 7
+DTYPES = {
+    "steps": np.int64,
+    "passage": np.uint16,
+    "maps": np.uint8,
+    "probs": np.float16,
+    "samples": np.uint16,
+}
+UNREADABLE = "^the checkpoint's snapshots cannot be read$"
+UNFIT = "^the checkpoint's snapshots do not fit its model$"
+
+
+@pytest.fixture
+def made() -> Snapshots:
+    """Four snapshots of a small model, every number drawn."""
+    draw = np.random.default_rng(0)
+    return Snapshots(
+        steps=np.array([0, 10, 40, 2**40]),
+        passage=draw.integers(VOCAB, size=T),
+        maps=draw.integers(256, size=(S, LAYERS, HEADS, T, T), dtype=np.uint8),
+        probs=draw.dirichlet(np.ones(VOCAB), size=(S, T)).astype(np.float16),
+        samples=draw.integers(VOCAB, size=(S, N)),
+    )
+
+
+def read(data: bytes, n_layer: int = LAYERS, n_head: int = HEADS, vocab: int = VOCAB) -> Snapshots:
+    return Snapshots.from_npz(data, n_layer, n_head, vocab)
+
+
+def refusal(data: bytes) -> SnapshotsError:
+    """The error of a file that cannot be read."""
+    with pytest.raises(SnapshotsError, match=UNREADABLE) as caught:
+        read(data)
+    return caught.value
+
+
+def members(made: Snapshots) -> dict[str, bytes]:
+    """The .npy files in the .npz file."""
+    with zipfile.ZipFile(io.BytesIO(made.to_npz())) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def packed(contents: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def npy(array: np.ndarray, version: tuple[int, int] = (1, 0), allow_pickle: bool = False) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, version, allow_pickle)
+    return file.getvalue()
+
+
+def header(shape: tuple[Any, ...], descr: str) -> bytes:
+    """The start of a .npy file, whose data need not be what it says."""
+    file = io.BytesIO()
+    values = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, values)
+    return file.getvalue()
+
+
+def test_an_evolution_survives_writing_and_reading(made):
+    again = read(made.to_npz())
+    for name, dtype in DTYPES.items():
+        array = getattr(again, name)
+        assert array.dtype == dtype, name
+        np.testing.assert_array_equal(array, getattr(made, name))
+
+
+def test_an_evolution_that_wrote_nothing_yet_survives_too(made):
+    empty = dataclasses.replace(made, samples=np.zeros((S, 0)))
+    assert read(empty.to_npz()).samples.shape == (S, 0)
+
+
+def test_the_same_evolution_gives_the_same_bytes(made):
+    data = made.to_npz()
+    assert made.to_npz() == data
+    assert read(data).to_npz() == data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_file_is_one_that_numpy_reads(made):
+    with np.load(io.BytesIO(made.to_npz()), allow_pickle=False) as arrays:
+        assert {name: arrays[name].dtype for name in arrays} == DTYPES
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: b"nonsense",
+        lambda data: b"PK\x05\x06" + bytes(18),  # a zip file of nothing
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:10],
+        lambda data: data[:100] + bytes([data[100] ^ 1]) + data[101:],
+    ],
+    ids=["empty", "no zip", "empty zip", "short by one", "half", "start", "flipped byte"],
+)
+def test_a_file_that_is_damaged_or_no_zip_is_refused(made, damage):
+    refusal(damage(made.to_npz()))
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_a_missing_array_is_refused(made, name):
+    contents = members(made)
+    del contents[f"{name}.npy"]
+    refusal(packed(contents))
+
+
+def test_an_array_more_is_not_read(made):
+    contents = {**members(made), "more.npy": b"nonsense"}
+    assert read(packed(contents)).to_npz() == made.to_npz()
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_an_array_of_another_type_is_refused(made, name):
+    array = getattr(made, name)
+    for dtype in (np.float64, np.int32, np.bool_, "S8", np.dtype(DTYPES[name]).newbyteorder(">")):
+        if np.dtype(dtype) != DTYPES[name]:  # of one byte there is no other order
+            contents = members(made) | {f"{name}.npy": npy(array.astype(dtype))}
+            refusal(packed(contents))
+
+
+def test_an_array_in_another_order_or_version_is_refused(made):
+    fortran = npy(np.asfortranarray(made.maps))
+    refusal(packed(members(made) | {"maps.npy": fortran}))
+    refusal(packed(members(made) | {"maps.npy": npy(made.maps, version=(2, 0))}))
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_a_pickle_is_refused_and_does_not_run(made, name, tmp_path):
+    ran = tmp_path / "ran"
+
+    class Harm:
+        def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+            return Path.touch, (ran,)
+
+    pickled = pickle.dumps(Harm())
+    objects = np.empty(S, dtype=object)
+    objects[:] = [Harm()] * S
+    for content in (pickled, npy(objects, allow_pickle=True), header((S,), "|O") + pickled):
+        refusal(packed(members(made) | {f"{name}.npy": content}))
+        assert not ran.exists()
+    pickle.loads(pickled)
+    assert ran.exists()  # so it would have run
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (2**40,),
+        (2**62, 2**62),
+        (10**30,),
+        (S + 1,),
+        (S - 1,),
+        (),
+        (-S,),
+        (-1, -S),
+        (-2, -2),
+    ],
+    ids=str,
+)
+def test_a_header_that_lies_about_the_shape_is_refused(made, shape):
+    data = made.steps.astype(np.int64).tobytes()
+    assert read(packed(members(made) | {"steps.npy": header((S,), "<i8") + data}))
+    refusal(packed(members(made) | {"steps.npy": header(shape, "<i8") + data}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY\x01\x00\x04\x00[[[["],
+    ids=["empty", "magic", "short", "malformed"],
+)
+def test_an_array_without_a_header_is_refused(made, content):
+    refusal(packed(members(made) | {"steps.npy": content}))
+
+
+def test_arrays_beyond_the_most_bytes_are_refused_unread(made):
+    contents = members(made)
+    left = MOST_BYTES - sum(len(content) for content in contents.values())
+    contents["maps.npy"] += bytes(left)
+    assert "header says" in str(refusal(packed(contents)).__cause__)  # it was read
+    contents["maps.npy"] += b"\0"
+    data = packed(contents)
+    assert len(data) < MOST_BYTES // 100
+    assert str(refusal(data).__cause__) == "the arrays are too large"
+    # Reading any member would meet its damaged beginning first.
+    unreadable = data.replace(b"PK\x03\x04", b"PK\x00\x00")
+    assert str(refusal(unreadable).__cause__) == "the arrays are too large"
+
+
+def test_a_member_that_says_it_is_smaller_than_it_is_is_refused(made):
+    data = bytearray(packed(members(made) | {"steps.npy": npy(np.arange(10_000))}))
+    at = data.index(b"PK\x01\x02")  # the first entry of the directory: its size is 24 bytes on
+    data[at + 24 : at + 28] = (100).to_bytes(4, "little")
+    refusal(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("shape", "changed"),
+    [
+        ({"n_layer": LAYERS + 1}, {}),
+        ({"n_layer": 0}, {}),
+        ({"n_head": HEADS - 1}, {}),
+        ({"n_layer": HEADS, "n_head": LAYERS}, {}),
+        ({"vocab": VOCAB - 1}, {}),
+        ({"vocab": VOCAB + 1}, {}),
+        ({}, {"steps": [0, 10, 10, 40]}),
+        ({}, {"steps": [0, 10, 5, 40]}),
+        ({}, {"steps": [-1, 10, 20, 40]}),
+        ({}, {"steps": [2**62, -(2**62), 0, 1]}),
+        ({}, {"steps": [0, 10, 20]}),
+        ({}, {"passage": [0, 1, 2, 3, VOCAB]}),
+        ({}, {"passage": [0, 1, 2, 3, 2**16 - 1]}),
+        ({}, {"passage": [0, 1, 2, 3]}),
+        ({}, {"samples": np.full((S, N), VOCAB)}),
+        ({}, {"samples": np.zeros((S - 1, N))}),
+        ({}, {"maps": np.zeros((S, LAYERS, HEADS, T, T + 1))}),
+        ({}, {"maps": np.zeros((S + 1, LAYERS, HEADS, T, T))}),
+        ({}, {"probs": np.full((S, T, VOCAB), np.nan)}),
+        ({}, {"probs": np.full((S, T, VOCAB), np.inf)}),
+        ({}, {"probs": np.full((S, T, VOCAB), 1.01)}),
+        ({}, {"probs": np.full((S, T, VOCAB), -0.01)}),
+        ({}, {"probs": np.zeros((S, T - 1, VOCAB))}),
+    ],
+    ids=range(23),
+)
+def test_what_does_not_fit_the_model_is_refused(made, shape, changed):
+    values = {name: np.array(value) for name, value in changed.items()}
+    data = dataclasses.replace(made, **values).to_npz()
+    with pytest.raises(SnapshotsError, match=UNFIT):
+        read(data, **shape)
+
+
+def test_one_number_that_is_none_is_found(made):
+    made.probs[2, 3, 4] = np.nan
+    with pytest.raises(SnapshotsError, match=UNFIT):
+        read(made.to_npz())
+
+
+@pytest.mark.parametrize("name", ["steps", "passage"])
+def test_arrays_with_no_axis_or_too_many_are_refused(made, name):
+    for value in (np.array(0), getattr(made, name)[None]):
+        with pytest.raises(SnapshotsError, match="the checkpoint's snapshots"):
+            read(dataclasses.replace(made, **{name: value}).to_npz())
+
+
+def test_an_evolution_of_no_moment_or_of_no_passage_is_refused(made):
+    no_moment = {name: getattr(made, name)[:0] for name in ("steps", "maps", "probs", "samples")}
+    no_passage = {
+        "passage": made.passage[:0],
+        "maps": made.maps[..., :0, :0],
+        "probs": made.probs[:, :0],
+    }
+    for changed in (no_moment, no_passage):
+        with pytest.raises(SnapshotsError, match=UNFIT):
+            read(dataclasses.replace(made, **changed).to_npz())
+
+
+def test_the_head_that_changed_most_is_found_whichever_way_it_changed(made):
+    maps = np.full_like(made.maps, 128)
+    maps[-1, 0, 1] += 5
+    maps[-1, 1, 2] -= 6
+    maps[1:-1, 0, 0] = 0  # between the first snapshot and the last nothing counts
+    assert dataclasses.replace(made, maps=maps).most_changed_head() == (1, 2)
+
+
+def test_the_bundled_evolution_ends_in_the_bundled_weights():
+    bundled = load_bundled()
+    kept = bundled.snapshots
+    assert kept is not None, (
+        "assets/checkpoint has no evolution.npz: bundle the one that its own run wrote"
+    )
+    assert kept.steps[-1] == bundled.training.steps
+    weights = attention_maps(bundled.model, kept.passage.tolist()).weights.numpy()
+    # Half a level is rounding; the weights are halved in precision when they are saved.
+    np.testing.assert_allclose(weights, kept.maps[-1] / 255, rtol=0, atol=1 / 255)

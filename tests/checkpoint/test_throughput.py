@@ -1,0 +1,48 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from microgpt.checkpoint.throughput import (
+    characters_per_second,
+    flops_per_character,
+    matmul_share,
+)
+from microgpt.config import GPTConfig
+from microgpt.device import matmul_flops
+
+
+def test_the_operations_of_a_character_are_those_counted_by_hand():
+    config = GPTConfig(vocab_size=10, block_size=8, n_layer=2, n_head=2, n_embd=4, mlp_ratio=3)
+    matrices = 4 * 12 + 4 * 4 + 4 * 12 + 12 * 4  # of a block: qkv, proj, up, down
+    head = 4 * 10
+    attention = 12 * 2 * 8 * 4
+    assert flops_per_character(config) == 6 * (2 * matrices + head) + attention
+
+
+def test_a_longer_window_costs_only_its_attention():
+    short = GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=32)
+    long = GPTConfig(block_size=128, n_layer=3, n_head=4, n_embd=32)
+    assert flops_per_character(long) - flops_per_character(short) == 12 * 3 * 64 * 32
+
+
+def test_a_run_that_takes_as_long_as_the_rate_allows_has_all_of_it(training, tiny_config):
+    flops = training.tokens * flops_per_character(tiny_config)
+    full = dataclasses.replace(training, seconds=0.5, matmul_flops=2.0 * flops)
+    assert characters_per_second(full) == 2 * training.tokens
+    assert matmul_share(tiny_config, full) == pytest.approx(1.0)
+    half = dataclasses.replace(full, seconds=1.0)
+    assert matmul_share(tiny_config, half) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("unknown", [{"seconds": 0.0}, {"matmul_flops": None}], ids=str)
+def test_what_was_not_measured_gives_no_share(training, tiny_config, unknown):
+    assert matmul_share(tiny_config, dataclasses.replace(training, **unknown)) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_the_rate_of_this_machine_is_a_positive_number(dtype):
+    rate = matmul_flops(torch.device("cpu"), dtype)
+    assert math.isfinite(rate)
+    assert rate > 0

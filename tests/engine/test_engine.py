@@ -1,0 +1,260 @@
+import copy
+import math
+import os
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from microgpt import checkpoint
+from microgpt.config import PRESETS, GPTConfig
+from microgpt.engine import Decoder, Engine, ReadableStep, compiled, seconds
+from microgpt.engine.compiled import FEWEST_ALONE, CompiledStep, compiled_step
+from microgpt.engine.numpy_step import NumpyStep
+from microgpt.generate import generate
+from microgpt.model import GPT
+from microgpt.sampling import SamplingConfig
+
+BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
+PATHS = ("NumPy", "C", "C, float32 weights")
+needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+
+
+def make_step(model, path, threads=1):
+    if path == "NumPy":
+        return NumpyStep(model)
+    if not shutil.which("cc"):
+        pytest.skip("there is no C compiler")
+    half = path == "C"
+    library = compiled.load_library(half)
+    team = compiled.shared_team(library, threads) if threads > 1 else None
+    step = CompiledStep(model, library, half, team)
+    step.alone_seconds = math.inf  # so that a team is never held up
+    return step
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return checkpoint.load(BUNDLED)
+
+
+@pytest.fixture(scope="module")
+def half_model(model):
+    """The small model with weights that float16 holds, as those of a saved checkpoint are."""
+    rounded = copy.deepcopy(model)
+    rounded.load_state_dict({name: t.half().float() for name, t in model.state_dict().items()})
+    return rounded
+
+
+def text_ids(config: GPTConfig, count: int) -> list[int]:
+    generator = torch.Generator().manual_seed(3)
+    return torch.randint(config.vocab_size, (count,), generator=generator).tolist()
+
+
+def all_logits(decoder: Decoder, ids: list[int]) -> torch.Tensor:
+    """(N, V): the first id is read, the rest are decoded one at a time."""
+    return torch.stack([decoder.read(ids[:1]), *(decoder.step(token) for token in ids[1:])])
+
+
+@pytest.fixture(scope="module")
+def recomputed(bundled) -> tuple[list[int], torch.Tensor]:
+    """256 ids that the bundled checkpoint likes, and its logits (256, V), computed all at once."""
+    decoder = Decoder(bundled.model)
+    ids = [c.token for c in generate(decoder, bundled.tokenizer, [0], 256, SamplingConfig())]
+    with torch.inference_mode():
+        return ids, bundled.model(torch.tensor([ids]))[0]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_256_decoded_positions_have_the_logits_of_full_recomputation(bundled, recomputed, path):
+    ids, expected = recomputed
+    decoded = all_logits(Decoder(bundled.model, make_step(bundled.model, path)), ids)
+    torch.testing.assert_close(decoded, expected, atol=1e-4, rtol=0)
+
+
+def written(decoder, tokenizer, length, config) -> list[int]:
+    return [c.token for c in generate(decoder, tokenizer, [1], length, config)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_characters_are_sampled_as_with_full_recomputation(half_model, tokenizer, seed):
+    config = SamplingConfig(temperature=1.0, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    ids = [1]
+    while len(ids) <= half_model.config.block_size:
+        probs = half_model(torch.tensor([ids]))[0, -1].double().softmax(dim=0)
+        uniform = torch.rand((), dtype=torch.float64, generator=generator)
+        ids.append(int((probs.cumsum(dim=0) < uniform).sum()))
+    for path in PATHS:
+        decoder = Decoder(half_model, make_step(half_model, path))
+        assert written(decoder, tokenizer, len(ids) - 1, config) == ids[1:], path
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_past_the_window_it_writes_what_the_readable_model_writes(
+    half_model, tokenizer, exact, seed
+):
+    config = SamplingConfig(temperature=0.9, top_k=20, top_p=0.95, seed=seed, exact=exact)
+    expected = written(Decoder(half_model), tokenizer, 60, config)
+    for path in PATHS:
+        decoder = Decoder(half_model, make_step(half_model, path))
+        assert written(decoder, tokenizer, 60, config) == expected, path
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_a_team_computes_the_very_bits_of_one_thread(half_model, threads):
+    ids = text_ids(half_model.config, half_model.config.block_size)
+    alone, team = (
+        all_logits(Decoder(half_model, make_step(half_model, "C", size)), ids)
+        for size in (1, threads)
+    )
+    assert torch.equal(alone, team)
+
+
+def test_a_decoder_starts_anew_when_it_reads(half_model):
+    config = half_model.config
+    decoder = Engine(half_model).decoder()
+    ids = text_ids(config, config.block_size)
+    all_logits(decoder, ids)
+    expected = half_model(torch.tensor([ids[3:9]]))[0, -1]
+    torch.testing.assert_close(decoder.read(ids[3:9]), expected, atol=1e-5, rtol=0)
+    expected = half_model(torch.tensor([ids[3:10]]))[0, -1]
+    torch.testing.assert_close(decoder.step(ids[9]), expected, atol=1e-4, rtol=0)
+
+
+def test_what_does_not_fit_the_window_is_refused(half_model):
+    decoder = Engine(half_model).decoder()
+    window = half_model.config.block_size
+    with pytest.raises(ValueError, match="do not fit the window"):
+        decoder.read([0] * (window + 1))
+    decoder.read([0] * window)
+    with pytest.raises(ValueError, match="is full"):
+        decoder.step(0)
+
+
+@pytest.mark.parametrize(("path", "threads"), [("NumPy", 1), ("C", 1), ("C", 2)])
+def test_sessions_share_an_engine(half_model, tokenizer, path, threads):
+    """Texts written at once, each another, are what each is alone."""
+    step = make_step(half_model, path, threads)
+
+    def write(seed: int) -> list[int]:
+        config = SamplingConfig(temperature=1.0, seed=seed)
+        return written(Decoder(half_model, step), tokenizer, 100, config)
+
+    alone = [write(seed) for seed in range(4)]
+    together: list[list[int]] = [[]] * 4
+
+    def keep(seed: int) -> None:
+        together[seed] = write(seed)
+
+    threads = [threading.Thread(target=keep, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == alone
+    assert len({tuple(text) for text in alone}) == 4
+
+
+VARIANTS = {
+    "no residual": {"residual": False},
+    "no norm": {"norm": "none"},
+    "no last norm": {"norm": "blocks"},
+    "narrow MLP": {"mlp_ratio": 1},
+    "one head": {"n_head": 1},
+    "heads of 4": {"n_head": 6},
+    "one layer, one position": {"n_layer": 1, "block_size": 1},
+    "odd sizes": {"n_embd": 21, "n_head": 3, "vocab_size": 7, "mlp_ratio": 3},
+    **{name: PRESETS[name].model.to_dict() for name in ("phase1", "phase3", "phase4")},
+}
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+def test_every_architecture_is_decoded(tiny_config, changes):
+    config = replace(tiny_config, **changes)
+    torch.manual_seed(0)
+    variant = GPT(config).eval().requires_grad_(False)
+    ids = text_ids(config, config.block_size)
+    engine = Engine(variant)
+    engine.wait()
+    decoded = all_logits(engine.decoder(), ids)
+    torch.testing.assert_close(decoded, variant(torch.tensor([ids]))[0], atol=1e-4, rtol=0)
+    if not config.residual or config.norm != "all":
+        assert engine.path == "PyTorch, float32"
+
+
+def _twenty_times(step):
+    def slow(cache, token):
+        start = cache.length
+        for _ in range(20):
+            cache.length = start
+            logits = step(cache, token)
+        return logits
+
+    return slow
+
+
+def test_the_path_is_the_fastest_of_those_there_are(half_model):
+    engine = Engine(half_model)
+    engine.wait()
+    assert engine.numerics == "float32"
+    assert engine.path in {"PyTorch, float32", "NumPy, float32"} | {
+        f"C, {threads}, float32" for threads in ("1 thread", "2 threads", "4 threads", "8 threads")
+    }
+    before = engine.path
+    engine._offer(_twenty_times(ReadableStep(half_model)))
+    assert engine.path == before
+
+
+@needs_compiler
+def test_the_compiled_path_joins_in_the_background(half_model):
+    assert compiled_step(half_model, lambda step: seconds(step, half_model.config))
+
+
+def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", str(tmp_path / "none"))
+    compiled.load_library.cache_clear()
+    engine = Engine(half_model)
+    engine.wait()
+    compiled.load_library.cache_clear()
+    assert engine.path in ("PyTorch, float32", "NumPy, float32")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
+def test_a_compiler_that_fails_is_none(half_model, monkeypatch, tmp_path):
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CC", str(broken))
+    compiled.load_library.cache_clear()
+    step = compiled_step(half_model, lambda step: seconds(step, half_model.config))
+    compiled.load_library.cache_clear()
+    assert step is None
+
+
+@needs_compiler
+def test_a_team_that_is_held_up_is_left_for_a_while_and_for_longer_the_next_time(half_model):
+    step = make_step(half_model, "C", threads=2)
+    step.alone_seconds = 0.0  # so that any team is too slow
+    steps = []
+    for _ in range(2):
+        seconds(step, half_model.config)  # the first is the team's
+        steps.append(step.alone + 7)
+        step.alone = 0
+    assert steps == [FEWEST_ALONE, 2 * FEWEST_ALONE]
+    step.alone_seconds = math.inf
+    seconds(step, half_model.config)
+    assert step.alone == 0
+
+
+def test_weights_that_float16_cannot_hold_are_kept_in_float32(model, half_model):
+    if not shutil.which("cc"):
+        pytest.skip("there is no C compiler")
+    for each, dtype in ((model, torch.float32), (half_model, torch.float16)):
+        step = compiled_step(each, lambda step: 1.0)
+        assert step.weights.dtype == dtype
+        assert step.weights.numel() > each.parameter_count(), "the vocabulary is padded"

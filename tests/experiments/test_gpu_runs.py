@@ -1,0 +1,153 @@
+import json
+import os
+import shlex
+import signal
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.gpu_runs import CHOICES, SEEDS, TIMED, VARIATIONS
+from experiments.gpu_runs import __main__ as command
+from microgpt import checkpoint
+from microgpt.checkpoint.runs import read_run
+from microgpt.config import PRESETS
+from microgpt.model import GPT
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "block_size": 16,
+    "n_layer": 1,
+    "n_head": 2,
+    "n_embd": 16,
+    "steps": 3,
+    "batch_size": 2,
+    "precision": "float32",
+    "eval_batches": 1,
+}
+# The whole command, with fewer runs, shorter parts and a bigram table that is hardly trained.
+DRIVER = """
+import sys
+import torch._dynamo  # which PyTorch's optimisers import late
+import experiments.gpu_runs.__main__ as command
+from microgpt.analysis import baselines
+from experiments.gpu_runs import results
+
+for plan in (command.CHOICES, command.VARIATIONS, command.TIMED):
+    del plan[2 if plan is command.CHOICES else 1 :]
+command.SEEDS = command.SEEDS[:3]
+results.PART_BYTES = 2**14
+baselines.BIGRAM_STEPS = 10
+sys.exit(command.main(sys.argv[1:]))
+"""
+CHOSEN = [f"choose-steps{c['steps']}-dropout{c['dropout']}" for c in CHOICES[:2]]
+BEST = ["best-1337", "best-1338", "best-1339"]
+
+
+def start(text: Path, out: Path) -> subprocess.Popen:
+    pairs = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    arguments = [str(text), str(out), "--device", "cpu", "--no-compile", *pairs]
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ended(process: subprocess.Popen) -> str:
+    """What a command that must end well printed."""
+    printed, said = process.communicate()
+    assert (process.returncode, said) == (0, "")
+    return printed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, tar and cat")
+def test_all_runs_are_made_packed_and_unpacked_whenever_they_are_cut_off(
+    corpus, corpus_file, tmp_path, capsys, monkeypatch
+):
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    process = start(corpus_file, out)
+    next(line for line in process.stdout if line.startswith(CHOSEN[0]))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert (out / "pack" / "records.tar.gz").exists()
+    kept = ("seed", CHOSEN[0])
+    before = [(out / name / "config.json").read_bytes() for name in kept]
+
+    printed = ended(start(corpus_file, out))
+    assert [(out / name / "config.json").read_bytes() for name in kept] == before
+    names = [line.split(":")[0] for line in printed.splitlines() if ": val_loss_full" in line]
+    assert names[:3] == ["seed", *CHOSEN]
+    assert names[4:] == [*BEST, "time-1000"]
+    losses = {name: read_run(out / name).training.val_loss_full for name in names}
+
+    # The lowest loss on a slice of the training split decides.
+    part = (out / "train-split.txt").read_text(encoding="utf-8")
+    assert part == corpus[: int(0.9 * len(corpus))]
+    tried = names[1:4]
+    assert {read_run(out / name).training.data for name in tried} == {"train-split.txt"}
+    first = read_run(out / min(CHOSEN, key=losses.get))
+    assert tried[2].startswith(first.name.partition("-dropout")[0])
+    changed = read_run(out / tried[2])
+    assert changed.config.dropout == first.config.dropout
+    assert changed.training.config.weight_decay == VARIATIONS[0]["weight_decay"]
+    chosen = read_run(out / min(tried, key=losses.get))
+    for seed, name in zip((1337, 1338, 1339), BEST, strict=True):
+        run = read_run(out / name)
+        assert run.config.dropout == chosen.config.dropout
+        assert run.training.config.weight_decay == chosen.training.config.weight_decay
+        assert run.training.config.seed == seed
+
+    # What is packed is enough to have the checkpoint, and to go on elsewhere.
+    pack = out / "pack"
+    parts = list(pack.glob("best-*.tar.*"))
+    assert len(parts) > 1
+    assert all(path.stat().st_size <= 2**14 for path in parts)
+    median = sorted(BEST, key=losses.get)[1]
+    unpack = next(line for line in command.__doc__.splitlines() if line.startswith("mkdir"))
+    unpack = unpack.replace("PACK", shlex.quote(str(pack))).replace("OUT", shlex.quote(str(fresh)))
+    subprocess.run(unpack, shell=True, check=True)
+    assert checkpoint.load(fresh / median).training.val_loss_full == losses[median]
+    assert [path.parent.name for path in fresh.glob("*/model.safetensors")] == [median]
+    assert {name: read_run(fresh / name).training.val_loss_full for name in names} == losses
+
+    report = (pack / "report.md").read_text(encoding="utf-8")
+    assert printed.endswith(report)
+    mean = statistics.mean(losses[name] for name in BEST)
+    assert f"best-*: mean {mean:.4f} of 3, median {median}." in report
+    for name in ("seed", *BEST):
+        sampled = json.loads((fresh / f"{name}.json").read_text())
+        assert sampled["val_loss_full"] == losses[name]
+        cells = f"| {name} | {losses[name]:.4f} | {sampled['train_loss_sampled']:.4f}, "
+        assert f"{cells}{sampled['val_loss_sampled']:.4f} | not reached |" in report
+
+    monkeypatch.setattr(command, "SEEDS", SEEDS[:3])
+    monkeypatch.setattr(command, "TIMED", TIMED[:1])
+    assert command.main([str(corpus_file), str(fresh), "--recipe", "dropout=0.3"]) == 0
+    again = capsys.readouterr().out
+    assert again.endswith(report)
+    assert [line.split(":")[0] for line in again.splitlines()[:5]] == ["seed", *names[4:]]
+    assert not list(fresh.glob("*.state"))
+
+
+def test_a_run_that_fails_is_one_sentence(corpus_file, tmp_path):
+    arguments = [str(corpus_file), str(tmp_path), "--device=cpu", "--set=block_size=5000"]
+    run = [sys.executable, "-m", "experiments.gpu_runs", *arguments]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: seed failed (error: block_size is 5000; it must be between" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_recipes_are_of_the_same_architecture_as_the_originals():
+    shape = PRESETS["gpu"].model
+    assert GPT(shape).parameter_count() == 10_788_929
+    assert {name for settings in (*CHOICES, *VARIATIONS) for name in settings} <= {
+        "dropout",
+        *PRESETS["gpu"].train.to_dict(),
+    }

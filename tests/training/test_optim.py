@@ -1,0 +1,102 @@
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch.overrides import TorchFunctionMode
+
+from microgpt.config import TrainConfig
+from microgpt.model import GPT
+from microgpt.training.optim import make_optimizers, rate_factor, set_rates, update
+
+CONFIG = TrainConfig(learning_rate=1e-3, muon_learning_rate=0.02, weight_decay=0.1)
+
+
+@pytest.fixture
+def fresh(tiny_config) -> GPT:
+    return GPT(tiny_config)
+
+
+def names(model: GPT, group: dict) -> set[str]:
+    found = {id(p) for p in group["params"]}
+    return {name for name, p in model.named_parameters() if id(p) in found}
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_every_parameter_is_in_one_group_and_only_matrices_decay(fresh, kind):
+    optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer=kind))
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    held = [id(p) for group in groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in fresh.parameters())
+    for group in groups:
+        for parameter in group["params"]:
+            assert group["weight_decay"] == (0.1 if parameter.ndim == 2 else 0.0)
+
+
+def test_muon_takes_the_blocks_matrices_and_nothing_else(fresh):
+    adamw, muon = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
+    assert isinstance(adamw, torch.optim.AdamW)
+    assert isinstance(muon, torch.optim.Muon)
+    matrices = {"attention.qkv", "attention.proj", "mlp.up", "mlp.down"}
+    expected = {f"blocks.{layer}.{name}.weight" for layer in (0, 1) for name in matrices}
+    assert names(fresh, muon.param_groups[0]) == expected
+    assert [group["lr"] for group in muon.param_groups] == [0.02]
+    assert [group["lr"] for group in adamw.param_groups] == [1e-3, 1e-3]
+
+
+def test_adamw_alone_takes_everything(fresh):
+    (optimizer,) = make_optimizers(fresh, CONFIG)
+    assert isinstance(optimizer, torch.optim.AdamW)
+
+
+def test_the_rate_rises_stays_and_falls():
+    config = TrainConfig(steps=100, warmup_steps=4, decay_fraction=0.5)
+    factors = [rate_factor(step, config) for step in range(100)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[5:51] == [1.0] * 46
+    assert factors[51:] == pytest.approx([(100 - step) / 50 for step in range(51, 100)])
+    assert factors[-1] > 0.0
+
+
+def test_without_warm_up_and_decay_the_rate_is_constant():
+    assert {rate_factor(step, TrainConfig(steps=10)) for step in range(10)} == {1.0}
+
+
+def test_rates_are_shares_of_each_groups_peak(fresh):
+    optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
+    for factor in (0.5, 0.25):  # of the peak, not of the rate before
+        set_rates(optimizers, factor)
+        rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+        assert rates == pytest.approx([factor * 1e-3, factor * 1e-3, factor * 0.02])
+
+
+def test_an_update_is_that_of_the_optimizers_and_clears_the_gradients(fresh):
+    config = dataclasses.replace(CONFIG, optimizer="muon")
+    alone = copy.deepcopy(fresh)
+    for model in (fresh, alone):
+        draw = torch.Generator().manual_seed(3)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=draw)
+    update(make_optimizers(fresh, config))
+    for optimizer in make_optimizers(alone, config):
+        optimizer.step()
+    for ours, theirs in zip(fresh.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02 * 0.02)
+        assert ours.grad is None
+
+
+def test_a_cpus_bfloat16_products_are_computed_in_float32(fresh):
+    seen = set()
+
+    class Spy(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func in (torch.Tensor.matmul, torch.addmm):
+                seen.add((func, args[0].dtype))
+            return func(*args, **(kwargs or {}))
+
+    for parameter in fresh.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
+    with Spy():
+        update(optimizers)
+    assert seen == {(torch.Tensor.matmul, torch.float32), (torch.addmm, torch.float32)}

@@ -1,0 +1,439 @@
+import dataclasses
+import hashlib
+import math
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from microgpt import checkpoint
+from microgpt.analysis.loss import full_loss
+from microgpt.checkpoint import loss_record
+from microgpt.cli import main
+from microgpt.cli.train import Interrupt
+from microgpt.config import TrainConfig
+from microgpt.data import random_batch, read_text, split
+from microgpt.model import GPT
+from microgpt.training.loop import TrainError, estimate, train
+from microgpt.training.optim import make_optimizers
+from microgpt.training.snapshots import snapshot_steps
+from microgpt.training.state import TrainState
+
+ROOT = Path(__file__).parents[2]
+CPU = torch.device("cpu")
+SETTINGS = {
+    "block_size": 16,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_embd": 16,
+    "dropout": 0.1,
+    "optimizer": "adamw",
+    "steps": 40,
+    "batch_size": 4,
+    "ema_decay": 0.9,
+    "log_interval": 5,
+    "eval_interval": 20,
+    "eval_batches": 2,
+}
+
+
+def arguments(data: Path, out: Path, *more: str, **changes: object) -> list[str]:
+    pairs = [f"--set={name}={value}" for name, value in (SETTINGS | changes).items()]
+    return ["train", "--data", str(data), "--out", str(out), "--device", "cpu", *pairs, *more]
+
+
+@pytest.fixture
+def splits(tokenizer, corpus, tiny_config):
+    return split(tokenizer.encode(corpus), tiny_config.block_size)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_one_batch_overfits(tiny_config, splits, optimizer):
+    config = TrainConfig(optimizer=optimizer, learning_rate=1e-2, weight_decay=0.0)
+    model = GPT(tiny_config)
+    model.init_small(torch.Generator().manual_seed(0))
+    x, y = random_batch(splits.train, 4, 16, torch.Generator().manual_seed(0))
+    optimizers = make_optimizers(model, config)
+    for _ in range(150):
+        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+        loss.backward()
+        for each in optimizers:
+            each.step()
+            each.zero_grad()
+    assert loss.item() < 0.2
+
+
+def test_the_first_update_is_what_its_row_says(tiny_config, splits):
+    config = TrainConfig(
+        steps=2, batch_size=4, init="small", log_interval=1, eval_batches=2, warmup_steps=1
+    )
+    rows = train(TrainState.create(tiny_config, config, CPU), splits, config)
+    start, first, second = rows
+
+    model = GPT(tiny_config)
+    model.init_small(torch.Generator().manual_seed(config.seed))
+    batches = torch.Generator().manual_seed(config.seed + 1)
+    x, y = random_batch(splits.train, 4, 16, batches)
+    loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+    loss.backward()
+    norm = math.sqrt(sum(p.grad.square().sum().item() for p in model.parameters()))
+    assert (start.step, start.tokens, start.seconds, start.batch_loss) == (0, 0, 0.0, None)
+    assert start.val_loss == pytest.approx(math.log(tiny_config.vocab_size), abs=0.1)
+    assert (first.step, first.tokens) == (1, 64)
+    assert first.batch_loss == pytest.approx(loss.item())
+    assert first.grad_norm == pytest.approx(norm, rel=1e-4)
+    assert first.learning_rate == pytest.approx(config.learning_rate / 2)
+    assert second.learning_rate == config.learning_rate
+    assert second.val_loss is not None
+    assert 0 < first.seconds < second.seconds
+
+
+def test_rows_carry_losses_where_they_are_due(tiny_config, splits):
+    config = TrainConfig(steps=50, batch_size=2, log_interval=20, eval_interval=30, eval_batches=1)
+    state = TrainState.create(tiny_config, config, CPU)
+    rows = list(train(state, splits, config))
+    snapshots = {0, 1, 3, 5, 7, 11, 14, 19, 24, 30, 36, 43, 50}
+    assert set(snapshot_steps(50)) == snapshots
+    assert [row.step for row in rows] == list(range(51))
+    assert {row.step for row in rows if row.val_loss is not None} == snapshots | {30}
+    assert {row.step for row in rows if row.batch_loss is not None} == snapshots - {0} | {
+        20,
+        30,
+        40,
+    }
+    assert [row.step for row in state.rows] == sorted(snapshots | {20, 30, 40})
+    assert list(train(state, splits, config)) == []
+
+
+def test_estimates_are_of_the_same_windows_with_dropout_off(tiny_config, splits):
+    config = TrainConfig(batch_size=4, eval_batches=3)
+    dropping = dataclasses.replace(tiny_config, dropout=0.5)
+    state = TrainState.create(dropping, config, CPU)
+    torch.nn.init.normal_(state.model.blocks[0].mlp.down.weight)  # else dropout has nothing to do
+    first = estimate(state, splits, config)
+    assert set(first) == {"train_loss", "val_loss"}
+    state.step = 7
+    assert estimate(state, splits, config) == first
+
+
+@pytest.mark.parametrize("interval", [1, 5])
+def test_dropout_is_on_while_training(tiny_config, splits, interval):
+    # A fresh model's residual branches are zero; after one update they are not.
+    def second_batch_loss(dropout: float) -> float:
+        config = TrainConfig(
+            steps=2, batch_size=4, log_interval=1, eval_interval=interval, eval_batches=1
+        )
+        shape = dataclasses.replace(tiny_config, dropout=dropout)
+        return list(train(TrainState.create(shape, config, CPU), splits, config))[2].batch_loss
+
+    assert second_batch_loss(0.5) != second_batch_loss(0.0)
+
+
+def test_the_gradient_is_clipped_and_its_norm_before_that_recorded(tiny_config, splits):
+    def run(clip: float) -> tuple[float, float]:
+        config = TrainConfig(steps=1, batch_size=4, grad_clip=clip, eval_batches=1)
+        state = TrainState.create(tiny_config, config, CPU)
+        *_, row = train(state, splits, config)
+        snapshots = state.optimizers[0].state.values()
+        return row.grad_norm, math.sqrt(sum(m["exp_avg"].square().sum().item() for m in snapshots))
+
+    (norm, snapshot), (clipped_norm, clipped_moment) = run(0.0), run(0.5)
+    assert clipped_norm == norm > 0.5
+    assert clipped_moment == pytest.approx(snapshot * 0.5 / norm, rel=1e-3)
+
+
+def test_bfloat16_trains_nearly_alike_with_float32_weights(tiny_config, splits):
+    def last_loss(precision: str) -> float:
+        config = TrainConfig(steps=20, batch_size=4, precision=precision, eval_batches=2)
+        state = TrainState.create(tiny_config, config, CPU)
+        *_, row = train(state, splits, config)
+        assert all(p.dtype == torch.float32 for p in state.model.parameters())
+        return row.val_loss
+
+    assert last_loss("bfloat16") == pytest.approx(last_loss("float32"), abs=0.05)
+    assert last_loss("bfloat16") != last_loss("float32")
+
+
+def test_a_loss_that_is_no_longer_finite_ends_the_run(tiny_config, splits):
+    config = TrainConfig(steps=5, batch_size=4, log_interval=1, eval_batches=1)
+    state = TrainState.create(tiny_config, config, CPU)
+    torch.nn.init.constant_(state.model.head.bias, math.nan)
+    with pytest.raises(TrainError, match="not finite at step 1; lower the learning rate"):
+        list(train(state, splits, config))
+
+
+@pytest.mark.parametrize("interval", [3, 5])
+def test_weights_that_are_no_longer_finite_never_reach_an_evaluated_row(
+    tiny_config, splits, interval
+):
+    config = TrainConfig(
+        steps=1000, batch_size=4, log_interval=20, eval_interval=interval, eval_batches=1
+    )
+    state = TrainState.create(tiny_config, config, CPU)
+    rows = train(state, splits, config)
+    assert [next(rows).step for _ in range(2)] == [0, 1]
+    torch.nn.init.constant_(state.model.head.bias, math.nan)
+    seen = []
+    with pytest.raises(TrainError, match=f"not finite at step {interval}; lower the learning rate"):
+        seen.extend(row.step for row in rows)
+    assert seen == list(range(2, interval))
+    assert [row.step for row in state.rows] == [0]
+
+
+@pytest.fixture(scope="module")
+def trained(corpus_file, tmp_path_factory) -> Path:
+    """A checkpoint folder that the command line wrote."""
+    out = tmp_path_factory.mktemp("runs") / "words"
+    assert main(arguments(corpus_file, out)) == 0
+    return out
+
+
+def test_the_command_writes_a_checkpoint_that_says_how_it_was_made(trained, corpus_file, corpus):
+    loaded = checkpoint.load(trained)
+    training = loaded.training
+    assert loaded.tokenizer.characters == "".join(sorted(set(corpus)))
+    assert (loaded.config.n_layer, loaded.config.n_head, loaded.config.n_embd) == (2, 2, 16)
+    assert loaded.config.block_size == 16
+    assert training.config.steps == training.steps == 40
+    assert training.config.ema_decay == 0.9
+    assert training.tokens == 40 * 4 * 16
+    assert training.preset == "tiny"
+    told = " ".join(arguments(Path("words.txt"), Path("words")))  # the names, not the folders
+    assert training.command == f"python -m microgpt {told}"
+    assert training.data == "words.txt"
+    assert training.data_sha256 == hashlib.sha256(corpus.encode()).hexdigest()
+    assert training.seconds > 0
+    assert training.hardware.endswith("threads")
+    assert training.torch == torch.__version__
+    assert len(training.finished.split("-")) == 3
+
+
+def test_the_command_measures_what_it_saved(trained, corpus_file):
+    loaded = checkpoint.load(trained)
+    parts = split(loaded.tokenizer.encode(read_text(corpus_file)), 16)
+    loss = full_loss(loaded.model, parts.val)
+    assert loaded.training.val_loss_full == pytest.approx(loss, abs=5.1e-5)
+    assert f"{loaded.training.val_loss_full:.4f}" in (trained / "README.md").read_text()
+    assert loss < math.log(loaded.config.vocab_size) - 0.2  # it has learned something
+
+
+def test_the_last_measurement_shows_how_far_it_is(corpus_file, tmp_path, capsys):
+    assert main(arguments(corpus_file, tmp_path / "out", steps=1)) == 0
+    assert "val_loss_full: 100%" in capsys.readouterr().err
+
+
+def test_the_text_is_read_once_and_hashed_as_it_stands(corpus, tmp_path):
+    """From a pipe, which gives its text only once; a mark and line ends of any kind are kept."""
+    data = ("\ufeff" + corpus.replace("\n", "\r\n", 50) + "\r").encode()
+    command = [sys.executable, "-m", "microgpt"]
+    command += arguments(Path("/dev/stdin"), tmp_path / "out", steps=1)
+    done = subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = checkpoint.load(tmp_path / "out")
+    assert loaded.training.data_sha256 == hashlib.sha256(data).hexdigest()
+    assert {"\ufeff", "\r"} < set(loaded.tokenizer.characters)
+
+
+def test_the_command_keeps_the_record_beside_the_run_and_in_the_checkpoint(trained):
+    rows = checkpoint.load(trained).loss_record
+    looked_at = set(snapshot_steps(40))
+    assert {row.step for row in rows} == {*range(0, 41, 5)} | looked_at
+    assert {row.step for row in rows if row.val_loss is not None} == {0, 20, 40} | looked_at
+    kept = trained.with_name("words.state") / "loss_record.csv"
+    assert kept.read_text() == (trained / "loss_record.csv").read_text()
+    assert sorted(path.name for path in trained.parent.iterdir()) == ["words", "words.state"]
+
+
+def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):
+    changes = {"steps": 300, "eval_interval": 50}
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    assert main(arguments(corpus_file, whole, **changes)) == 0
+
+    stopped = arguments(corpus_file, out, **changes)
+    command = [sys.executable, "-m", "microgpt", *stopped]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stderr if "step 50: train" in line)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+    assert process.returncode == 0
+    early = checkpoint.load(out)
+    assert 50 <= early.training.steps < 300
+    assert early.training.val_loss_full is None
+    assert early.loss_record[-1].step <= early.training.steps
+    assert "interrupted" in (out / "README.md").read_text()
+    state = torch.load(tmp_path / "stopped.state" / "state.pt", weights_only=True)
+    assert state["step"] == early.training.steps
+
+    assert main([*stopped, "--resume"]) == 0
+    expected, resumed = checkpoint.load(whole), checkpoint.load(out)
+    assert resumed.weights_sha256 == expected.weights_sha256
+    assert resumed.training.val_loss_full == expected.training.val_loss_full
+    clocks = {"seconds": 0.0, "wall_seconds": None}
+    assert [dataclasses.replace(row, **clocks) for row in resumed.loss_record] == [
+        dataclasses.replace(row, **clocks) for row in expected.loss_record
+    ]
+    kept = tmp_path / "stopped.state" / "loss_record.csv"
+    assert loss_record.from_csv(kept.read_text()) == resumed.loss_record
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_run_records_the_same_losses(corpus_file, tmp_path):
+    def losses(out: Path, *more: str) -> list[tuple[float | None, ...]]:
+        command = arguments(corpus_file, out, *more, dropout=0.0, steps=5)
+        assert main(command) == 0
+        rows = checkpoint.load(out).loss_record
+        return [(row.batch_loss or 0.0, row.train_loss, row.val_loss) for row in rows]
+
+    compiled = losses(tmp_path / "compiled", "--compile")
+    plain = losses(tmp_path / "plain")
+    torch.testing.assert_close(torch.tensor(compiled), torch.tensor(plain), atol=1e-4, rtol=0)
+
+
+def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not():
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with Interrupt():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must end with exit code 2 and one sentence; return the sentence."""
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "text.txt: No such file"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"", "one or more characters"),
+        (b"short", "has 5 characters; with a window of 16 it needs at least 161"),
+        ("".join(chr(0x4E00 + i) for i in range(1025)).encode(), "1025 different characters"),
+    ],
+    ids=["missing", "binary", "empty", "short", "many characters"],
+)
+def test_a_text_that_cannot_be_used_is_refused(tmp_path, capsys, content, message):
+    data = tmp_path / "text.txt"
+    if content is not None:
+        data.write_bytes(content)
+    (tmp_path / "runs").mkdir()
+    sentence = refused(arguments(data, tmp_path / "runs" / "out"), capsys)
+    assert message in sentence
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("nonsense=1", "--set nonsense=1: there is no such setting; write NAME=VALUE"),
+        ("steps", "--set steps: there is no such setting"),
+        ("vocab_size=65", "there is no such setting"),
+        ("steps=0", "steps is 0; it must be between 1 and"),
+        ("steps=many", "steps is 'many'; it must be a whole number"),
+        ("steps=1e3", "steps is 1000.0; it must be a whole number"),
+        ("learning_rate=NaN", "learning_rate is nan"),
+        ("optimizer=sgd", "optimizer is 'sgd'; it must be adamw or muon"),
+        ("n_embd=15", "n_embd is 15; it must be a multiple of n_head, 2"),
+    ],
+)
+def test_a_setting_that_cannot_be_set_is_refused(corpus_file, tmp_path, capsys, pair, message):
+    command = [*arguments(corpus_file, tmp_path / "out"), "--set", pair]
+    assert message in refused(command, capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_fit_only_together_are_set_together(corpus_file, tmp_path):
+    shape = {"n_embd": 15, "n_head": 5, "steps": 1}
+    assert main(arguments(corpus_file, tmp_path / "out", **shape)) == 0
+    assert checkpoint.load(tmp_path / "out").config.n_head == 5
+
+
+def test_what_is_there_is_not_overwritten(corpus_file, tmp_path, capsys, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("kept")
+    assert "is there already" in refused(arguments(corpus_file, tmp_path / "out"), capsys)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
+    monkeypatch.chdir(tmp_path)
+    assert "is there already" in refused(arguments(corpus_file, Path()), capsys)
+
+
+def test_a_run_is_resumed_only_where_there_is_one_and_as_it_was(
+    trained, corpus_file, tmp_path, capsys
+):
+    command = arguments(corpus_file, tmp_path / "out", "--resume")
+    assert "nothing to resume" in refused(command, capsys)
+    assert list(tmp_path.iterdir()) == []
+
+    state = trained.with_name("words.state")
+    before = {path: path.read_bytes() for path in state.rglob("*.*")}
+    command = arguments(corpus_file, trained, "--resume", steps=50)
+    assert "other settings" in refused(command, capsys)
+    assert {path: path.read_bytes() for path in state.rglob("*.*")} == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(corpus_file, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    command = arguments(corpus_file, tmp_path / "file" / "out")
+    assert "cannot write" in refused(command, capsys)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's prlimit")
+def test_a_disk_that_fills_up_ends_the_run_and_keeps_the_last_state(corpus_file, tmp_path):
+    import resource  # not on Windows
+
+    command = [sys.executable, "-m", "microgpt"]
+    command += arguments(corpus_file, tmp_path / "out", steps=100_000, eval_interval=50)
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stderr if "step 50: train" in line)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        *_, last = process.stderr
+    assert process.returncode == 2
+    state_path = tmp_path / "out.state" / "state.pt"
+    assert last == f"error: cannot write {state_path}: File too large\n"
+    assert torch.load(state_path, weights_only=True)["step"] % 50 == 0
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
+        "loss_record.csv",
+        "out.state",
+        "state.pt",
+        "step_00000000.safetensors",
+    ]
+
+
+@pytest.mark.parametrize("content", [["a", "list"], {"a": 1}], ids=str)
+def test_a_state_of_something_else_is_refused(corpus_file, tmp_path, capsys, content):
+    (tmp_path / "out.state").mkdir()
+    torch.save(content, tmp_path / "out.state" / "state.pt")
+    command = arguments(corpus_file, tmp_path / "out", "--resume")
+    assert "state.pt cannot be read" in refused(command, capsys)
+
+
+def test_a_gpu_that_is_full_is_one_sentence(corpus_file, tmp_path, capsys, monkeypatch):
+    def full(*args: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore")
+
+    monkeypatch.setattr(GPT, "to", full)
+    sentence = refused(arguments(corpus_file, tmp_path / "out"), capsys)
+    assert (
+        "too little free memory; pass --device cpu, or train with a smaller batch_size" in sentence
+    )
+
+
+def test_a_device_that_is_not_there_is_refused(corpus_file, tmp_path, capsys):
+    command = [*arguments(corpus_file, tmp_path / "out"), "--device", "abacus"]
+    assert "pass cpu or cuda" in refused(command, capsys)
+    assert list(tmp_path.iterdir()) == []

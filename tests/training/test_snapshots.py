@@ -1,0 +1,229 @@
+import copy
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from microgpt import checkpoint
+from microgpt.analysis.attention import attention_maps
+from microgpt.cli import main
+from microgpt.config import GPTConfig
+from microgpt.engine import Decoder
+from microgpt.generate import generate
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
+from microgpt.training.run import RunFolder
+from microgpt.training.snapshots import (
+    MOST_BYTES,
+    PASSAGE,
+    SAMPLE_CONFIG,
+    SAMPLE_LENGTH,
+    SNAPSHOT_COUNT,
+    passage_ids,
+    save_weights,
+    snapshot_steps,
+    stack,
+    take_snapshot,
+    weights_file,
+)
+
+STEPS = 40
+SETTINGS = {
+    "block_size": 16,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_embd": 16,
+    "dropout": 0.1,
+    "optimizer": "adamw",
+    "steps": STEPS,
+    "batch_size": 4,
+    "ema_decay": 0.9,
+    "log_interval": 5,
+    "eval_interval": 20,
+    "eval_batches": 2,
+}
+
+
+def arguments(data: Path, out: Path, *more: str, **changes: object) -> list[str]:
+    pairs = [f"--set={name}={value}" for name, value in (SETTINGS | changes).items()]
+    return ["train", "--data", str(data), "--out", str(out), "--device", "cpu", *pairs, *more]
+
+
+@pytest.fixture(scope="module")
+def trained(corpus_file, tmp_path_factory) -> Path:
+    """A checkpoint folder that the command line wrote."""
+    out = tmp_path_factory.mktemp("runs") / "words"
+    assert main(arguments(corpus_file, out)) == 0
+    return out
+
+
+@pytest.fixture
+def dropping(model, tiny_config) -> GPT:
+    """The small model with dropout, in training mode."""
+    shape = GPTConfig(**tiny_config.to_dict() | {"dropout": 0.5})
+    dropping = GPT(shape)
+    dropping.load_state_dict(model.state_dict())
+    return dropping.train()
+
+
+@pytest.mark.parametrize("steps", [5000, 800, 3, 1])
+def test_the_first_moment_is_before_training_and_the_last_after_it(steps):
+    snapshots = snapshot_steps(steps)
+    assert snapshots[0] == 0
+    assert snapshots[-1] == steps
+    assert snapshots == sorted(set(snapshots))
+    assert all(type(snapshot) is int for snapshot in snapshots)
+
+
+def test_the_moments_of_any_run_are_few_and_lie_within_it():
+    for steps in [*range(1, 3000), 5000, 12_345, 99_999, 123_456, 10_000_000]:
+        snapshots = snapshot_steps(steps)
+        assert (snapshots[0], snapshots[-1]) == (0, steps)
+        assert snapshots == sorted(set(snapshots))
+        assert len(snapshots) <= SNAPSHOT_COUNT
+        if steps >= 100:
+            assert len(snapshots) >= 12
+
+
+@pytest.mark.parametrize("steps", [800, 1000, 5000])
+def test_the_moments_are_denser_at_the_start(steps):
+    snapshots = snapshot_steps(steps)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(snapshots)]
+    assert gaps[0] < gaps[len(gaps) // 2] < max(gaps[-3:])
+    assert sum(snapshot <= steps // 4 for snapshot in snapshots) >= len(snapshots) // 2
+
+
+def test_the_passage_is_long_enough_to_fill_a_window():
+    assert len(PASSAGE) >= 128
+    assert PASSAGE.isascii()
+
+
+def test_the_passage_is_cut_to_the_window(tiny_config):
+    tokenizer = CharTokenizer.from_text(PASSAGE)
+    val = torch.zeros(500, dtype=torch.int64)
+    wide = GPTConfig(vocab_size=tokenizer.vocab_size, block_size=256, n_layer=2, n_head=2, n_embd=8)
+    assert tokenizer.decode(passage_ids(tokenizer, val, wide)) == PASSAGE
+    for window in (1, 16, 64):
+        narrow = GPTConfig(**wide.to_dict() | {"block_size": window})
+        assert tokenizer.decode(passage_ids(tokenizer, val, narrow)) == PASSAGE[:window]
+
+
+def test_a_vocabulary_that_lacks_the_passages_characters_reads_its_own_text(tokenizer, corpus):
+    val = torch.tensor(tokenizer.encode(corpus))[-600:]
+    assert tokenizer.unknown(PASSAGE)
+    for window in (1, 16, 64):
+        shape = GPTConfig(tokenizer.vocab_size, block_size=window, n_layer=2, n_head=2, n_embd=8)
+        assert passage_ids(tokenizer, val, shape) == val[:window].tolist()
+    beyond = GPTConfig(tokenizer.vocab_size, block_size=4096, n_layer=2, n_head=2, n_embd=8)
+    assert passage_ids(tokenizer, val, beyond) == val[: len(PASSAGE)].tolist()
+
+
+def test_the_maps_of_a_model_with_many_heads_are_kept_within_bounds():
+    tokenizer = CharTokenizer.from_text(PASSAGE)
+    shape = GPTConfig(tokenizer.vocab_size, block_size=256, n_layer=48, n_head=64, n_embd=64)
+    ids = passage_ids(tokenizer, torch.zeros(500, dtype=torch.int64), shape)
+    assert (
+        SNAPSHOT_COUNT * 48 * 64 * len(ids) ** 2
+        <= MOST_BYTES
+        < SNAPSHOT_COUNT * 48 * 64 * (len(ids) + 1) ** 2
+    )
+
+
+def test_looking_leaves_the_model_and_the_random_numbers_untouched(dropping, tokenizer):
+    before = copy.deepcopy(dropping.state_dict())
+    random_before = torch.get_rng_state()
+    take_snapshot(dropping, tokenizer, [1, 2, 3, 4], 7)
+    assert dropping.training
+    assert all(module.training for module in dropping.modules())
+    assert all(parameter.requires_grad for parameter in dropping.parameters())
+    after = dropping.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert torch.equal(torch.get_rng_state(), random_before)
+
+
+def test_what_is_seen_is_what_the_app_shows_of_the_same_model(dropping, model, tokenizer, corpus):
+    ids = tokenizer.encode(corpus[:16])
+    snapshot = take_snapshot(dropping, tokenizer, ids, 7)
+    shown = attention_maps(model, ids)
+    assert snapshot.step == 7
+    assert snapshot.maps.dtype == torch.uint8
+    assert snapshot.maps.shape == (2, 3, 16, 16)
+    assert (snapshot.maps / 255 - shown.weights).abs().max() <= 0.5 / 255 + 1e-6
+    assert snapshot.probs.dtype == torch.float16
+    torch.testing.assert_close(
+        snapshot.probs.float(), shown.logits.softmax(dim=-1), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_the_sample_is_what_the_model_writes_after_a_newline(dropping, model, tokenizer):
+    sample = take_snapshot(dropping, tokenizer, [1, 2, 3], 0).sample
+    ids = tokenizer.encode("\n")
+    written = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
+    assert sample.tolist() == [character.token for character in written]
+
+
+def test_the_moments_of_a_run_are_stacked_in_their_order(dropping, model, tokenizer):
+    snapshots = [
+        take_snapshot(each, tokenizer, [1, 2, 3], i) for i, each in enumerate([dropping, model])
+    ]
+    grown = stack(snapshots, [1, 2, 3])
+    assert grown.steps.tolist() == [0, 1]
+    assert grown.passage.tolist() == [1, 2, 3]
+    assert grown.maps.shape == (2, 2, 3, 3, 3)
+    assert grown.probs.shape == (2, 3, tokenizer.vocab_size)
+    assert grown.samples.shape == (2, SAMPLE_LENGTH)
+    assert (grown.maps[0] == grown.maps[1]).all()
+
+
+def test_a_run_keeps_its_moments_and_the_losses_at_them(trained):
+    loaded = checkpoint.load(trained)
+    assert loaded.snapshots.steps.tolist() == snapshot_steps(STEPS)
+    rows = {row.step: row for row in loaded.loss_record}
+    for step in snapshot_steps(STEPS):
+        assert rows[step].train_loss is not None
+        assert rows[step].val_loss is not None
+
+
+def test_the_last_moment_of_a_run_is_the_model_that_was_saved(trained):
+    loaded = checkpoint.load(trained)
+    grown = loaded.snapshots
+    shown = attention_maps(loaded.model, grown.passage.tolist())
+    maps = (255 * shown.weights).round().to(torch.int64)
+    assert (torch.from_numpy(grown.maps[-1].astype("int64")) - maps).abs().max() <= 1
+    torch.testing.assert_close(
+        torch.tensor(grown.probs[-1]).float(), shown.logits.softmax(dim=-1), rtol=1e-2, atol=1e-4
+    )
+    assert (grown.maps[0] != grown.maps[-1]).any()  # it has learned to look elsewhere
+    assert (grown.samples[0] != grown.samples[-1]).any()
+
+
+def test_a_run_keeps_the_weights_of_every_snapshot(trained):
+    folder = RunFolder(trained).snapshots
+    kept = checkpoint.load(trained).snapshots
+    files = [weights_file(folder, step) for step in kept.steps.tolist()]
+    assert sorted(folder.iterdir()) == files  # in their order, and nothing besides
+    assert load_file(files[-1]).keys() == load_file(trained / checkpoint.WEIGHTS).keys()
+    for name, tensor in load_file(trained / checkpoint.WEIGHTS).items():
+        assert load_file(files[-1])[name].equal(tensor)
+    loaded = checkpoint.load(trained)
+    for step, file in zip(range(len(files)), files, strict=True):
+        loaded.model.load_state_dict(load_file(file))
+        maps = attention_maps(loaded.model, kept.passage.tolist()).weights
+        assert (torch.tensor(kept.maps[step]) / 255 - maps).abs().max() < 2 / 255
+
+
+def test_weights_that_cannot_be_written_leave_what_was_there(model, tmp_path, monkeypatch):
+    save_weights(tmp_path, model, 3)
+    before = weights_file(tmp_path, 3).read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        save_weights(tmp_path, model, 3)
+    assert weights_file(tmp_path, 3).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [weights_file(tmp_path, 3).name]

@@ -1,0 +1,209 @@
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.data import split
+from microgpt.training.loop import train
+from microgpt.training.state import TrainState, TrainStateError
+
+CPU = torch.device("cpu")
+CONFIGS = {"train": "as it was"}
+
+
+@pytest.fixture
+def dropping(tiny_config) -> GPTConfig:
+    return GPTConfig(**{**tiny_config.to_dict(), "dropout": 0.3})
+
+
+@pytest.fixture
+def splits(tokenizer, corpus, tiny_config):
+    return split(tokenizer.encode(corpus), tiny_config.block_size)
+
+
+def settings(**changes: object) -> TrainConfig:
+    values = {"steps": 6, "batch_size": 4, "eval_interval": 3, "eval_batches": 2, "log_interval": 1}
+    return TrainConfig(**(values | changes))
+
+
+def weights(state: TrainState) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in state.result.parameters()])
+
+
+def losses(state: TrainState) -> list[tuple]:
+    return [(row.step, row.batch_loss, row.train_loss, row.val_loss) for row in state.rows]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"optimizer": "muon", "ema_decay": 0.9}, {"optimizer": "adamw"}], ids=str
+)
+def test_a_restored_run_goes_on_as_if_it_had_never_stopped(dropping, splits, tmp_path, changes):
+    config = settings(**changes)
+    whole = TrainState.create(dropping, config, CPU)
+    for _ in train(whole, splits, config):
+        pass
+
+    stopped = TrainState.create(dropping, config, CPU)
+    for row in train(stopped, splits, config):
+        if row.step == 3:
+            stopped.save(tmp_path / "state.pt", CONFIGS)
+            break
+    torch.manual_seed(99)  # what else the process draws must not matter
+    resumed = TrainState.create(dropping, config, CPU)
+    resumed.restore(tmp_path / "state.pt", CONFIGS)
+    assert (resumed.step, resumed.seconds) == (3, stopped.seconds)
+    assert resumed.rows == stopped.rows
+    for _ in train(resumed, splits, config):
+        pass
+    assert torch.equal(weights(resumed), weights(whole))
+    assert losses(resumed) == losses(whole)
+
+
+def test_everything_random_follows_from_the_seed(dropping, splits):
+    def run(seed: int) -> torch.Tensor:
+        config = settings(seed=seed)
+        state = TrainState.create(dropping, config, CPU)
+        for _ in train(state, splits, config):
+            pass
+        return weights(state)
+
+    assert torch.equal(run(1), run(1))
+    assert not torch.equal(run(1), run(2))
+
+
+def test_the_result_is_the_average_of_the_weights_where_one_is_asked_for(dropping, splits):
+    config = settings(ema_decay=0.75)
+    state = TrainState.create(dropping, config, CPU)
+    expected = None
+    for row in train(state, splits, config):
+        if row.step == 0:
+            continue
+        now = torch.cat([p.detach().flatten() for p in state.model.parameters()])
+        expected = now if expected is None else 0.75 * expected + 0.25 * now
+    torch.testing.assert_close(weights(state), expected)
+    assert not torch.equal(weights(state), now)
+
+    plain = TrainState.create(dropping, settings(), CPU)
+    assert plain.result is plain.model
+
+
+def test_a_state_of_other_settings_is_refused(dropping, tmp_path):
+    state = TrainState.create(dropping, settings(), CPU)
+    state.save(tmp_path / "state.pt", CONFIGS)
+    with pytest.raises(TrainStateError, match="another text or other settings"):
+        state.restore(tmp_path / "state.pt", {"train": "otherwise"})
+
+
+def test_saving_replaces_the_state_whole(dropping, tmp_path):
+    state = TrainState.create(dropping, settings(), CPU)
+    state.save(tmp_path / "state.pt", CONFIGS)
+    state.step = 4
+    state.save(tmp_path / "state.pt", CONFIGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+    state.step = 0
+    state.restore(tmp_path / "state.pt", CONFIGS)
+    assert state.step == 4
+
+
+class Harm:
+    def __reduce__(self):
+        return os.mkdir, ("harm",)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: b"not a state",
+        lambda data: data[: len(data) // 2],
+        lambda data: pickle.dumps(Harm(), protocol=2),
+    ],
+    ids=["empty", "text", "truncated", "pickle"],
+)
+def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeypatch, damage):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "state.pt"
+    state = TrainState.create(dropping, settings(), CPU)
+    state.save(path, CONFIGS)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(TrainStateError, match="cannot be read"):
+        state.restore(path, CONFIGS)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", "list"],
+        {"a": torch.zeros(2)},
+        {"configs": CONFIGS},
+        {"configs": CONFIGS, "parts": []},
+        {"configs": CONFIGS, "parts": [{}, {}]},
+        {"configs": torch.zeros(2)},
+    ],
+    ids=str,
+)
+def test_a_file_that_is_no_state_is_refused(dropping, tmp_path, values):
+    path = tmp_path / "state.pt"
+    torch.save(values, path)
+    with pytest.raises(TrainStateError, match=r"cannot be read|another text"):
+        TrainState.create(dropping, settings(), CPU).restore(path, CONFIGS)
+
+
+def test_weights_that_are_no_longer_finite_do_not_replace_good_ones(dropping, tmp_path):
+    path = tmp_path / "state.pt"
+    state = TrainState.create(dropping, settings(), CPU)
+    state.save(path, CONFIGS)
+    torch.nn.init.constant_(state.model.head.bias, torch.inf)
+    with pytest.raises(TrainStateError, match="no longer finite and were not saved"):
+        state.save(path, CONFIGS)
+    state.restore(path, CONFIGS)
+    assert weights(state).isfinite().all()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import torch
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.training.state import TrainState, TrainStateError
+path = Path(sys.argv[1])
+state = TrainState.create(GPTConfig(n_layer=1, n_embd=12), TrainConfig(), torch.device("cpu"))
+state.save(path, {})
+state.step = 4
+size = path.stat().st_size
+for limit in (0, 8192, size // 4, size // 2, size - 1):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        state.save(path, {})
+    except TrainStateError as error:
+        print(error)
+state.restore(path, {})
+print(state.step, *path.parent.iterdir())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_state(tmp_path):
+    path = tmp_path / "state.pt"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, path],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *sentences, last = done.stdout.splitlines()
+    assert sentences == [f"cannot write {path}: File too large"] * 5, done.stderr
+    assert last == f"0 {path}"
+
+
+def test_a_missing_state_is_refused(dropping, tmp_path):
+    state = TrainState.create(dropping, settings(), CPU)
+    with pytest.raises(TrainStateError, match="cannot be read"):
+        state.restore(tmp_path / "state.pt", CONFIGS)

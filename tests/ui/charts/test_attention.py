@@ -1,0 +1,138 @@
+import io
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import plotly.colors
+import pytest
+from PIL import Image
+
+from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import style
+
+WEIGHTS = np.array([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.5, 0.123456, 0.376544]], np.float32)
+TEXT = "a \n"
+
+
+def pixels(*weights):
+    """The overview's picture (rows, columns, RGBA) of maps side by side."""
+    picture = attention_charts.attention_overview(np.stack(weights)[None])
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGBA"))
+
+
+def lower_triangle(rows):
+    """A (T, T) array of what a chart has up to the diagonal."""
+    cells = np.full((len(rows), len(rows)), np.nan)
+    for at, row in enumerate(rows):
+        assert len(row) == at + 1, "what is masked is blank"
+        cells[at, : at + 1] = row
+    return cells
+
+
+def test_the_overview_has_one_pixel_a_cell_on_the_fixed_scale():
+    image = pixels(WEIGHTS)
+    assert image.shape == (3, 3, 4)
+    ends = plotly.colors.sample_colorscale(style.ATTENTION_SCALE, [0.0, 1.0])
+    low, high = (plotly.colors.unlabel_rgb(colour) for colour in ends)
+    np.testing.assert_allclose(image[0, 0, :3], high, atol=1)
+    faint = pixels(np.zeros((2, 2), np.float32))
+    np.testing.assert_allclose(faint[1, 0, :3], low, atol=1)
+
+
+def test_the_overview_shows_nothing_after_the_diagonal():
+    alpha = pixels(WEIGHTS)[..., 3]
+    assert alpha.tolist() == [[255, 0, 0], [255, 255, 0], [255, 255, 255]]
+
+
+def test_the_overview_has_a_square_a_map():
+    maps = [WEIGHTS, WEIGHTS[::-1, ::-1], np.eye(3, dtype=np.float32)]
+    image = pixels(*maps)
+    for at, weights in enumerate(maps):
+        np.testing.assert_array_equal(image[:, 3 * at : 3 * at + 3], pixels(weights))
+    rows = attention_charts.attention_overview(np.stack(maps)[:, None])
+    assert Image.open(io.BytesIO(rows)).size == (3, 9)
+
+
+@pytest.mark.parametrize("size", [65, 127, 128, 256])
+def test_a_pixel_of_a_long_texts_overview_is_the_largest_of_its_weights(size):
+    weights = np.zeros((size, size), np.float32)
+    weights[size - 1, 2] = 1
+    image = pixels(weights)
+    assert len(image) <= 64
+    bright = np.argwhere((image[..., 3] == 255) & (image[..., 0] > 200))
+    assert bright.tolist() == [[len(image) - 1, 2 // -(-size // 64)]]
+
+
+def test_the_scale_keeps_its_order_in_grey():
+    colours = plotly.colors.sample_colorscale(style.ATTENTION_SCALE, np.linspace(0, 1, 64).tolist())
+    grey = [np.dot(plotly.colors.unlabel_rgb(c), [0.2126, 0.7152, 0.0722]) for c in colours]
+    assert all(a < b for a, b in itertools.pairwise(grey))
+
+
+def test_the_map_holds_the_weights_and_blanks_what_is_masked():
+    heatmap = attention_charts.attention_map(WEIGHTS, TEXT).data[0]
+    assert (heatmap.zmin, heatmap.zmax) == (0, 1)
+    assert [list(row) for row in heatmap.z] == [[1.0], [0.25, 0.75], [0.5, 0.123, 0.377]]
+
+
+def test_a_map_tells_three_significant_digits_of_each_weight():
+    weights = np.exp(np.random.default_rng(0).uniform(-25, 0, (64, 64))).astype(np.float32)
+    weights[1:4, 0] = [0, 0.9996, 1e-30]
+    sent = json.loads(attention_charts.attention_map(weights, "x" * 64).to_json())["data"][0]
+    for row, exact in zip(sent["z"], weights, strict=True):
+        assert [f"{w:.3g}" for w in row] == [
+            f"{w:.3g}" if w > 1e-20 else "0" for w in exact[: len(row)].tolist()
+        ]
+        assert all(len(f"{w:g}") <= 8 and repr(w) == repr(float(f"{w:.3g}")) for w in row)
+    assert sent["hovertemplate"].startswith("%{y} looks at %{x}: %{z:.3g}")
+
+
+@pytest.mark.parametrize(
+    ("scale", "shades"),
+    [("log", [1, 1 + np.log10(0.25) / 3, 1 + np.log10(0.75) / 3]), ("row", [1, 1 / 3, 1])],
+)
+def test_another_scale_changes_the_shades_and_not_what_hover_tells(scale, shades):
+    figure = attention_charts.attention_map(WEIGHTS, TEXT, scale)
+    heatmap = figure.data[0]
+    z, told = lower_triangle(heatmap.z), lower_triangle(heatmap.customdata)
+    np.testing.assert_allclose(z[np.tril_indices(2)], shades, atol=5e-4)
+    np.testing.assert_allclose(told[np.tril_indices(3)], WEIGHTS[np.tril_indices(3)], rtol=5e-3)
+    assert "%{customdata:.3g}" in heatmap.hovertemplate
+    assert heatmap.colorbar.title.text == attention_charts.MAP_SCALES[scale]
+
+
+def test_a_logarithmic_map_shows_nothing_as_the_faintest():
+    z = attention_charts.attention_map(np.array([[1.0, 0.0], [1.0, 0.0]]), "ab", "log").data[0].z
+    assert list(z[1]) == [1, 0]
+
+
+def test_the_map_names_characters_by_position():
+    figure = attention_charts.attention_map(WEIGHTS, TEXT)
+    assert list(figure.data[0].x) == list(figure.data[0].y) == ["a (1)", "␣ (2)", "⏎ (3)"]
+    assert list(figure.layout.xaxis.ticktext) == ["a", "␣", "⏎"]
+
+
+def test_the_stages_are_over_characters_that_are_told_apart():
+    frame = pd.DataFrame(
+        {"key": style.positions("a )a"), **dict.fromkeys(attention_charts.STAGES, 1.0)}
+    )
+    figure = attention_charts.stages(frame)
+    assert list(figure.data[0].x) == ["a (1)", "␣ (2)", ") (3)", "a (4)"]
+    assert list(figure.layout.xaxis.ticktext) == ["a", "␣", ")", "a"]
+
+
+def test_a_long_text_has_few_enough_ticks_to_be_read():
+    layout = attention_charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
+    assert list(layout.xaxis.ticktext) == [*range(25, 257, 25)], "positions, as there are too many"
+    assert list(layout.xaxis.tickvals[:2]) == ["x (25)", "x (50)"]
+    assert layout.yaxis.ticktext == layout.xaxis.ticktext, "a map is read both ways"
+
+
+def test_the_ticks_of_a_longer_text_are_further_apart():
+    layout = attention_charts.attention_map(np.eye(1024, dtype=np.float32), "x" * 1024).layout
+    assert list(layout.yaxis.ticktext) == [*range(100, 1025, 100)]
+
+
+def test_a_swipe_over_a_chart_scrolls_the_page():
+    assert attention_charts.attention_map(WEIGHTS, TEXT).layout.dragmode is False

@@ -1,0 +1,110 @@
+import math
+
+import pandas as pd
+import pytest
+
+from microgpt.ui.charts import loss as loss_charts
+
+NAN = float("nan")
+RECORD = pd.DataFrame(
+    {
+        "step": [0, 5, 10],
+        "tokens": [0, 320, 640],
+        "seconds": [0.0, 1.5, 2.5],
+        "learning_rate": [NAN, 1e-3, 1e-4],
+        "grad_norm": [NAN, 2.0, 1.0],
+        "batch_loss": [NAN, 3.0, 2.5],
+        "train_loss": [4.0, NAN, 2.4],
+        "val_loss": [4.1, NAN, 2.6],
+    }
+)
+BEST = {"step": 10, "tokens": 640, "seconds": 2.5, "val_loss": 2.6}
+
+
+def series(figure):
+    return {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
+
+
+def test_loss_curves_plot_what_was_measured_and_no_more():
+    figure = loss_charts.loss_curves(RECORD, BEST, {"reference": 1.5})
+    drawn = series(figure)
+    assert drawn["training batch"] == ([5, 10], [3.0, 2.5])
+    assert drawn["training split"] == ([0, 10], [4.0, 2.4])
+    assert drawn["validation split"] == ([0, 10], [4.1, 2.6])
+    assert drawn["best validation, 2.6000"] == ([10], [2.6])
+    assert [shape.y0 for shape in figure.layout.shapes] == [1.5]
+    assert figure.layout.xaxis.title.text and "nats" in figure.layout.yaxis.title.text
+
+
+@pytest.mark.parametrize(
+    ("across", "last"), [("steps", 10), ("characters", 640), ("training time", 2.5)]
+)
+def test_a_record_can_be_drawn_over_each_of_its_clocks(across, last):
+    figure = loss_charts.loss_curves(RECORD, BEST, {}, across)
+    assert {x[-1] for x, _ in series(figure).values()} == {last}
+    details = loss_charts.training_details(RECORD, across)
+    assert {x[-1] for x, _ in series(details).values()} == {last}
+    assert figure.layout.xaxis.title.text == details.layout.xaxis3.title.text
+
+
+def test_each_axis_can_be_logarithmic():
+    for log_x in (False, True):
+        for log_y in (False, True):
+            layout = loss_charts.loss_curves(RECORD, BEST, {}, log_x=log_x, log_y=log_y).layout
+            assert (layout.xaxis.type == "log", layout.yaxis.type == "log") == (log_x, log_y)
+
+
+def test_smoothing_is_laid_over_the_points_and_keeps_its_share_of_the_last_value():
+    drawn = series(loss_charts.loss_curves(RECORD, BEST, {}, smoothing=0.5))
+    assert drawn["training batch"] == ([5, 10], [3.0, 2.5])
+    expected = (0.5 * 3.0 + 2.5) / 1.5
+    assert drawn["training batch, smoothed"] == ([5, 10], [3.0, pytest.approx(expected)])
+
+
+def test_hover_tells_a_loss_in_bits_and_perplexity_too():
+    trace = loss_charts.loss_curves(RECORD, BEST, {}).data[2]
+    assert list(trace.customdata[1]) == pytest.approx([2.6 / math.log(2), math.exp(2.6)])
+    assert "bits" in trace.hovertemplate and "perplexity" in trace.hovertemplate
+
+
+def test_details_are_the_gap_the_rate_and_the_norm():
+    drawn = series(loss_charts.training_details(RECORD))
+    assert drawn["gap (nats)"] == ([0, 10], [pytest.approx(0.1), pytest.approx(0.2)])
+    assert drawn["learning rate"] == ([5, 10], [1e-3, 1e-4])
+    assert drawn["gradient norm"] == ([5, 10], [2.0, 1.0])
+
+
+def test_a_rung_that_was_not_measured_has_no_mark():
+    rungs = pd.DataFrame(
+        {"model": ["low", "middle", "high"], "ours": [4.0, 2.0, NAN], "original": [NAN, 2.1, 1.5]}
+    )
+    figure = loss_charts.ladder(rungs)
+    assert series(figure) == {
+        "ours": ([4.0, 2.0], ["low", "middle"]),
+        "the original": ([2.1, 1.5], ["middle", "high"]),
+    }
+    assert list(figure.layout.yaxis.categoryarray) == ["low", "middle", "high"]
+
+
+def test_a_swipe_over_a_chart_scrolls_the_page():
+    rungs = pd.DataFrame({"model": ["one"], "ours": [1.0], "original": [NAN]})
+    for figure in (
+        loss_charts.loss_curves(RECORD, None, {}),
+        loss_charts.training_details(RECORD),
+        loss_charts.ladder(rungs),
+    ):
+        assert figure.layout.dragmode is False
+
+
+def test_runs_are_compared_by_colour_and_splits_by_dashes():
+    figure = loss_charts.compared({"one": RECORD, "other": RECORD[:1]}, "characters")
+    assert series(figure) == {
+        "one, validation": ([0, 640], [4.1, 2.6]),
+        "one, training": ([0, 640], [4.0, 2.4]),
+        "other, validation": ([0], [4.1]),
+        "other, training": ([0], [4.0]),
+    }
+    lines = {trace.name: (trace.line.color, trace.line.dash) for trace in figure.data}
+    assert lines["one, validation"][0] == lines["one, training"][0]
+    assert lines["one, validation"][0] != lines["other, validation"][0]
+    assert lines["one, validation"][1] != lines["one, training"][1]

@@ -1,0 +1,209 @@
+"""A view of the Attention page kept as a file and opened again."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from microgpt import checkpoint
+
+PAGE = "pages/attention.py"
+LONG = "ba do ke li mu.\n" * 400
+
+
+@pytest.fixture
+def app(monkeypatch, tiny_checkpoint):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
+    app = AppTest.from_file("../../app.py", default_timeout=60).run()
+    app.switch_page(PAGE)
+    return app.run()
+
+
+def view(folder, **choices):
+    return {
+        "format": "microGPT attention view",
+        "checkpoint": "tiny",
+        "commit": "",
+        "weights_sha256": checkpoint.load(folder).weights_sha256,
+        "choices": choices,
+    }
+
+
+def opened(app, values):
+    content = values if isinstance(values, bytes) else json.dumps(values).encode()
+    app.file_uploader("opened_view").upload("view.json", content).run()
+    assert not app.exception
+    return app
+
+
+def errors(app):
+    return [error.value.replace("\\", "") for error in app.error]
+
+
+def test_a_text_too_long_for_a_link_is_kept_in_a_file(app):
+    def keeps():
+        (expander,) = (each for each in app.expander if each.label.startswith("Keep this view"))
+        return expander.proto.expanded
+
+    assert not keeps()
+    app.text_area("text").set_value(LONG).run()
+    assert not app.exception and keeps()
+    assert any("too long for a link" in caption.value for caption in app.caption)
+
+
+CHOICES = {
+    "text": LONG,
+    "layer": 2,
+    "head": "mean",
+    "scale": "log",
+    "query": 5,
+    "combine": "maximum",
+    "combined_heads": ["L1 H2"],
+    "off_1": [1, 3],
+}
+
+
+@pytest.mark.parametrize(
+    ("tab", "kind", "key"),
+    [
+        ("All heads", "selectbox", "layer"),
+        ("All heads", "selectbox", "head"),
+        ("All heads", "slider", "query"),
+        ("Compare", "segmented_control", "scale"),
+        ("Combined", "segmented_control", "combine"),
+        ("Combined", "multiselect", "combined_heads"),
+        ("Switchboard", "pills", "off_1"),
+    ],
+)
+def test_a_file_opens_on_all_its_choices(app, tiny_checkpoint, tab, kind, key):
+    opened(app, view(tiny_checkpoint, attention_view=tab, **CHOICES))
+    assert not app.error and app.text_area("text").value == LONG
+    assert getattr(app, kind)(key).value == CHOICES[key]
+
+
+def test_what_a_file_does_not_switch_off_is_on(app, tiny_checkpoint):
+    app.session_state["attention_view"] = "Switchboard"
+    app.run()
+    app.pills("off_2").set_value([2]).run()
+    opened(app, view(tiny_checkpoint, off_1=[3]))
+    assert (app.pills("off_1").value, app.pills("off_2").value) == ([3], [])
+
+
+@pytest.mark.parametrize(
+    ("tab", "controls"),
+    [
+        ("All heads", ["layer", "head", "query"]),
+        ("On the text", ["layer", "head"]),
+        ("What they do", ["layer", "head"]),
+        ("Switchboard", []),
+        ("Stages", ["layer", "head", "query"]),
+        ("Combined", ["up_to", "query"]),
+        ("Compare", ["layer", "head"]),
+    ],
+)
+def test_a_file_of_a_larger_checkpoint_is_brought_within_this_one(
+    app, tiny_checkpoint, tab, controls
+):
+    beyond = {"layer": 6, "head": 6, "query": 200, "up_to": 6, "off_1": [5, 2], "off_6": [1]}
+    beyond |= {"combined_heads": ["L6 H1", "L1 H1"], "query_left": 200}
+    values = view(tiny_checkpoint, attention_view=tab, text="ba do", **beyond)
+    opened(app, {**values, "weights_sha256": "0" * 64})
+    assert not app.error and "of another checkpoint" in app.toast[0].value
+    assert app.session_state["attention_view"] == tab
+    within = {"layer": 2, "head": 3, "query": 5, "up_to": 2}
+    shown = {each.key: each.value for each in (*app.selectbox, *app.slider, *app.number_input)}
+    assert {key: shown.get(key) for key in controls} == {key: within[key] for key in controls}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"format": "microGPT attention view", "choices": []}',
+        b'{"format": "microGPT text"}',
+        b"[" * 100_000,
+        b'{"format": "microGPT attention view", "checkpoint": "\\ud800/a", "commit": "main", '
+        b'"weights_sha256": "", "choices": {}}',
+    ],
+    ids=lambda content: content[-40:],
+)
+def test_a_file_that_is_no_view_is_one_sentence(app, content):
+    title = app.subheader[1].value
+    opened(app, content)
+    assert errors(app) == ["The view cannot be opened: it is not an Attention page's view.json."]
+    assert app.subheader[1].value == title
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"text": 5},
+        {"text": "\ud800"},
+        {"layer": "first"},
+        {"layer": True},
+        {"query": 0},
+        {"off_1": 3},
+        {"off_1": ["a"]},
+        {"combined_heads": [[]]},
+        {"framed": False},
+        {"off_": [1]},
+        {"off_0": [1]},
+        {"off_٣": [1]},
+    ],
+    ids=str,
+)
+def test_a_choice_that_no_control_has_is_one_sentence(app, tiny_checkpoint, choice):
+    text = app.text_area("text").value
+    opened(app, view(tiny_checkpoint, scale="log", **choice))
+    assert errors(app) == [
+        "The view cannot be opened: it holds a choice that the page does not have."
+    ]
+    assert app.text_area("text").value == text
+    assert app.segmented_control("scale").value == "linear"
+
+
+def test_a_name_that_no_control_offers_is_left_out(app, tiny_checkpoint):
+    opened(app, view(tiny_checkpoint, scale="sepia", attention_view="Nowhere", text="ba"))
+    assert not app.error and app.segmented_control("scale").value == "linear"
+    assert app.text_area("text").value == "ba"
+
+
+@pytest.mark.parametrize(
+    ("tab", "choices"),
+    [
+        ("Combined", {"combine": "sum"}),
+        ("Combined", {"combine": "mean", "combined_heads": ["L6 H1"]}),
+        ("Combined", {"combine": "mean", "combined_heads": ["nothing"]}),
+        ("Compare", {"compared_checkpoint": "none"}),
+        ("What they do", {"scores_from": "elsewhere"}),
+    ],
+    ids=str,
+)
+def test_a_tab_is_drawn_whatever_names_a_file_has(app, tiny_checkpoint, tab, choices):
+    opened(app, view(tiny_checkpoint, attention_view=tab, **choices))
+    assert not app.error and app.session_state["attention_view"] == tab
+
+
+def test_a_query_stays_what_a_file_says_though_it_was_the_last_of_the_text_before(
+    app, tiny_checkpoint
+):
+    app.text_area("text").set_value("ba do").run()
+    assert app.slider("query").value == 5
+    opened(app, view(tiny_checkpoint, text="ba do ba do", query=5))
+    assert app.slider("query").value == 5
+    app.text_area("text").set_value("ba do ba").run()
+    assert app.slider("query").value == 5
+
+
+def test_a_files_head_stays_though_another_checkpoint_opens_on_another(
+    app, tiny_checkpoint, scored, monkeypatch
+):
+    assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
+    values = view(tiny_checkpoint, layer=1, head=1)
+    opened(app, values)  # as long as its checkpoint is on its way
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored(2, 3)))
+    app.run()
+    assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
