@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from microgpt.ui.memory import freeze_loaded_objects
 from microgpt.ui.widgets import frame_session
 
 ASSETS = Path(__file__).parent / "assets"
@@ -19,3 +20,4 @@ page = st.navigation(
 )
 frame_session()
 page.run()
+freeze_loaded_objects(page.title)

@@ -1,6 +1,8 @@
 """How the process holds its memory."""
 
 import ctypes
+import functools
+import gc
 import platform
 import sys
 
@@ -17,3 +19,14 @@ def give_back_large_blocks() -> None:
     """
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
+@functools.cache
+def freeze_loaded_objects(page: str) -> None:
+    """Leave what is in memory after a page's first run out of every later garbage collection.
+
+    Modules, classes and functions live as long as the process. PyTorch and Streamlit bring some
+    270,000 such objects, and a full collection looks at each of them.
+    """
+    gc.collect()
+    gc.freeze()

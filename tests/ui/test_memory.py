@@ -1,9 +1,11 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 # What glibc learns from a large block that is freed is to keep those that are smaller.
 KEPT = """
 import re
@@ -28,3 +30,25 @@ def test_what_the_caches_let_go_is_the_systems_again():
     run = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
     full, left = map(int, run.stdout.split())
     assert full >= 160 and left < 30, "MiB of twenty arrays of 8, then of one of them"
+
+
+FROZEN = """
+import gc
+from streamlit.testing.v1 import AppTest
+
+app = AppTest.from_file("app.py", default_timeout=60)
+counts = []
+for _ in range(3):
+    app.run()
+    assert not app.exception
+    counts.append(gc.get_freeze_count())
+print(*counts)
+"""
+
+
+def test_what_a_page_has_loaded_is_frozen_once():
+    command = [sys.executable, "-c", FROZEN]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    first, *later = map(int, run.stdout.split())
+    assert first > 100_000
+    assert all(count <= first for count in later)
