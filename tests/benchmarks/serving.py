@@ -46,11 +46,14 @@ def _healthy(url: str) -> bool:
 
 
 @contextmanager
-def served() -> Iterator[Server]:
-    """The app with the bundled checkpoint, until the block ends."""
+def served(*arguments: str) -> Iterator[Server]:
+    """The app with the bundled checkpoint, until the block ends.
+
+    arguments are further ones for Streamlit's own command line.
+    """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         server = Server(process, port)

@@ -35,7 +35,7 @@ def bare() -> float:
     """Characters/s of the iterator alone, from the first character on."""
     checkpoint = cache.bundled()
     ids = start_ids(checkpoint.tokenizer, PROMPT)
-    decoder = checkpoint.engine.decoder()
+    decoder = cache.engine(checkpoint).decoder()
     stream = generate(decoder, checkpoint.tokenizer, ids, LENGTH, SamplingConfig())
     next(stream)
     started = time.perf_counter()
@@ -58,7 +58,7 @@ def measure() -> dict[str, object]:
     app.query_params["prompt"] = PROMPT
     app.query_params["length"] = str(LENGTH)
     app.run()
-    engine = cache.bundled()
+    engine = cache.engine(cache.bundled())
     engine.wait()
     pairs = [(bare(), page(app)) for _ in range(ROUNDS)]
     return {

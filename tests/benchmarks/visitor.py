@@ -1,0 +1,44 @@
+"""A visitor without a browser: Streamlit's own websocket, spoken as its frontend does."""
+
+import time
+from urllib.parse import urlsplit
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+# ForwardMsg.script_finished of a run that ended early, because another one follows it.
+_FINISHED_EARLY = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+
+class Visitor:
+    """One session of a running app, from its first page to the end of the block."""
+
+    def __init__(self, url: str, page: str = "", query: str = ""):
+        """Connect to the app at url; page is what its address has after the slash."""
+        self._page, self._query = page, query
+        host = urlsplit(url).netloc
+        self._socket = connect(
+            f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=None
+        )
+
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._socket.close()
+
+    def run(self) -> float:
+        """Run the page once, as the R key does; the seconds until the script has finished."""
+        message = BackMsg()
+        message.rerun_script.query_string = self._query
+        message.rerun_script.page_name = self._page
+        started = time.perf_counter()
+        self._socket.send(message.SerializeToString())
+        while True:
+            forward = ForwardMsg()
+            forward.ParseFromString(self._socket.recv())
+            if forward.WhichOneof("type") != "script_finished":
+                continue
+            if forward.script_finished != _FINISHED_EARLY:
+                return time.perf_counter() - started
