@@ -1,6 +1,5 @@
 """The model card of a checkpoint, written from what was measured."""
 
-import json
 import math
 
 import torch
@@ -15,18 +14,15 @@ from microgpt.model import GPT
 
 
 def render(checkpoint: Checkpoint) -> str:
-    """README.md of a checkpoint folder: the Hub's YAML metadata, then Markdown.
+    """Return the README.md of a checkpoint folder: YAML metadata for the Hub, then Markdown.
 
-    Strings of its training may hold anything: they are shown as code, where no markup counts.
+    The strings in `checkpoint.training` may hold anything. They are written as Markdown code, so
+    that no markup in them takes effect.
     """
     config, training, record = checkpoint.config, checkpoint.training, checkpoint.loss_record
     shakespeare = training.data_sha256 == TINY_SHAKESPEARE_SHA256
     return f"""\
----
-{_metadata(training, shakespeare)}
----
-
-# microGPT
+{_metadata(training, shakespeare)}# microGPT
 
 {_model(config, training.config, shakespeare)}
 
@@ -57,40 +53,49 @@ def render(checkpoint: Checkpoint) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Text from anywhere on one line, without control characters or broken Unicode."""
+    """Put untrusted text on one line, without control characters or lone surrogates."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _code(text: str) -> str:
-    """Text from anywhere as a Markdown code span; not for tables, where a pipe would count."""
+    """Write untrusted text as a Markdown code span; a pipe in it would break a table row."""
     return "`" + (_one_line(text).replace("`", "'") or "unknown") + "`"
 
 
 def _metadata(training: Training, shakespeare: bool) -> str:
-    """The lines of YAML metadata; JSON, being YAML too, does the quoting.
+    """Return the block of YAML metadata, or "" where the Hub's client is not installed.
 
+    Training must be able to save its checkpoint on such a machine.
     Format: huggingface.co/docs/hub/model-cards.
     """
+    try:
+        # Imported here because reading a checkpoint must not need the client.
+        from huggingface_hub import EvalResult, ModelCardData
+    except ImportError:
+        return ""
     name = "Tiny Shakespeare" if shakespeare else _one_line(training.data)
-    values: dict[str, object] = {"language": "en", "license": "mit"} if shakespeare else {}
-    values |= {
-        "library_name": "pytorch",
-        "pipeline_tag": "text-generation",
-        "tags": ["microgpt", "gpt", "character-level", "from-scratch"],
-    }
-    if (loss := training.val_loss_full) is not None:
-        result = {
-            "task": {"type": "text-generation"},
-            "dataset": {
-                "type": "tiny_shakespeare" if shakespeare else "text",
-                "name": f"{name}, last 10 %",
-            },
-            "metrics": [
-                {"type": "loss", "name": "Validation loss, nats per character", "value": loss}
-            ],
-        }
-        values["model-index"] = [{"name": "microGPT", "results": [result]}]
-    return "\n".join(f"{key}: {json.dumps(v, ensure_ascii=False)}" for key, v in values.items())
+    results = None
+    if training.val_loss_full is not None:
+        results = [
+            EvalResult(
+                task_type="text-generation",
+                dataset_type="tiny_shakespeare" if shakespeare else "text",
+                dataset_name=f"{name}, last 10 %",
+                metric_type="loss",
+                metric_name="Validation loss, nats per character",
+                metric_value=training.val_loss_full,
+            )
+        ]
+    data = ModelCardData(
+        language="en" if shakespeare else None,
+        license="mit" if shakespeare else None,
+        library_name="pytorch",
+        pipeline_tag="text-generation",
+        tags=["microgpt", "gpt", "character-level", "from-scratch"],
+        model_name="microGPT" if results else None,
+        eval_results=results,
+    )
+    return f"---\n{data.to_yaml()}\n---\n\n"
 
 
 def _model(config: GPTConfig, recipe: TrainConfig, shakespeare: bool) -> str:
@@ -101,28 +106,30 @@ def _model(config: GPTConfig, recipe: TrainConfig, shakespeare: bool) -> str:
     if recipe.init == "small":
         count = "three"
         start = """\
-weights start from N(0, 0.02²), and those that write to the residual stream
-from zero, not from PyTorch's defaults; """
+weights are initialised from N(0, 0.02²), and the projections into the residual
+stream with zeros, not with PyTorch's defaults; """
     return f"""\
 A GPT of {parameters:,} parameters, written and trained from scratch, that writes
 {language}, one character at a time: token and learned position embeddings,
 {config.n_layer} pre-norm blocks of {config.n_head} attention heads and a ReLU MLP over
 {config.n_embd} channels, a final LayerNorm and an untied linear head. It sees at most
-{config.block_size} characters and knows {config.vocab_size}. The weights are float16.
+{config.block_size} characters of context and knows {config.vocab_size} different characters.
+The weights are float16.
 
 It follows [microGPT by TejasKalsait](https://github.com/TejasKalsait/microGPT). Apart from the
-recipe below, {count} things differ: attention scores are scaled by head_size^-0.5 (Vaswani et al.,
-2017), not n_embd^-0.5; {start}weight decay reaches matrices only, not biases and norms."""
+settings below, {count} things differ: attention scores are scaled by head_size^-0.5 (Vaswani et
+al., 2017), not n_embd^-0.5; {start}weight decay applies to matrices only, not to
+biases and LayerNorms."""
 
 
 def _limits(config: GPTConfig, shakespeare: bool) -> str:
     corpus = "the English of Shakespeare's plays" if shakespeare else "the text it was trained on"
     return f"""\
-Made to be looked into: to learn how a transformer is trained, samples and attends. It
-knows only {corpus}, and no characters but the {config.vocab_size} in
-`tokenizer.json`. What it writes is pastiche: it has the look of its corpus, seldom sense and never
-facts, and it can repeat lines of the corpus by heart. It follows no instructions, and it echoes
-whatever views the corpus holds."""
+This model is for learning how a transformer is trained, how it samples and what it attends to. It
+knows only {corpus}, and only the {config.vocab_size} characters in
+`tokenizer.json`. Its text imitates the style of the corpus. The text seldom makes sense, states no
+facts, may repeat lines of the corpus word for word, and reflects the views in the corpus. The
+model does not follow instructions."""
 
 
 def _data(training: Training, shakespeare: bool) -> str:
@@ -134,7 +141,7 @@ def _data(training: Training, shakespeare: bool) -> str:
         )
     return f"""\
 {name}; SHA-256 {_code(training.data_sha256)}.
-The first 90 % in file order are for training, the last 10 % for validation."""
+The first 90 % of the text is for training, the last 10 % for validation."""
 
 
 def _procedure(model: GPTConfig, training: Training) -> str:
@@ -144,16 +151,16 @@ def _procedure(model: GPTConfig, training: Training) -> str:
     more = ""
     if (share := matmul_share(model, training)) is not None:
         more += f"""
-That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of the rate that large
-matrix products reached there."""
+That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of the speed of large
+matrix products on that machine (MFU)."""
     if training.commit != UNKNOWN_COMMIT:
         more += f"\nThe code is that of commit {_code(training.commit)}."
     return f"""\
     {_one_line(training.command)}
 
 Preset {_code(training.preset)}, finished {_code(training.finished)} after {training.steps:,} of
-{config.steps:,} steps: {training.tokens:,} characters in {training.seconds:,.0f} s, evaluations
-left out, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.{more}
+{config.steps:,} steps: {training.tokens:,} characters in {training.seconds:,.0f} s without
+evaluations, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.{more}
 
 | setting | value |
 | --- | --- |
@@ -181,9 +188,9 @@ def _results(training: Training, record: list[LossRow]) -> str:
         last = estimated[-1]
         measured += f"""
 
-The last estimate while training, at step {last.step:,}, over {config.eval_batches:,} random
-batches of {config.batch_size:,} windows of each part: training {last.train_loss:.4f}, validation
-{last.val_loss:.4f} nats per character. `loss_record.csv` holds the whole course."""
+The last estimate during training, at step {last.step:,}, over {config.eval_batches:,} random
+batches of {config.batch_size:,} windows of each split: training {last.train_loss:.4f}, validation
+{last.val_loss:.4f} nats per character. `loss_record.csv` holds every estimate."""
     return measured
 
 
@@ -194,7 +201,7 @@ With the code of microGPT, and DIR this folder or its `USER/NAME` on the Hub:
 
     python -m microgpt generate --checkpoint DIR --prompt {prompt} --tokens 500
 
-To open it in the web app, where its heads and its loss record can be looked at:
+To open it in the web app, which shows its attention heads and its loss record:
 
     MICROGPT_REPO=USER/NAME streamlit run app.py"""
 
@@ -203,5 +210,5 @@ def _licence(shakespeare: bool) -> str:
     if shakespeare:
         return "MIT, code and weights."
     return """\
-The code is MIT. The licence of these weights is for whoever trained them to state, here and as
-`license` in the metadata above."""
+The code is MIT. Whoever trained these weights states their licence, here and as `license` in the
+metadata above."""

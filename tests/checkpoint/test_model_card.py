@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import sys
 
 import pytest
 
@@ -48,11 +49,19 @@ def test_the_metadata_is_what_the_hub_reads(shakespeare, loss_record):
     assert (result.metric_type, result.metric_value) == ("loss", 2.5512)
 
 
+def test_without_the_hubs_client_only_the_metadata_is_missing(
+    monkeypatch, shakespeare, tiny_config, loss_record
+):
+    whole = parse(card_of(tiny_config, shakespeare, loss_record)).text
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert card_of(tiny_config, shakespeare, loss_record) == whole.lstrip("\n")
+
+
 def test_the_card_of_the_default_model(shakespeare, loss_record):
     text = parse(card_of(GPTConfig(), shakespeare, loss_record)).text
     assert "10,788,929 parameters" in text
     assert "6 pre-norm blocks of 6 attention heads" in text
-    assert "256 characters and knows 65" in text
+    assert "256 characters of context and knows 65 different" in text
     assert "verse in the manner of Shakespeare" in text
     assert "github.com/karpathy/char-rnn" in text
     assert "github.com/TejasKalsait/microGPT" in text
@@ -86,7 +95,7 @@ def test_the_commit_and_the_speed_are_told_where_they_are_known(training, tiny_c
     known = dataclasses.replace(training, matmul_flops=1280 * flops_per_character(tiny_config) * 8)
     text = card_of(tiny_config, known, loss_record)
     assert f"\nThe code is that of commit `{training.commit}`.\n" in text
-    assert "That is 1,280 characters/s, and 12.5% of the rate that large\nmatrix" in text
+    assert "That is 1,280 characters/s, and 12.5% of the speed of large\nmatrix" in text
     unknown = dataclasses.replace(training, commit="unknown", matmul_flops=None)
     text = card_of(tiny_config, unknown, loss_record)
     assert "commit" not in text
@@ -98,7 +107,9 @@ def test_the_card_says_how_the_weights_started(training, tiny_config, loss_recor
         config = dataclasses.replace(training.config, init=init)
         return card_of(tiny_config, dataclasses.replace(training, config=config), loss_record)
 
-    assert "three things differ" in card("small") and "start from N(0, 0.02²)" in card("small")
+    assert "three things differ" in card("small") and "initialised from N(0, 0.02²)" in card(
+        "small"
+    )
     assert "two things differ" in card("pytorch") and "0.02²" not in card("pytorch")
 
 
@@ -114,7 +125,7 @@ def test_measured_results_stand_with_their_command(training, tiny_config, loss_r
 def test_an_interrupted_run_has_no_measured_loss(training, tiny_config, loss_record):
     stopped = dataclasses.replace(training, steps=10, val_loss_full=None)
     card = parse(card_of(tiny_config, stopped, loss_record[:2]))
-    assert card.data.eval_results is None
+    assert card.data.eval_results is None and "model_name" not in card.data.to_dict()
     assert "is not measured: the run was interrupted after 10 of\n20 steps" in card.text
     assert "bits per character" not in card.text
     assert "at step 0, over" in card.text
@@ -137,7 +148,7 @@ def test_only_our_own_weights_are_licensed_by_us(shakespeare, training, tiny_con
     assert "license:" not in theirs
     licence = theirs.partition("## Licence")[2]
     assert "The code is MIT." in licence
-    assert "whoever trained them to state" in licence
+    assert "Whoever trained these weights states" in licence
 
 
 @pytest.mark.parametrize(
