@@ -34,25 +34,31 @@ class KVCache:
 
 
 class CausalSelfAttention(nn.Module):
-    def __init__(self, config: GPTConfig):
+    def __init__(self, config: GPTConfig, layer: int):
         super().__init__()
+        self.layer = layer  # from 0; a cache holds all layers
         self.n_head = config.n_head
         self.dropout = config.dropout
         self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd, bias=False)
         self.proj = nn.Linear(config.n_embd, config.n_embd)
 
+    def project_qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of all heads, each (B, H, T, head_size), from x (B, T, C)."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)  # (B, T, C) each
+        q, k, v = (t.unflatten(-1, (self.n_head, -1)).transpose(1, 2) for t in (q, k, v))
+        return q, k, v
+
     def forward(
         self,
         x: Tensor,  # (B, T, C)
-        layer: int,
-        cache: KVCache | None,
-        head_mask: Tensor | None,  # (H,)
-        maps: list[Tensor] | None,
-    ) -> Tensor:
-        q, k, v = self.qkv(x).chunk(3, dim=-1)  # (B, T, C) each
-        q, k, v = (t.unflatten(-1, (self.n_head, -1)).transpose(1, 2) for t in (q, k, v))
+        *,
+        cache: KVCache | None = None,
+        head_mask: Tensor | None = None,  # (H,)
+        maps: list[Tensor] | None = None,  # gets this layer's attention weights
+    ) -> Tensor:  # (B, T, C)
+        q, k, v = self.project_qkv(x)
         if cache is not None:
-            k, v = cache.extend(layer, k, v)  # (B, H, S, head_size), S positions so far
+            k, v = cache.extend(self.layer, k, v)  # (B, H, S, head_size), S positions so far
         t, s = q.size(2), k.size(2)
         dropout = self.dropout if self.training else 0.0
         # A query sees the keys up to its own position, and the T queries are the last of the S.
@@ -85,24 +91,24 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, config: GPTConfig):
+    def __init__(self, config: GPTConfig, layer: int):
         super().__init__()
         norm = nn.Identity if config.norm == "none" else nn.LayerNorm
         self.residual = config.residual
         self.ln_attention = norm(config.n_embd)
-        self.attention = CausalSelfAttention(config)
+        self.attention = CausalSelfAttention(config, layer)
         self.ln_mlp = norm(config.n_embd)
         self.mlp = MLP(config)
 
     def forward(
         self,
         x: Tensor,  # (B, T, C)
-        layer: int,
-        cache: KVCache | None,
-        head_mask: Tensor | None,
-        maps: list[Tensor] | None,
-    ) -> Tensor:
-        attended = self.attention(self.ln_attention(x), layer, cache, head_mask, maps)
+        *,
+        cache: KVCache | None = None,
+        head_mask: Tensor | None = None,  # (H,)
+        maps: list[Tensor] | None = None,
+    ) -> Tensor:  # (B, T, C)
+        attended = self.attention(self.ln_attention(x), cache=cache, head_mask=head_mask, maps=maps)
         x = x + attended if self.residual else attended
         computed = self.mlp(self.ln_mlp(x))
         return x + computed if self.residual else computed
@@ -119,7 +125,7 @@ class GPT(nn.Module):
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
         self.position_embedding = nn.Embedding(config.block_size, config.n_embd)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.ln_final = (nn.LayerNorm if config.norm == "all" else nn.Identity)(config.n_embd)
         self.head = nn.Linear(config.n_embd, config.vocab_size)
 
@@ -139,16 +145,49 @@ class GPT(nn.Module):
             nn.init.zeros_(block.attention.proj.weight)
             nn.init.zeros_(block.mlp.down.weight)
 
+    def embed(self, idx: Tensor, past: int = 0) -> Tensor:
+        """The first block's input (B, T, C) for token ids idx (B, T) at positions past, past + 1, …
+
+        Raises ValueError when there is no token, or when the positions do not fit the window.
+        """
+        end = past + idx.size(1)
+        if end == past:
+            raise ValueError("there is no token to read")
+        if end > self.config.block_size:
+            raise ValueError(
+                f"{end} positions do not fit the window of {self.config.block_size}; "
+                "pass the last of them only"
+            )
+        positions = torch.arange(past, end, device=idx.device)  # (T,)
+        return self.token_embedding(idx) + self.position_embedding(positions)
+
+    def unembed(self, x: Tensor) -> Tensor:
+        """Logits (B, T, V) from the last block's output x (B, T, C)."""
+        return self.head(self.ln_final(x))
+
     def forward(
-        self, idx: Tensor, *, cache: KVCache | None = None, head_mask: Tensor | None = None
+        self,
+        idx: Tensor,
+        *,
+        cache: KVCache | None = None,
+        head_mask: Tensor | None = None,
+        maps: list[Tensor] | None = None,
     ) -> Tensor:
         """Logits (B, T, V) for token ids idx (B, T).
 
-        With a cache, idx holds only the positions that follow the cache.length already seen; the
-        cache is extended. head_mask (L, H) scales each head's output: 0 switches a head off.
-        Raises ValueError when the positions do not fit the window.
+        cache: idx holds only the positions that follow the cache.length already seen; the cache
+        is extended. head_mask: (L, H), scales each head's output; 0 ablates a head. maps: a list
+        to which each layer appends its attention weights (B, H, T, S), S positions so far. Raises
+        ValueError when there is no token, or when the positions do not fit the window.
         """
-        return self._run(idx, cache, head_mask, None)
+        past = cache.length if cache is not None else 0
+        x = self.embed(idx, past)
+        for layer, block in enumerate(self.blocks):
+            mask = head_mask[layer] if head_mask is not None else None
+            x = block(x, cache=cache, head_mask=mask, maps=maps)  # (B, T, C)
+        if cache is not None:
+            cache.length = past + idx.size(1)
+        return self.unembed(x)
 
     def forward_with_attention(
         self, idx: Tensor, *, head_mask: Tensor | None = None
@@ -156,33 +195,11 @@ class GPT(nn.Module):
         """Logits (B, T, V) and the attention weights of every head, (B, L, H, T, T).
 
         Row t of a map holds what position t attends to: it sums to 1 and is 0 after t.
-        Raises ValueError when the positions do not fit the window.
+        Raises ValueError when there is no token, or when the positions do not fit the window.
         """
         maps: list[Tensor] = []
-        logits = self._run(idx, None, head_mask, maps)
+        logits = self(idx, head_mask=head_mask, maps=maps)
         return logits, torch.stack(maps, dim=1)
-
-    def _run(
-        self,
-        idx: Tensor,
-        cache: KVCache | None,
-        head_mask: Tensor | None,
-        maps: list[Tensor] | None,
-    ) -> Tensor:
-        past = cache.length if cache is not None else 0
-        end = past + idx.size(1)
-        if end > self.config.block_size:
-            raise ValueError(
-                f"{end} positions do not fit the window of {self.config.block_size}; "
-                "pass the last of them only"
-            )
-        positions = torch.arange(past, end, device=idx.device)
-        x = self.token_embedding(idx) + self.position_embedding(positions)  # (B, T, C)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, layer, cache, None if head_mask is None else head_mask[layer], maps)
-        if cache is not None:
-            cache.length = end
-        return self.head(self.ln_final(x))  # (B, T, V)
 
     def parameter_count(self) -> int:
         return sum(p.numel() for p in self.parameters())

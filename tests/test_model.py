@@ -138,6 +138,22 @@ def test_a_cache_respects_the_head_mask(model, ids):
     torch.testing.assert_close(torch.cat(logits, dim=1), expected, atol=1e-4, rtol=1e-4)
 
 
+def test_embedding_the_blocks_and_unembedding_one_by_one_are_the_model(any_model, ids):
+    x = any_model.embed(ids)
+    for block in any_model.blocks:
+        x = block(x)
+    assert torch.equal(any_model.unembed(x), any_model(ids))
+
+
+def test_a_token_is_embedded_at_its_own_position(model, ids):
+    torch.testing.assert_close(model.embed(ids[:, 5:9], past=5), model.embed(ids)[:, 5:9])
+
+
+def test_no_token_is_refused(model, ids):
+    with pytest.raises(ValueError, match="no token"):
+        model(ids[:, :0])
+
+
 def test_what_does_not_fit_the_window_is_refused(model, ids):
     longer = torch.cat([ids, ids[:, :1]], dim=1)
     message = "17 positions do not fit the window of 16"
@@ -198,9 +214,9 @@ def test_dropout_reaches_the_attention_weights(model, maps):
     attention = copy.deepcopy(model.blocks[0].attention)
     attention.dropout = 0.5
     x = torch.randn(1, 16, 24, generator=torch.Generator().manual_seed(0))
-    whole = attention(x, 0, None, None, maps)
+    whole = attention(x, maps=maps)
     torch.manual_seed(0)
-    dropped = attention.train()(x, 0, None, None, maps)
+    dropped = attention.train()(x, maps=maps)
     kept = dropped != 0
     # Dropout of the output alone would only have scaled what it kept.
     assert not torch.allclose(dropped[kept] * 0.5, whole[kept], atol=0.1)
@@ -247,9 +263,8 @@ def test_without_residual_connections_and_norms_a_block_is_only_what_it_computes
     model = GPT(config).eval()
     assert not [name for name, _ in model.named_parameters() if "ln_" in name]
     x = model.token_embedding(ids) + model.position_embedding(torch.arange(ids.size(1)))
-    for layer, block in enumerate(model.blocks):
-        attended = block.attention(x, layer, None, None, None)
-        x = block.mlp.down(F.relu(block.mlp.up(attended)))
+    for block in model.blocks:
+        x = block.mlp.down(F.relu(block.mlp.up(block.attention(x))))
     torch.testing.assert_close(model(ids), model.head(x))
 
 

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microgpt.analysis.attention import embedded
 from microgpt.model import GPT
 
 
@@ -45,18 +44,18 @@ def each_head_off(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int, Ef
     """
     # What lies below a head is computed once. Running a layer's heads as one batch would halve the
     # time of 20 characters, which is short, and gain nothing at 256.
-    x = embedded(model, ids)  # (1, T, C)
-    whole = model(torch.tensor([ids], device=x.device))[0]  # (T, V)
+    idx = torch.tensor([ids], device=model.head.weight.device)  # (1, T)
+    x = model.embed(idx)  # (1, T, C)
+    whole = model(idx)[0]  # (T, V)
     for layer, block in enumerate(model.blocks):
         for head in range(model.config.n_head):
             mask = torch.ones(model.config.n_head, device=x.device)
             mask[head] = 0
-            y = block(x, layer, None, mask, None)
-            for later in range(layer + 1, model.config.n_layer):
-                y = model.blocks[later](y, later, None, None, None)
-            without = model.head(model.ln_final(y))[0]
-            yield layer, head, effect(ids, whole, without)
-        x = block(x, layer, None, None, None)
+            y = block(x, head_mask=mask)
+            for later in model.blocks[layer + 1 :]:
+                y = later(y)
+            yield layer, head, effect(ids, whole, model.unembed(y)[0])
+        x = block(x)
 
 
 def mean_loss_changes(

@@ -38,10 +38,8 @@ def most_positions(config: GPTConfig) -> int:
 def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
     """Run a model in eval mode over 1 to block_size ids and keep what its heads attended to.
 
-    Raises ValueError when there is no id, or more than the window holds.
+    Raises ValueError unless there are 1 to block_size ids.
     """
-    if not ids:
-        raise ValueError("there is no character to attend to")
     logits, weights = model.forward_with_attention(torch.tensor([ids]))
     return AttentionMaps(weights[0], logits[0])
 
@@ -75,35 +73,24 @@ class HeadStages:
         return self.weights @ self.values
 
 
-def embedded(model: GPT, ids: Sequence[int]) -> Tensor:
-    """What the first block reads, (1, T, C). Raises ValueError unless 1 to block_size ids."""
-    if not 0 < len(ids) <= model.config.block_size:
-        raise ValueError(f"a text must have 1 to {model.config.block_size} characters")
-    device = model.position_embedding.weight.device
-    idx = torch.tensor([ids], device=device)
-    positions = torch.arange(len(ids), device=device)
-    return model.token_embedding(idx) + model.position_embedding(positions)
-
-
 @torch.inference_mode()
 def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadStages:
-    """Run a model in eval mode up to a layer, and one of its heads in steps; both count from 0.
+    """Run a model in eval mode up to a layer, then one of its heads in steps; both count from 0.
 
     Raises ValueError unless there are 1 to block_size ids, IndexError where there is no such head.
     """
-    block, n_head = model.blocks[layer], model.config.n_head
-    x = embedded(model, ids)
-    for before in range(layer):
-        x = model.blocks[before](x, before, None, None, None)
-    q, k, v = (
-        part.unflatten(-1, (n_head, -1))[0, :, head]
-        for part in block.attention.qkv(block.ln_attention(x)).chunk(3, dim=-1)
-    )  # (T, head_size) each
+    x = model.embed(torch.tensor([ids], device=model.head.weight.device))  # (1, T, C)
+    for block in model.blocks[:layer]:
+        x = block(x)
+    block = model.blocks[layer]
+    attention = block.attention
+    # (T, head_size) each
+    q, k, v = (part[0, head] for part in attention.project_qkv(block.ln_attention(x)))
     raw = q @ k.T
     scaled = raw * q.size(-1) ** -0.5
     visible = torch.ones_like(scaled, dtype=torch.bool).tril()
     weights = scaled.masked_fill(~visible, float("-inf")).softmax(dim=-1)
-    proj = block.attention.proj.weight.unflatten(1, (n_head, -1))[:, head]  # (C, head_size)
+    proj = attention.proj.weight.unflatten(1, (attention.n_head, -1))[:, head]  # (C, head_size)
     return HeadStages(raw, scaled, weights, v @ proj.T)
 
 

@@ -8,7 +8,6 @@ from microgpt.analysis.attention import (
     MOST_BYTES,
     attention_maps,
     combined,
-    embedded,
     head_stages,
     maps_npz,
     most_positions,
@@ -68,7 +67,7 @@ def test_one_character_looks_at_itself(model):
 
 
 def test_no_text_and_too_long_a_text_are_refused(model):
-    with pytest.raises(ValueError, match="no character"):
+    with pytest.raises(ValueError, match="no token"):
         attention_maps(model, [])
     with pytest.raises(ValueError, match="window"):
         attention_maps(model, [0] * (model.config.block_size + 1))
@@ -95,20 +94,20 @@ def test_the_stages_of_every_head_lead_to_the_models_own_weights(any_model):
 
 
 def test_what_a_head_adds_is_what_is_missed_when_it_is_off(any_model):
-    x = embedded(any_model, IDS)
+    x = any_model.embed(torch.tensor([IDS]))
     for layer, block in enumerate(any_model.blocks):
         attend, read = block.attention, block.ln_attention(x)
-        whole = attend(read, layer, None, None, None)
+        whole = attend(read)
         for head in range(any_model.config.n_head):
             mask = torch.ones(any_model.config.n_head)
             mask[head] = 0
-            missed = (whole - attend(read, layer, None, mask, None))[0]
+            missed = (whole - attend(read, head_mask=mask))[0]
             stages = head_stages(any_model, IDS, layer, head)
             torch.testing.assert_close(stages.output, missed, atol=1e-5, rtol=1e-5)
             given = stages.weights[..., None] * stages.values  # (T, T, C)
             torch.testing.assert_close(given.sum(dim=1), missed, atol=1e-5, rtol=1e-5)
             torch.testing.assert_close(stages.contributions, given.norm(dim=-1))
-        x = block(x, layer, None, None, None)
+        x = block(x)
 
 
 def test_stages_leave_the_model_as_it_is(model):
@@ -119,9 +118,9 @@ def test_stages_leave_the_model_as_it_is(model):
     assert {name: set(vars(module)) for name, module in model.named_modules()} == names
 
 
-@pytest.mark.parametrize("ids", [[], [0] * 17], ids=len)
-def test_stages_of_no_text_and_of_too_long_a_text_are_refused(model, ids):
-    with pytest.raises(ValueError, match="must have 1 to 16 characters"):
+@pytest.mark.parametrize(("ids", "says"), [([], "no token"), ([0] * 17, "17 positions do not fit")])
+def test_stages_of_no_text_and_of_too_long_a_text_are_refused(model, ids, says):
+    with pytest.raises(ValueError, match=says):
         head_stages(model, ids, 0, 0)
 
 
