@@ -6,6 +6,7 @@ from pathlib import Path
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
+from microgpt.cli.progress import download_bar
 from microgpt.data import read_text, tiny_shakespeare
 
 
@@ -32,7 +33,8 @@ def open_checkpoint(name: str) -> Checkpoint:
         return checkpoint.load(Path(name))
     from microgpt import hub
 
-    return hub.open_checkpoint(name)
+    with download_bar(name) as show:
+        return hub.open_checkpoint(name, show)
 
 
 def text_of(data: Path | None) -> str:

@@ -1,5 +1,6 @@
 """Progress bars on stderr."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,3 +42,21 @@ def progress_bar(title: str = "") -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.show(title, done, total)
     finally:
         bars.close()
+
+
+@contextmanager
+def download_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that counts bytes; it appears once their number is known, so not for a copy on disk."""
+    with contextlib.ExitStack() as stack:
+        bar: tqdm | None = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal bar
+            if total and bar is None:
+                bar = stack.enter_context(
+                    tqdm(desc=title, total=total, unit="B", unit_scale=True, file=sys.stderr)
+                )
+            if bar is not None:
+                bar.update(done - bar.n)
+
+        yield show

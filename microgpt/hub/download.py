@@ -1,4 +1,4 @@
-"""Download a checkpoint from the Hub with the Hub's own client, suspecting whatever comes."""
+"""Download a checkpoint with the Hub's own client; everything that arrives is untrusted."""
 
 import contextlib
 import math
@@ -11,28 +11,28 @@ from typing import Any
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, RemoteEntryNotFoundError
 
-from microgpt import checkpoint
+from microgpt import atomic, checkpoint
 from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS, Checkpoint, Origin
 from microgpt.hub import copies
-from microgpt.hub.copies import COMMIT
 from microgpt.hub.repo import HubError, RepoRef
 
 PROBE_S = 3.0
-_MOST_RESTARTS = 1
+_MAX_RESTARTS = 1
 _PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt", "ckpt.pt")
 
-# The client reports, and can be stopped, once a chunk. Its 10 MiB are half of our weights: a bar
-# would stand still, and an abandoned download would go on for minutes on a slow line.
+# The client reports its progress, and can be stopped, once per chunk. Its default of 10 MiB is half
+# of our weights: the bar would stand still, and on a slow line a cancelled download would go on for
+# minutes.
 constants.DOWNLOAD_CHUNK_SIZE = 4096
 
 
 class _Bar:
-    """What the client reports a download to, shaped like the tqdm bar it expects.
+    """The part of tqdm's interface to which the client reports a download.
 
-    The client asks the class itself what it can do, so each file has a class made for it.
+    The client calls methods of the class itself, so each file gets a class of its own.
     """
 
-    _seen: Callable[[int], None]
+    _on_bytes: Callable[[int], None]
 
     def __init__(self, **options: Any):
         self.n = 0
@@ -40,15 +40,15 @@ class _Bar:
 
     def update(self, n: int = 1) -> None:
         self.n += n
-        # The client takes back what it had when a server cannot resume, and never gives up on one
-        # that cuts every answer short.
+        # A negative n means that the server could not resume and the file starts again. The client
+        # would repeat that for ever with a server that cuts every answer short.
         self._restarts += n < 0
-        if self._restarts > _MOST_RESTARTS:
+        if self._restarts > _MAX_RESTARTS:
             raise OSError("cut short again")
-        self._seen(self.n)
+        self._on_bytes(self.n)
 
     def update_transfer(self, n: int) -> None:
-        """Xet also counts bytes on the wire; the file's own are what is shown."""
+        """Ignore the bytes that Xet counts on the wire; update() counts those of the file."""
 
     def set_postfix_str(self, text: str, refresh: bool = True) -> None: ...
 
@@ -62,17 +62,17 @@ class _Bar:
     def __exit__(self, *exception: object) -> None: ...
 
 
-def bar_class(seen: Callable[[int], None]) -> type[_Bar]:
-    """A class of bars that tell seen how many bytes of a file are there."""
-    return type("Bar", (_Bar,), {"_seen": staticmethod(seen)})
+def bar_class(on_bytes: Callable[[int], None]) -> type[_Bar]:
+    """Make a class of bars that call on_bytes with the number of bytes of the file so far."""
+    return type("Bar", (_Bar,), {"_on_bytes": staticmethod(on_bytes)})
 
 
 class Download:
-    """One download of a checkpoint into a cache.
+    """One download of a checkpoint into a cache folder.
 
-    Its progress can be read from another thread: whether the Hub has answered, the file it is
-    busy with, bytes done and in all; these are 0 until all sizes are known. go_on is called
-    often and raises when the download is to end. No file may have more than max_bytes.
+    `check` is called often and raises to stop the download. A file of more than max_bytes is
+    refused. Another thread may read these at any time: `answered`, whether the Hub has answered;
+    `name`, the current file; `bytes_done`; `bytes_total`, 0 until the size of every file is known.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Download:
         cache: Path,
         token: bool | str | None,
         hub: str,
-        go_on: Callable[[], None],
+        check: Callable[[], None],
         max_bytes: float = math.inf,
     ):
         self.answered = False
@@ -89,58 +89,68 @@ class Download:
         self.bytes_done = 0
         self.bytes_total = 0
         self._ref, self._cache, self._token, self._hub = ref, cache, token, hub
-        self._go_on, self._max_bytes = go_on, max_bytes
+        self._check, self._max_bytes = check, max_bytes
 
     def run(self) -> Checkpoint:
-        """Resolve the commit, then open its copy in the cache or download it.
+        """Find the commit, then load its copy from the cache or download it.
 
-        Raises HubError, CheckpointError, or the client's errors.
+        Raises HubError, CheckpointError, OSError or one of the client's errors.
         """
-        repo_id = self._ref.repo_id
         revision = self._ref.revision or constants.DEFAULT_REVISION
-        # A copy of a commit that was named needs no network.
-        if copy := copies.open_copy(self._cache, repo_id, revision):
+        if copy := self._copy(revision):  # a commit with a copy needs no network
             return copy
         commit, size = self._head(CONFIG, revision, PROBE_S)
         self.answered = True
-        copy = copies.open_copy(self._cache, repo_id, commit)
-        copy = copy or self._download(commit, size)
+        copy = self._copy(commit) or self._download(commit, size)
         copies.remember(self._cache, self._ref, commit)
         return copy
 
+    def _copy(self, commit: str) -> Checkpoint | None:
+        return copies.open_copy(self._cache, self._ref.repo_id, commit)
+
     def _download(self, commit: str, config_size: int) -> Checkpoint:
-        with copies.partial_folder(self._cache) as folder:
-            self._get(folder, CONFIG, commit, config_size)
-            _, _, hashes = checkpoint.read_config(folder)
-            sizes = self._sizes(commit, [*FILES, *(name for name in OPTIONAL if name in hashes)])
-            self.bytes_total = config_size + sum(sizes.values())
-            for name, size in sizes.items():
-                self._get(folder, name, commit, size)
-            loaded = checkpoint.load(folder, Origin("hub", self._ref.repo_id, commit))
-            shutil.rmtree(folder / ".cache")  # the client's notes
-            copies.store(folder, self._cache, self._ref.repo_id, commit)
+        copy = copies.copy_folder(self._cache, self._ref.repo_id, commit)
+        try:
+            with atomic.replacing(copy) as folder:
+                self._get_all(folder, commit, config_size)
+                loaded = checkpoint.load(folder, Origin("hub", self._ref.repo_id, commit))
+        except OSError:
+            # Another fetch of this commit may have put its copy in place at the same moment.
+            if found := self._copy(commit):
+                return found
+            raise
+        copies.trim_cache(self._cache, copies.CACHE_BYTES, [copy])
         return loaded
+
+    def _get_all(self, folder: Path, commit: str, config_size: int) -> None:
+        self._get(folder, CONFIG, commit, config_size)
+        _, _, hashes = checkpoint.read_config(folder)
+        sizes = self._sizes(commit, [*FILES, *(name for name in OPTIONAL if name in hashes)])
+        self.bytes_total = config_size + sum(sizes.values())
+        for name, size in sizes.items():
+            self._get(folder, name, commit, size)
+        shutil.rmtree(folder / ".cache")  # the client's own notes
 
     def _head(
         self, name: str, revision: str, timeout: float = constants.DEFAULT_ETAG_TIMEOUT
     ) -> tuple[str, int]:
-        """The commit that revision means and the size of a file in it, both checked."""
-        self._go_on()
+        """Ask for a file's commit and its size in bytes; raise HubError if it is too large."""
+        self._check()
         self.name = name
         url = hf_hub_url(self._ref.repo_id, name, revision=revision, endpoint=self._hub)
         found = get_hf_file_metadata(url, token=self._token, timeout=timeout, endpoint=self._hub)
-        if not COMMIT.fullmatch(found.commit_hash or "") or found.size is None:
+        if not copies.COMMIT.fullmatch(found.commit_hash or "") or found.size is None:
             raise FileMetadataError(f"no commit or no size for {url}")
-        most = min((FILES | OPTIONAL).get(name, math.inf), self._max_bytes)
-        if found.size > most:
+        limit = min((FILES | OPTIONAL).get(name, math.inf), self._max_bytes)
+        if found.size > limit:
             raise HubError(
-                f"{name} of {self._ref} has {found.size:,} bytes but at most {most:,} are read; "
+                f"{name} of {self._ref} has {found.size:,} bytes, but the limit is {limit:,}; "
                 "name another repo"
             )
         return found.commit_hash, found.size
 
     def _sizes(self, commit: str, names: list[str]) -> dict[str, int]:
-        """The size of every file but config.json, and of the optional ones that are there."""
+        """Ask for the sizes of all files but config.json; a missing optional file is left out."""
         sizes = {}
         for name in names:
             if name == CONFIG:
@@ -162,20 +172,19 @@ class Download:
                 self._head(name, commit)
                 raise HubError(
                     f"the weights of {self._ref} are in {name}, a pickle, which can run code when "
-                    f"read; save them as {WEIGHTS} or name another repo"
+                    f"it is read; save them as {WEIGHTS} or name another repo"
                 )
 
     def _get(self, folder: Path, name: str, commit: str, size: int) -> None:
-        """Download one file into folder, counting its bytes."""
         self.name = name
         before = self.bytes_done
         worker = threading.get_ident()
 
-        def seen(count: int) -> None:
-            # Xet reports from a thread of its own, which would print what is raised there and go
-            # on with the file all the same.
+        def on_bytes(count: int) -> None:
+            # Xet also reports from its own thread, where an exception is only printed and stops
+            # nothing.
             if threading.get_ident() == worker:
-                self._go_on()
+                self._check()
                 if count > size:
                     raise HubError(f"{name} of {self._ref} is longer than the Hub said; try again")
             self.bytes_done = max(self.bytes_done, before + min(count, size))
@@ -185,10 +194,10 @@ class Download:
             name,
             revision=commit,
             local_dir=folder,
-            cache_dir=folder,  # nothing unverified is taken from the client's own cache
+            cache_dir=folder,  # an unverified file in the client's own cache must not be used
             token=self._token,
             endpoint=self._hub,
-            tqdm_class=bar_class(seen),
+            tqdm_class=bar_class(on_bytes),
         )
-        self._go_on()
+        self._check()
         self.bytes_done = before + size

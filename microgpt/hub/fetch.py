@@ -1,4 +1,4 @@
-"""Fetch a checkpoint from the Hub in the background, within a deadline."""
+"""Fetch a checkpoint from the Hub in a background thread, with a deadline."""
 
 import contextlib
 import math
@@ -15,26 +15,29 @@ from microgpt.hub import copies
 from microgpt.hub.download import Download
 from microgpt.hub.repo import HubError, RepoRef, explain
 
-ANSWER_S = 4.0  # for the first answer in all: the client's timeout leaves out looking up the name
+# Seconds until the first answer, name lookup included, which the client's own timeout is not.
+ANSWER_S = 4.0
 DEADLINE_S = 300.0
-_LONGEST_REASON = 300
-# What keeps visitors from filling the host's line, disk and memory between them.
+_MAX_REASON = 300  # characters
+# Limits for all visitors together, so that they cannot fill the server's network, disk and memory.
 VISITOR_SLOTS = threading.BoundedSemaphore(3)
 VISITOR_BYTES = 100 * 10**6
 
 
-class _Abandoned(Exception):
+class _Stopped(Exception):
     """Nobody waits for this download any more."""
 
 
 class Fetch:
-    """A checkpoint being fetched, to be polled.
+    """A checkpoint that is being fetched in a thread of its own; poll it, or wait for it.
 
-    It ends after deadline_s seconds at the latest, and after ANSWER_S when the Hub has not
-    answered by then, even if a socket still hangs: its thread is left to die by itself. With
-    token=False only public repos can be read; None sends the host's own token. endpoint is
-    another Hub than HF_ENDPOINT's. A file of more than max_bytes is refused. Where slots are
-    given, a fetch takes one until its thread ends, and fails at once when none is free.
+    It is done after deadline_s seconds at the latest, or after ANSWER_S if the Hub has not
+    answered by then. A thread that still hangs in a socket is left to end by itself.
+
+    token: False reads public repos only, None sends the machine's own token if it has one.
+    endpoint: the address of the Hub, by default HF_ENDPOINT.
+    max_bytes: a repo with a larger file is refused.
+    slots: the fetch takes one until its thread ends, and fails at once if none is free.
     """
 
     def __init__(
@@ -57,26 +60,24 @@ class Fetch:
         self._settling = threading.Lock()
         self._finished = threading.Event()
         cache = cache_dir or copies.operator_cache_folder()
-        self._download = Download(ref, cache, token, self._hub, self._go_on, max_bytes)
+        self._download = Download(ref, cache, token, self._hub, self._check, max_bytes)
         self._slots = contextlib.ExitStack()
         if slots is not None:
             if not slots.acquire(blocking=False):
                 self._settle(
-                    error=HubError(
-                        "three other visitors are downloading just now; try again in a minute"
-                    )
+                    error=HubError("other visitors are downloading now; try again in a minute")
                 )
                 return
             self._slots.callback(slots.release)
         self._thread = threading.Thread(target=self._run, name=f"fetch {ref}", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the host has no thread left
+        except RuntimeError:  # the system's limit of threads is reached
             self._slots.close()
             self._settle(error=HubError("the server is busy; try again in a minute"))
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until done, at most timeout seconds, and say whether it is."""
+        """Wait until the fetch is done, at most `timeout` seconds; return whether it is done."""
         until = time.monotonic() + (math.inf if timeout is None else timeout)
         while not self._finished.is_set():
             now, end = time.monotonic(), self._started + self._limit_s
@@ -89,39 +90,41 @@ class Fetch:
         return self._finished.is_set()
 
     def abandon(self) -> None:
-        """Give the download up; a fetch that is done stays as it is.
+        """Cancel the download; a fetch that is done does not change.
 
-        Its thread ends at the next chunk, or at the end of the file where that comes through Xet,
-        which cannot be stopped.
+        Its thread ends at the next chunk. A file that comes through Xet cannot be interrupted, so
+        there the thread ends after the file.
         """
-        self._settle(error=HubError(f"the download of {self.ref} was given up"))
+        self._settle(error=HubError(f"the download of {self.ref} was cancelled; start it again"))
 
     @property
     def age(self) -> float:
-        """Seconds since the start."""
+        """Seconds since the fetch started."""
         return time.monotonic() - self._started
 
     @property
     def done(self) -> bool:
+        """Whether the fetch has ended, with a checkpoint or an error."""
         return self.wait(0)
 
     @property
     def loaded(self) -> Checkpoint | None:
-        """The checkpoint, once it is there."""
+        """The checkpoint; None before the end and after an error."""
         return self._loaded if self.done else None
 
     @property
     def error(self) -> HubError | None:
-        """Why there will be no checkpoint."""
+        """Why the fetch failed; None before the end and after a success."""
         return self._error if self.done else None
 
     @property
     def bytes_done(self) -> int:
+        """Bytes downloaded so far."""
         return self._download.bytes_done
 
     @property
     def bytes_total(self) -> int:
-        """0 until the sizes are known."""
+        """Bytes of all files; 0 until their sizes are known."""
         return self._download.bytes_total
 
     @property
@@ -135,35 +138,32 @@ class Fetch:
             )
         return HubError(
             f"{self.ref} did not arrive within {self._limit_s:g} s ({self.bytes_done:,} of "
-            f"{self.bytes_total:,} bytes did); try again on a faster line"
+            f"{self.bytes_total:,} bytes did); try again with a faster connection"
         )
 
     def _settle(self, loaded: Checkpoint | None = None, error: HubError | None = None) -> None:
+        """Set the result, unless there is one."""
         with self._settling:
             if not self._finished.is_set():
                 self._loaded, self._error = loaded, error
                 self._finished.set()
 
-    def _go_on(self) -> None:
-        late = time.monotonic() >= self._started + self._limit_s
-        if late or self._finished.is_set():
-            raise _Abandoned
+    def _check(self) -> None:
+        if self._finished.is_set() or time.monotonic() >= self._started + self._limit_s:
+            raise _Stopped
 
     def _run(self) -> None:
         with self._slots:
-            self._fetch()
-
-    def _fetch(self) -> None:
-        try:
-            self._settle(self._download.run())
-        except _Abandoned:
-            pass
-        except CheckpointError as error:
-            # The reason may quote the stranger's file, at any length.
-            reason = textwrap.shorten(str(error), _LONGEST_REASON, placeholder=" …")
-            self._settle(error=HubError(f"{self.ref} cannot be used: {reason}"))
-        except Exception as error:  # the client documents no common class
-            self._settle(error=explain(error, self.ref, self._hub, self._download.name))
+            try:
+                self._settle(self._download.run())
+            except _Stopped:
+                pass
+            except CheckpointError as error:
+                # The reason may quote a stranger's file at any length.
+                reason = textwrap.shorten(str(error), _MAX_REASON, placeholder=" …")
+                self._settle(error=HubError(f"{self.ref} cannot be used: {reason}"))
+            except Exception as error:  # the client documents no common base class
+                self._settle(error=explain(error, self.ref, self._hub, self._download.name))
 
 
 def load(
@@ -176,9 +176,10 @@ def load(
     deadline_s: float = DEADLINE_S,
     endpoint: str | None = None,
 ) -> Checkpoint:
-    """Fetch a checkpoint and wait for it; progress is told bytes done and in all.
+    """Fetch a checkpoint from the Hub and wait for it.
 
-    The other parameters are Fetch's. Raises HubError.
+    `progress` is called with the bytes done and the bytes in all, which are 0 until the sizes are
+    known. See Fetch for the other parameters. Raises HubError.
     """
     fetch = Fetch(
         RepoRef(repo_id, revision),

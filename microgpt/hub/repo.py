@@ -1,4 +1,4 @@
-"""A repo on the Hub: how it is named, and one sentence for each way it can fail."""
+"""Names of repos on the Hub, and one sentence for each way that the Hub can fail."""
 
 import logging
 import re
@@ -28,14 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 class HubError(MicroGPTError):
-    """The Hub, or a repo on it, failed; the message says how and what to do in one sentence."""
+    """The Hub, or a repo on it, cannot be used."""
 
 
 @dataclass(frozen=True)
 class RepoRef:
-    """A repo, `user/name`, and a branch, tag or commit of it; None is its main branch.
+    """A repo, `user/name`, and a branch, tag or commit of it; None means the main branch.
 
-    Raises HubError unless both are well formed.
+    Raises HubError if either is malformed.
     """
 
     repo_id: str
@@ -52,7 +52,8 @@ class RepoRef:
             good = good and _REVISION.fullmatch(self.revision) is not None
         if not good:
             raise HubError(
-                f"{str(self)[:100]!r} names no repo; write user/name or user/name@revision"
+                f"{str(self)[:100]!r} is not the name of a repo; "
+                "write user/name or user/name@revision"
             )
 
     def __str__(self) -> str:
@@ -60,10 +61,7 @@ class RepoRef:
 
 
 def parse_repo(text: str) -> RepoRef:
-    """Read `user/name`, `user/name@revision` or the address of a model's page on the Hub.
-
-    Raises HubError.
-    """
+    """Parse `user/name`, `user/name@revision` or the URL of a model's page. Raises HubError."""
     text = text.strip()
     if "://" in text:
         try:
@@ -71,26 +69,26 @@ def parse_repo(text: str) -> RepoRef:
         except ValueError:
             uri = None
         if uri is None or uri.type != "model":
-            raise HubError(f"{text[:100]!r} is not the page of a model; write user/name")
+            raise HubError(f"{text[:100]!r} is not the URL of a model on the Hub; write user/name")
         return RepoRef(uri.id, uri.revision)
     repo_id, at, revision = text.partition("@")
     return RepoRef(repo_id, revision if at else None)
 
 
 def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer") -> HubError:
-    """Say in one sentence what the client's error means to whoever named the repo.
+    """Turn an error of the Hub's client into one sentence that says what to do.
 
-    hub is the address that was asked, name the file the client was busy with.
+    `hub` is the address of the Hub, `name` the file that was being transferred.
     """
     while isinstance(error, LocalEntryNotFoundError | RuntimeError) and error.__cause__:
-        error = error.__cause__  # the client's wrappers only say that something went wrong
+        error = error.__cause__  # these wrappers only say that something failed
     match error:
         case HubError():
             return error
         case GatedRepoError():
             text = (
-                f"{ref} is gated, so its author decides who may read it; name a public repo, "
-                "or set HF_TOKEN to a token of an account that was let in"
+                f"{ref} is gated: its author decides who may read it; name a public repo, or set "
+                "HF_TOKEN to a token of an account that has access"
             )
         case RepositoryNotFoundError():
             text = f"there is no public repo {ref.repo_id} on {hub}; check the name"
@@ -109,18 +107,19 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
         case LocalTokenNotFoundError():
             text = f"{ref} needs a login; run `hf auth login` or set HF_TOKEN"
         case OfflineModeIsEnabled():
-            text = f"{ref} was not asked for, because HF_HUB_OFFLINE is set; unset it"
+            text = f"{ref} cannot be downloaded while HF_HUB_OFFLINE is set; unset it"
         case FileMetadataError() | httpx2.UnsupportedProtocol():
-            text = f"{hub} does not answer as a Hugging Face Hub does; check HF_ENDPOINT"
+            text = f"{hub} is not a Hugging Face Hub; check HF_ENDPOINT"
         case httpx2.ConnectError():
             text = f"{hub} cannot be reached; check the connection and try again"
         case httpx2.TimeoutException():
             text = f"{hub} did not answer in time; try again later"
         case httpx2.HTTPError() | OSError(errno=None):
-            text = f"the connection to {hub} broke off before {name} was complete; try again"
+            text = f"the connection to {hub} broke before {name} was complete; try again"
         case OSError():
-            text = f"{name} of {ref} cannot be stored: {error.strerror}; check the disk"
+            text = f"{name} of {ref} cannot be saved: {error.strerror}; check the disk"
         case _:
             _log.debug("unexpected error about %s", ref, exc_info=error)
-            text = f"{ref} failed: {' '.join(str(error).split())} ({type(error).__name__})"
+            reason = " ".join(str(error).split())
+            text = f"{ref} cannot be used: {reason} ({type(error).__name__}); try again later"
     return HubError(text)

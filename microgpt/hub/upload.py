@@ -1,4 +1,4 @@
-"""Put a checkpoint folder on the Hub as one commit."""
+"""Publish a checkpoint folder on the Hub as one commit."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from microgpt.hub.repo import RepoRef, explain
 
 @dataclass(frozen=True)
 class Published:
-    """The files that went up and their bytes; commit and url are None after a dry run."""
+    """The size in bytes of each uploaded file; `commit` and `url` are None after a dry run."""
 
     files: dict[str, int]
     commit: str | None = None
@@ -27,10 +27,11 @@ def publish(
     token: str | None = None,
     endpoint: str | None = None,
 ) -> Published:
-    """Create the repo where there is none and upload the checkpoint's files, and no other.
+    """Upload the files of a checkpoint, and no others, as one commit; create the repo if needed.
 
-    A dry run needs no network. token is one that may write, by default the one the client knows.
-    Raises CheckpointError when the folder is no whole checkpoint, HubError when the Hub refuses.
+    A dry run only lists the files and needs no network. `token` must be allowed to write; by
+    default it is HF_TOKEN or the one saved by `hf auth login`. Raises CheckpointError if the folder
+    is not a complete checkpoint, HubError if the Hub refuses.
     """
     ref = RepoRef(repo_id)
     checkpoint.load(folder)
@@ -46,6 +47,6 @@ def publish(
             [CommitOperationAdd(name, folder / name) for name in files],
             commit_message="Publish a microGPT checkpoint",
         )
-    except Exception as error:  # the client documents no common class
+    except Exception as error:  # the client documents no common base class
         raise explain(error, ref, api.endpoint) from error
     return Published(files, commit.oid, commit.commit_url)

@@ -78,7 +78,7 @@ def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_
     [
         ("hang", "did not answer"),
         ("503", "503"),
-        ("truncate", "broke off"),
+        ("truncate", "broke before"),
         ("wrong bytes", "damaged"),
         (None, "cannot be reached"),
     ],

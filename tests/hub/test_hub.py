@@ -1,6 +1,7 @@
 import functools
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,12 +18,13 @@ from huggingface_hub import constants
 from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
 from loopback_hub import TOKEN, LoopbackHub, running
 
-from microgpt import checkpoint, hub
+from microgpt import atomic, checkpoint, hub
 from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_scores import KINDS, HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.cli import main
+from microgpt.cli.arguments import open_checkpoint
 from microgpt.hub import copies, download, fetch
 
 REPO = "someone/small-model"
@@ -132,7 +134,7 @@ def test_the_operator_chooses_a_folder_before_a_repo_before_the_bundle():
 
 
 def test_a_home_folder_of_nobody_is_refused_in_a_sentence():
-    with pytest.raises(hub.HubError, match=r"'~nouser/x'.* write the whole path"):
+    with pytest.raises(hub.HubError, match=r"'~nouser/x'.* write the full path"):
         hub.operator_choice({"MICROGPT_CHECKPOINT": "~nouser/x"})
 
 
@@ -247,7 +249,7 @@ def test_a_hub_that_is_unavailable(server, folder, fetching, method):
 def test_a_hub_that_hangs_up(server, folder, fetching):
     server.add(REPO, folder)
     server.fail("disconnect")
-    assert "broke off before config.json was complete" in failure(fetching())
+    assert "broke before config.json was complete" in failure(fetching())
 
 
 def test_a_server_that_is_no_hub(server, fetching):
@@ -312,7 +314,7 @@ def test_a_download_through_xet(server, folder, slow_by_xet, capfd):
 def test_a_download_through_xet_that_is_given_up(server, slow_by_xet, tmp_path):
     slow = slow_by_xet
     slow.abandon()
-    assert "was given up" in failure(slow)
+    assert "was cancelled" in failure(slow)
     server.released.set()
     slow._thread.join(30)
     assert not slow._thread.is_alive()
@@ -346,7 +348,7 @@ def test_a_download_that_is_given_up_ends_at_the_next_chunk(server, folder, fetc
     slow = fetching()
     assert server.trickling.wait(30)
     slow.abandon()
-    assert failure(slow) == f"the download of {REPO} was given up"
+    assert failure(slow) == f"the download of {REPO} was cancelled; start it again"
     server.released.set()
     slow._thread.join(30)
     assert not slow._thread.is_alive()
@@ -394,7 +396,7 @@ def test_a_host_without_a_thread_left_keeps_its_slots(server, fetching, monkeypa
 def test_a_visitors_file_may_be_smaller_than_the_programs_own_limit(server, folder, fetching):
     server.add(REPO, folder)
     size = (folder / checkpoint.WEIGHTS).stat().st_size
-    assert f"at most {size - 1:,} are read" in failure(fetching(max_bytes=size - 1))
+    assert f"but the limit is {size - 1:,}" in failure(fetching(max_bytes=size - 1))
     assert server.asked("GET", checkpoint.WEIGHTS) == 0
     loaded(fetching(max_bytes=size))
 
@@ -432,7 +434,7 @@ def test_a_repo_that_is_gated(server, folder, fetching):
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        ("truncate", f"broke off before {checkpoint.WEIGHTS} was complete"),
+        ("truncate", f"broke before {checkpoint.WEIGHTS} was complete"),
         ("wrong bytes", "is damaged: its SHA-256"),
     ],
 )
@@ -527,7 +529,7 @@ def test_a_client_that_is_offline(server, folder, fetching, monkeypatch):
 def test_a_cache_that_cannot_be_written(server, folder, fetching, tmp_path):
     server.add(REPO, folder)
     (tmp_path / "file").touch()
-    assert "cannot be stored: Not a directory" in failure(
+    assert "cannot be saved: Not a directory" in failure(
         fetching(cache_dir=tmp_path / "file" / "x")
     )
 
@@ -536,6 +538,18 @@ def test_two_fetches_of_one_repo_at_once(server, folder, fetching):
     commit = server.add(REPO, folder)
     both = [fetching(), fetching()]
     assert [loaded(each).origin.commit for each in both] == [commit, commit]
+
+
+def test_a_download_that_fails_uses_the_copy_that_another_one_made(
+    server, folder, fetching, tmp_path
+):
+    commit = server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    slow = fetching()
+    assert server.trickling.wait(30)
+    shutil.copytree(folder, copies.copy_folder(tmp_path / "cache", REPO, commit))
+    server.released.set()  # which also cuts the answers short
+    assert loaded(slow).origin.commit == commit
 
 
 def test_the_least_recently_used_copies_are_deleted(server, folder, fetching, tmp_path):
@@ -558,13 +572,44 @@ def test_downloads_under_way_count_as_full_and_stay(server, folder, fetching, tm
     server.add(REPO, folder)
     copy = copy_of(loaded(fetching()), cache)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    with copies.partial_folder(cache) as partial:
+    with atomic.replacing(copies.copy_folder(cache, REPO, "ab" * 20)) as partial:
         (partial / ".cache" / "huggingface").mkdir(parents=True)
         (partial / ".cache" / "huggingface" / "weights.incomplete").write_bytes(b"x" * 100)
         copies.trim_cache(cache, size + 100)
         assert copy.exists()
         copies.trim_cache(cache, size + 99)
         assert not copy.exists() and partial.exists()
+        shutil.rmtree(partial / ".cache")
+
+
+def test_what_a_killed_download_left_is_deleted_after_a_day(tmp_path):
+    left = copies.copy_folder(tmp_path, REPO, f".{'ab' * 20}.abcdefgh.partial")
+    left.mkdir(parents=True)
+    copies.trim_cache(tmp_path, 100)
+    assert left.exists()
+    os.utime(left, (0, 0))
+    copies.trim_cache(tmp_path, 100)
+    assert not left.exists()
+
+
+def test_a_download_that_is_killed_leaves_no_copy(server, folder, fetching, tmp_path):
+    cache = tmp_path / "home" / "cache" / "hub"
+    server.add(REPO, folder)
+    server.fail("slow", "GET", checkpoint.WEIGHTS)
+    code = f"from microgpt import hub; hub.load({REPO!r})"
+    environment = server.environment(tmp_path / "home")
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=ROOT) as process:
+        assert server.trickling.wait(60)
+        process.kill()
+    server.released.set()
+    server.heal()
+    assert left_in(cache) != []
+    assert hub.cached(hub.RepoRef(REPO), cache) is None
+    got = loaded(fetching(cache_dir=cache))
+    assert set(left_in(cache)) == {
+        *copy_of(got, cache).iterdir(),
+        cache / "someone--small-model" / "refs" / "main",
+    }
 
 
 def test_every_fetch_bounds_its_cache(server, folder, fetching, tmp_path, monkeypatch):
@@ -591,7 +636,7 @@ def test_a_folder_opens_as_it_is(folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["x" * 300, "x/" + "y" * 300, "a" * 5000, "a\0b"])
 def test_a_name_that_no_folder_can_have_is_refused_in_a_sentence(text: str):
-    with pytest.raises(hub.HubError, match=r"there is no folder .* names no repo"):
+    with pytest.raises(hub.HubError, match=r"there is no folder .* is not the name of a repo"):
         hub.open_checkpoint(text)
     with pytest.raises(checkpoint.CheckpointError):
         hub.load_folder(Path(text))
@@ -603,10 +648,10 @@ def test_a_command_line_shows_a_download_and_opens_a_copy_in_silence(
     commit = server.add(REPO, folder)
     load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
     monkeypatch.setattr(hub, "load", load)
-    assert hub.open_checkpoint(REPO).origin.commit == commit
+    assert open_checkpoint(REPO).origin.commit == commit
     out, err = capsys.readouterr()
     assert out == "" and f"{REPO}: 100%" in err
-    assert hub.open_checkpoint(REPO).origin.commit == commit
+    assert open_checkpoint(REPO).origin.commit == commit
     assert capsys.readouterr() == ("", "")
 
 
