@@ -1,51 +1,69 @@
-"""A folder that is written whole or not at all, at whatever snapshot its writer is killed."""
+"""Write a file or a folder whole or not at all, even if the writer is killed."""
 
 import contextlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, where what a killed writer leaves behind stays
+except ImportError:  # Windows, where the partial files of killed writers stay
     fcntl = None
 
 _PARTIAL = ".partial"
 
 
 @contextlib.contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """Give a new folder to fill, which then takes the place of `folder`; none does on an error.
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to create a file or a folder at, which then replaces `path`.
 
-    What writers of the same folder left behind when they were killed is removed in the end.
-    Raises OSError when the folder cannot be written.
+    The new file, or every file of the new folder, is flushed to the disk before it takes the name.
+    After an error nothing has changed. Partial files that killed writers of the same path left
+    behind are removed at the end. Missing parents of `path` are created.
+
+        with replacing(Path("words.txt")) as partial:
+            partial.write_text("new words")
+
+    Raises OSError when the path cannot be written.
     """
-    folder = folder.resolve()  # a link to a folder stays one
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _writing_in(folder.parent) as lock:
-        new = tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_PARTIAL, dir=folder.parent)
-        partial = Path(new)
+    path = path.resolve()  # a link stays a link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _writing_in(path.parent) as lock:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
         try:
-            partial.chmod(0o755)
             yield partial
-            for path in partial.iterdir():
-                with open(path, "rb") as file:
-                    os.fsync(file.fileno())
-            _put_in_place(partial, folder)
+            _sync(partial)
+            _put_in_place(partial, path)
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove(partial)
         if lock is not None:
-            _remove_leftovers(folder, lock)
+            _remove_leftovers(path, lock)
+
+
+def _sync(path: Path) -> None:
+    for file in (path, *path.rglob("*")) if path.is_dir() else (path,):
+        if not file.is_dir():
+            with open(file, "r+b") as opened:  # Windows does not flush what is open for reading
+                os.fsync(opened.fileno())
+
+
+def _remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there and can be deleted."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def _writing_in(parent: Path) -> Iterator[int | None]:
-    """Hold the lock on parent that all who write folders there share; None where there is none.
+    """Hold a shared lock on a folder while writing into it; None where there are no locks.
 
-    The system takes it from a process that is killed.
+    The system releases the lock of a process that is killed.
     """
     with contextlib.ExitStack() as stack:
         lock = None
@@ -63,28 +81,29 @@ def _locked(lock: int, kind: int) -> bool:
     return True
 
 
-def _remove_leftovers(folder: Path, lock: int) -> None:
-    """Delete the partial folders beside `folder`, unless one may be of a writer at work."""
+def _remove_leftovers(path: Path, lock: int) -> None:
+    """Delete the partial files and folders beside `path`, unless another writer is at work."""
     if not _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
         return
-    name = re.compile(rf"\.{re.escape(folder.name)}\.\w{{8}}{re.escape(_PARTIAL)}(\.old)?")
-    for path in folder.parent.iterdir():
-        if name.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True)
+    name = re.compile(rf"\.{re.escape(path.name)}\.\w{{8}}{re.escape(_PARTIAL)}(\.old)?")
+    for other in path.parent.iterdir():
+        if name.fullmatch(other.name):
+            _remove(other)
 
 
-def _put_in_place(new: Path, folder: Path) -> None:
-    """Rename new to folder; what had that name is deleted, or back in its place on failure.
+def _put_in_place(new: Path, path: Path) -> None:
+    """Rename new to path.
 
-    No folder is renamed to a name that exists, which Windows refuses.
+    A folder that has the name is moved aside first, because a folder cannot replace one that is
+    not empty; it is deleted, or moved back on failure.
     """
     old = new.with_name(f"{new.name}.old")
     try:
-        if folder.is_dir():
-            os.replace(folder, old)
-        os.replace(new, folder)
+        if new.is_dir() and path.is_dir():
+            os.replace(path, old)
+        os.replace(new, path)
     except BaseException:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
+        if old.exists() and not path.exists():
+            os.replace(old, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)

@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import os
 import shutil
-import tempfile
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from microgpt import atomic
 from microgpt.errors import MicroGPTError
 
 TINY_SHAKESPEARE_URL = (
@@ -50,18 +50,12 @@ def tiny_shakespeare(
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
         return path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-            try:
-                with urllib.request.urlopen(url, timeout=30) as response:
-                    shutil.copyfileobj(response, part)
-                part.close()
-                digest = hashlib.sha256(Path(part.name).read_bytes()).hexdigest()
-                if digest != sha256:
-                    raise DataError(f"{url} is not the expected text (SHA-256 {digest})")
-                os.replace(part.name, path)
-            finally:
-                Path(part.name).unlink(missing_ok=True)
+        with atomic.replacing(path) as partial:
+            with urllib.request.urlopen(url, timeout=30) as response, open(partial, "wb") as file:
+                shutil.copyfileobj(response, file)
+            digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+            if digest != sha256:
+                raise DataError(f"{url} is not the expected text (SHA-256 {digest})")
     except (OSError, http.client.HTTPException) as error:
         raise DataError(
             f"Tiny Shakespeare could not be downloaded ({str(error).strip()}); "

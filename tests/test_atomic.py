@@ -9,13 +9,13 @@ import pytest
 from microgpt.atomic import replacing
 
 ROOT = Path(__file__).parents[1]
-# Writes a folder and kills itself at its N-th rename; at N = 0, while the folder is being filled.
+# Writes a file or a folder and kills itself at its N-th rename; at N = 0, while it is being filled.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from microgpt.atomic import replacing
 
-left = int(sys.argv[2])
+left = int(sys.argv[3])
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -28,16 +28,33 @@ def replace(*args, real=os.replace):
     real(*args)
 
 os.replace = replace
-with replacing(Path(sys.argv[1])) as partial:
-    (partial / "text").write_text("new")
+with replacing(Path(sys.argv[2])) as partial:
+    if sys.argv[1] == "folder":
+        partial.mkdir()
+        (partial / "text").write_text("new")
+    else:
+        partial.write_text("new")
     if left == 0:
         kill()
 """
 
+both = pytest.mark.parametrize("kind", ["file", "folder"])
 
-def write(folder: Path, text: str) -> None:
-    with replacing(folder) as partial:
-        (partial / "text").write_text(text)
+
+def fill(kind: str, path: Path, text: str) -> None:
+    if kind == "folder":
+        path.mkdir()
+        path = path / "text"
+    path.write_text(text)
+
+
+def write(kind: str, path: Path, text: str) -> None:
+    with replacing(path) as partial:
+        fill(kind, partial, text)
+
+
+def text_of(path: Path) -> str:
+    return (path / "text" if path.is_dir() else path).read_text()
 
 
 def names(folder: Path) -> set[str]:
@@ -45,52 +62,115 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and flock")
-@pytest.mark.parametrize(("rename", "whole"), [(0, True), (1, True), (2, False)])
-def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, rename, whole):
-    write(tmp_path / "mine", "old")
+@pytest.mark.parametrize(
+    ("kind", "rename", "whole"),
+    [
+        ("file", 0, True),
+        ("file", 1, True),
+        ("folder", 0, True),
+        ("folder", 1, True),
+        ("folder", 2, False),
+    ],
+)
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, kind, rename, whole):
+    write(kind, tmp_path / "mine", "old")
     kept = {".mine.snapshot", ".mine.abcdefgh.partial.2", ".mine.x.abcdefgh.partial", "other"}
     for name in kept:
-        (tmp_path / name).mkdir()
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "mine"), str(rename)]
+        fill(kind, tmp_path / name, "another's")
+    command = [sys.executable, "-c", KILLED, kind, str(tmp_path / "mine"), str(rename)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "mine").exists() == whole
     left = names(tmp_path) - kept - {"mine"}
     assert len(left) == (1 if whole else 2)
 
-    write(tmp_path / "other", "another writer's")
+    write(kind, tmp_path / "other", "another writer's")
     assert left < names(tmp_path)
-    write(tmp_path / "mine", "newer")
+    write(kind, tmp_path / "mine", "newer")
     assert names(tmp_path) == {*kept, "mine"}
-    assert (tmp_path / "mine" / "text").read_text() == "newer"
+    assert text_of(tmp_path / "mine") == "newer"
 
 
-def test_a_writer_at_work_is_not_disturbed_by_another(tmp_path):
+@both
+def test_a_writer_at_work_is_not_disturbed_by_another(tmp_path, kind):
     with replacing(tmp_path / "mine") as partial:
-        (partial / "text").write_text("slow")
-        write(tmp_path / "mine", "quick")
-        write(tmp_path / "other", "quick")
-        assert (tmp_path / "mine" / "text").read_text() == "quick"
-        assert (partial / "text").read_text() == "slow"
+        fill(kind, partial, "slow")
+        write(kind, tmp_path / "mine", "quick")
+        write(kind, tmp_path / "other", "quick")
+        assert text_of(tmp_path / "mine") == "quick"
+        assert text_of(partial) == "slow"
     assert names(tmp_path) == {"mine", "other"}
-    assert (tmp_path / "mine" / "text").read_text() == "slow"
+    assert text_of(tmp_path / "mine") == "slow"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
-def test_a_folder_is_written_where_the_file_system_knows_no_locks(tmp_path, monkeypatch):
+@both
+def test_it_is_written_where_the_file_system_knows_no_locks(tmp_path, monkeypatch, kind):
     def refuse(*args: object) -> None:
         raise OSError("no locks available")
 
-    (tmp_path / ".mine.abcdefgh.partial").mkdir()
+    fill(kind, tmp_path / ".mine.abcdefgh.partial", "left")
     monkeypatch.setattr("fcntl.flock", refuse)
-    write(tmp_path / "mine", "text")
+    write(kind, tmp_path / "mine", "text")
     assert names(tmp_path) == {"mine", ".mine.abcdefgh.partial"}
 
 
-def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path):
-    write(tmp_path / "mine", "old")
+@both
+def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, kind):
+    write(kind, tmp_path / "mine", "old")
     with pytest.raises(ValueError, match="no"), replacing(tmp_path / "mine") as partial:
-        (partial / "text").write_text("half")
+        fill(kind, partial, "half")
         raise ValueError("no")
     assert names(tmp_path) == {"mine"}
-    assert (tmp_path / "mine" / "text").read_text() == "old"
-    assert os.listdir(tmp_path / "mine") == ["text"]
+    assert text_of(tmp_path / "mine") == "old"
+
+
+def test_a_new_folder_takes_the_place_of_all_of_the_old_one(tmp_path):
+    write("folder", tmp_path / "mine", "old")
+    with replacing(tmp_path / "mine") as partial:
+        partial.mkdir()
+        (partial / "another").write_text("new")
+    assert names(tmp_path / "mine") == {"another"}
+
+
+def test_a_file_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_file(tmp_path):
+    write("folder", tmp_path / "folder", "old")
+    write("file", tmp_path / "file", "old")
+    with pytest.raises(OSError):
+        write("file", tmp_path / "folder", "new")
+    with pytest.raises(OSError):
+        write("folder", tmp_path / "file", "new")
+    assert names(tmp_path) == {"folder", "file"}
+    assert text_of(tmp_path / "folder") == text_of(tmp_path / "file") == "old"
+
+
+@both
+def test_a_link_stays_a_link(tmp_path, kind):
+    write(kind, tmp_path / "mine", "old")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    write(kind, tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert text_of(tmp_path / "mine") == "new"
+
+
+def test_every_file_is_flushed_through_a_descriptor_open_for_writing(tmp_path, monkeypatch):
+    """Windows refuses to flush one that is open for reading only."""
+    flushed = []
+
+    def flush(descriptor: int, real=os.fsync) -> None:
+        os.write(descriptor, b"")  # fails on a descriptor that is not open for writing
+        flushed.append(os.fstat(descriptor).st_ino)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    with replacing(tmp_path / "mine") as partial:
+        (partial / "inner").mkdir(parents=True)
+        (partial / "text").write_text("new")
+        (partial / "inner" / "text").write_text("new")
+    files = (tmp_path / "mine" / "text", tmp_path / "mine" / "inner" / "text")
+    assert sorted(flushed) == sorted(path.stat().st_ino for path in files)
+
+
+@both
+def test_missing_parents_are_made(tmp_path, kind):
+    write(kind, tmp_path / "a" / "b" / "mine", "text")
+    assert text_of(tmp_path / "a" / "b" / "mine") == "text"

@@ -29,7 +29,7 @@ from typing import Any
 
 from experiments.gpu_runs import CHOICES, CHOOSING, SEED, SEEDS, TIMED, VARIATIONS, Settings
 from experiments.gpu_runs.results import estimates_path, finished, pack, report
-from microgpt import checkpoint
+from microgpt import atomic, checkpoint
 from microgpt.analysis.loss import evaluate
 from microgpt.checkpoint import WEIGHTS
 from microgpt.checkpoint.provenance import code_commit, command_line
@@ -104,9 +104,9 @@ def _estimate(folder: Path, data: Path, device: str | None, path: Path) -> None:
     chosen, made = pick_device(device), checkpoint.load(folder)
     splits = split(made.tokenizer.encode(read_text(data)), made.config.block_size)
     splits = Splits(*(part.to(chosen) for part in splits))
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(evaluate(made.model.to(chosen), splits, sampled=True)))
-    os.replace(partial, path)
+    losses = evaluate(made.model.to(chosen), splits, sampled=True)
+    with atomic.replacing(path) as partial:
+        partial.write_text(json.dumps(losses), encoding="utf-8")
 
 
 def _made(

@@ -2,12 +2,12 @@
 
 import io
 import json
-import os
 import statistics
 import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+from microgpt import atomic
 from microgpt.checkpoint import CONFIG, LOSS_RECORD, WEIGHTS
 from microgpt.checkpoint.loss_record import first_reaching
 from microgpt.checkpoint.runs import ORIGINAL, Run, read_run
@@ -120,6 +120,5 @@ def _tar(folder: Path, names: list[str], mode: str) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    with atomic.replacing(path) as partial:
+        partial.write_bytes(data)

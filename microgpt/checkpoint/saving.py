@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -46,6 +44,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         raise CheckpointError("the weights are not finite in half precision; nothing was written")
     try:
         with atomic.replacing(folder) as partial:
+            partial.mkdir()
             save_file(weights, partial / WEIGHTS)
             (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
             _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
@@ -84,12 +83,6 @@ def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None
         for each in (hashes, dict(sorted((hashes | {HEAD_SCORES: hashed}).items())))
     )
     steps = ((CONFIG, unlisted), (HEAD_SCORES, text), (CONFIG, listed))
-    with tempfile.TemporaryDirectory(prefix=".scores.", dir=folder) as partial:
-        parts = [Path(partial) / str(n) for n in range(len(steps))]
-        for part, (_, content) in zip(parts, steps, strict=True):
-            with open(part, "w", encoding="utf-8", newline="") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for part, (name, _) in zip(parts, steps, strict=True):
-            os.replace(part, folder / name)
+    for name, content in steps:
+        with atomic.replacing(folder / name) as partial:
+            _write(partial, content)

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from huggingface_hub.constants import DEFAULT_REVISION
 
-from microgpt import checkpoint
+from microgpt import atomic, checkpoint
 from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
 from microgpt.data import cache_folder
 from microgpt.hub.repo import RepoRef
@@ -85,9 +85,8 @@ def remember(cache: Path, ref: RepoRef, commit: str) -> None:
     """Record the commit that a branch or tag points to. Raises OSError."""
     revision = ref.revision or DEFAULT_REVISION
     if revision != commit:
-        path = _ref_file(cache, ref.repo_id, revision)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(commit, encoding="ascii")
+        with atomic.replacing(_ref_file(cache, ref.repo_id, revision)) as partial:
+            partial.write_text(commit, encoding="ascii")
 
 
 def trim_cache(cache: Path, max_bytes: int, keep: Collection[Path] = ()) -> None:

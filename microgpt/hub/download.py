@@ -112,6 +112,7 @@ class Download:
         copy = copies.copy_folder(self._cache, self._ref.repo_id, commit)
         try:
             with atomic.replacing(copy) as folder:
+                folder.mkdir()
                 self._get_all(folder, commit, config_size)
                 loaded = checkpoint.load(folder, Origin("hub", self._ref.repo_id, commit))
         except OSError:

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from microgpt import atomic
 from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig
@@ -93,18 +93,9 @@ def save_weights(folder: Path, model: GPT, step: int) -> None:
     Whatever a later version wants to know of a step can be computed from them, without training
     again. Raises OSError.
     """
-    path = weights_file(folder, step)
-    path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(save(weights))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic.replacing(weights_file(folder, step)) as partial:
+        partial.write_bytes(save(weights))
 
 
 def stack(snapshots: list[Snapshot], passage: list[int]) -> Snapshots:

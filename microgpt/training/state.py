@@ -1,7 +1,6 @@
 """Everything a training run needs to go on as if it had never stopped."""
 
 import copy
-import os
 import time
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from microgpt import atomic
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.errors import MicroGPTError
@@ -108,20 +108,14 @@ class TrainState:
         }
         if distributed.rank() > 0:
             return
-        partial = path.with_suffix(".partial")
         try:
-            with open(partial, "wb") as file:
+            with atomic.replacing(path) as partial, open(partial, "wb") as file:
                 torch.save(values, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
         except (OSError, RuntimeError) as error:
             # torch.save hides the OSError of a write that fails behind a RuntimeError of its own.
             cause = error if isinstance(error, OSError) else error.__context__
             reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
             raise TrainStateError(f"cannot write {path}: {reason}") from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _rng(self) -> list[torch.Tensor]:
         """What dropout draws from in this process."""

@@ -573,6 +573,7 @@ def test_downloads_under_way_count_as_full_and_stay(server, folder, fetching, tm
     copy = copy_of(loaded(fetching()), cache)
     size = sum(path.stat().st_size for path in folder.iterdir())
     with atomic.replacing(copies.copy_folder(cache, REPO, "ab" * 20)) as partial:
+        partial.mkdir()
         (partial / ".cache" / "huggingface").mkdir(parents=True)
         (partial / ".cache" / "huggingface" / "weights.incomplete").write_bytes(b"x" * 100)
         copies.trim_cache(cache, size + 100)
