@@ -58,7 +58,7 @@ def generate(
         else:
             seen = min(len(ids), again if seen else window)
             logits = decoder.read(ids[-seen:])
-        probs = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
+        probs = next_token_probs(logits, config)
         token = sample(probs, generator)
         ids.append(token)
         yield GeneratedCharacter(tokenizer.decode([token]), token, logits)

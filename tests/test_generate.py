@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from microgpt import checkpoint
 from microgpt.cli import main
 from microgpt.engine import Decoder
 from microgpt.generate import KEPT, generate, start_ids
-from microgpt.sampling import SamplingConfig, next_token_probs
+from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig, next_token_probs
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
 GREEDY = SamplingConfig(temperature=0)
@@ -108,7 +109,7 @@ def test_a_stream_is_computed_only_as_far_as_it_is_read(model, tokenizer):
 def test_the_records_logits_give_the_probability_of_what_was_drawn(model, tokenizer):
     config = SamplingConfig(temperature=0.7, top_k=3, seed=8)
     for record in stream(model, tokenizer, "\n", 30, config):
-        assert next_token_probs(record.logits, 0.7, 3)[record.token] > 0
+        assert next_token_probs(record.logits, config)[record.token] > 0
 
 
 def run(*args):
@@ -118,6 +119,18 @@ def run(*args):
         text=True,
         encoding="utf-8",
         check=False,
+    )
+
+
+def test_the_command_passes_every_setting_on(tiny_checkpoint, tokenizer, capsys):
+    settings = {"temperature": 1.3, "top_k": 5, "top_p": 0.7}
+    assert set(settings) == set(SAMPLING_SETTINGS)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    args = ["--checkpoint", str(tiny_checkpoint), "--tokens", "40", "--seed", "4", "--exact"]
+    assert main(["generate", *args, *options]) == 0
+    config = SamplingConfig(**settings, seed=4, exact=True)
+    assert capsys.readouterr().out == "\n" + write(
+        checkpoint.load(tiny_checkpoint).model, tokenizer, "\n", 40, config
     )
 
 

@@ -1,6 +1,7 @@
 """Whatever text, settings and seed anyone thinks of: a result, or one clear sentence."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -47,9 +48,7 @@ texts = st.one_of(
         st.integers(1, MOST),
     ),
 )
-configs = st.builds(
-    SamplingConfig, *(within(name) for name in ("temperature", "top_k", "top_p", "seed"))
-)
+configs = st.builds(SamplingConfig, **{name: within(name) for name in SAMPLING_LIMITS})
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
@@ -70,7 +69,7 @@ def is_one_sentence(text: str) -> bool:
 @example(logits=[1e30, -1e30], config=SamplingConfig(temperature=2.0, top_k=1024))
 def test_any_logits_and_settings_give_a_distribution(logits, config):
     values = torch.tensor(logits)
-    probs = next_token_probs(values, config.temperature, config.top_k, config.top_p)
+    probs = next_token_probs(values, config)
     assert probs.min() >= 0 and math.isclose(probs.sum().item(), 1.0, abs_tol=1e-9)
     kept = probs > 0
     assert kept.sum() <= (config.top_k or len(logits))
@@ -129,7 +128,7 @@ def test_any_prompt_is_gone_on_from_the_same_way_twice(
     model, tokenizer, prompt, length, config, exact
 ):
     prompt = tokenizer.replace_unknown(prompt)
-    config = SamplingConfig(config.temperature, config.top_k, config.top_p, config.seed, exact)
+    config = dataclasses.replace(config, exact=exact)
     ids = start_ids(tokenizer, prompt)
     first, second = (
         [c.text for c in generate(Decoder(model), tokenizer, ids, length, config)] for _ in "ab"
@@ -150,8 +149,8 @@ def test_the_command_writes_a_text_or_says_one_sentence(tiny_checkpoint, prompt,
         f"--prompt={prompt}",
         f"--tokens={tokens}",
     ]
-    args += [f"--temperature={config.temperature}", f"--top-k={config.top_k}"]
-    args += [f"--top-p={config.top_p}", f"--seed={config.seed}"]
+    values = ((name.replace("_", "-"), getattr(config, name)) for name in SAMPLING_LIMITS)
+    args += [f"--{name}={value}" for name, value in values]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(args)
     if code == 0:

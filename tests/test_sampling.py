@@ -4,49 +4,57 @@ import pytest
 import torch
 
 from microgpt.config import ConfigError
-from microgpt.sampling import SamplingConfig, next_token_probs, sample
+from microgpt.sampling import (
+    SAMPLING_LIMITS,
+    SAMPLING_SETTINGS,
+    SamplingConfig,
+    next_token_probs,
+    sample,
+)
 
 LOGITS = torch.tensor([0.0, 3.0, 1.0, 2.0, -1.0])
+
+
+def probs_of(logits: torch.Tensor, temperature: float = 1.0, **settings: float) -> torch.Tensor:
+    return next_token_probs(logits, SamplingConfig(temperature=temperature, **settings))
 
 
 def test_temperature_divides_the_logits():
     for temperature in (0.3, 1.0, 2.0):
         expected = torch.softmax(LOGITS.double() / temperature, dim=-1)
-        torch.testing.assert_close(next_token_probs(LOGITS, temperature), expected)
+        torch.testing.assert_close(probs_of(LOGITS, temperature=temperature), expected)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-300, 5e-324])
 def test_no_temperature_is_greedy(temperature):
-    probs = next_token_probs(LOGITS, temperature)
+    probs = probs_of(LOGITS, temperature=temperature)
     assert probs.tolist() == [0, 1, 0, 0, 0]
 
 
 def test_greedy_takes_the_first_of_equals():
-    assert next_token_probs(torch.tensor([1.0, 2.0, 2.0]), 0.0).tolist() == [0, 1, 0]
+    assert probs_of(torch.tensor([1.0, 2.0, 2.0]), temperature=0.0).tolist() == [0, 1, 0]
 
 
 def test_top_k_keeps_the_k_likeliest_in_their_proportion():
-    probs = next_token_probs(LOGITS, 1.0, top_k=2)
+    probs = probs_of(LOGITS, top_k=2)
     assert probs.nonzero().flatten().tolist() == [1, 3]
     assert probs.sum().item() == pytest.approx(1)
     assert (probs[1] / probs[3]).item() == pytest.approx(math.e)
 
 
 def test_top_k_of_ties_keeps_exactly_k():
-    assert (next_token_probs(torch.zeros(6), 1.0, top_k=4) > 0).sum() == 4
+    assert (probs_of(torch.zeros(6), top_k=4) > 0).sum() == 4
 
 
 def test_top_k_beyond_the_vocabulary_cuts_nothing():
-    torch.testing.assert_close(
-        next_token_probs(LOGITS, 1.0, top_k=99), next_token_probs(LOGITS, 1.0)
-    )
+    torch.testing.assert_close(probs_of(LOGITS, top_k=99), probs_of(LOGITS))
 
 
 def test_top_p_keeps_the_fewest_that_hold_p():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
-    kept = [(next_token_probs(logits, 1.0, top_p=p) > 0).sum().item() for p in (0, 0.4, 0.6, 0.9)]
+    kept = [(probs_of(logits, top_p=p) > 0).sum().item() for p in (0, 0.4, 0.6, 0.9)]
     assert kept == [1, 1, 2, 3]
-    assert next_token_probs(logits, 1.0, top_p=0.6).tolist() == pytest.approx([0.625, 0.375, 0, 0])
+    assert probs_of(logits, top_p=0.6).tolist() == pytest.approx([0.625, 0.375, 0, 0])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -54,7 +62,7 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(seed):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(30, generator=generator) * 3
     p = torch.rand((), generator=generator).item()
-    probs, kept = next_token_probs(logits), next_token_probs(logits, top_p=p) > 0
+    probs, kept = probs_of(logits), probs_of(logits, top_p=p) > 0
     assert probs[kept].sum() >= p
     assert probs[kept].sum() - probs[kept].min() < p, "without the least of them it is not reached"
     assert probs[kept].min() >= probs[~kept].max()
@@ -62,31 +70,31 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(seed):
 
 def test_top_p_one_cuts_nothing_off():
     logits = torch.tensor([50.0, 0.0, -100.0])
-    assert (next_token_probs(logits, top_p=1.0) > 0).all()
+    assert (probs_of(logits, top_p=1.0) > 0).all()
 
 
 def test_several_rows_are_each_as_one_alone():
     logits = torch.randn(2, 3, 10, generator=torch.Generator().manual_seed(0))
-    together = next_token_probs(logits, 0.7, 5, 0.8)
+    together = probs_of(logits, temperature=0.7, top_k=5, top_p=0.8)
     assert together.shape == logits.shape and together.dtype == torch.float64
     for row, alone in zip(together.view(6, 10), logits.view(6, 10), strict=True):
-        assert torch.equal(row, next_token_probs(alone, 0.7, 5, 0.8))
+        assert torch.equal(row, probs_of(alone, temperature=0.7, top_k=5, top_p=0.8))
 
 
 def test_top_p_acts_on_what_top_k_left():
     logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
-    assert (next_token_probs(logits, 1.0, top_k=2, top_p=0.55) > 0).sum() == 1
+    assert (probs_of(logits, top_k=2, top_p=0.55) > 0).sum() == 1
 
 
 def test_the_logits_are_left_alone():
     before = LOGITS.clone()
-    next_token_probs(LOGITS, 0.5, 2, 0.9)
+    probs_of(LOGITS, temperature=0.5, top_k=2, top_p=0.9)
     assert torch.equal(LOGITS, before)
 
 
 def test_100_000_draws_have_the_frequencies_of_the_probabilities():
     logits = torch.randn(65, generator=torch.Generator().manual_seed(1)) * 2
-    probs = next_token_probs(logits, 0.8, top_k=40, top_p=0.95)
+    probs = probs_of(logits, temperature=0.8, top_k=40, top_p=0.95)
     generator = torch.Generator().manual_seed(7)
     draws = 100_000
     counts = torch.zeros(65, dtype=torch.float64)
@@ -131,3 +139,30 @@ def test_sampling_does_not_touch_the_global_generator():
 def test_settings_beyond_their_limits_are_refused(values):
     with pytest.raises(ConfigError, match=next(iter(values))):
         SamplingConfig(**values)
+
+
+def test_every_number_of_the_config_has_limits_and_a_default_within_them():
+    numbers = {name for name, value in SamplingConfig().to_dict().items() if value is not False}
+    assert set(SAMPLING_LIMITS) == numbers
+    for setting in SAMPLING_SETTINGS.values():
+        low, high = setting.limits
+        assert low <= setting.default <= high
+
+
+@pytest.mark.parametrize("name", [name for name, s in SAMPLING_SETTINGS.items() if s.filter])
+def test_a_filter_keeps_the_likeliest_tokens_and_at_its_default_all(name):
+    setting = SAMPLING_SETTINGS[name]
+    low, high = setting.limits
+    whole = probs_of(LOGITS)
+    for value in (low, high, type(setting.default)((low + high) / 4), setting.default):
+        probs = probs_of(LOGITS, **{name: value})
+        kept = probs > 0
+        assert kept[LOGITS.argmax()] and max(LOGITS[~kept], default=-9) <= LOGITS[kept].min()
+        assert probs.sum().item() == pytest.approx(1)
+        torch.testing.assert_close(probs, whole * kept / whole[kept].sum())
+    assert bool(kept.all())
+
+
+def test_a_summary_names_every_setting_that_shapes_the_distribution():
+    config = SamplingConfig(0.75, top_k=5, seed=7)
+    assert config.summary == "temperature 0.75 · top-k 5 · top-p 1"

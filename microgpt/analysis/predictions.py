@@ -54,7 +54,7 @@ class Predictions:
 
     def drawn_probs(self, config: SamplingConfig) -> Tensor:
         """(N, V), the probabilities to draw from under these settings."""
-        return next_token_probs(self.logits, config.temperature, config.top_k, config.top_p)
+        return next_token_probs(self.logits, config)
 
     def drawn_with(self, config: SamplingConfig) -> Tensor:
         """(N,) the probability of each character under these settings."""

@@ -11,17 +11,22 @@ from microgpt.config import ConfigError
 from microgpt.engine import Engine
 from microgpt.errors import MicroGPTError
 from microgpt.generate import GeneratedCharacter, generate, start_ids
-from microgpt.sampling import SamplingConfig
+from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     parser.add_argument("--prompt", default="\n", help="what to go on from (default: a newline)")
     parser.add_argument("--tokens", type=int, default=500, help="characters to write")
-    parser.add_argument("--temperature", type=float, default=0.8, help="0 is greedy")
-    parser.add_argument("--top-k", type=int, default=0, help="0 keeps every character")
-    parser.add_argument("--top-p", type=float, default=1.0, help="1 keeps every character")
-    parser.add_argument("--seed", type=int, default=1)
+    for name, setting in SAMPLING_SETTINGS.items():
+        keeps_all = f"; {setting.default:g} keeps all" if setting.filter else ""
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(setting.default),
+            default=setting.default,
+            help=f"{setting.help}{keeps_all} (default: {setting.default:g})",
+        )
+    parser.add_argument("--seed", type=int, default=1, help="of the random draws (default: 1)")
     parser.add_argument(
         "--exact",
         action="store_true",
@@ -30,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = SamplingConfig(args.temperature, args.top_k, args.top_p, args.seed, args.exact)
+    shaping = {name: getattr(args, name) for name in SAMPLING_SETTINGS}
+    config = SamplingConfig(**shaping, seed=args.seed, exact=args.exact)
     if args.tokens < 0:
         raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
     checkpoint = open_checkpoint(args.checkpoint)

@@ -50,7 +50,7 @@ def test_a_part_of_a_trace_is_a_trace(trace):
 def test_what_is_drawn_with_is_each_rows_own(trace, config):
     drawn = trace.drawn_probs(config)
     for row, logits in zip(drawn, trace.logits, strict=True):
-        alone = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
+        alone = next_token_probs(logits, config)
         torch.testing.assert_close(row, alone)
 
 

@@ -34,7 +34,7 @@ def next_character(
     else:
         return
     before = next_token_probs(logits)
-    after = next_token_probs(logits, config.temperature, config.top_k, config.top_p)
+    after = next_token_probs(logits, config)
     st.plotly_chart(
         text_charts.distribution(before.numpy(), after.numpy(), labels, taken),
         height=300,
