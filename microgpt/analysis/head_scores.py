@@ -8,19 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.errors import MicroGPTError
 
-# What a head may look at: the keys that count, as seen from a query.
-KINDS = {
-    "previous": "the character before",
-    "first": "the first character of the text or window",
-    "itself": "the character itself",
-    "same": "the same character wherever it stood before",
-    "induction": "what followed when the same character last stood before",
-    "newline": "every newline up to here",
-    "space": "every space up to here",
-    "speaker": "every first character after an empty line, or of the text, up to here",
-}
+KINDS = {name: pattern.about for name, pattern in PATTERNS.items()}
 # A head whose best score reaches this is named after it.
 BADGE_FROM = 0.3
 _DECIMALS = 4

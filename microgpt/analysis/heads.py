@@ -10,81 +10,52 @@ from torch import Tensor
 
 from microgpt.analysis.ablation import mean_loss_changes
 from microgpt.analysis.attention import most_positions
-from microgpt.analysis.head_scores import KINDS, HeadScores, SwitchedOff
+from microgpt.analysis.head_patterns import PATTERNS, Text, texts
+from microgpt.analysis.head_scores import HeadScores, SwitchedOff
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
 # Heads are switched off over so many windows only: each takes as long as half of all heads' maps.
 ABLATED_WINDOWS = 8
+_TOO_SHORT = "a text needs two characters"
 CLASSES = ("vowel", "consonant", "capital", "space", "newline", "punctuation or other")
-
-
-def _speaker_starts(ids: Tensor, newline: int) -> Tensor:
-    """(T,) bool, the first character of a text, and of each line that follows an empty one."""
-    breaks = ids == newline
-    starts = ~breaks
-    starts[1:] &= breaks[:-1]
-    starts[2:] &= breaks[:-2]
-    return starts
-
-
-def _keys(ids: Tensor, starts: Tensor, newline: int, space: int) -> dict[str, Tensor]:
-    """The keys that count for each query and kind, (T, T) bool, row t of the query at t."""
-    positions = torch.arange(len(ids), device=ids.device)
-    query, key = positions[:, None], positions[None]
-    seen = key <= query
-    same = (ids[:, None] == ids) & (key < query)
-    last = torch.where(same, key, -1).amax(dim=1, keepdim=True)  # (T, 1), -1 where there is none
-    return {
-        "previous": key == query - 1,
-        "first": (key == 0) & seen,
-        "itself": key == query,
-        "same": same,
-        "induction": (key == last + 1) & (last >= 0),
-        "newline": (ids == newline) & seen,
-        "space": (ids == space) & seen,
-        "speaker": starts & seen,
-    }
 
 
 class _Sums:
     """Sums over queries, of one text after another."""
 
-    def __init__(self, tokenizer: CharTokenizer) -> None:
-        # -1, which is no id, where the vocabulary has none
-        self.newline, self.space = (tokenizer.characters.find(char) for char in "\n ")
+    def __init__(self) -> None:
         self.positions = 0
-        self.attention: Tensor | float = 0.0  # (L, H, kinds)
-        self.counts: Tensor | int = 0  # (kinds,)
-        self.even: Tensor | float = 0.0  # (kinds,)
+        self.attention: Tensor | float = 0.0  # (L, H, patterns)
+        self.counts: Tensor | int = 0  # (patterns,)
+        self.even: Tensor | float = 0.0  # (patterns,)
         self.entropy: Tensor | float = 0.0  # (L, H)
         self.distance: Tensor | float = 0.0  # (L, H)
 
-    def add(self, weights: Tensor, ids: Tensor, starts: Tensor) -> None:
-        """Take in the attention (L, H, T, T) over a text (T,). Raises ValueError when T < 2."""
+    def add(self, weights: Tensor, text: Text) -> None:
+        """Add the attention (L, H, T, T) over a text. Raises ValueError when T < 2."""
         weights = _queries(weights)
-        kinds = _keys(ids, starts, self.newline, self.space)
-        keys = torch.stack([kinds[kind] for kind in KINDS])  # (kinds, T, T)
-        positions = torch.arange(len(ids), device=ids.device)
-        back = (positions[:, None] - positions).clamp_min(0)
-        keys, back = keys[:, 1:], back[1:]
+        seen = text.key <= text.query
+        keys = torch.stack([pattern.keys(text) & seen for pattern in PATTERNS.values()])
+        keys = keys[:, 1:]  # (patterns, T - 1, T)
+        back = (text.query - text.key).clamp_min(0)[1:]  # (T - 1, T)
         columns = torch.cat([keys, back[None]]).flatten(1).to(weights.dtype)
-        sums = (weights.flatten(2) @ columns.T).double()  # (L, H, kinds + 1)
-        self.positions += len(ids) - 1
+        sums = (weights.flatten(2) @ columns.T).double()  # (L, H, patterns + 1)
+        self.positions += len(text.ids) - 1
         self.attention = self.attention + sums[..., :-1]
         self.distance = self.distance + sums[..., -1]
         self.entropy = self.entropy + torch.special.entr(weights).sum(dim=(-2, -1)).double()
         self.counts = self.counts + keys.any(dim=-1).sum(dim=-1)
-        self.even = self.even + (keys.sum(dim=-1) / (positions[1:] + 1)).sum(dim=-1).double()
+        self.even = self.even + (keys.sum(dim=-1) / (text.query[1:, 0] + 1)).sum(dim=-1).double()
 
     def means(self) -> HeadScores:
         counts = self.counts.tolist()
-        known = [(at, kind) for at, kind in enumerate(KINDS) if counts[at]]
+        known = [(at, kind) for at, kind in enumerate(PATTERNS) if counts[at]]
         means = (self.attention / self.counts).clamp(0, 1).float().cpu()  # above 1 by rounding
         even = self.even / self.counts
         return HeadScores(
             positions=self.positions,
-            counts=dict(zip(KINDS, counts, strict=True)),
+            counts=dict(zip(PATTERNS, counts, strict=True)),
             even={kind: even[at].item() for at, kind in known},
             scores={kind: means[..., at] for at, kind in known},
             entropy=(self.entropy / self.positions).float().cpu(),
@@ -97,9 +68,11 @@ def text_scores(weights: Tensor, ids: list[int], tokenizer: CharTokenizer) -> He
 
     Raises ValueError for less than two characters.
     """
-    text = torch.tensor(ids, device=weights.device)
-    sums = _Sums(tokenizer)
-    sums.add(weights, text, _speaker_starts(text, sums.newline))
+    if len(ids) < 2:
+        raise ValueError(_TOO_SHORT)
+    (text,) = texts(torch.tensor(ids, device=weights.device), len(ids), tokenizer)
+    sums = _Sums()
+    sums.add(weights, text)
     return sums.means()
 
 
@@ -119,15 +92,14 @@ def head_scores(
     size = most_positions(model.config)
     if len(data) < size:
         raise ValueError(f"a text needs {size} characters, which is one window")
-    sums = _Sums(tokenizer)
-    texts = data.unfold(0, size, size)  # (windows, T)
-    starts = _speaker_starts(data, sums.newline).unfold(0, size, size)
-    few = min(ABLATED_WINDOWS, len(texts))
-    ablated = texts[torch.arange(few) * len(texts) // few]
+    sums = _Sums()
+    windows = texts(data, size, tokenizer)
+    few = min(ABLATED_WINDOWS, len(windows))
+    ablated = torch.stack([windows[n * len(windows) // few].ids for n in range(few)])
     passes = itertools.count(1)
-    total = len(texts) + few * model.config.n_layer * model.config.n_head
-    for text, marks in zip(texts, starts, strict=True):
-        sums.add(model.forward_with_attention(text[None])[1][0], text, marks)
+    total = len(windows) + few * model.config.n_layer * model.config.n_head
+    for text in windows:
+        sums.add(model.forward_with_attention(text.ids[None])[1][0], text)
         progress(next(passes), total)
     changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
     return replace(sums.means(), off=SwitchedOff(few * (size - 1), changes))
@@ -169,5 +141,5 @@ def attention_by_distance(weights: Tensor) -> Tensor:
 def _queries(weights: Tensor) -> Tensor:
     """(L, H, T - 1, T): the first has nothing to choose from, and says nothing of a head."""
     if weights.size(-1) < 2:
-        raise ValueError("a text needs two characters")
+        raise ValueError(_TOO_SHORT)
     return weights[..., 1:, :]

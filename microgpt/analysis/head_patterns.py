@@ -1,0 +1,88 @@
+"""What a head may look at: one pattern of keys for each head score.
+
+A new head score is one entry in PATTERNS. The command's table, the JSON file and the page follow
+from it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from microgpt.tokenizer import CharTokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text of T characters, as patterns see it.
+
+    ids: (T,). starts: (T,) bool, the first character of a text and of each line after an empty
+    one. newline, space: their ids, -1 if the vocabulary has none.
+    """
+
+    ids: Tensor
+    starts: Tensor
+    newline: int
+    space: int
+
+    @cached_property
+    def key(self) -> Tensor:
+        """Positions of the keys, (1, T)."""
+        return torch.arange(len(self.ids), device=self.ids.device)[None]
+
+    @property
+    def query(self) -> Tensor:
+        """Positions of the queries, (T, 1)."""
+        return self.key.T
+
+    @cached_property
+    def same(self) -> Tensor:
+        """Whether the key is an earlier occurrence of the query's character, (T, T) bool."""
+        return (self.ids[:, None] == self.ids) & (self.key < self.query)
+
+
+def texts(data: Tensor, size: int, tokenizer: CharTokenizer) -> list[Text]:
+    """Every non-overlapping window of `size` ids of data (1-D), in order."""
+    newline, space = (tokenizer.characters.find(character) for character in "\n ")
+    breaks = data == newline
+    starts = ~breaks
+    starts[1:] &= breaks[:-1]
+    starts[2:] &= breaks[:-2]
+    windows = zip(data.unfold(0, size, size), starts.unfold(0, size, size), strict=True)
+    return [Text(ids, marks, newline, space) for ids, marks in windows]
+
+
+def _after_the_last_occurrence(text: Text) -> Tensor:
+    last = torch.where(text.same, text.key, -1).amax(dim=1, keepdim=True)  # (T, 1), -1 for none
+    return (text.key == last + 1) & (last >= 0)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """about: what a head with this score looks at. keys: whether a key counts, (T, T) bool.
+
+    Row t of keys belongs to the query at t; what it says of keys after t does not matter, and keys
+    of shape (1, T) count for every query.
+    """
+
+    about: str
+    keys: Callable[[Text], Tensor]
+
+
+PATTERNS = {
+    "previous": Pattern("the character before", lambda text: text.key == text.query - 1),
+    "first": Pattern("the first character of the text or window", lambda text: text.key == 0),
+    "itself": Pattern("the character itself", lambda text: text.key == text.query),
+    "same": Pattern("earlier occurrences of the same character", lambda text: text.same),
+    "induction": Pattern(
+        "what followed the last occurrence of the same character", _after_the_last_occurrence
+    ),
+    "newline": Pattern("every newline up to here", lambda text: text.ids[None] == text.newline),
+    "space": Pattern("every space up to here", lambda text: text.ids[None] == text.space),
+    "speaker": Pattern(
+        "the first character of the text and of each line after an empty one, up to here",
+        lambda text: text.starts[None],
+    ),
+}
