@@ -26,4 +26,4 @@ def test_every_pattern_names_the_keys_of_every_query():
 
 
 def test_the_scores_are_called_what_the_patterns_are_called():
-    assert KINDS == {name: pattern.about for name, pattern in PATTERNS.items()}
+    assert list(KINDS.items()) == [(name, pattern.about) for name, pattern in PATTERNS.items()]

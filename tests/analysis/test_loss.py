@@ -12,7 +12,6 @@ from microgpt import checkpoint
 from microgpt.analysis.loss import full_loss, sampled_loss, text_loss
 from microgpt.cli import main
 from microgpt.data import split
-from microgpt.device import DeviceError, pick_device
 from microgpt.model import GPT
 
 ROOT = Path(__file__).parents[2]
@@ -104,22 +103,6 @@ def test_bad_input_is_one_sentence(tiny_checkpoint, tmp_path, capsys):
         captured = capsys.readouterr()
         assert says in captured.err and captured.out == ""
         assert len(captured.err.strip().splitlines()) == 1
-
-
-def test_devices():
-    assert pick_device("cpu").type == "cpu"
-    assert pick_device(None).type in ("cpu", "cuda")
-    for name in ("abacus", "meta"):
-        with pytest.raises(DeviceError, match=name):
-            pick_device(name)
-
-
-def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [pick_device(name).index for name in ("cuda", "cuda:0", "cuda:1")] == [None, 0, 1]
-    with pytest.raises(DeviceError, match="no cuda:9; the last CUDA device here is cuda:1"):
-        pick_device("cuda:9")
 
 
 def test_a_gpu_that_is_full_is_one_sentence(tiny_checkpoint, corpus_file, capsys, monkeypatch):

@@ -1,8 +1,6 @@
 import dataclasses
-import math
 
 import pytest
-import torch
 
 from microgpt.checkpoint.throughput import (
     characters_per_second,
@@ -10,7 +8,6 @@ from microgpt.checkpoint.throughput import (
     matmul_share,
 )
 from microgpt.config import GPTConfig
-from microgpt.device import matmul_flops
 
 
 def test_the_operations_of_a_character_are_those_counted_by_hand():
@@ -39,10 +36,3 @@ def test_a_run_that_takes_as_long_as_the_rate_allows_has_all_of_it(training, tin
 @pytest.mark.parametrize("unknown", [{"seconds": 0.0}, {"matmul_flops": None}], ids=str)
 def test_what_was_not_measured_gives_no_share(training, tiny_config, unknown):
     assert matmul_share(tiny_config, dataclasses.replace(training, **unknown)) is None
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_the_rate_of_this_machine_is_a_positive_number(dtype):
-    rate = matmul_flops(torch.device("cpu"), dtype)
-    assert math.isfinite(rate)
-    assert rate > 0

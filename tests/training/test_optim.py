@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from microgpt.config import TrainConfig
+from microgpt.config import OPTIMIZERS, TrainConfig
 from microgpt.model import GPT
-from microgpt.training.optim import make_optimizers, rate_factor, set_rates, update
+from microgpt.training.optim import MAKERS, lr_schedule, make_optimizers, set_learning_rates, update
 
 CONFIG = TrainConfig(learning_rate=1e-3, muon_learning_rate=0.02, weight_decay=0.1)
 
@@ -22,7 +22,11 @@ def names(model: GPT, group: dict) -> set[str]:
     return {name for name, p in model.named_parameters() if id(p) in found}
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_every_optimizer_of_the_config_can_be_made():
+    assert tuple(MAKERS) == OPTIMIZERS
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_every_parameter_is_in_one_group_and_only_matrices_decay(fresh, kind):
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer=kind))
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
@@ -51,7 +55,7 @@ def test_adamw_alone_takes_everything(fresh):
 
 def test_the_rate_rises_stays_and_falls():
     config = TrainConfig(steps=100, warmup_steps=4, decay_fraction=0.5)
-    factors = [rate_factor(step, config) for step in range(100)]
+    factors = [lr_schedule(step, config) for step in range(100)]
     assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert factors[5:51] == [1.0] * 46
     assert factors[51:] == pytest.approx([(100 - step) / 50 for step in range(51, 100)])
@@ -59,13 +63,13 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_without_warm_up_and_decay_the_rate_is_constant():
-    assert {rate_factor(step, TrainConfig(steps=10)) for step in range(10)} == {1.0}
+    assert {lr_schedule(step, TrainConfig(steps=10)) for step in range(10)} == {1.0}
 
 
 def test_rates_are_shares_of_each_groups_peak(fresh):
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
     for factor in (0.5, 0.25):  # of the peak, not of the rate before
-        set_rates(optimizers, factor)
+        set_learning_rates(optimizers, factor)
         rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
         assert rates == pytest.approx([factor * 1e-3, factor * 1e-3, factor * 0.02])
 
