@@ -13,7 +13,7 @@ from microgpt.config import TrainConfig
 from microgpt.data import Splits, random_batch
 from microgpt.errors import MicroGPTError
 from microgpt.training import distributed
-from microgpt.training.optim import rate_factor, set_rates, update
+from microgpt.training.optim import lr_schedule, set_learning_rates, update
 from microgpt.training.snapshots import snapshot_steps
 from microgpt.training.state import TrainState
 
@@ -46,8 +46,8 @@ def train(
     while state.step < config.steps:
         started = time.perf_counter()
         model.train()
-        rate = rate_factor(state.step, config)
-        set_rates(state.optimizers, rate)
+        factor = lr_schedule(state.step, config)
+        set_learning_rates(state.optimizers, factor)
         batch = random_batch(splits.train, config.batch_size, block_size, state.batches)
         x, y = (distributed.part(each) for each in batch)  # (B, T)
         with autocast(device, config):
@@ -60,7 +60,7 @@ def train(
 
         evaluated = state.step % config.eval_interval == 0 or state.step in snapshots
         logged = state.step % config.log_interval == 0 or evaluated
-        values: dict[str, float] = {"learning_rate": rate * config.learning_rate}
+        values: dict[str, float] = {"learning_rate": factor * config.learning_rate}
         if logged:  # elsewhere nothing waits for the device
             values |= {"grad_norm": norm.item(), "batch_loss": distributed.mean(loss).item()}
         state.seconds += time.perf_counter() - started

@@ -1,61 +1,81 @@
-"""Optimisers and the learning rate's course, all of them PyTorch's own."""
+"""Optimizers, which are PyTorch's own, and the learning-rate schedule."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from microgpt.config import TrainConfig
 from microgpt.model import GPT
 
 
-def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """AdamW for every parameter, or Muon for the blocks' matrices and AdamW for the rest.
-
-    Weight decay reaches matrices only, never biases and norms. Each group remembers its peak rate
-    as `initial_lr`. Muon: Jordan et al., 2024, kellerjordan.github.io/posts/muon.
-    """
-    blocks = {p for p in model.blocks.parameters() if p.ndim == 2}
-    blocks = blocks if config.optimizer == "muon" else set()
-    by_muon = [p for p in model.parameters() if p in blocks]
-    rest = [p for p in model.parameters() if p not in blocks]
+def _adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW with weight decay on matrices only, not on biases and norms."""
+    parameters = list(parameters)
     groups = [
-        {"params": [p for p in rest if p.ndim == 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in rest if p.ndim != 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim == 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim != 2], "weight_decay": 0.0},
     ]
-    adamw = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-    optimizers: list[torch.optim.Optimizer] = [adamw]
-    if by_muon:
-        optimizers.append(
-            torch.optim.Muon(
-                by_muon, lr=config.muon_learning_rate, weight_decay=config.weight_decay
-            )
-        )
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def adamw(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """AdamW for every parameter (Loshchilov and Hutter, 2019)."""
+    return [_adamw(model.parameters(), config)]
+
+
+def muon(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the blocks' matrices, AdamW for the rest.
+
+    Source: Jordan et al., 2024, kellerjordan.github.io/posts/muon.
+    """
+    matrices = {p: None for p in model.blocks.parameters() if p.ndim == 2}  # a set in order
+    by_muon = torch.optim.Muon(
+        matrices, lr=config.muon_learning_rate, weight_decay=config.weight_decay
+    )
+    return [_adamw([p for p in model.parameters() if p not in matrices], config), by_muon]
+
+
+# By the names in config.OPTIMIZERS. The parameters of a model are shared out among the optimizers.
+MAKERS: dict[str, Callable[[GPT, TrainConfig], list[torch.optim.Optimizer]]] = {
+    "adamw": adamw,
+    "muon": muon,
+}
+
+
+def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """The optimizers that config.optimizer names, with their peak learning rates as initial_lr."""
+    optimizers = MAKERS[config.optimizer](model, config)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
     return optimizers
 
 
-def rate_factor(step: int, config: TrainConfig) -> float:
-    """The share, 0 to 1, of the peak learning rate that update `step` (from 0) is made with."""
-    warm = min(1.0, (step + 1) / (config.warmup_steps + 1))
+def lr_schedule(step: int, config: TrainConfig) -> float:
+    """The learning-rate schedule: the factor, 0 to 1, of the peak rate for update `step` (from 0).
+
+    It rises linearly over warmup_steps, and falls linearly to 0 over the last decay_fraction of
+    the steps.
+    """
+    warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
     decay_steps = config.decay_fraction * config.steps
-    cool = min(1.0, (config.steps - step) / decay_steps) if decay_steps else 1.0
-    return min(warm, cool)
+    decay = min(1.0, (config.steps - step) / decay_steps) if decay_steps else 1.0
+    return min(warmup, decay)
 
 
-def set_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
-    """Set every group's learning rate to `factor` of its peak."""
+def set_learning_rates(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
+    """Set the learning rate of every group to `factor` times its peak."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = factor * group["initial_lr"]
 
 
 def update(optimizers: list[torch.optim.Optimizer]) -> None:
-    """Change the parameters by their gradients, and clear those."""
+    """Update the parameters with their gradients, then clear the gradients."""
     on_cpu = optimizers[0].param_groups[0]["params"][0].is_cpu
     with _Float32Products() if on_cpu else contextlib.nullcontext():
         for optimizer in optimizers:
@@ -64,10 +84,10 @@ def update(optimizers: list[torch.optim.Optimizer]) -> None:
 
 
 class _Float32Products(TorchFunctionMode):
-    """Computes products of bfloat16 matrices in float32 and rounds what they come to; for a CPU.
+    """Computes matrix products of bfloat16 in float32 and rounds the result, on a CPU.
 
-    Muon orthogonalises in bfloat16. A unit for that adds up in float32 too, and many CPUs have
-    none: there its products take many times as long as float32's.
+    Muon orthogonalises in bfloat16. Hardware for bfloat16 accumulates in float32 too. Many CPUs
+    have none, and their bfloat16 products take many times as long as those in float32.
     """
 
     _PRODUCTS = (torch.Tensor.matmul, torch.addmm)
