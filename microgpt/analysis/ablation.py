@@ -1,12 +1,13 @@
 """Switching heads off, to see what a model is without them (Michel et al., 2019)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from microgpt.config import GPTConfig
 from microgpt.model import GPT
 
 
@@ -34,6 +35,24 @@ def effect(ids: Sequence[int], whole: Tensor, without: Tensor) -> Effect:
         targets = torch.tensor(ids[1:], device=p.device)
         change = (F.nll_loss(q[:-1], targets) - F.nll_loss(p[:-1], targets)).item()
     return Effect(change, divergences.mean().item(), divergences[-1].item())
+
+
+def head_mask(config: GPTConfig, off: Iterable[tuple[int, int]]) -> Tensor:
+    """A mask (L, H) for the model: 0 at the heads that are off, by layer and head from 0, else 1.
+
+    Raises IndexError for a head that the model does not have.
+    """
+    mask = torch.ones(config.n_layer, config.n_head)
+    for layer, head in off:
+        mask[layer, head] = 0.0
+    return mask
+
+
+@torch.inference_mode()
+def logits_without(model: GPT, ids: Sequence[int], off: Iterable[tuple[int, int]]) -> Tensor:
+    """Logits (T, V) of a model in eval mode over T ids with some heads off, as in head_mask."""
+    idx = torch.tensor([ids])
+    return model(idx, head_mask=head_mask(model.config, off))[0]
 
 
 @torch.inference_mode()

@@ -124,6 +124,19 @@ def combined(
     return chosen.mean(dim=0) if how == "mean" else chosen.amax(dim=0)
 
 
+def with_means(weights: Tensor) -> Tensor:
+    """All maps and their means, (L, H, T, T) -> (L + 1, H + 1, T, T).
+
+    The last column is the mean of each layer's heads. The last row is 0 but for its last map, the
+    mean of all heads.
+    """
+    means = weights.mean(dim=1, keepdim=True)  # (L, 1, T, T)
+    layers = torch.cat([weights, means], dim=1)  # (L, H + 1, T, T)
+    last = torch.zeros_like(layers[:1])
+    last[0, -1] = means.mean(dim=0)
+    return torch.cat([layers, last])
+
+
 def maps_npz(weights: Tensor, text: str, weights_sha256: str) -> bytes:
     """All maps (L, H, T, T) of a text as one .npz file, with what they are the maps of.
 

@@ -1,7 +1,7 @@
 """Loss of a model over a text or a split."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -68,10 +68,11 @@ def text_logits(
 
 def text_loss(
     model: GPT,
-    data: Tensor,
+    data: Tensor | Sequence[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> float:
     """Mean loss, nats per character, over what text_logits predicts. Raises ValueError likewise."""
+    data = torch.as_tensor(data, dtype=torch.long)
     return F.cross_entropy(text_logits(model, data, progress), data[1:]).item()
 
 

@@ -2,12 +2,17 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
+from microgpt.analysis.loss import text_logits
+from microgpt.generate import GeneratedCharacter
+from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig, next_token_probs
 
 
@@ -37,6 +42,15 @@ class Predictions:
         """(N,) -log p of each character, nats; the mean over a text is its loss."""
         return -self.log_probs.gather(-1, self.tokens[:, None])[:, 0]
 
+    @property
+    def loss(self) -> float:
+        """Mean surprise, nats per character; NaN without a character."""
+        return self.surprise.mean().item()
+
+    def most_surprising(self, count: int) -> list[int]:
+        """The positions of at most `count` characters, the most surprising first."""
+        return self.surprise.argsort(descending=True, stable=True)[:count].tolist()
+
     @cached_property
     def order(self) -> Tensor:
         """(N, V) ids from likeliest to least; equals stand by id."""
@@ -59,6 +73,99 @@ class Predictions:
     def drawn_with(self, config: SamplingConfig) -> Tensor:
         """(N,) the probability of each character under these settings."""
         return self.drawn_probs(config).gather(-1, self.tokens[:, None])[:, 0]
+
+
+class GrowingPredictions:
+    """The predictions of a text while it is written; threads may add to it and read it.
+
+    Memory for `length` characters of a vocabulary of `vocab_size` is taken at once.
+    """
+
+    def __init__(self, length: int, vocab_size: int):
+        self._tokens = torch.empty(length, dtype=torch.long)
+        self._logits = torch.empty(length, vocab_size)
+        self._count, self._ended, self._adding = 0, False, threading.Lock()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, character: GeneratedCharacter) -> None:
+        """Add one character, unless the text has ended. Raises IndexError beyond `length`."""
+        with self._adding:
+            if not self._ended:
+                self._tokens[self._count] = character.token
+                self._logits[self._count] = character.logits
+                self._count += 1
+
+    def end(self) -> None:
+        """Add no more characters from now on."""
+        with self._adding:
+            self._ended = True
+
+    @property
+    def so_far(self) -> Predictions:
+        """The N characters added until now."""
+        count = self._count  # another thread may raise it
+        return Predictions(self._tokens[:count], self._logits[:count])
+
+
+def of_characters(characters: Iterable[GeneratedCharacter]) -> Predictions:
+    """The predictions of N >= 1 generated characters. Raises RuntimeError for none."""
+    made = list(characters)
+    tokens = torch.tensor([character.token for character in made])  # (N,)
+    return Predictions(tokens, torch.stack([character.logits for character in made]))
+
+
+def of_text(ids: Sequence[int], logits: Tensor) -> Predictions:
+    """The predictions of the N - 1 characters of a text after its first one.
+
+    ids: N. logits: (N, V), row n predicts the character after character n.
+    """
+    return Predictions(torch.tensor(ids[1:], dtype=torch.long), logits[: len(ids) - 1])
+
+
+def read_text(
+    model: GPT,
+    ids: Sequence[int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Predictions:
+    """Run a model in eval mode over a text of any length; the predictions of all but its first.
+
+    progress is told characters done and in all. Raises ValueError for less than two ids.
+    """
+    data = torch.tensor(ids, dtype=torch.long)  # (N,)
+    return Predictions(data[1:], text_logits(model, data, progress))
+
+
+def model_probs(logits: Tensor) -> Tensor:
+    """The model's probabilities (..., V) from its logits (..., V), in float64."""
+    return logits.double().softmax(dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class NextCharacter:
+    """The distribution of one character, before and after the sampling settings.
+
+    model: (V,) the model's probabilities. drawn: (V,) what the character is drawn from.
+    """
+
+    model: Tensor
+    drawn: Tensor
+
+    @property
+    def possible(self) -> int:
+        """How many characters can be drawn."""
+        return int((self.drawn > 0).sum())
+
+    @property
+    def lost(self) -> float:
+        """The probability, by the model, of the characters that cannot be drawn."""
+        return float(self.model[self.drawn == 0].sum())
+
+
+def next_character(logits: Tensor, config: SamplingConfig) -> NextCharacter:
+    """The distribution that logits (V,) give, before and after the sampling settings."""
+    return NextCharacter(model_probs(logits), next_token_probs(logits, config))
 
 
 def first_difference(one: Predictions, other: Predictions) -> int | None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from microgpt.analysis.ablation import each_head_off, effect
+from microgpt.analysis.ablation import each_head_off, effect, head_mask, logits_without
 from microgpt.analysis.attention import attention_maps
 
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
@@ -85,3 +85,16 @@ def test_a_model_made_to_copy_can_do_without_neither_head(copier):
     found = [found for _, _, found in each_head_off(copier, ids)]
     assert len(found) == 2
     assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in found)
+
+
+def test_a_mask_is_zero_at_the_heads_that_are_off(model):
+    assert head_mask(model.config, [(0, 2), (1, 0)]).tolist() == [[1, 1, 0], [0, 1, 1]]
+    with pytest.raises(IndexError):
+        head_mask(model.config, [(2, 0)])
+
+
+def test_logits_without_heads_are_those_of_the_masked_model(model):
+    off = [(0, 1), (1, 2)]
+    masked = model(torch.tensor([IDS]), head_mask=head_mask(model.config, off))[0]
+    torch.testing.assert_close(logits_without(model, IDS, off), masked)
+    assert not torch.equal(masked, model(torch.tensor([IDS]))[0])

@@ -12,6 +12,7 @@ from microgpt.analysis.attention import (
     maps_npz,
     most_positions,
     rollout,
+    with_means,
 )
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
@@ -172,3 +173,13 @@ def test_all_maps_are_written_to_one_file_and_read_back(model):
         assert file["positions"].tolist() == list(range(1, 11))
         assert "".join(file["characters"]) == text and len(file["characters"]) == 10
         assert file["weights_sha256"].item() == "ab" * 32
+
+
+def test_means_stand_beside_and_below_the_maps():
+    weights = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    shown = with_means(weights)
+    assert shown.shape == (3, 4, 4, 4)
+    torch.testing.assert_close(shown[:2, :3], weights)
+    torch.testing.assert_close(shown[:2, 3], weights.mean(dim=1))
+    torch.testing.assert_close(shown[2, 3], weights.mean(dim=(0, 1)))
+    assert not shown[2, :3].any()

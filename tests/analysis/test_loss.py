@@ -160,6 +160,7 @@ def test_the_loss_of_a_text_is_that_of_each_character_but_the_first(
         window = data[max(0, (at - 17) // 8 + 1) * 8 : at]
         total -= model(window[None])[0, -1].log_softmax(-1)[data[at]].item()
     loss = text_loss(model, data, lambda done, all_: seen.append((done, all_)))
+    assert text_loss(model, data.tolist()) == loss
     assert loss == pytest.approx(total / (length - 1), abs=1e-4)
     assert seen[-1] == (length - 1, length - 1)
 

@@ -5,7 +5,17 @@ import math
 import pytest
 import torch
 
-from microgpt.analysis.predictions import Predictions, first_difference, to_csv
+from microgpt.analysis.predictions import (
+    GrowingPredictions,
+    Predictions,
+    first_difference,
+    next_character,
+    of_characters,
+    of_text,
+    read_text,
+    to_csv,
+)
+from microgpt.generate import GeneratedCharacter
 from microgpt.sampling import SamplingConfig, next_token_probs
 
 CHARACTERS = "\nab€"
@@ -32,9 +42,63 @@ def test_the_mean_surprise_is_the_loss(model):
     ids = torch.arange(9)
     logits = model(ids[None, :-1])[0]
     loss = torch.nn.functional.cross_entropy(logits, ids[1:])
-    assert Predictions(ids[1:], logits).surprise.mean().item() == pytest.approx(
-        loss.item(), abs=1e-6
-    )
+    assert Predictions(ids[1:], logits).loss == pytest.approx(loss.item(), abs=1e-6)
+
+
+def test_a_text_is_read_whole_and_from_its_logits(model):
+    ids = list(range(9))
+    whole = of_text(ids, model(torch.tensor([ids]))[0])
+    assert whole.tokens.tolist() == ids[1:]
+    read = read_text(model, ids)
+    assert read.tokens.tolist() == ids[1:]
+    torch.testing.assert_close(read.logits, whole.logits)
+    assert len(of_text([3], torch.zeros(1, 4))) == 0
+    with pytest.raises(ValueError, match="two characters"):
+        read_text(model, [3])
+
+
+def test_a_text_longer_than_the_window_is_read_too(model):
+    seen = []
+    ids = [at % model.config.vocab_size for at in range(40)]
+    read = read_text(model, ids, lambda done, total: seen.append((done, total)))
+    assert len(read) == 39 and seen[-1] == (39, 39)
+
+
+def test_the_most_surprising_characters_come_first(trace):
+    assert trace.most_surprising(2) == [1, 0]
+    assert trace.most_surprising(99) == [1, 0, 3, 2]
+
+
+def test_a_text_grows_until_it_ends():
+    growing = GrowingPredictions(3, 4)
+    characters = [GeneratedCharacter("a", at, torch.full((4,), float(at))) for at in range(3)]
+    for character in characters[:2]:
+        growing.add(character)
+    early = growing.so_far
+    assert len(growing) == len(early) == 2
+    growing.end()
+    growing.add(characters[2])
+    assert growing.so_far.tokens.tolist() == [0, 1]
+    whole = of_characters(iter(characters))
+    assert whole.tokens.tolist() == [0, 1, 2]
+    torch.testing.assert_close(whole.logits[:2], early.logits)
+
+
+def test_no_character_is_added_beyond_the_length():
+    growing = GrowingPredictions(1, 4)
+    growing.add(GeneratedCharacter("a", 0, torch.zeros(4)))
+    with pytest.raises(IndexError):
+        growing.add(GeneratedCharacter("a", 0, torch.zeros(4)))
+
+
+def test_a_next_character_tells_what_the_settings_cut_off():
+    logits = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
+    found = next_character(logits, SamplingConfig(temperature=1.0, top_k=2))
+    assert found.model.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert found.drawn.tolist() == pytest.approx([0, 0, 3 / 7, 4 / 7])
+    assert found.possible == 2 and found.lost == pytest.approx(0.3)
+    whole = next_character(logits, SamplingConfig(temperature=1.0))
+    assert whole.possible == 4 and whole.lost == 0
 
 
 def test_a_part_of_a_trace_is_a_trace(trace):
