@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from microgpt.ui.memory import freeze_loaded_objects
-from microgpt.ui.widgets import frame_session
+from microgpt.ui.page import frame_session
 
 ASSETS = Path(__file__).parent / "assets"
 

@@ -1,12 +1,13 @@
 from microgpt.ui.attention.combined import combined_view
 from microgpt.ui.attention.compare import compare_view
-from microgpt.ui.attention.kinds import kinds_view
+from microgpt.ui.attention.controls import TAB
+from microgpt.ui.attention.head_scores import head_scores_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
 from microgpt.ui.attention.switchboard import switchboard_view
 from microgpt.ui.attention.view_file import hold_choices, view_file
-from microgpt.ui.widgets import page_header, show_views
+from microgpt.ui.page import page_header, show_views
 
 checkpoint = page_header(
     "pages/attention.py",
@@ -16,12 +17,12 @@ checkpoint = page_header(
 views = {
     "All heads": maps_view,
     "On the text": text_view,
-    "What they do": kinds_view,
+    "What they do": head_scores_view,
     "Switchboard": switchboard_view,
     "Stages": stages_view,
     "Combined": combined_view,
     "Compare": compare_view,
 }
 hold_choices()
-show_views(checkpoint, views, "attention_view")
+show_views(checkpoint, views, TAB)
 view_file(checkpoint)

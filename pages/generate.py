@@ -1,8 +1,9 @@
 from microgpt.ui.generate.context import context_view
+from microgpt.ui.generate.controls import TAB
 from microgpt.ui.generate.score import score_view
 from microgpt.ui.generate.side_by_side import side_by_side_view
 from microgpt.ui.generate.write import write_view
-from microgpt.ui.widgets import page_header, show_views
+from microgpt.ui.page import page_header, show_views
 
 checkpoint = page_header(
     "pages/generate.py",
@@ -15,4 +16,4 @@ views = {
     "Score a text": score_view,
     "How far back": context_view,
 }
-show_views(checkpoint, views, "view")
+show_views(checkpoint, views, TAB)

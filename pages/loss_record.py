@@ -1,9 +1,9 @@
-from microgpt.ui.loss.baselines import ladder_view
+from microgpt.ui.loss.baselines import baselines_view
 from microgpt.ui.loss.compare import compare_view
 from microgpt.ui.loss.curves import curves_view
 from microgpt.ui.loss.measure import measure_view
-from microgpt.ui.loss.snapshots import SCRUB, VIEWS, snapshots_view
-from microgpt.ui.widgets import page_header, show_views
+from microgpt.ui.loss.snapshots import SNAPSHOTS, TAB, snapshots_view
+from microgpt.ui.page import page_header, show_views
 
 checkpoint = page_header(
     "pages/loss_record.py",
@@ -12,8 +12,8 @@ checkpoint = page_header(
 )
 views = {"Curves": curves_view}
 if checkpoint.snapshots is not None:
-    views[SCRUB] = snapshots_view
+    views[SNAPSHOTS] = snapshots_view
 if checkpoint.baselines is not None:
-    views["The ladder"] = ladder_view
+    views["The ladder"] = baselines_view
 views |= {"Compare runs": compare_view, "Measure your text": measure_view}
-show_views(checkpoint, views, VIEWS)
+show_views(checkpoint, views, TAB)

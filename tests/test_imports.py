@@ -94,3 +94,12 @@ def test_streamlit_is_named_in_the_ui_only(path):
 def test_the_ui_imports_no_page():
     for path in UI.rglob("*.py"):
         assert not {name for name in anywhere(path) if name.split(".")[0] in ("app", "pages")}, path
+
+
+def test_views_do_no_tensor_arithmetic_and_no_caching():
+    """Only the cache, which holds tensors, may name PyTorch and Streamlit's own caches."""
+    for path in [*UI.rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
+        if path.name == "cache.py":
+            continue
+        assert not {name for name in anywhere(path) if name.split(".")[0] == "torch"}, path
+        assert "st.cache_" not in path.read_text(encoding="utf-8"), path

@@ -16,8 +16,10 @@ from microgpt.hub import (
     visitor_cache_folder,
 )
 from microgpt.ui import cache
+from microgpt.ui.controls import Control, control
 from microgpt.ui.text import plain
 
+REPO = control("repo")
 # How long a page waits for a checkpoint before it opens with another one.
 PATIENCE_SECONDS = 2.0
 
@@ -33,7 +35,7 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
     with st.sidebar:
         st.subheader("Checkpoint", anchor=False)
         card = st.container()
-        name = repo_control("Load another from the Hub", "repo")
+        name = repo_control("Load another from the Hub", REPO)
         outcome = st.container()
     with notes:
         loaded, awaited = named_checkpoint("visitor", name, fallback=loaded)
@@ -47,12 +49,11 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
     return loaded
 
 
-def repo_control(label: str, key: str) -> str:
+def repo_control(label: str, repo: Control) -> str:
     """The name of a repo on the Hub, empty at first; it is in the URL."""
     return st.text_input(
         label,
-        key=key,
-        bind="query-params",
+        **repo.bound,
         placeholder="user/name",
         help="A public microGPT checkpoint: user/name, or user/name@revision. "
         "Only you will see it.",

@@ -171,11 +171,11 @@ def test_what_hover_shows_a_tap_shows_on_a_phone(browser, server, grown):
     assert page.locator('.letter[aria-pressed="true"]').count() == 1
     assert page.locator(".letter").nth(9).get_attribute("aria-pressed") == "true"
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-    height = page.locator(".evolution").bounding_box()["height"]
+    height = page.locator(".scrubber").bounding_box()["height"]
     slider = page.get_by_role("slider", name="Step of the training")
     for key in ("Home", "ArrowRight"):
         slider.press(key)
-        assert page.locator(".evolution").bounding_box()["height"] == height, "nothing jumps"
+        assert page.locator(".scrubber").bounding_box()["height"] == height, "nothing jumps"
     context.close()
 
 
@@ -244,7 +244,7 @@ def test_each_table_is_taken(page, app_server):
         record = pd.read_csv(io.BytesIO(taken(page, "loss_record.csv")))
         assert tuple(record.columns) == COLUMNS and len(record) > 2
         for tab, name, column, values in (
-            ("The ladder", "ladder.csv", "model", {"Uniform", "This checkpoint"}),
+            ("The ladder", "baselines.csv", "model", {"Uniform", "This checkpoint"}),
             ("Compare runs", "runs.csv", "run", {"this checkpoint", "phase4"}),
             ("Measure your text", "measured.csv", "model", {"this checkpoint", "bigram"}),
         ):

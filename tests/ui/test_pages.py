@@ -21,7 +21,7 @@ from microgpt.hub.copies import Origin
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
-from microgpt.ui.generate.prompt import EXAMPLES
+from microgpt.ui.generate.controls import EXAMPLES
 from microgpt.ui.generate.record import record_csv, record_json
 
 RECORD = (

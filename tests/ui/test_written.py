@@ -14,5 +14,5 @@ def test_a_text_that_is_over_grows_no_more(tiny_checkpoint):
     written.end()
     written.add(character)
     assert written.over
-    assert written.trace.tokens.tolist() == [3]
-    assert torch.equal(written.trace.logits, character.logits[None])
+    assert written.predictions.tokens.tolist() == [3]
+    assert torch.equal(written.predictions.logits, character.logits[None])

@@ -6,9 +6,18 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
-from microgpt.ui.widgets import CONTROL_WIDTH
+from microgpt.ui.attention.controls import VIEW
+from microgpt.ui.controls import CONTROL_WIDTH, Control, control, is_count
 
 MEAN = "mean"
+
+
+def _is_place(value: object) -> bool:
+    return value == MEAN or is_count(value)
+
+
+LAYER = control("layer", _is_place, saved=VIEW)
+HEAD = control("head", _is_place, saved=VIEW)
 _OPENED_ON = "head that the page opened on"
 
 
@@ -52,13 +61,13 @@ class Choice:
 def head_choice(checkpoint: Checkpoint) -> Choice:
     """The controls that choose one map, below its title."""
     config, opening = checkpoint.config, opening_head(checkpoint)
-    _follow(dict(zip(("layer", "head"), opening, strict=True)))
+    _follow(dict(zip((LAYER.key, HEAD.key), opening, strict=True)))
     title, row = st.empty(), st.container(horizontal=True)
     with row:
-        layer = _place("Layer", config.n_layer, opening[0])
+        layer = _place("Layer", LAYER, config.n_layer, opening[0])
         if layer == MEAN:  # the same head of every layer has nothing in common but its number
-            st.session_state["head"] = MEAN
-        head = _place("Head", config.n_head, opening[1], disabled=layer == MEAN)
+            st.session_state[HEAD.key] = MEAN
+        head = _place("Head", HEAD, config.n_head, opening[1], disabled=layer == MEAN)
     choice = Choice(*(None if place == MEAN else place - 1 for place in (layer, head)))
     title.subheader(choice.title, anchor=False)
     return choice
@@ -66,8 +75,8 @@ def head_choice(checkpoint: Checkpoint) -> Choice:
 
 def choose(choice: Choice) -> None:
     """Put a choice into the controls, from a callback."""
-    for key, place in (("layer", choice.layer), ("head", choice.head)):
-        st.session_state[key] = MEAN if place is None else place + 1
+    for each, place in ((LAYER, choice.layer), (HEAD, choice.head)):
+        st.session_state[each.key] = MEAN if place is None else place + 1
 
 
 def keep_place() -> None:
@@ -100,16 +109,15 @@ def _follow(opening: dict[str, int]) -> None:
             st.session_state[key] = opening[key]
 
 
-def _place(name: str, most: int, opening: int, disabled: bool = False) -> int | str:
-    key, places = name.lower(), [*range(1, most + 1), MEAN]
-    if st.session_state.get(key, MEAN) not in places:  # chosen for a larger checkpoint
-        st.session_state[key] = most
+def _place(name: str, of: Control, most: int, opening: int, disabled: bool = False) -> int | str:
+    places = [*range(1, most + 1), MEAN]
+    if st.session_state.get(of.key, MEAN) not in places:  # chosen for a larger checkpoint
+        st.session_state[of.key] = most
     return st.selectbox(
         name,
         places,
         opening - 1,
-        key=key,
-        bind="query-params",
+        **of.bound,
         width=CONTROL_WIDTH,
         disabled=disabled,
     )

@@ -1,17 +1,27 @@
 """Several heads as one map: rollout from the input, the mean or the maximum of chosen heads."""
 
+import numpy as np
 import streamlit as st
-from torch import Tensor
 
-from microgpt.analysis.attention import combined, rollout
+from microgpt.analysis.attention import AttentionMaps, combined, rollout
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
-from microgpt.ui.attention.maps import attended_text
-from microgpt.ui.attention.reading import row_as_table, scale_control
-from microgpt.ui.attention.take_home import image_control, image_format, take_home
+from microgpt.ui.attention.controls import (
+    VIEW,
+    attended_text,
+    image_control,
+    image_format,
+    row_as_table,
+    scale_control,
+)
+from microgpt.ui.attention.take_home import take_home
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
-from microgpt.ui.widgets import CONTROL_WIDTH, keep_within
+from microgpt.ui.controls import CONTROL_WIDTH, control, is_count, is_list_of, is_text
+
+_COMBINE = control("combine", is_text, saved=VIEW)
+_UP_TO = control("up_to", is_count, saved=VIEW)
+_HEADS = control("combined_heads", is_list_of(is_text), saved=VIEW)
 
 _READ = {
     "rollout": "Attention followed from this layer down to the input: each layer's mean over its "
@@ -28,23 +38,19 @@ def combined_view(checkpoint: Checkpoint) -> None:
     text = attended_text(checkpoint)
     if not text:
         return
-    weights = cache.attention_maps(checkpoint, text).weights
+    maps = cache.attention_maps(checkpoint, text)
     how = st.segmented_control(
         "Combine by",
         list(_READ),
         default="rollout",
         required=True,
-        key="combine",
-        bind="query-params",
+        **_COMBINE.bound,
     )
-    found = (
-        _rolled(checkpoint, weights) if how == "rollout" else _of_heads(checkpoint, weights, how)
-    )
+    found = _rolled(checkpoint, maps) if how == "rollout" else _of_heads(checkpoint, maps, how)
     if found is None:
         st.caption("Choose at least one head.")
         return
-    of, chosen = found
-    shown = chosen.numpy()
+    of, shown = found
     title, name = f"{how.capitalize()} of {of}", f"microgpt-{how}"
     figure = attention_charts.attention_map(shown, text, scale_control(text))
     st.plotly_chart(
@@ -59,18 +65,18 @@ def combined_view(checkpoint: Checkpoint) -> None:
     image_control()
 
 
-def _rolled(checkpoint: Checkpoint, weights: Tensor) -> tuple[str, Tensor]:
+def _rolled(checkpoint: Checkpoint, maps: AttentionMaps) -> tuple[str, np.ndarray]:
     """What is combined, in words, and its map; as _of_heads."""
     most = checkpoint.config.n_layer
-    keep_within("up_to", most)
-    up_to = st.number_input(
-        "Up to layer", 1, most, most, key="up_to", bind="query-params", width=CONTROL_WIDTH
-    )
-    rolled = rollout(weights, checkpoint.config.residual)[up_to - 1]
+    _UP_TO.keep_within(most)
+    up_to = st.number_input("Up to layer", 1, most, most, **_UP_TO.bound, width=CONTROL_WIDTH)
+    rolled = rollout(maps.weights, checkpoint.config.residual)[up_to - 1].numpy()
     return "layer 1" if up_to == 1 else f"layers 1 to {up_to}", rolled
 
 
-def _of_heads(checkpoint: Checkpoint, weights: Tensor, how: str) -> tuple[str, Tensor] | None:
+def _of_heads(
+    checkpoint: Checkpoint, maps: AttentionMaps, how: str
+) -> tuple[str, np.ndarray] | None:
     config = checkpoint.config
     names = {
         f"L{layer + 1} H{head + 1}": (layer, head)
@@ -78,8 +84,8 @@ def _of_heads(checkpoint: Checkpoint, weights: Tensor, how: str) -> tuple[str, T
         for head in range(config.n_head)
     }
     last = [name for name, (layer, _) in names.items() if layer == config.n_layer - 1]
-    chosen = st.multiselect("Heads", list(names), last, key="combined_heads", bind="query-params")
+    chosen = st.multiselect("Heads", list(names), last, **_HEADS.bound)
     if not chosen:
         return None
     chosen = [name for name in names if name in chosen]
-    return ", ".join(chosen), combined(weights, [names[name] for name in chosen], how)
+    return ", ".join(chosen), combined(maps.weights, [names[name] for name in chosen], how).numpy()

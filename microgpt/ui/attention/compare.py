@@ -6,13 +6,26 @@ from microgpt.analysis.attention import combined
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
-from microgpt.ui.attention.maps import attended_text
-from microgpt.ui.attention.reading import row_as_table, scale_control
-from microgpt.ui.attention.take_home import image_control, image_format, take_home
+from microgpt.ui.attention.controls import (
+    VIEW,
+    attended_text,
+    image_control,
+    image_format,
+    row_as_table,
+    scale_control,
+)
+from microgpt.ui.attention.take_home import take_home
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
+from microgpt.ui.controls import Control, control, is_count, is_text
 from microgpt.ui.text import plain
+
+_OTHER_TEXT = control("other_text", is_text, url="short", saved=VIEW)
+_CHECKPOINT = control("compared_checkpoint", is_text, saved=VIEW)
+_REPO = control("compared_repo", is_text, saved=VIEW)
+_QUERY_LEFT = control("query_left", is_count, saved=VIEW)
+_QUERY_RIGHT = control("query_right", is_count, saved=VIEW)
 
 OTHER = "CAPTAIN:\nThe wind is up, the wind is"
 _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from the Hub"
@@ -29,13 +42,13 @@ def compare_view(checkpoint: Checkpoint) -> None:
     with left:
         text = attended_text(checkpoint)
     with right:
-        other_text = attended_text(other, "Another text", OTHER, "other_text")
+        other_text = attended_text(other, "Another text", OTHER, _OTHER_TEXT)
     scale = scale_control(max(text or "", other_text or "", key=len))
     left, right = st.columns(2)
     with left:
-        _map(checkpoint, text, choice, scale, "left")
+        _map(checkpoint, text, choice, scale, "left", _QUERY_LEFT)
     with right:
-        _map(other, other_text, choice, scale, "right")
+        _map(other, other_text, choice, scale, "right", _QUERY_RIGHT)
     image_control()
     st.caption(
         "Both maps are on the same scale, from 0 to 1. Heads of two checkpoints have nothing in "
@@ -49,19 +62,26 @@ def _other(checkpoint: Checkpoint) -> Checkpoint:
     if checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
     st.subheader("Against", anchor=False)
-    of = st.selectbox("Checkpoint", names, key="compared_checkpoint", bind="query-params")
+    of = st.selectbox("Checkpoint", names, **_CHECKPOINT.bound)
     if of == _BUNDLED:
         try:
             checkpoint = cache.bundled()
         except CheckpointError:
             st.error("The bundled checkpoint cannot be used; compare texts of this one.")
-    name = repo_control("Repo on the Hub", "compared_repo") if of == _HUB else ""
+    name = repo_control("Repo on the Hub", _REPO) if of == _HUB else ""
     other, _ = named_checkpoint("compared", name, fallback=checkpoint)
     st.caption(plain(title_of(other)))
     return other
 
 
-def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, scale: str, side: str) -> None:
+def _map(
+    checkpoint: Checkpoint,
+    text: str | None,
+    choice: Choice,
+    scale: str,
+    side: str,
+    query: Control,
+) -> None:
     if not text:
         return
     config = checkpoint.config
@@ -79,5 +99,5 @@ def _map(checkpoint: Checkpoint, text: str | None, choice: Choice, scale: str, s
         config=style.menu(name, image_format()),
         alt=f"Attention map, {side}: {choice.title}",
     )
-    row_as_table(weights, text, f"query_{side}")
+    row_as_table(weights, text, query)
     take_home(checkpoint, text, choice.title, name, choice.named, weights, figure)

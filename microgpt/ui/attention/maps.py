@@ -1,34 +1,25 @@
 """The Attention page's first view: every head as a small image, one of them in full."""
 
-from pathlib import Path
-
 import streamlit as st
 
-from microgpt.analysis.attention import combined, most_positions
+from microgpt.analysis.attention import combined
 from microgpt.analysis.head_scores import BADGE_FROM, HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, choose, head_choice
-from microgpt.ui.attention.reading import row_as_table, scale_control
-from microgpt.ui.attention.scores import shown_scores
-from microgpt.ui.attention.take_home import image_control, image_format, take_home
+from microgpt.ui.attention.controls import (
+    attended_text,
+    image_control,
+    image_format,
+    row_as_table,
+    scale_control,
+    shown_scores,
+)
+from microgpt.ui.attention.take_home import take_home
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
-from microgpt.ui.widgets import text_control
-
-PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
-_FILES = Path(__file__).parents[1] / "components" / "head_grid"
-OVERVIEW = st.components.v2.component(
-    "microgpt.head_grid",
-    js=(_FILES / "head_grid.js").read_text(encoding="utf-8"),
-    css=(_FILES / "head_grid.css").read_text(encoding="utf-8"),
-)
-# Apart from the grid, so that they are not sent again when another head is chosen in it.
-IMAGES = st.components.v2.component(
-    "microgpt.head_images",
-    js=(_FILES / "head_images.js").read_text(encoding="utf-8"),
-)
+from microgpt.ui.components.head_grid.head_grid import head_grid
 
 
 def maps_view(checkpoint: Checkpoint) -> None:
@@ -62,28 +53,6 @@ def maps_view(checkpoint: Checkpoint) -> None:
         _overview(checkpoint, text, choice)
 
 
-def attended_text(
-    checkpoint: Checkpoint, label: str = "Text", default: str = PASSAGE, key: str = "text"
-) -> str | None:
-    """A text to look at, of which the page shows as much as its maps may take; None without one.
-
-    Unless told otherwise it is the one that all of the page's tabs look at.
-    """
-    text = text_control(
-        checkpoint,
-        label,
-        default,
-        key,
-        when_empty="There is no text to look at; type at least one character.",
-    )
-    if not text:
-        return None
-    most = most_positions(checkpoint.config)
-    if most < min(len(text), checkpoint.config.block_size):
-        st.caption(f"This model's maps are large; the page shows the last {most} characters.")
-    return text[-most:]
-
-
 def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     """Every head and the means, small, and what each head is called."""
     st.subheader("All heads", anchor=False)
@@ -102,22 +71,14 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
             f"{BADGE_FROM:g} of its attention or more, and the share."
         )
     st.caption(about)
-
-    def picked() -> None:
-        if place := st.session_state["head_grid"].get("picked"):
-            choose(Choice(*place))
-
-    with st.container(gap=None):
-        OVERVIEW(
-            key="head_grid",
-            data={
-                "badges": _badges(checkpoint.config, scores),
-                "layer": choice.layer,
-                "head": choice.head,
-            },
-            on_picked_change=picked,
-        )
-        IMAGES(key="head_images", data=cache.overview(checkpoint, text))
+    head_grid(
+        "head_grid",
+        _badges(checkpoint.config, scores),
+        choice.layer,
+        choice.head,
+        cache.overview(checkpoint, text),
+        on_pick=lambda layer, head: choose(Choice(layer, head)),
+    )
 
 
 def _opening_sentence(checkpoint: Checkpoint) -> str | None:

@@ -8,7 +8,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
-from microgpt.ui.attention.maps import attended_text
+from microgpt.ui.attention.controls import attended_text
 from microgpt.ui.components.strip.strip import text_strip
 
 

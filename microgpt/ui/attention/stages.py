@@ -6,11 +6,15 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import head_choice
-from microgpt.ui.attention.maps import attended_text
-from microgpt.ui.attention.query import query_control
-from microgpt.ui.attention.take_home import image_control, image_format
+from microgpt.ui.attention.controls import (
+    attended_text,
+    image_control,
+    image_format,
+    query_control,
+)
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
+from microgpt.ui.download import download
 from microgpt.ui.text import plain
 
 
@@ -55,12 +59,9 @@ def stages_view(checkpoint: Checkpoint) -> None:
         )
     named = {**choice.named, "query": style.positions(text)[query]}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.download_button(
+        download(
             "CSV",
-            frame.assign(**named).to_csv(index=False, float_format="%.6g"),
+            lambda: frame.assign(**named).to_csv(index=False, float_format="%.6g"),
             f"{name}.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
         )
         image_control()

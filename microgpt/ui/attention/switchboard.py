@@ -1,22 +1,24 @@
 """Switch heads off, and see what the model predicts, loses and writes without them."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
-import torch
-from torch import Tensor
 
 from microgpt.analysis.ablation import Effect, each_head_off, effect
-from microgpt.analysis.predictions import first_difference
+from microgpt.analysis.predictions import Predictions, first_difference, model_probs, of_text
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.sampling import SamplingConfig
 from microgpt.ui import cache
-from microgpt.ui.attention.maps import attended_text
-from microgpt.ui.attention.take_home import image_control, image_format
+from microgpt.ui.attention.controls import VIEW, attended_text, image_control, image_format
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts import text as text_charts
 from microgpt.ui.components.tokens.tokens import Packing, token_text
+from microgpt.ui.controls import control, is_count, is_list_of
+from microgpt.ui.download import download
+
+OFF = control("off", is_list_of(is_count), saved=VIEW, numbered=True)
 
 # Two continuations are written at each flick of a switch.
 LENGTH = 160
@@ -37,8 +39,9 @@ def switchboard_view(checkpoint: Checkpoint) -> None:
     # With no head off the same numbers, not those of another way to them.
     without = cache.logits_without(checkpoint, text, off) if off else whole
     with found:
-        _figures(effect(ids, whole, without), whole, ids)
-        _next_character(checkpoint, whole[-1].softmax(dim=-1), without[-1].softmax(dim=-1))
+        _figures(effect(ids, whole, without), of_text(ids, whole))
+        both = (model_probs(logits[-1]).numpy() for logits in (whole, without))
+        _next_character(checkpoint, *both)
     _continuations(checkpoint, text, off)
     _ranking(checkpoint, text, ids)
     image_control()
@@ -53,8 +56,7 @@ def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
             range(1, config.n_head + 1),
             selection_mode="multi",
             format_func=lambda number: f"H{number}",
-            key=f"off_{layer + 1}",
-            bind="query-params",
+            **OFF.at(layer + 1).bound,
         )
         off |= {(layer, number - 1) for number in numbers}
     st.button("All on", on_click=_all_on, args=(config.n_layer,), disabled=not off)
@@ -63,17 +65,15 @@ def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
 
 def _all_on(layers: int) -> None:
     for layer in range(1, layers + 1):
-        st.session_state[f"off_{layer}"] = []
+        st.session_state[OFF.at(layer).key] = []
 
 
-def _figures(found: Effect, whole: Tensor, ids: list[int]) -> None:
+def _figures(found: Effect, whole: Predictions) -> None:
     with st.container(horizontal=True):
         if found.loss_change is not None:
-            targets = torch.tensor(ids[1:])
-            loss = torch.nn.functional.cross_entropy(whole[:-1], targets).item()
             st.metric(
                 "Loss on the text",
-                f"{loss + found.loss_change:.3f}",
+                f"{whole.loss + found.loss_change:.3f}",
                 f"{found.loss_change:+.3f}" if found.loss_change else None,
                 delta_color="inverse",
                 help="Nats per character, of each character but the first.",
@@ -86,13 +86,11 @@ def _figures(found: Effect, whole: Tensor, ids: list[int]) -> None:
         )
 
 
-def _next_character(checkpoint: Checkpoint, whole: Tensor, without: Tensor) -> None:
+def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarray) -> None:
     """The probabilities (V,) of what comes after the text, with all heads and without some."""
     labels = style.visible(checkpoint.tokenizer.characters)
     st.plotly_chart(
-        text_charts.distribution(
-            whole.numpy(), without.numpy(), labels, changed="without those heads"
-        ),
+        text_charts.distribution(whole, without, labels, changed="without those heads"),
         height=300,
         config=style.menu("microgpt-heads-off", image_format()),
         alt="Probability of the next character with all heads and without some",
@@ -109,12 +107,12 @@ def _next_character(checkpoint: Checkpoint, whole: Tensor, without: Tensor) -> N
 def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> None:
     st.subheader("How it goes on", anchor=False)
     shown = {"With all heads": frozenset(), **({"Without those": off} if off else {})}
-    traces = [
+    texts = [
         cache.finished_without(checkpoint, text, LENGTH, DRAWN, each) for each in shown.values()
     ]
-    parting = first_difference(*traces) if off else None
+    parting = first_difference(*texts) if off else None
     # Two columns though one may be empty, so that what is there stays where it is.
-    for column, name, trace in zip(st.columns(2), shown, traces, strict=False):
+    for column, name, written in zip(st.columns(2), shown, texts, strict=False):
         with column:
             st.markdown(f"**{name}**")
             token_text(
@@ -122,7 +120,7 @@ def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, 
                 f"{name} {hash((text, off, checkpoint.fingerprint))}",
                 checkpoint.tokenizer,
                 text,
-                trace,
+                written,
                 Packing(DRAWN),
                 mark=parting,
             )
@@ -138,18 +136,13 @@ def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, 
 def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
     """Every head by what its loss costs, when a visitor asks for it."""
     st.subheader("Which head matters most", anchor=False)
-    of = (checkpoint.fingerprint, text)
-    if st.button("Switch each head off by itself", icon=":material/leaderboard:"):
-        heads = checkpoint.config.n_layer * checkpoint.config.n_head
-        bar = st.progress(0.0, "Switching heads off …")
-        effects = {}
-        for layer, head, found in each_head_off(checkpoint.model, ids):
-            effects[layer, head] = found
-            bar.progress(len(effects) / heads, f"Switched off {len(effects)} of {heads}")
-        bar.empty()
-        st.session_state["head_effects"] = (of, effects)
-    known, effects = st.session_state.get("head_effects", (None, {}))
-    if known != of:
+    pressed = st.button("Switch each head off by itself", icon=":material/leaderboard:")
+    effects = cache.remembered(
+        "head_effects",
+        (checkpoint.fingerprint, text),
+        (lambda: _effects(checkpoint, ids)) if pressed else None,
+    )
+    if effects is None:
         return
     frame = pd.DataFrame(
         [
@@ -176,11 +169,16 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
     order = frame.sort_values("change over the text (nats)", ascending=False)
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(order, hide_index=True, column_config=dict.fromkeys(order.columns[2:], number))
-    st.download_button(
-        "heads.csv",
-        order.to_csv(index=False),
-        "heads.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("heads.csv", lambda: order.to_csv(index=False), "heads.csv")
+
+
+def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], Effect]:
+    """The effect of each head, by layer and head from 0, switched off by itself."""
+    heads = checkpoint.config.n_layer * checkpoint.config.n_head
+    bar = st.progress(0.0, "Switching heads off …")
+    effects = {}
+    for layer, head, found in each_head_off(checkpoint.model, ids):
+        effects[layer, head] = found
+        bar.progress(len(effects) / heads, f"Switched off {len(effects)} of {heads}")
+    bar.empty()
+    return effects

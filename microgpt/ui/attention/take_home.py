@@ -11,26 +11,7 @@ from microgpt.analysis.attention import maps_npz
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts.map_files import attention_csv, standalone_html
-
-_IMAGES = ["SVG", "PNG"]
-
-
-def image_format() -> str:
-    """What a chart's own menu saves, as image_control says, which comes after it."""
-    return st.session_state.get("image", _IMAGES[0]).lower()
-
-
-def image_control() -> None:
-    """What the menus of a tab's charts save; once a tab."""
-    st.segmented_control(
-        "Image in the chart's menu",
-        _IMAGES,
-        default=_IMAGES[0],
-        required=True,
-        key="image",
-        persist_state="session",
-        help="The camera in the chart's own menu saves the figure in this format.",
-    )
+from microgpt.ui.download import download
 
 
 def take_home(
@@ -47,35 +28,16 @@ def take_home(
     named: what the map is of, in each row of its CSV.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for label, name, kind, content in (
-            (
-                "CSV",
-                f"{file_name}.csv",
-                "text/csv",
-                partial(attention_csv, weights, text, named),
-            ),
+        for label, name, content in (
+            ("CSV", f"{file_name}.csv", partial(attention_csv, weights, text, named)),
             (
                 "HTML",
                 f"{file_name}.html",
-                "text/html",
                 partial(standalone_html, figure, f"{title} · microGPT", file_name),
             ),
-            (
-                "All heads, NPZ",
-                "microgpt-heads.npz",
-                "application/octet-stream",
-                partial(_all_heads, checkpoint, text),
-            ),
+            ("All heads, NPZ", "microgpt-heads.npz", partial(_all_heads, checkpoint, text)),
         ):
-            st.download_button(
-                label,
-                content,
-                name,
-                kind,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"{label} of {file_name}",
-            )
+            download(label, content, name, key=f"{label} of {file_name}")
 
 
 def _all_heads(checkpoint: Checkpoint, text: str) -> bytes:

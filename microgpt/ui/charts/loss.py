@@ -179,18 +179,18 @@ def training_details(record: pd.DataFrame, across: str = "steps", log_x: bool = 
     return figure
 
 
-def ladder(rungs: pd.DataFrame) -> go.Figure:
-    """Validation loss from knowing nothing to the finished model, ours and the original's.
+def baselines(models: pd.DataFrame) -> go.Figure:
+    """Validation loss of baselines and of ever larger models, ours and the original's.
 
-    rungs has the columns model, ours and original, NaN where nothing was measured, the lowest rung
-    of the ladder (the highest loss) first.
+    models has the columns model, ours and original, NaN where nothing was measured; the highest
+    loss comes first.
     """
     figure = go.Figure()
     for column, name, colour, symbol in (
         ("ours", "ours", VAL_COLOUR, "circle"),
         ("original", "the original", GREY, "circle-open"),
     ):
-        measured = rungs.dropna(subset=column)
+        measured = models.dropna(subset=column)
         figure.add_scatter(
             x=measured[column],
             y=measured["model"],
@@ -207,7 +207,7 @@ def ladder(rungs: pd.DataFrame) -> go.Figure:
         )
     figure.update_xaxes(title="validation loss (nats per character)")
     figure.update_yaxes(
-        categoryorder="array", categoryarray=list(rungs["model"]), autorange="reversed"
+        categoryorder="array", categoryarray=list(models["model"]), autorange="reversed"
     )
     # Below: above, a phone has no room for it beside the menu.
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}

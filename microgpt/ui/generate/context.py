@@ -5,9 +5,14 @@ import streamlit as st
 
 from microgpt.analysis.context_length import context_lengths, surprise_by_context
 from microgpt.checkpoint import Checkpoint
+from microgpt.ui import cache
 from microgpt.ui.charts import text as text_charts
 from microgpt.ui.charts.style import menu
-from microgpt.ui.widgets import text_control
+from microgpt.ui.controls import control
+from microgpt.ui.download import download
+from microgpt.ui.text_input import text_control
+
+_TEXT = control("context_text", url="short")
 
 PASSAGE = """\
 FISHERMAN:
@@ -38,7 +43,7 @@ def context_view(checkpoint: Checkpoint) -> None:
         checkpoint,
         "Text",
         PASSAGE,
-        "context_text",
+        _TEXT,
         when_empty=TOO_SHORT,
         reads=f"its last {TARGETS} characters, each after ever more of what precedes it",
         most=_LONGEST,
@@ -49,7 +54,11 @@ def context_view(checkpoint: Checkpoint) -> None:
         return
     targets = min(TARGETS, len(text) - 1)
     lengths = context_lengths(min(checkpoint.config.block_size, len(text) - targets))
-    surprise = _surprise(checkpoint, text, targets, lengths)
+    surprise = cache.remembered(
+        "context_surprise",
+        (checkpoint.fingerprint, text),
+        lambda: _surprise(checkpoint, text, targets, lengths),
+    )
     less = {}
     if checkpoint.baselines is not None:
         ids = checkpoint.tokenizer.encode(text)[-targets - 1 :]
@@ -78,29 +87,18 @@ def context_view(checkpoint: Checkpoint) -> None:
     table = text_charts.context_table(lengths, surprise, text[-targets:])
     with st.expander("As a table"):
         st.dataframe(table, hide_index=True)
-    st.download_button(
-        "context.csv",
-        table.to_csv(index=False),
-        "context.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("context.csv", lambda: table.to_csv(index=False), "context.csv")
 
 
 def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]) -> np.ndarray:
-    """Measure a text, or take what was measured of it before: (lengths, targets), nats."""
-    of = (checkpoint.fingerprint, text)
-    known, surprise = st.session_state.get("context_surprise", (None, None))
-    if known != of:
-        bar = st.progress(0.0, "Reading …")
-        surprise = surprise_by_context(
-            checkpoint.model,
-            checkpoint.tokenizer.encode(text),
-            targets,
-            lengths,
-            lambda done, total: bar.progress(done / total, "Reading …"),
-        ).numpy()
-        bar.empty()
-        st.session_state["context_surprise"] = (of, surprise)
-    return surprise
+    """-log p of the last characters of a text by length of context: (lengths, targets), nats."""
+    bar = st.progress(0.0, "Reading …")
+    surprise = surprise_by_context(
+        checkpoint.model,
+        checkpoint.tokenizer.encode(text),
+        targets,
+        lengths,
+        lambda done, total: bar.progress(done / total, "Reading …"),
+    )
+    bar.empty()
+    return surprise.numpy()

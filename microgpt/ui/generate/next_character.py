@@ -3,15 +3,16 @@
 import pandas as pd
 import streamlit as st
 
+from microgpt.analysis import predictions
 from microgpt.checkpoint import Checkpoint
-from microgpt.sampling import SamplingConfig, next_token_probs
+from microgpt.sampling import SamplingConfig
 from microgpt.ui import cache
 from microgpt.ui.charts import style
 from microgpt.ui.charts import text as text_charts
 from microgpt.ui.charts.style import menu
+from microgpt.ui.controls import CONTROL_WIDTH
 from microgpt.ui.generate.written import Written, branch
 from microgpt.ui.text import plain
-from microgpt.ui.widgets import CONTROL_WIDTH
 
 
 def next_character(
@@ -26,25 +27,24 @@ def next_character(
     taken = None
     earlier, _ = written.parted_from or (None, 0)
     if chosen is not None and chosen in (written, earlier):
-        logits, taken = chosen.logits[at], int(chosen.tokens[at])
+        here = chosen.predictions[at : at + 1]
+        logits, taken = here.logits[0], int(here.tokens[0])
         st.subheader(f"What else could stand at character {at + 1}", anchor=False)
     elif prompt is not None:
         logits = cache.next_logits(checkpoint, prompt)
         st.subheader("What could come after the prompt", anchor=False)
     else:
         return
-    before = next_token_probs(logits)
-    after = next_token_probs(logits, config)
+    found = predictions.next_character(logits, config)
     st.plotly_chart(
-        text_charts.distribution(before.numpy(), after.numpy(), labels, taken),
+        text_charts.distribution(found.model.numpy(), found.drawn.numpy(), labels, taken),
         height=300,
         config=menu("microgpt-next-character"),
         alt="Probability of every character",
     )
-    kept = int((after > 0).sum())
-    says = f"{kept} of {len(labels)} characters can be drawn with the sliders as they are"
-    lost = 1 - before[after > 0].sum()
-    cut = f"; the others hold {lost:.1%} of the model's own" if kept < len(labels) else ""
+    says = f"{found.possible} of {len(labels)} characters can be drawn with the sliders as they are"
+    all_possible = found.possible == len(labels)
+    cut = "" if all_possible else f"; the others hold {found.lost:.1%} of the model's own"
     st.caption(
         f"Bars: what temperature, top-k and top-p make of the model's own probabilities, the "
         f"dashes. {says}{cut}." + ("" if taken is None else _told(chosen, at, labels[taken]))
@@ -53,7 +53,7 @@ def next_character(
         _branch(checkpoint, chosen, at, taken)
     with st.expander("As a table"):
         table = pd.DataFrame(
-            {"character": labels, "the model's own": before, "with the sliders": after}
+            {"character": labels, "the model's own": found.model, "with the sliders": found.drawn}
         )
         st.dataframe(
             table.sort_values("the model's own", ascending=False, kind="stable"), hide_index=True
@@ -61,14 +61,14 @@ def next_character(
 
 
 def _told(chosen: Written, at: int, label: str) -> str:
-    drawn = chosen.trace[at : at + 1].drawn_with(chosen.config).item()
+    drawn = chosen.predictions[at : at + 1].drawn_with(chosen.config).item()
     return f" The text has {plain(label)}, to which its own settings gave {drawn:.1%}."
 
 
 def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> None:
     """Take any other character here, or leave the place again."""
     characters = checkpoint.tokenizer.characters
-    order = chosen.trace[at : at + 1].order[0].tolist()
+    order = chosen.predictions[at : at + 1].order[0].tolist()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         token = st.selectbox(
             "Another character",

@@ -11,23 +11,19 @@ from microgpt.analysis.predictions import to_csv
 from microgpt.checkpoint import Checkpoint
 from microgpt.engine import NUMERICS
 from microgpt.sampling import SamplingConfig
+from microgpt.ui.download import download
+from microgpt.ui.generate.controls import MOST_CHARACTERS
 from microgpt.ui.generate.written import Written, write_next
 from microgpt.ui.kept_file import KeptFile, told_origin
-from microgpt.ui.widgets import MOST_CHARACTERS
 
 
 def take_home(checkpoint: Checkpoint, written: Written) -> None:
     """Downloads of a text; what takes time to make is made when it is asked for."""
-    text = checkpoint.tokenizer.decode(written.trace.tokens.tolist())
+    text = checkpoint.tokenizer.decode(written.predictions.tokens.tolist())
     with st.container(horizontal=True):
-        for name, kind, content in (
-            ("text.txt", "text/plain", lambda: written.prompt + text),
-            ("characters.csv", "text/csv", lambda: record_csv(checkpoint, written)),
-            (_RECORD.name, "application/json", lambda: record_json(checkpoint, written)),
-        ):
-            st.download_button(
-                name, content, name, kind, icon=":material/download:", on_click="ignore"
-            )
+        download("text.txt", lambda: written.prompt + text, "text.txt")
+        download("characters.csv", lambda: record_csv(checkpoint, written), "characters.csv")
+        download(_RECORD.name, lambda: record_json(checkpoint, written), _RECORD.name)
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, str]:
@@ -37,23 +33,23 @@ def _origin(checkpoint: Checkpoint) -> dict[str, str]:
 def record_csv(checkpoint: Checkpoint, written: Written) -> str:
     """A row a character, each with the settings and the checkpoint it was drawn under."""
     same = {**asdict(written.config), **_origin(checkpoint)}
-    return to_csv(written.trace, checkpoint.tokenizer.characters, written.config, same)
+    return to_csv(written.predictions, checkpoint.tokenizer.characters, written.config, same)
 
 
 def record_json(checkpoint: Checkpoint, written: Written) -> str:
     """All that it takes to write the text again, and what was measured of each character."""
-    trace = written.trace
+    found = written.predictions
     values = {
         "format": _RECORD.format,
         **_origin(checkpoint),
         "prompt": written.prompt,
         "settings": asdict(written.config),
         "length": written.length,
-        "text": checkpoint.tokenizer.decode(trace.tokens.tolist()),
-        "probability": [round(p, 6) for p in trace.surprise.neg().exp().tolist()],
-        "drawn_with": [round(p, 6) for p in trace.drawn_with(written.config).tolist()],
-        "rank": trace.rank.tolist(),
-        "entropy_nats": [round(e, 6) for e in trace.entropy.tolist()],
+        "text": checkpoint.tokenizer.decode(found.tokens.tolist()),
+        "probability": [round(p, 6) for p in found.surprise.neg().exp().tolist()],
+        "drawn_with": [round(p, 6) for p in found.drawn_with(written.config).tolist()],
+        "rank": found.rank.tolist(),
+        "entropy_nats": [round(e, 6) for e in found.entropy.tolist()],
     }
     return json.dumps(values, ensure_ascii=False) + "\n"
 

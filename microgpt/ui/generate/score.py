@@ -4,14 +4,17 @@ import math
 
 import pandas as pd
 import streamlit as st
-import torch
 
-from microgpt.analysis.loss import text_logits
-from microgpt.analysis.predictions import Predictions, to_csv
+from microgpt.analysis.predictions import Predictions, read_text, to_csv
 from microgpt.checkpoint import Checkpoint
+from microgpt.ui import cache
 from microgpt.ui.charts import style
 from microgpt.ui.components.tokens.tokens import Packing, token_text
-from microgpt.ui.widgets import text_control
+from microgpt.ui.controls import control
+from microgpt.ui.download import download
+from microgpt.ui.text_input import text_control
+
+_TEXT = control("scored", url="short")
 
 PASSAGE = """\
 WIDOW:
@@ -33,7 +36,7 @@ def score_view(checkpoint: Checkpoint) -> None:
         checkpoint,
         "Text to score",
         PASSAGE,
-        "scored",
+        _TEXT,
         when_empty="Type at least two characters: the first is only read.",
         reads="all of it, a window at a time",
         most=min(LONGEST, _MOST_LOGITS // checkpoint.config.vocab_size),
@@ -43,42 +46,32 @@ def score_view(checkpoint: Checkpoint) -> None:
     if len(text) < 2:
         st.caption("Type at least two characters: the first is only read.")
         return
-    trace, packing = _read(checkpoint, text)
-    _figures(checkpoint, trace, text)
+    predictions, packing = cache.remembered(
+        "scored_text", (checkpoint.fingerprint, text), lambda: _read(checkpoint, text)
+    )
+    _figures(checkpoint, predictions, text)
     name = f"scored {hash((text, checkpoint.fingerprint))}"
     token_text(
-        "scored text", name, checkpoint.tokenizer, text[0], trace, packing, colour="surprise"
+        "scored text", name, checkpoint.tokenizer, text[0], predictions, packing, colour="surprise"
     )
-    _most_surprising(checkpoint, trace, text)
+    _most_surprising(checkpoint, predictions, text)
     characters = checkpoint.tokenizer.characters
-    st.download_button(
-        "characters.csv",
-        lambda: to_csv(trace, characters),
-        "characters.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("characters.csv", lambda: to_csv(predictions, characters), "characters.csv")
 
 
 def _read(checkpoint: Checkpoint, text: str) -> tuple[Predictions, Packing]:
-    """Read a text, or take what was read of it before."""
-    of = (checkpoint.fingerprint, text)
-    known, read = st.session_state.get("scored_trace", (None, None))
-    if known != of:
-        data = torch.tensor(checkpoint.tokenizer.encode(text))
-        bar = st.progress(0.0, "Reading …")
-        logits = text_logits(
-            checkpoint.model, data, lambda done, total: bar.progress(done / total, "Reading …")
-        )
-        bar.empty()
-        read = Predictions(data[1:], logits), Packing(None)
-        st.session_state["scored_trace"] = (of, read)
-    return read
+    bar = st.progress(0.0, "Reading …")
+    predictions = read_text(
+        checkpoint.model,
+        checkpoint.tokenizer.encode(text),
+        lambda done, total: bar.progress(done / total, "Reading …"),
+    )
+    bar.empty()
+    return predictions, Packing(None)
 
 
-def _figures(checkpoint: Checkpoint, trace: Predictions, text: str) -> None:
-    loss = trace.surprise.mean().item()
+def _figures(checkpoint: Checkpoint, predictions: Predictions, text: str) -> None:
+    loss = predictions.loss
     less = {}
     if checkpoint.baselines is not None:
         less = checkpoint.baselines.losses(checkpoint.tokenizer.encode(text))
@@ -103,17 +96,17 @@ _BASELINES = {
 }
 
 
-def _most_surprising(checkpoint: Checkpoint, trace: Predictions, text: str) -> None:
+def _most_surprising(checkpoint: Checkpoint, predictions: Predictions, text: str) -> None:
     labels = style.visible(checkpoint.tokenizer.characters)
     rows = []
-    for at in trace.surprise.argsort(descending=True, stable=True)[:_MOST_SURPRISING].tolist():
-        guess = int(trace.order[at, 0])
+    for at in predictions.most_surprising(_MOST_SURPRISING):
+        guess = int(predictions.order[at, 0])
         rows.append(
             {
-                "character": labels[int(trace.tokens[at])],
-                "probability": math.exp(-trace.surprise[at].item()),
+                "character": labels[int(predictions.tokens[at])],
+                "probability": math.exp(-predictions.surprise[at].item()),
                 "expected": labels[guess],
-                "with": math.exp(trace.log_probs[at, guess].item()),
+                "with": math.exp(predictions.log_probs[at, guess].item()),
                 "after": "".join(style.visible(text[max(0, at + 1 - _SHOWN_BEFORE) : at + 1])),
                 "position": at + 2,
             }

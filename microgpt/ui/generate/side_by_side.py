@@ -8,13 +8,16 @@ from microgpt.sampling import SamplingConfig
 from microgpt.ui import cache
 from microgpt.ui.charts import style
 from microgpt.ui.components.tokens.tokens import Packing, token_text
-from microgpt.ui.generate.prompt import prompt_control
-from microgpt.ui.text import plain
-from microgpt.ui.widgets import (
+from microgpt.ui.generate.controls import (
+    DRAWING,
+    LENGTH,
+    OTHER_DRAWING,
     drawing_controls,
     length_control,
+    prompt_control,
     seed_control,
 )
+from microgpt.ui.text import plain
 
 # Two texts are made at once here, at each change of a slider.
 LONGEST = 400
@@ -28,23 +31,23 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
         length = length_control(LONGEST)
         seed = seed_control()
     configs = []
-    for column, name, prefix, temperature in zip(
-        st.columns(2), ("Left", "Right"), ("", "other_"), (0.8, 1.2), strict=True
+    for column, name, controls, temperature in zip(
+        st.columns(2), ("Left", "Right"), (DRAWING, OTHER_DRAWING), (0.8, 1.2), strict=True
     ):
         with column:
             st.markdown(f"**{name}**")
             with st.container(horizontal=True):
-                drawn = drawing_controls(checkpoint.tokenizer, prefix, temperature, SLIDER_WIDTH)
+                drawn = drawing_controls(checkpoint.tokenizer, controls, temperature, SLIDER_WIDTH)
             configs.append(SamplingConfig(*drawn, seed))
     if prompt is None:
         return
-    if length < st.session_state["length"]:
+    if length < LENGTH.value:
         st.caption(f"Here each writes {length:,} characters at most.")
-    traces = [cache.finished(checkpoint, prompt, length, config) for config in configs]
-    parting = first_difference(*traces)
-    st.caption(_said(traces, parting, style.visible(checkpoint.tokenizer.characters), seed))
-    for column, key, config, trace in zip(
-        st.columns(2), ("Left", "Right"), configs, traces, strict=True
+    texts = [cache.finished(checkpoint, prompt, length, config) for config in configs]
+    parting = first_difference(*texts)
+    st.caption(_said(texts, parting, style.visible(checkpoint.tokenizer.characters), seed))
+    for column, key, config, text in zip(
+        st.columns(2), ("Left", "Right"), configs, texts, strict=True
     ):
         name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
         with column:
@@ -52,15 +55,13 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
                 f"{key}: temperature {config.temperature:g} · top-k {config.top_k} · "
                 f"top-p {config.top_p:g}"
             )
-            token_text(
-                key, name, checkpoint.tokenizer, prompt, trace, Packing(config), mark=parting
-            )
+            token_text(key, name, checkpoint.tokenizer, prompt, text, Packing(config), mark=parting)
 
 
-def _said(traces: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
+def _said(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
     if at is None:
         return f"With seed {seed} both settings write the same text."
-    left, right = (plain(labels[int(trace.tokens[at])]) for trace in traces)
+    left, right = (plain(labels[int(text.tokens[at])]) for text in texts)
     return (
         f"Both draw with seed {seed}, and their texts part at character {at + 1:,}, marked: the "
         f"left takes {left}, the right {right}. From there on each reads its own text."

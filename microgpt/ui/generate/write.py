@@ -3,7 +3,6 @@
 import secrets
 import time
 from dataclasses import asdict
-from urllib.parse import quote
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,8 +11,8 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import cache
 from microgpt.ui.components.tokens.tokens import Feed, Picked, token_text
+from microgpt.ui.generate.controls import EXAMPLES, PROMPT, prompt_control, sampling_controls
 from microgpt.ui.generate.next_character import next_character
-from microgpt.ui.generate.prompt import EXAMPLES, prompt_control
 from microgpt.ui.generate.record import open_record, take_home
 from microgpt.ui.generate.written import (
     Written,
@@ -25,7 +24,7 @@ from microgpt.ui.generate.written import (
     write_next,
 )
 from microgpt.ui.stream import stream
-from microgpt.ui.widgets import MOST_LINK_BYTES, sampling_controls, set_text
+from microgpt.ui.text_input import fits_link, set_text
 
 # A page opens with a text this long at once; a longer one is seen as it is written.
 OPENING_LENGTH = 400
@@ -57,8 +56,8 @@ def write_view(checkpoint: Checkpoint) -> None:
         _write(checkpoint, written, Feed(written.name, feed), status)
         st.rerun()
     elif prompt is not None and stale:
-        trace = cache.finished(checkpoint, prompt, min(length, OPENING_LENGTH), config)
-        written = Written.of(checkpoint, prompt, length, config, trace)
+        text = cache.finished(checkpoint, prompt, min(length, OPENING_LENGTH), config)
+        written = Written.of(checkpoint, prompt, length, config, text)
         show_from_now_on(written)
     elif stale:
         return
@@ -118,7 +117,7 @@ def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGe
         elif now - flushed > FLUSH_SECONDS:
             flushed = now
             written.rate, written.path = (written.count - 1) / (now - started), engine.path
-            feed.send(written.packing.parts(written.trace))
+            feed.send(written.packing.parts(written.predictions))
             _status(status, checkpoint, written)
     if written.count > 1:
         written.rate = (written.count - 1) / (time.perf_counter() - started)
@@ -157,7 +156,7 @@ def _line(checkpoint: Checkpoint, written: Written, key: str, mark: int | None =
         written.name,
         tokenizer,
         written.prompt,
-        written.trace,
+        written.predictions,
         written.packing,
         live=not written.over,
         mark=mark,
@@ -168,7 +167,7 @@ def _line(checkpoint: Checkpoint, written: Written, key: str, mark: int | None =
 
 def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
     """What a link to a text says; None where the prompt is too long for one."""
-    if len(quote(written.prompt)) > MOST_LINK_BYTES:
+    if not fits_link(written.prompt):
         return None
     settings = {"prompt": written.prompt, "length": written.length, **asdict(written.config)}
     settings["top_k"] = written.config.top_k or checkpoint.config.vocab_size
@@ -186,7 +185,7 @@ def _of_other_weights(checkpoint: Checkpoint) -> bool:
 
 def _go_back(written: Written) -> None:
     show_from_now_on(written)
-    set_text("prompt", written.prompt)
+    set_text(PROMPT, written.prompt)
 
 
 def _status(

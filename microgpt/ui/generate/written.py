@@ -1,15 +1,12 @@
 """A text that the model wrote, or is writing, and what a session keeps of it."""
 
 import secrets
-import threading
 from dataclasses import dataclass, field
 from typing import Self
 
 import streamlit as st
-import torch
-from torch import Tensor
 
-from microgpt.analysis.predictions import Predictions
+from microgpt.analysis.predictions import GrowingPredictions, Predictions
 from microgpt.checkpoint import Checkpoint
 from microgpt.generate import GeneratedCharacter, start_ids
 from microgpt.sampling import SamplingConfig
@@ -21,18 +18,15 @@ from microgpt.ui.components.tokens.tokens import Packing
 class Written:
     """A generation, finished or not; it stays on the page until the next one.
 
-    tokens, logits: of `length` characters, of which `count` are written. rate: characters/s, with
-    that path of the engine. parted_from: the line this one went on from with another character,
-    and where.
+    growing: its predictions, of `length` characters at most. rate: characters/s, with that path of
+    the engine. parted_from: the line this one went on from with another character, and where.
     """
 
     prompt: str
     config: SamplingConfig
     length: int
     fingerprint: str
-    tokens: Tensor
-    logits: Tensor
-    count: int = 0
+    growing: GrowingPredictions | Predictions
     rate: float | None = None
     path: str | None = None
     over: bool = False
@@ -41,16 +35,14 @@ class Written:
 
     def __post_init__(self) -> None:
         self.packing = Packing(self.config)
-        self._adding = threading.Lock()
 
     @classmethod
     def begin(
         cls, checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
     ) -> Self:
         """A text of which nothing is written yet."""
-        logits = torch.empty(length, checkpoint.config.vocab_size)
-        tokens = torch.empty(length, dtype=torch.long)
-        return cls(prompt, config, length, checkpoint.fingerprint, tokens, logits)
+        growing = GrowingPredictions(length, checkpoint.config.vocab_size)
+        return cls(prompt, config, length, checkpoint.fingerprint, growing)
 
     @classmethod
     def of(
@@ -59,34 +51,33 @@ class Written:
         prompt: str,
         length: int,
         config: SamplingConfig,
-        trace: Predictions,
+        predictions: Predictions,
     ) -> Self:
-        """A text that is over, of which the trace is all, or the beginning."""
-        written = cls(prompt, config, length, checkpoint.fingerprint, trace.tokens, trace.logits)
-        written.count, written.over = len(trace), True
-        return written
+        """A text that is over; the predictions are those of all of it or of its beginning."""
+        return cls(prompt, config, length, checkpoint.fingerprint, predictions, over=True)
 
     def add(self, character: GeneratedCharacter) -> None:
-        """One more character, unless the text is over."""
-        with self._adding:
-            if not self.over:
-                at = self.count
-                self.tokens[at], self.logits[at] = character.token, character.logits
-                self.count += 1
+        """Add one character, unless the text is over."""
+        self.growing.add(character)
 
     def end(self) -> None:
-        """What is written now is all there will be.
+        """Add no more characters.
 
         A rerun starts beside the script that it ends, which may be about to add a character.
         """
-        with self._adding:
+        if not self.over:
+            self.growing.end()
             self.over = True
 
     @property
-    def trace(self) -> Predictions:
-        """What is written so far."""
-        n = self.count  # which may grow meanwhile
-        return Predictions(self.tokens[:n], self.logits[:n])
+    def predictions(self) -> Predictions:
+        """Those of the characters written so far."""
+        return self.growing if isinstance(self.growing, Predictions) else self.growing.so_far
+
+    @property
+    def count(self) -> int:
+        """How many characters are written so far."""
+        return len(self.growing)
 
 
 def current() -> Written | None:
@@ -107,7 +98,7 @@ def branch(tokenizer: CharTokenizer, written: Written, at: int, token: int) -> N
     its record open it elsewhere. Past the window it reads on from the end of that prompt.
     """
     start = tokenizer.decode(start_ids(tokenizer, written.prompt))
-    before = tokenizer.decode([*written.tokens[:at].tolist(), token])
+    before = tokenizer.decode([*written.predictions.tokens[:at].tolist(), token])
     written.parted_from = None  # two lines are kept, not all that ever were
     write_next((written, at), prompt=start + before)
 

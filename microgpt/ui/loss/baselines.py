@@ -1,4 +1,4 @@
-"""The ladder: from a model that knows nothing to the checkpoint checkpoint, each step's worth."""
+"""The losses of baselines and of ever larger models, beside the checkpoint's."""
 
 import math
 
@@ -11,6 +11,7 @@ from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.ui import cache
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
+from microgpt.ui.download import download
 
 _PHASES = {
     "phase1": ("Attention and MLP", "three blocks, 32 channels, a window of 8"),
@@ -20,32 +21,32 @@ _PHASES = {
 }
 
 
-def ladder_view(checkpoint: Checkpoint) -> None:
+def baselines_view(checkpoint: Checkpoint) -> None:
     """A chart and its table, for a checkpoint that has baselines to stand on."""
     st.caption(
-        "From a model that knows nothing to the one you have checkpoint: what each idea was worth."
+        "From a model that knows nothing to the one you have loaded: what each idea was worth."
     )
     less = checkpoint.baselines.val_loss
-    rungs = [
+    rows = [
         ("Uniform", "every character equally likely", less["uniform"], math.nan),
         ("Unigram", "how often each character stands anywhere", less["unigram"], math.nan),
         ("Bigram", "a table: the next character from the one before", less["bigram"], math.nan),
     ]
     if checkpoint.training.data_sha256 == TINY_SHAKESPEARE_SHA256:
         runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.kept_runs()}
-        rungs += [
+        rows += [
             (model, change, runs.get(name, math.nan), ORIGINAL[name][1])
             for name, (model, change) in _PHASES.items()
         ]
         change = "384 channels, 6 heads, 6 blocks, a window of 256"
-        rungs.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
+        rows.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
     ours = last_estimate(checkpoint.loss_record)[1]
-    rungs.append(("This checkpoint", "as loaded", ours, math.nan))
-    frame = pd.DataFrame(rungs, columns=["model", "what changed", "ours", "original"])
+    rows.append(("This checkpoint", "as loaded", ours, math.nan))
+    frame = pd.DataFrame(rows, columns=["model", "what changed", "ours", "original"])
     st.plotly_chart(
-        loss_charts.ladder(frame),
+        loss_charts.baselines(frame),
         height=110 + 34 * len(frame),
-        config=menu("microgpt-ladder"),
+        config=menu("microgpt-baselines"),
         alt="Validation loss of ever better models",
     )
     st.caption(
@@ -62,11 +63,4 @@ def ladder_view(checkpoint: Checkpoint) -> None:
             "original": st.column_config.NumberColumn("the original (nats)", format="%.4f"),
         },
     )
-    st.download_button(
-        "ladder.csv",
-        frame.to_csv(index=False),
-        "ladder.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("baselines.csv", lambda: frame.to_csv(index=False), "baselines.csv")

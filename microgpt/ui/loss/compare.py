@@ -12,9 +12,12 @@ from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
+from microgpt.ui.controls import control
+from microgpt.ui.download import download
 from microgpt.ui.loss.curves import axis_controls, record_frame
 from microgpt.ui.text import plain
 
+_RUNS = control("runs")
 THIS, YOURS = "this checkpoint", "your record"
 
 
@@ -25,8 +28,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
         "Runs beside this checkpoint",
         list(runs),
         list(runs)[-1:],
-        key="runs",
-        bind="query-params",
+        **_RUNS.bound,
         help="Kept with the code: the small models that the original grew through.",
     )
     records = {THIS: checkpoint.loss_record}
@@ -51,15 +53,8 @@ def compare_view(checkpoint: Checkpoint) -> None:
     if differing := _differences(configs):
         st.caption("What differs in their settings; a setting that all share is left out.")
         st.dataframe(pd.DataFrame(differing, index=list(configs)).T, height="content")
-    columns = {name: frame.assign(run=name) for name, frame in frames.items()}
-    st.download_button(
-        "runs.csv",
-        pd.concat(columns.values()).to_csv(index=False),
-        "runs.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    columns = [frame.assign(run=name) for name, frame in frames.items()]
+    download("runs.csv", lambda: pd.concat(columns).to_csv(index=False), "runs.csv")
 
 
 def _own_record() -> list[LossRow] | None:

@@ -12,8 +12,12 @@ from microgpt.checkpoint.runs import ORIGINAL
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
-from microgpt.ui.loss.snapshots import open_scrubber
-from microgpt.ui.widgets import CONTROL_WIDTH
+from microgpt.ui.controls import CONTROL_WIDTH, control
+from microgpt.ui.download import download
+from microgpt.ui.loss.snapshots import open_snapshots
+
+_OVER, _LOG_X, _LOG_Y = control("over"), control("log_x"), control("log_y")
+_SMOOTHING = control("smoothing")
 
 _NUMBER = st.column_config.NumberColumn
 # What is asked for first stands first: a phone shows three columns.
@@ -44,7 +48,7 @@ def curves_view(checkpoint: Checkpoint) -> None:
         return
     _figures(checkpoint, best.val_loss)
     if checkpoint.snapshots is not None:
-        st.button("Watch it learn to write", icon=":material/play_circle:", on_click=open_scrubber)
+        st.button("Watch it learn to write", icon=":material/play_circle:", on_click=open_snapshots)
     frame = record_frame(rows)
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
     names = ("the original, training", "the original, validation")
@@ -85,28 +89,18 @@ def curves_view(checkpoint: Checkpoint) -> None:
             column_config=TABLE,
             placeholder="",
         )
-        st.download_button(
-            "loss_record.csv",
-            to_csv(rows),
-            "loss_record.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        download("loss_record.csv", lambda: to_csv(rows), "loss_record.csv")
 
 
 def axis_controls() -> tuple[str, bool, bool]:
     """What to draw losses over, and which axes are logarithmic; all views share the choice."""
-    across = st.selectbox(
-        "Over", list(loss_charts.ACROSS), key="over", bind="query-params", width=CONTROL_WIDTH
-    )
+    across = st.selectbox("Over", list(loss_charts.ACROSS), **_OVER.bound, width=CONTROL_WIDTH)
     log_x = st.toggle(
         "Log x",
-        key="log_x",
-        bind="query-params",
+        **_LOG_X.bound,
         help="Logarithmic: the first steps get room, and what is at 0 is not shown.",
     )
-    log_y = st.toggle("Log y", key="log_y", bind="query-params")
+    log_y = st.toggle("Log y", **_LOG_Y.bound)
     return across, log_x, log_y
 
 
@@ -117,8 +111,7 @@ def _smoothing_control() -> float:
         0.99,
         0.0,
         0.01,
-        key="smoothing",
-        bind="query-params",
+        **_SMOOTHING.bound,
         width=CONTROL_WIDTH,
         help="Adds a moving average of the batch losses; each value keeps this share of the "
         "one before. The points themselves stay.",

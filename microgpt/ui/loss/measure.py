@@ -1,14 +1,18 @@
-"""Measure the checkpoint checkpoint on a text of the visitor's, beside models that know less."""
+"""Measure the checkpoint on a text of the visitor's, beside the baselines."""
 
 import math
 
 import pandas as pd
 import streamlit as st
-import torch
 
 from microgpt.analysis.loss import text_loss
 from microgpt.checkpoint import Checkpoint
-from microgpt.ui.widgets import follow_default, is_known
+from microgpt.ui import cache
+from microgpt.ui.controls import control
+from microgpt.ui.download import download
+from microgpt.ui.text_input import is_known
+
+_TEXT = control("measured_text", url=False)
 
 PASSAGE = """\
 GARDENER:
@@ -28,28 +32,29 @@ def measure_view(checkpoint: Checkpoint) -> None:
         "less."
     )
     example = checkpoint.tokenizer.replace_unknown(PASSAGE)
-    follow_default("measured_text", example)
+    _TEXT.follow_default(example)
     text = st.text_area(
         "Text to measure",
         example,
         height=200,
         max_chars=LONGEST,
-        key="measured_text",
-        persist_state="session",
+        **_TEXT.bound,
     )
     with st.container():
-        known = is_known(checkpoint.tokenizer, "Text to measure", "measured_text", text)
+        known = is_known(checkpoint.tokenizer, "Text to measure", _TEXT, text)
         if known and len(text) < 2:
             st.caption("Type at least two characters: the first is only read.")
     can = known and len(text) >= 2
     asked = st.button("Measure", icon=":material/straighten:", disabled=not can)
-    kept = st.session_state.get("measured")
-    is_new = kept is None or kept[0] != checkpoint.fingerprint
-    if asked or (can and is_new and text == example):  # the view opens with a result
-        kept = (checkpoint.fingerprint, text, _measure(checkpoint, text))
-        st.session_state["measured"] = kept
-    if kept is not None and kept[0] == checkpoint.fingerprint:
-        _, measured, losses = kept
+    opening = can and text == example  # the view opens with a result
+    kept = cache.remembered(
+        "measured",
+        checkpoint.fingerprint,
+        (lambda: (text, _measure(checkpoint, text))) if asked or opening else None,
+        again=asked,
+    )
+    if kept is not None:
+        measured, losses = kept
         _show(losses, len(measured), measured != text, checkpoint.training.val_loss_full)
 
 
@@ -59,7 +64,7 @@ def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
     bar = st.progress(0.0, "Measuring …")
     loss = text_loss(
         checkpoint.model,
-        torch.tensor(ids),
+        ids,
         lambda done, total: bar.progress(done / total, f"Measuring … {done:,} of {total:,}"),
     )
     bar.empty()
@@ -92,11 +97,4 @@ def _show(losses: dict[str, float], length: int, is_stale: bool, val_loss: float
         f"Of {of}, {length:,} characters. The model begins with nothing before it, so a short text "
         "is harder than a long one; perplexity is how many characters it wavers between." + usual
     )
-    st.download_button(
-        "measured.csv",
-        frame.to_csv(index=False),
-        "measured.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("measured.csv", lambda: frame.to_csv(index=False), "measured.csv")

@@ -1,30 +1,22 @@
-"""Scrub through training: what the model wrote, looked at and expected at snapshots of its run."""
+"""What the model wrote, attended to and predicted at the snapshots of its training run."""
 
-import base64
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint import EVOLUTION, Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.snapshots import Snapshots
-from microgpt.ui.charts import style
-from microgpt.ui.widgets import CONTROL_WIDTH, follow_default, keep_within
+from microgpt.ui.components.scrubber.scrubber import scrubber
+from microgpt.ui.controls import CONTROL_WIDTH, control
+from microgpt.ui.download import download
 
-VIEWS, SCRUB = "record_view", "Scrub through training"  # the page's tabs, and this one
-_FILES = Path(__file__).parents[1] / "components" / "scrubber"
-SCRUBBER = st.components.v2.component(
-    "microgpt.scrubber",
-    html=(_FILES / "scrubber.html").read_text(encoding="utf-8"),
-    js=(_FILES / "scrubber.js").read_text(encoding="utf-8"),
-    css=(_FILES / "scrubber.css").read_text(encoding="utf-8"),
-)
+TAB = control("record_view")
+SNAPSHOTS = "Scrub through training"  # the name of this tab
+_LAYER, _HEAD = control("snapshot_layer"), control("snapshot_head")
 
 
 def snapshots_view(checkpoint: Checkpoint) -> None:
-    """The scrubber, for a checkpoint that kept the snapshots of its run."""
+    """The snapshots with a slider, for a checkpoint that has them."""
     kept = checkpoint.snapshots
     table = _table(checkpoint, kept)
     if table is None:
@@ -34,51 +26,46 @@ def snapshots_view(checkpoint: Checkpoint) -> None:
         "The same model at snapshots of its training, from its first random weights to those you "
         "have loaded. Press play, or move the slider; its arrow keys and the curve work too."
     )
-    scrubber = st.container()
+    place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer, head = _choice(checkpoint, kept)
         _downloads(table, kept)
-    decode = checkpoint.tokenizer.decode
-    with scrubber:
-        SCRUBBER(
-            key="evolution",
-            data={
-                **table.to_dict("list"),
-                "passage": style.visible(decode(kept.passage)),
-                "characters": style.visible(checkpoint.tokenizer.characters),
-                "probs": _packed(255 * kept.probs.astype(np.float32)),
-                "palette": style.palette(),
-                "head": f"Where layer {layer}, head {head} looked",
-                "maps": _packed(kept.maps[:, layer - 1, head - 1]),
-            },
+    with place:
+        scrubber(
+            "scrubber",
+            table,
+            checkpoint.tokenizer.decode(kept.passage),
+            checkpoint.tokenizer.characters,
+            kept.probs,
+            f"Where layer {layer}, head {head} looked",
+            kept.maps[:, layer - 1, head - 1],
         )
 
 
-def open_scrubber() -> None:
-    """Turn to this view, from a button's callback."""
-    st.session_state[VIEWS] = SCRUB
+def open_snapshots() -> None:
+    """Open this tab, in a button's callback."""
+    TAB.choose(SNAPSHOTS)
 
 
 def _choice(checkpoint: Checkpoint, kept: Snapshots) -> tuple[int, int]:
     """The layer and the head whose map is shown, from 1; at first the one that learned most."""
     numbers = []
-    for name, most, default in zip(
+    for name, place, most, default in zip(
         ("Layer", "Head"),
+        (_LAYER, _HEAD),
         (checkpoint.config.n_layer, checkpoint.config.n_head),
         kept.most_changed_head(),
         strict=True,
     ):
-        key = f"snapshot_{name.lower()}"
-        follow_default(key, default + 1)
-        keep_within(key, most)
+        place.follow_default(default + 1)
+        place.keep_within(most)
         numbers.append(
             st.number_input(
                 name,
                 1,
                 most,
                 default + 1,
-                key=key,
-                bind="query-params",
+                **place.bound,
                 width=CONTROL_WIDTH,
                 help="Whose map is shown: at first the head whose map changed most.",
             )
@@ -87,19 +74,14 @@ def _choice(checkpoint: Checkpoint, kept: Snapshots) -> tuple[int, int]:
 
 
 def _downloads(table: pd.DataFrame, kept: Snapshots) -> None:
-    for name, content, kind, about in (
-        ("samples.txt", lambda: _as_text(table), "text/plain", "What it wrote, to read."),
-        ("samples.csv", lambda: table.to_csv(index=False), "text/csv", "The same, as a table."),
-        (
-            "evolution.npz",
-            kept.to_npz,
-            "application/octet-stream",
-            "All maps, probabilities and texts, for NumPy.",
-        ),
-    ):
-        st.download_button(
-            name, content, name, kind, icon=":material/download:", on_click="ignore", help=about
-        )
+    download("samples.txt", lambda: _as_text(table), "samples.txt", "What it wrote, to read.")
+    download(
+        "samples.csv",
+        lambda: table.to_csv(index=False),
+        "samples.csv",
+        "The same, as a table.",
+    )
+    download(EVOLUTION, kept.to_npz, EVOLUTION, "All maps, probabilities and texts, for NumPy.")
 
 
 def _as_text(table: pd.DataFrame) -> str:
@@ -127,8 +109,3 @@ def _table(checkpoint: Checkpoint, kept: Snapshots) -> pd.DataFrame | None:
             "sample": [checkpoint.tokenizer.decode(each) for each in kept.samples],
         }
     )
-
-
-def _packed(array: np.ndarray) -> str:
-    """Numbers from 0 to 255, a byte each, in base 64."""
-    return base64.b64encode(np.round(array).astype(np.uint8).tobytes()).decode()

@@ -74,11 +74,11 @@ def test_details_are_the_gap_the_rate_and_the_norm():
     assert drawn["gradient norm"] == ([5, 10], [2.0, 1.0])
 
 
-def test_a_rung_that_was_not_measured_has_no_mark():
-    rungs = pd.DataFrame(
+def test_a_model_that_was_not_measured_has_no_mark():
+    models = pd.DataFrame(
         {"model": ["low", "middle", "high"], "ours": [4.0, 2.0, NAN], "original": [NAN, 2.1, 1.5]}
     )
-    figure = loss_charts.ladder(rungs)
+    figure = loss_charts.baselines(models)
     assert series(figure) == {
         "ours": ([4.0, 2.0], ["low", "middle"]),
         "the original": ([2.1, 1.5], ["middle", "high"]),
@@ -87,11 +87,11 @@ def test_a_rung_that_was_not_measured_has_no_mark():
 
 
 def test_a_swipe_over_a_chart_scrolls_the_page():
-    rungs = pd.DataFrame({"model": ["one"], "ours": [1.0], "original": [NAN]})
+    models = pd.DataFrame({"model": ["one"], "ours": [1.0], "original": [NAN]})
     for figure in (
         loss_charts.loss_curves(RECORD, None, {}),
         loss_charts.training_details(RECORD),
-        loss_charts.ladder(rungs),
+        loss_charts.baselines(models),
     ):
         assert figure.layout.dragmode is False
 

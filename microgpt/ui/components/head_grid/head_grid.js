@@ -6,8 +6,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const heads = data.badges[0].length;
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
-    grid = document.createElement("div");
-    grid.className = "grid";
+    grid = make("div", "grid");
     grid.setAttribute("role", "group");
     grid.setAttribute("aria-label", "All heads");
     parentElement.appendChild(grid);
@@ -15,12 +14,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   grid.style.gridTemplateColumns = `auto repeat(${heads + 1}, minmax(0, 1fr))`;
   grid.style.setProperty("--size", `${100 * (heads + 1)}% ${100 * (layers + 1)}%`);
 
-  const label = (text, className = "label") => {
-    const node = document.createElement("span");
-    node.className = className;
-    node.textContent = text;
-    return node;
-  };
+  const label = (text, className = "label") => make("span", className, text);
   const name = (layer, head) => {
     if (layer === null) return "Mean of all heads";
     if (head === null) return `Mean of layer ${layer + 1}`;
@@ -30,22 +24,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const cells = [];
   // A mean's layer or head is null, as in data; its place in the grid is after all others.
   const add = (layer, head) => {
-    const cell = document.createElement("button");
     const chosen = layer === data.layer && head === data.head;
     const row = layer ?? layers, column = head ?? heads;
-    cell.type = "button";
-    cell.title = name(layer, head);
-    cell.setAttribute("aria-label", cell.title);
+    const pick = () => setTriggerValue("picked", [layer, head]);
+    const cell = button("", "", name(layer, head), pick);
     cell.setAttribute("aria-pressed", String(chosen));
     cell.tabIndex = chosen ? 0 : -1;
     cell.classList.toggle("mean", head === null);
     const image = label("", "map");
     image.style.backgroundPosition = `${(100 * column) / heads}% ${(100 * row) / layers}%`;
     cell.append(image, label(head === null ? "" : data.badges[layer][head], "badge"));
-    cell.onclick = () => setTriggerValue("picked", [layer, head]);
     const at = cells.length;
     cell.onkeydown = (event) => {
-      const along = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const along = arrow(event);
       const across = { ArrowUp: -1, ArrowDown: 1 }[event.key];
       const next = along
         ? cells[at + along]

@@ -2,15 +2,7 @@
 // that step, the text the model wrote, one head's map and the expected next character.
 const CURVE_HEIGHT = 0.94; // of its box, so that its ends are not cut
 const BARS = 6, CONTEXT = 14;
-const views = new WeakMap(); // parentElement -> what is shown there
 
-const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-const make = (name, className, text = "") => {
-  const node = document.createElement(name);
-  node.className = className;
-  node.textContent = text;
-  return node;
-};
 const compact = (n) => n.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
 const percent = (p) => {
   if (p < 0.005) return "< 1 %";
@@ -18,15 +10,11 @@ const percent = (p) => {
 };
 
 export default function ({ data, parentElement }) {
-  let view = views.get(parentElement);
-  if (!view || !parentElement.contains(view.root)) {
-    view = build(parentElement.querySelector(".evolution"));
-    views.set(parentElement, view);
-  }
-  view.take(data);
+  viewOf(parentElement, build).take(data);
 }
 
-function build(root) {
+function build(parentElement) {
+  const root = parentElement.querySelector(".scrubber");
   const find = (name) => root.querySelector(`.${name}`);
   const [play, speed, slider, chart, line] = ["play", "speed", "slider", "chart", "line"].map(find);
   const [canvas, strip, value] = ["map", "strip", "value"].map(find);
@@ -36,7 +24,6 @@ function build(root) {
   const T = () => data.passage.length;
   const last = () => data.step.length - 1;
   const x = (i) => i / Math.max(1, last());
-  const name = (i) => `${data.passage[i]} (${i + 1})`;
   const looks = (query) => {
     const start = (at * T() + query) * T();
     return maps.subarray(start, start + query + 1);
@@ -52,7 +39,7 @@ function build(root) {
     draw();
     find("head").textContent = data.head;
     canvas.setAttribute("aria-label", `Attention map: ${data.head}`);
-    const stops = data.palette.filter((_, i) => i % 15 === 0).map((rgb) => `rgb(${rgb})`);
+    const stops = data.palette.filter((_, i) => i % 15 === 0).map((rgb) => css(rgb));
     find("ramp").style.background = `linear-gradient(to right, ${stops})`;
     spell();
     show(at);
@@ -70,7 +57,7 @@ function build(root) {
     return gains.length ? gains.indexOf(Math.max(...gains)) : 0;
   }
 
-  // The moments are evenly spaced, as they are on the slider below.
+  // The snapshots are evenly spaced, as they are on the slider below.
   function draw() {
     const high = Math.max(...data.val, ...data.train), low = Math.min(...data.val, ...data.train);
     const y = (loss) => 0.5 + CURVE_HEIGHT * (0.5 - (loss - low) / (high - low || 1));
@@ -99,7 +86,7 @@ function build(root) {
     letters = data.passage.map((char, i) => {
       const letter = make("button", "letter", char);
       letter.type = "button";
-      letter.classList.toggle("sign", "␣⏎⇥".includes(char));
+      letter.classList.toggle("sign", isSign(char));
       letter.onclick = () => choose(i);
       return letter;
     });
@@ -112,10 +99,10 @@ function build(root) {
     });
   }
   strip.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const step = arrow(event);
     if (!step) return;
     event.preventDefault();
-    choose(Math.max(0, Math.min(T() - 1, chosen + step)));
+    choose(clamp(chosen + step, 0, T() - 1));
     letters[chosen].focus();
   };
 
@@ -153,10 +140,9 @@ function build(root) {
   function choose(i) {
     chosen = i;
     const row = looks(i);
+    rove(letters, i, "aria-pressed");
     letters.forEach((letter, j) => {
-      letter.setAttribute("aria-pressed", String(j === i));
-      letter.tabIndex = j === i ? 0 : -1;
-      letter.style.setProperty("--look", j <= i ? `rgb(${data.palette[row[j]]})` : "transparent");
+      letter.style.setProperty("--look", j <= i ? css(data.palette[row[j]]) : "transparent");
     });
     const mark = find("row");
     mark.style.top = `${(100 * i) / T()}%`;
@@ -167,7 +153,7 @@ function build(root) {
 
   function tell(query, key, looks_at) {
     const weight = looks(query)[key] / 255;
-    value.textContent = `${name(query)} ${looks_at} ${name(key)}: ${weight.toFixed(2)}`;
+    value.textContent = `${named(data.passage, query)} ${looks_at} ${named(data.passage, key)}: ${weight.toFixed(2)}`;
   }
 
   function expect(i) {
@@ -210,7 +196,7 @@ function build(root) {
     if (event.type === "pointerdown") chart.setPointerCapture(event.pointerId);
     else if (!event.buttons) return;
     const box = chart.getBoundingClientRect();
-    const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+    const share = clamp((event.clientX - box.left) / box.width, 0, 1);
     stop();
     show(Math.round(share * last()));
   };

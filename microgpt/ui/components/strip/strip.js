@@ -1,30 +1,19 @@
 // A text whose characters show what they attend to: hover or tap shades the others, a click pins,
 // Escape or a second click releases, arrow keys move. Below each character stand all maps' shares.
 const MOST_LISTED = 5;
-const views = new WeakMap();
-
-const make = (name, className, text = "") => {
-  const node = document.createElement(name);
-  node.className = className;
-  node.textContent = text;
-  return node;
-};
-const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
 export default function ({ data, parentElement }) {
-  let view = views.get(parentElement);
-  if (!view || !parentElement.contains(view.root)) {
-    view = build(parentElement);
-    views.set(parentElement, view);
-  }
-  view.show(data);
+  viewOf(parentElement, build).show(data);
 }
 
 function build(parentElement) {
   const root = make("div", "strip");
-  const bar = make("div", "bar"), directions = make("div", "directions");
-  directions.setAttribute("role", "radiogroup");
-  directions.setAttribute("aria-label", "Which way to look");
+  const bar = make("div", "bar");
+  const ways = [["attends to", true], ["is attended by", false]];
+  const wayRadios = radios("Which way to look", "way", ways, (value) => {
+    backwards = value;
+    paint();
+  });
   const says = make("div", "says");
   says.setAttribute("aria-live", "polite");
   const text = make("div", "text");
@@ -32,38 +21,18 @@ function build(parentElement) {
   text.setAttribute("role", "group");
   text.setAttribute("aria-label", "The text; arrow keys move from character to character");
   const legend = make("div", "legend");
-  bar.append(directions, legend);
+  bar.append(wayRadios.root, legend);
   root.append(bar, says, text);
   parentElement.appendChild(root);
 
   let data = null, maps = null, T = 0, cells = [], colours = [];
   let backwards = true, pinned = null, at = 0;
 
-  const ways = [["attends to", true], ["is attended by", false]].map(([title, value]) => {
-    const radio = make("button", "way", title);
-    radio.type = "button";
-    radio.setAttribute("role", "radio");
-    radio.onclick = () => {
-      backwards = value;
-      paint();
-    };
-    directions.append(radio);
-    return [radio, value];
-  });
-  directions.onkeydown = (event) => {
-    if (!event.key.startsWith("Arrow")) return;
-    event.preventDefault();
-    backwards = !backwards;
-    paint();
-    ways.find(([, value]) => value === backwards)[0].focus();
-  };
-
   const triangle = () => (T * (T + 1)) / 2;
   const weight = (map, query, key) =>
     key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
   const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
   const colour = (level, most) => colours[Math.round((255 * level) / most)];
-  const name = (i) => `${data.labels[i]} (${i + 1})`;
 
   function show(fresh) {
     const same = data && data.labels.join("\0") === fresh.labels.join("\0");
@@ -71,9 +40,7 @@ function build(parentElement) {
     maps = bytes(data.maps);
     T = data.labels.length;
     // Faint shares fade into the page, so that a text stays readable in light and in dark.
-    colours = data.palette.map(
-      (parts, level) => `rgb(${parts.join(" ")} / ${Math.min(1, (1.7 * level) / 255)})`,
-    );
+    colours = data.palette.map((rgb, level) => css(rgb, Math.min(1, (1.7 * level) / 255)));
     if (!same) {
       pinned = null;
       cells = data.labels.map((label, i) => {
@@ -98,10 +65,7 @@ function build(parentElement) {
   }
 
   function paint() {
-    for (const [radio, value] of ways) {
-      radio.setAttribute("aria-checked", String(value === backwards));
-      radio.tabIndex = value === backwards ? 0 : -1;
-    }
+    wayRadios.show(backwards);
     const rows = cells.map((_, i) => data.names.map((_, map) => share(map, i)));
     const shares = rows.map((row) => row[data.chosen]);
     const most = Math.max(1, ...shares), mostOfAll = Math.max(1, ...rows.flat());
@@ -125,10 +89,10 @@ function build(parentElement) {
       .filter(([level]) => level > 1) // less reads as 0.00
       .sort((a, b) => b[0] - a[0])
       .slice(0, MOST_LISTED)
-      .map(([level, i]) => `${name(i)}: ${told(level)}`);
+      .map(([level, i]) => `${named(data.labels, i)}: ${told(level)}`);
     const verb = backwards ? "attends to" : "is attended by";
     const state = pinned === at ? ", pinned," : "";
-    says.textContent = `${name(at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
+    says.textContent = `${named(data.labels, at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 
   function move(i) {
@@ -141,10 +105,6 @@ function build(parentElement) {
     move(i ?? T - 1);
   }
 
-  const under = (event) => {
-    const node = event.target.closest?.("[data-at]");
-    return node ? Number(node.dataset.at) : null;
-  };
   text.onpointerover = (event) => {
     if (pinned === null && under(event) !== null) move(under(event));
   };
@@ -156,10 +116,10 @@ function build(parentElement) {
     if (i !== null) pin(i === pinned ? null : i);
   };
   text.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const step = arrow(event);
     if (step) {
       event.preventDefault();
-      pinned = Math.max(0, Math.min(T - 1, at + step));
+      pinned = clamp(at + step, 0, T - 1);
       move(pinned);
     } else if (event.key === "Enter") {
       pin(at);

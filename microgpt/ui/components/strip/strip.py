@@ -1,18 +1,13 @@
 """The text itself: what each character attends to, in the browser and without a rerun."""
 
 import base64
-from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
 from microgpt.ui.charts import style
+from microgpt.ui.components import component
 
-_COMPONENT = st.components.v2.component(
-    "microgpt.strip",
-    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
-)
+_STRIP = component("strip")
 
 
 def packed(weights: np.ndarray) -> str:
@@ -33,7 +28,7 @@ def text_strip(
 
     names: what each map is called. Until a character is pointed at it is the last one's row.
     """
-    _COMPONENT(
+    _STRIP(
         key=key,
         data={
             "labels": style.visible(text),

@@ -4,26 +4,7 @@ const STEPS_PER_NAT = 2000, NEVER = 65535, STRONG_NATS = 6, PLAY_MS = 140;
 const LONGEST_BEFORE = 500; // of what precedes a text the end is shown
 const COLOURS = { none: "Plain", probability: "Probability", surprise: "Surprise" };
 const LEGENDS = { none: [], probability: ["0", "1"], surprise: ["0", `${STRONG_NATS}+ nats`] };
-const views = new WeakMap(); // parentElement -> what is shown there
-
-const make = (name, className, text = "") => {
-  const node = document.createElement(name);
-  node.className = className;
-  node.textContent = text;
-  return node;
-};
-const button = (className, text, label, onclick) => {
-  const node = make("button", className, text);
-  node.type = "button";
-  node.title = label;
-  node.setAttribute("aria-label", label);
-  node.onclick = onclick;
-  return node;
-};
-const numbers = (text) => {
-  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-  return new Uint16Array(bytes.buffer);
-};
+const numbers = (text) => new Uint16Array(bytes(text).buffer);
 const put = async (text, node) => {
   try {
     await navigator.clipboard.writeText(text);
@@ -39,11 +20,7 @@ const percent = (p) =>
   p > 0 && p < 5e-5 ? "< 0.01 %" : `${(100 * p).toFixed(p < 0.0995 ? 2 : 1)} %`;
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  let view = views.get(parentElement);
-  if (!view || !parentElement.contains(view.root)) {
-    view = build(parentElement);
-    views.set(parentElement, view);
-  }
+  const view = viewOf(parentElement, build);
   view.pick = (at, token) => setTriggerValue("picked", { name: data.name, at, token });
   view.show(data);
   const turn = (view.turn = {});
@@ -53,9 +30,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function build(parentElement) {
   const root = make("div", "tokens");
   const bar = make("div", "bar");
-  const colours = make("div", "colours");
-  colours.setAttribute("role", "radiogroup");
-  colours.setAttribute("aria-label", "Colour by");
+  const options = Object.entries(COLOURS).map(([name, title]) => [title, name]);
+  const colours = radios("Colour by", "colour", options, (name) => choose(name));
   const legend = make("div", "legend");
   legend.append(make("span", "low"), make("span", "ramp"), make("span", "high"));
   const copy = button("tool", "Copy", "Copy the text", () => {
@@ -67,7 +43,7 @@ function build(parentElement) {
   });
   const tools = make("div", "tools");
   tools.append(copy, share);
-  bar.append(colours, legend, tools);
+  bar.append(colours.root, legend, tools);
   const page = make("pre", "page");
   page.tabIndex = 0;
   page.setAttribute("role", "group");
@@ -91,13 +67,6 @@ function build(parentElement) {
   const count = () => text.childNodes.length;
   const row = (i) => table.subarray(i * width, (i + 1) * width);
   const label = (id) => data.labels[id] ?? "";
-
-  const radios = Object.entries(COLOURS).map(([name, title]) => {
-    const radio = button("colour", title, `Colour by: ${title}`, () => choose(name));
-    radio.setAttribute("role", "radio");
-    return [name, radio];
-  });
-  colours.append(...radios.map(([, radio]) => radio));
 
   const [first, back, go, next, last] = [
     ["«", "To the first character", () => jump(0)],
@@ -195,24 +164,12 @@ function build(parentElement) {
   function paint(name) {
     colour = name;
     root.dataset.colour = name;
-    for (const [each, radio] of radios) {
-      radio.setAttribute("aria-checked", String(each === name));
-      radio.tabIndex = each === name ? 0 : -1;
-    }
+    colours.show(name);
     const [low = "", high = ""] = LEGENDS[name];
     legend.firstChild.textContent = low;
     legend.lastChild.textContent = high;
     text.childNodes.forEach(tint);
   }
-  colours.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const now = radios.findIndex(([name]) => name === colour);
-    const [name, radio] = radios[(now + step + radios.length) % radios.length];
-    choose(name);
-    radio.focus();
-  };
 
   // What the model expected where character i stands.
   function inspect(i) {
@@ -286,7 +243,7 @@ function build(parentElement) {
 
   function jump(i) {
     pause();
-    step(Math.max(0, Math.min(count() - 1, i)));
+    step(clamp(i, 0, count() - 1));
   }
 
   function step(i) {
@@ -332,10 +289,6 @@ function build(parentElement) {
     root.classList.remove("replay");
   }
 
-  const under = (event) => {
-    const node = event.target.closest?.("[data-at]");
-    return node ? Number(node.dataset.at) : null;
-  };
   text.onpointerover = (event) => {
     if (!playing && under(event) !== null) move(under(event));
   };

@@ -7,16 +7,16 @@ written, only what is new goes out, in elements that nobody sees and tokens.js r
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import numpy as np
 import streamlit as st
-import torch
 from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.analysis.predictions import Predictions
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.charts import style
+from microgpt.ui.components import component
 
 # Alternatives told with each character; the exact distribution is the server's to show.
 ALTERNATIVES = 6
@@ -25,11 +25,7 @@ _STEPS_PER_NAT, _NEVER = 2000, 2**16 - 1
 # A text is packed and sent in parts of so many characters; the last one anew as it grows.
 _PART = 256
 
-_COMPONENT = st.components.v2.component(
-    "microgpt.tokens",
-    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
-    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
-)
+_TOKENS = component("tokens")
 
 
 @dataclass(frozen=True)
@@ -40,55 +36,61 @@ class Picked:
     token: int | None = None
 
 
-def packed(trace: Predictions, config: SamplingConfig | None = None) -> str:
+def packed(predictions: Predictions, config: SamplingConfig | None = None) -> str:
     """N characters as base64 of (N, 6 + 2 x ALTERNATIVES) little-endian uint16.
 
     id, rank, how many could be drawn, -log p, -log of what it was drawn with, entropy, then the
     ids and the -log p of the likeliest. Without a config nothing was drawn: the text was read.
     """
-    if not len(trace):
+    if not len(predictions):
         return ""
-    probs = trace.drawn_probs(config) if config else trace.log_probs.exp()  # (N, V)
-    likeliest = trace.order[:, :ALTERNATIVES]
-    pad = ALTERNATIVES - likeliest.shape[1]
-    ids = torch.nn.functional.pad(likeliest, (0, pad), value=_NEVER)
-    surprises = -trace.log_probs.gather(-1, likeliest)
-    surprises = torch.nn.functional.pad(surprises, (0, pad), value=torch.inf)
-    drawn_with = probs.gather(-1, trace.tokens[:, None])
-    columns = [
-        trace.tokens[:, None],
-        trace.rank[:, None],
-        (probs > 0).sum(dim=-1, keepdim=True),
-        _steps(trace.surprise[:, None]),
-        _steps(-drawn_with.log()),
-        _steps(trace.entropy[:, None]),
-        ids,
-        _steps(surprises),
-    ]
-    table = torch.cat([column.long() for column in columns], dim=-1)
-    return base64.b64encode(table.numpy().astype("<u2").tobytes()).decode()
+    tokens = predictions.tokens.numpy()[:, None]  # (N, 1)
+    surprises = -predictions.log_probs.numpy()  # (N, V)
+    probs = predictions.drawn_probs(config).numpy() if config else np.exp(-surprises)  # (N, V)
+    likeliest = predictions.order[:, :ALTERNATIVES].numpy()
+    pad = ((0, 0), (0, ALTERNATIVES - likeliest.shape[1]))
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is sent as _NEVER
+        drawn_with = -np.log(np.take_along_axis(probs, tokens, axis=-1))
+    table = np.hstack(
+        [
+            tokens,
+            predictions.rank.numpy()[:, None],
+            (probs > 0).sum(axis=-1, keepdims=True),
+            _steps(predictions.surprise.numpy()[:, None]),
+            _steps(drawn_with),
+            _steps(predictions.entropy.numpy()[:, None]),
+            np.pad(likeliest, pad, constant_values=_NEVER),
+            np.pad(
+                _steps(np.take_along_axis(surprises, likeliest, axis=-1)),
+                pad,
+                constant_values=_NEVER,
+            ),
+        ]
+    )
+    return base64.b64encode(table.astype("<u2").tobytes()).decode()
 
 
-def _steps(nats: torch.Tensor) -> torch.Tensor:
-    return (nats * _STEPS_PER_NAT).round().clamp(0, _NEVER - 1).where(nats.isfinite(), _NEVER)
+def _steps(nats: np.ndarray) -> np.ndarray:
+    steps = np.clip(np.round(nats * _STEPS_PER_NAT), 0, _NEVER - 1)
+    return np.where(np.isfinite(nats), steps, _NEVER)
 
 
 @dataclass(eq=False)
 class Packing:
-    """A growing trace in packed parts; those that are complete are packed once."""
+    """Growing predictions in packed parts; those that are complete are packed once."""
 
     config: SamplingConfig | None
     _complete: dict[int, str] = field(default_factory=dict)
 
-    def parts(self, trace: Predictions) -> list[str]:
+    def parts(self, predictions: Predictions) -> list[str]:
         """What is there so far; they can be joined, as a character takes a multiple of 3 bytes."""
-        starts = range(0, len(trace), _PART)
-        return [self._part(trace[start : start + _PART], start) for start in starts]
+        starts = range(0, len(predictions), _PART)
+        return [self._part(predictions[start : start + _PART], start) for start in starts]
 
-    def _part(self, trace: Predictions, start: int) -> str:
+    def _part(self, predictions: Predictions, start: int) -> str:
         if start not in self._complete:
-            records = packed(trace, self.config)
-            if len(trace) < _PART:
+            records = packed(predictions, self.config)
+            if len(predictions) < _PART:
                 return records
             self._complete[start] = records
         return self._complete[start]
@@ -99,7 +101,7 @@ def token_text(
     name: str,
     tokenizer: CharTokenizer,
     before: str,
-    trace: Predictions,
+    predictions: Predictions,
     packing: Packing,
     *,
     colour: str = "none",
@@ -124,19 +126,19 @@ def token_text(
             on_pick is not None
             and told
             and told["name"] == name
-            and told["at"] in range(len(trace))
+            and told["at"] in range(len(predictions))
         ):
             token = told["token"]
             on_pick(Picked(told["at"], token if token in range(tokenizer.vocab_size) else None))
 
-    _COMPONENT(
+    _TOKENS(
         key=key,
         data={
             "name": name,
             "before": before,
             "characters": tokenizer.characters,
             "labels": style.visible(tokenizer.characters),
-            "records": "".join(packing.parts(trace)),
+            "records": "".join(packing.parts(predictions)),
             "alternatives": ALTERNATIVES,
             "temperature": config.temperature if config else None,
             "colour": colour,

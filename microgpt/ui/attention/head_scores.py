@@ -1,25 +1,30 @@
 """What the heads do: how much each looks at what, over the validation split or a text."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
-from torch import Tensor
 
-from microgpt.analysis.attention import combined
+from microgpt.analysis.attention import AttentionMaps, combined
 from microgpt.analysis.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
 from microgpt.analysis.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
-from microgpt.ui.attention.maps import attended_text
-from microgpt.ui.attention.scores import shown_scores
-from microgpt.ui.attention.take_home import image_control, image_format
+from microgpt.ui.attention.controls import (
+    attended_text,
+    image_control,
+    image_format,
+    shown_scores,
+)
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
+from microgpt.ui.download import download
 
 _WORTH, _ENTROPY, _DISTANCE = "loss when off (nats)", "entropy (nats)", "mean distance"
 
 
-def kinds_view(checkpoint: Checkpoint) -> None:
+def head_scores_view(checkpoint: Checkpoint) -> None:
     """All of the tab."""
     text = attended_text(checkpoint)
     if not text:
@@ -27,7 +32,6 @@ def kinds_view(checkpoint: Checkpoint) -> None:
     if len(text) < 2:
         st.caption("Type at least two characters: the first has nothing to choose from.")
         return
-    weights, ids = cache.attention_maps(checkpoint, text).weights, checkpoint.tokenizer.encode(text)
     scores = shown_scores(checkpoint, text, "Measured on")
     kept = checkpoint.head_scores
     off = kept.off if kept else None
@@ -48,15 +52,8 @@ def kinds_view(checkpoint: Checkpoint) -> None:
             else ""
         )
     )
-    st.download_button(
-        "heads.csv",
-        frame.to_csv(index=False),
-        "heads.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    _one_head(checkpoint, ids, weights)
+    download("heads.csv", lambda: frame.to_csv(index=False), "heads.csv")
+    _one_head(checkpoint, text, cache.attention_maps(checkpoint, text))
 
 
 def _columns() -> dict[str, object]:
@@ -95,12 +92,14 @@ def scores_frame(scores: HeadScores, off: SwitchedOff | None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _one_head(checkpoint: Checkpoint, ids: list[int], weights: Tensor) -> None:
+def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
     """One head's attention on the text by class of character and by distance."""
     choice = head_choice(checkpoint)
     heads = choice.heads(checkpoint.config)
-    by_class = combined(attention_by_class(weights, ids, checkpoint.tokenizer), heads, "mean")
-    by_distance = combined(attention_by_distance(weights), heads, "mean")
+    tokenizer = checkpoint.tokenizer
+    classes = attention_by_class(maps.weights, tokenizer.encode(text), tokenizer)
+    by_class = combined(classes, heads, "mean")
+    by_distance = combined(attention_by_distance(maps.weights), heads, "mean")
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
@@ -140,12 +139,10 @@ def _as_tables(choice: Choice, by_class: list[float], by_distance: list[float]) 
             column.dataframe(table, hide_index=True, column_config=config)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, table in tables.items():
-            st.download_button(
+            named = table.assign(**choice.named)
+            download(
                 f"{name}.csv",
-                table.assign(**choice.named).to_csv(index=False, float_format="%.6g"),
+                partial(named.to_csv, index=False, float_format="%.6g"),
                 f"{choice.file_name}-{name}.csv",
-                "text/csv",
-                icon=":material/download:",
-                on_click="ignore",
             )
     image_control()

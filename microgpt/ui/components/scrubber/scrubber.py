@@ -1,0 +1,45 @@
+"""Snapshots of a training run, one step at a time, in the browser."""
+
+import base64
+
+import numpy as np
+import pandas as pd
+
+from microgpt.ui.charts import style
+from microgpt.ui.components import component
+
+_SCRUBBER = component("scrubber")
+
+
+def scrubber(
+    key: str,
+    table: pd.DataFrame,
+    passage: str,
+    characters: str,
+    probs: np.ndarray,
+    title: str,
+    maps: np.ndarray,
+) -> None:
+    """Show S snapshots with a slider: the losses, the sample, one head's map, the predictions.
+
+    table: a row for each snapshot with its step, val and train loss, and sample. passage: T
+    characters that each snapshot read. characters: the vocabulary. probs: (S, T, V), from 0 to 1,
+    of the character after each. title: of the map. maps: (S, T, T), from 0 to 255.
+    """
+    _SCRUBBER(
+        key=key,
+        data={
+            **table.to_dict("list"),
+            "passage": style.visible(passage),
+            "characters": style.visible(characters),
+            "probs": _packed(255 * probs.astype(np.float32)),
+            "palette": style.palette(),
+            "head": title,
+            "maps": _packed(maps),
+        },
+    )
+
+
+def _packed(array: np.ndarray) -> str:
+    """Numbers from 0 to 255, a byte each, in base 64."""
+    return base64.b64encode(np.round(array).astype(np.uint8).tobytes()).decode()

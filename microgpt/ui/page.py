@@ -1,0 +1,41 @@
+"""The frame of every page: its title, the checkpoint picker and its tabs."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.ui.checkpoints import checkpoint_picker
+from microgpt.ui.controls import Control
+
+
+def frame_session() -> None:
+    """Tell page_header that app.py has run; go on to the page that was asked for before it had."""
+    st.session_state["framed"] = True
+    if page := st.session_state.pop("asked_page", None):
+        st.switch_page(page, query_params=st.query_params.to_dict())
+
+
+def page_header(page: str, title: str, caption: str) -> Checkpoint:
+    """Open a page: its title, the checkpoint picker in the sidebar, and the checkpoint to show.
+
+    A fresh server runs a page that is its first visit without app.py; such a run goes back there.
+    """
+    if not st.session_state.get("framed"):
+        st.session_state["asked_page"] = page
+        st.switch_page("app.py", query_params=st.query_params.to_dict())
+    st.set_page_config(page_title=f"{title} · microGPT")
+    st.title(title, anchor=False)
+    st.caption(caption)
+    return checkpoint_picker(st.container())
+
+
+def show_views(
+    checkpoint: Checkpoint, views: Mapping[str, Callable[[Checkpoint], None]], tab: Control
+) -> None:
+    """Show a page's views in tabs; only the open one runs, and its name is the control's value."""
+    tabs = st.tabs(list(views), **tab.bound)
+    for each, view in zip(tabs, views.values(), strict=True):
+        if each.open:
+            with each:
+                view(checkpoint)

@@ -1,0 +1,62 @@
+"""Controls declare once where their values are kept."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from microgpt.ui.controls import (
+    Control,
+    control,
+    fits,
+    is_count,
+    is_list_of,
+    is_text,
+    saved_controls,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (is_text, ["", "ba"], [5, None, "\ud800", ["ba"]]),
+        (is_count, [1, 4096], [0, 4097, True, 1.0, "1"]),
+        (is_list_of(is_count), [[], [1, 2]], [1, [0], ["a"], (1,)]),
+    ],
+)
+def test_a_kind_accepts_the_values_of_its_type(kind, good, bad):
+    assert all(map(kind, good)) and not any(map(kind, bad))
+
+
+def test_a_control_says_where_its_widget_keeps_the_value():
+    assert Control("up_to").bound == {"key": "up_to", "bind": "query-params"}
+    assert Control("image", url=False).bound == {"key": "image", "persist_state": "session"}
+
+
+def test_a_numbered_control_has_a_key_for_each_number():
+    off = Control("off", is_list_of(is_count), numbered=True)
+    assert off.at(3).bound["key"] == "off_3" and off.has("off_3")
+    assert not any(map(off.has, ("off", "off_", "off_0", "off_03", "off_٣", "off_10000", "offs_1")))
+
+
+def test_a_declared_control_is_all_that_a_saved_view_needs():
+    made = control("depth", is_count, saved="test view")
+    control("colour", is_text)
+    assert saved_controls("test view") == [made]
+    assert fits("test view", "depth", 3)
+    assert not fits("test view", "depth", "3") and not fits("test view", "colour", "red")
+
+
+def test_a_saved_control_needs_a_kind():
+    with pytest.raises(ValueError, match="needs a kind"):
+        control("depth", saved="test view")
+
+
+def test_no_widget_is_bound_but_by_its_control():
+    """The text area alone changes its binding, with the length of its text."""
+    bound = re.compile(r"""\b(bind|persist_state) ?=""")
+    files = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "microgpt/ui").rglob("*.py")]
+    found = {path.name for path in files if bound.search(path.read_text(encoding="utf-8"))}
+    assert found == {"text_input.py"}
