@@ -11,7 +11,7 @@ from microgpt import atomic
 from microgpt.checkpoint import CONFIG, LOSS_RECORD, WEIGHTS
 from microgpt.checkpoint.loss_record import first_reaching
 from microgpt.checkpoint.runs import ORIGINAL, Run, read_run
-from microgpt.checkpoint.throughput import characters_per_second, matmul_share
+from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 
 TARGET = ORIGINAL["seed"][1]
 PART_BYTES = 15 * 10**6
@@ -54,7 +54,7 @@ def report(out: Path) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for run in runs:
-        share = matmul_share(run.config, run.training)
+        share = estimate_mfu(run.config, run.training)
         cells = (
             run.name,
             f"{run.training.val_loss_full:.4f}",

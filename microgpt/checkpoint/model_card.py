@@ -7,7 +7,7 @@ import torch
 from microgpt.checkpoint.folder import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training
-from microgpt.checkpoint.throughput import characters_per_second, matmul_share
+from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model import GPT
@@ -149,7 +149,7 @@ def _procedure(model: GPTConfig, training: Training) -> str:
     settings = {"dropout": model.dropout, **config.to_dict()}
     rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
     more = ""
-    if (share := matmul_share(model, training)) is not None:
+    if (share := estimate_mfu(model, training)) is not None:
         more += f"""
 That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of the speed of large
 matrix products on that machine (MFU)."""

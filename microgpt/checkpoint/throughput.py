@@ -1,4 +1,4 @@
-"""How much of what the hardware can do a training run made use of."""
+"""The speed of a training run, and its model FLOPs utilization (MFU)."""
 
 import torch
 
@@ -8,10 +8,10 @@ from microgpt.model import GPT
 
 
 def flops_per_character(config: GPTConfig) -> int:
-    """Floating-point operations of a forward and backward pass, for one character.
+    """Floating-point operations of a forward and backward pass, per character.
 
-    Six a weight of every matrix product, and 12 L T C for the attention over a full window
-    (Chowdhery et al., 2022, PaLM, appendix B); embeddings are looked up, not multiplied.
+    6 for each weight of a matrix product, and 12 L T C for attention over a full window
+    (Chowdhery et al., 2022, PaLM, appendix B). Embeddings are looked up, not multiplied.
     """
     with torch.device("meta"):
         model = GPT(config)
@@ -23,14 +23,14 @@ def flops_per_character(config: GPTConfig) -> int:
 
 
 def characters_per_second(training: Training) -> float:
-    """What a run read in a second of its training clock; 0 where that stood still."""
+    """Characters that a run trained on per second; 0 if its time was not measured."""
     return training.tokens / training.seconds if training.seconds else 0.0
 
 
-def matmul_share(config: GPTConfig, training: Training) -> float | None:
-    """The share of the measured rate of matrix products, matmul_flops, that a run made use of.
+def estimate_mfu(config: GPTConfig, training: Training) -> float | None:
+    """Estimate the MFU of a run, relative to the measured rate of matrix products, matmul_flops.
 
-    None where that rate, or the time, was not measured.
+    None if that rate or the time was not measured.
     """
     if not training.matmul_flops or not training.seconds:
         return None

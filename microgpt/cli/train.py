@@ -21,7 +21,7 @@ from tqdm import tqdm
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import code_commit, command_line
-from microgpt.checkpoint.throughput import characters_per_second, matmul_share
+from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.cli.arguments import add_data, add_device
 from microgpt.cli.progress import Bars
 from microgpt.config import PRESETS, ConfigError, GPTConfig, TrainConfig
@@ -139,7 +139,7 @@ class Interrupt:
 def _summary(made: Checkpoint) -> str:
     loss = made.training.val_loss_full
     lines = [] if loss is None else [f"val_loss_full {loss:.4f}"]
-    if (share := matmul_share(made.config, made.training)) is None:
+    if (share := estimate_mfu(made.config, made.training)) is None:
         lines.append("too short a run to tell its speed")
     else:
         rate = characters_per_second(made.training)

@@ -4,8 +4,8 @@ import pytest
 
 from microgpt.checkpoint.throughput import (
     characters_per_second,
+    estimate_mfu,
     flops_per_character,
-    matmul_share,
 )
 from microgpt.config import GPTConfig
 
@@ -28,11 +28,11 @@ def test_a_run_that_takes_as_long_as_the_rate_allows_has_all_of_it(training, tin
     flops = training.tokens * flops_per_character(tiny_config)
     full = dataclasses.replace(training, seconds=0.5, matmul_flops=2.0 * flops)
     assert characters_per_second(full) == 2 * training.tokens
-    assert matmul_share(tiny_config, full) == pytest.approx(1.0)
+    assert estimate_mfu(tiny_config, full) == pytest.approx(1.0)
     half = dataclasses.replace(full, seconds=1.0)
-    assert matmul_share(tiny_config, half) == pytest.approx(0.5)
+    assert estimate_mfu(tiny_config, half) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("unknown", [{"seconds": 0.0}, {"matmul_flops": None}], ids=str)
 def test_what_was_not_measured_gives_no_share(training, tiny_config, unknown):
-    assert matmul_share(tiny_config, dataclasses.replace(training, **unknown)) is None
+    assert estimate_mfu(tiny_config, dataclasses.replace(training, **unknown)) is None
