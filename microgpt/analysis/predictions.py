@@ -1,4 +1,4 @@
-"""What a model expected at each character of a text, and how the text compares."""
+"""The predictions of a model over a text, and how likely they made each of its characters."""
 
 import csv
 import io
@@ -18,9 +18,10 @@ from microgpt.sampling import SamplingConfig, next_token_probs
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """N characters, each with the prediction that was made of it.
+    """The predictions of N characters of a text.
 
-    tokens: (N,) ids. logits: (N, V), row n from all that stood before character n.
+    tokens: (N,) ids of the characters. logits: (N, V), row n is computed from the characters
+    before character n.
     """
 
     tokens: Tensor
@@ -34,12 +35,12 @@ class Predictions:
 
     @cached_property
     def log_probs(self) -> Tensor:
-        """(N, V), nats, of the model itself: at temperature 1, nothing cut off."""
+        """(N, V) log-probabilities of the model itself, nats; no sampling setting is applied."""
         return self.logits.double().log_softmax(dim=-1)
 
     @cached_property
     def surprise(self) -> Tensor:
-        """(N,) -log p of each character, nats; the mean over a text is its loss."""
+        """(N,) -log p of each character, nats. Its mean is the loss."""
         return -self.log_probs.gather(-1, self.tokens[:, None])[:, 0]
 
     @property
@@ -53,25 +54,25 @@ class Predictions:
 
     @cached_property
     def order(self) -> Tensor:
-        """(N, V) ids from likeliest to least; equals stand by id."""
+        """(N, V) ids from the likeliest to the least likely; equal ones are sorted by id."""
         return self.logits.argsort(dim=-1, descending=True, stable=True)
 
     @cached_property
     def rank(self) -> Tensor:
-        """(N,) each character's place among all, 1 for the likeliest."""
+        """(N,) rank of each character in the vocabulary, 1 for the likeliest."""
         return (self.order == self.tokens[:, None]).long().argmax(dim=-1) + 1
 
     @cached_property
     def entropy(self) -> Tensor:
-        """(N,) nats: how undecided the model was, 0 to ln V."""
+        """(N,) entropy of each prediction, nats, 0 to ln V."""
         return -(self.log_probs.exp() * self.log_probs.nan_to_num(neginf=0.0)).sum(dim=-1)
 
     def drawn_probs(self, config: SamplingConfig) -> Tensor:
-        """(N, V), the probabilities to draw from under these settings."""
+        """(N, V) probabilities that characters are drawn with under these settings."""
         return next_token_probs(self.logits, config)
 
     def drawn_with(self, config: SamplingConfig) -> Tensor:
-        """(N,) the probability of each character under these settings."""
+        """(N,) probability of each character under these settings."""
         return self.drawn_probs(config).gather(-1, self.tokens[:, None])[:, 0]
 
 
@@ -169,7 +170,7 @@ def next_character(logits: Tensor, config: SamplingConfig) -> NextCharacter:
 
 
 def first_difference(one: Predictions, other: Predictions) -> int | None:
-    """Where two texts part, from 0; None where neither has a character the other lacks."""
+    """The first position, from 0, at which two texts differ; None if they are equal."""
     length = min(len(one), len(other))
     differ = (one.tokens[:length] != other.tokens[:length]).nonzero()
     if len(differ):
@@ -178,27 +179,27 @@ def first_difference(one: Predictions, other: Predictions) -> int | None:
 
 
 def to_csv(
-    trace: Predictions,
+    predictions: Predictions,
     characters: str,
     config: SamplingConfig | None = None,
     same: Mapping[str, object] | None = None,
 ) -> str:
-    """One row a character: what it is, its probabilities, its rank; control characters escaped.
+    """A CSV table with one row for each character; control characters are escaped.
 
-    With a config, drawn_with is the probability after temperature, top-k and top-p. same holds
-    further columns, of one value each.
+    With a config there is a column drawn_with: the probability under these settings. same: further
+    columns that have the same value in every row.
     """
     columns: dict[str, list[object]] = {
-        "position": list(range(1, len(trace) + 1)),
-        "character": [repr(characters[token])[1:-1] for token in trace.tokens.tolist()],
-        "probability": [f"{p:.6g}" for p in trace.surprise.neg().exp().tolist()],
-        "surprise_nats": [f"{s:.6g}" for s in trace.surprise.tolist()],
-        "rank": trace.rank.tolist(),
-        "entropy_nats": [f"{e:.6g}" for e in trace.entropy.tolist()],
+        "position": list(range(1, len(predictions) + 1)),
+        "character": [repr(characters[token])[1:-1] for token in predictions.tokens.tolist()],
+        "probability": [f"{p:.6g}" for p in predictions.surprise.neg().exp().tolist()],
+        "surprise_nats": [f"{s:.6g}" for s in predictions.surprise.tolist()],
+        "rank": predictions.rank.tolist(),
+        "entropy_nats": [f"{e:.6g}" for e in predictions.entropy.tolist()],
     }
     if config is not None:
-        columns["drawn_with"] = [f"{p:.6g}" for p in trace.drawn_with(config).tolist()]
-    columns |= {name: [value] * len(trace) for name, value in (same or {}).items()}
+        columns["drawn_with"] = [f"{p:.6g}" for p in predictions.drawn_with(config).tolist()]
+    columns |= {name: [value] * len(predictions) for name, value in (same or {}).items()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

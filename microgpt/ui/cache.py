@@ -170,7 +170,7 @@ def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
 @_shared(max_entries=12)
 def logits_without(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> Tensor:
     """Logits (T, V) over a text with some heads, by layer and head from 0, switched off."""
-    return ablation.logits_without(checkpoint.model, checkpoint.tokenizer.encode(text), off)
+    return ablation.ablated_logits(checkpoint.model, checkpoint.tokenizer.encode(text), off)
 
 
 @_shared(max_entries=16, show_spinner="The model is writing …")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from microgpt.analysis.ablation import each_head_off, effect, head_mask, logits_without
+from microgpt.analysis.ablation import ablate_each_head, ablated_logits, ablation_effect, head_mask
 from microgpt.analysis.attention import attention_maps
 
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
@@ -16,7 +16,7 @@ def test_each_head_off_is_as_if_its_slice_of_the_projection_were_zero(any_model)
     size = config.n_embd // config.n_head
     whole = losses(any_model(torch.tensor([IDS]))[0])
     seen = []
-    for layer, head, found in each_head_off(any_model, IDS):
+    for layer, head, found in ablate_each_head(any_model, IDS):
         seen.append((layer, head))
         proj = any_model.blocks[layer].attention.proj.weight
         kept = proj.clone()
@@ -34,22 +34,22 @@ def test_each_head_off_is_as_if_its_slice_of_the_projection_were_zero(any_model)
 
 def test_each_head_off_equals_the_separate_runs_with_a_mask(model):
     whole = model(torch.tensor([IDS]))[0]
-    for layer, head, found in each_head_off(model, IDS):
+    for layer, head, found in ablate_each_head(model, IDS):
         mask = torch.ones(2, 3)
         mask[layer, head] = 0
-        expected = effect(IDS, whole, model(torch.tensor([IDS]), head_mask=mask)[0])
+        expected = ablation_effect(IDS, whole, model(torch.tensor([IDS]), head_mask=mask)[0])
         for name, value in vars(expected).items():
             assert getattr(found, name) == pytest.approx(value, abs=1e-5), name
 
 
 def test_heads_are_switched_off_as_they_are_asked_for(model):
-    effects = each_head_off(model, IDS)
+    effects = ablate_each_head(model, IDS)
     assert next(effects)[:2] == (0, 0) and next(effects)[:2] == (0, 1)
 
 
 def test_a_prediction_that_did_not_change_has_no_effect():
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
-    assert vars(effect([1, 2, 3, 4, 5], logits, logits + 2)) == pytest.approx(
+    assert vars(ablation_effect([1, 2, 3, 4, 5], logits, logits + 2)) == pytest.approx(
         {"loss_change": 0, "divergence": 0, "next_divergence": 0}, abs=1e-6
     )
 
@@ -57,17 +57,17 @@ def test_a_prediction_that_did_not_change_has_no_effect():
 def test_the_effect_on_made_up_predictions_is_that_by_hand():
     whole = torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log()
     without = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
-    found = effect([0, 1], whole, without)
+    found = ablation_effect([0, 1], whole, without)
     divergence = torch.tensor(0.9) * torch.tensor(1.8).log() + 0.1 * torch.tensor(0.2).log()
     assert found.next_divergence == pytest.approx(divergence.item(), abs=1e-6)
     assert found.divergence == pytest.approx(divergence.item() / 2, abs=1e-6)
     assert found.loss_change == pytest.approx(0, abs=1e-6)  # the last has no character after it
-    better = effect([0, 0], without, torch.tensor([[0.8, 0.2], [0.5, 0.5]]).log())
+    better = ablation_effect([0, 0], without, torch.tensor([[0.8, 0.2], [0.5, 0.5]]).log())
     assert better.loss_change == pytest.approx(-torch.tensor(1.6).log().item(), abs=1e-6)
 
 
 def test_one_character_has_no_loss_to_change(model):
-    for _, _, found in each_head_off(model, [0]):
+    for _, _, found in ablate_each_head(model, [0]):
         assert found.loss_change is None
         assert found.divergence == found.next_divergence
 
@@ -75,14 +75,14 @@ def test_one_character_has_no_loss_to_change(model):
 @pytest.mark.parametrize(("ids", "says"), [([], "no token"), ([0] * 17, "17 positions do not fit")])
 def test_no_text_and_too_long_a_text_are_refused(model, ids, says):
     with pytest.raises(ValueError, match=says):
-        next(each_head_off(model, ids))
+        next(ablate_each_head(model, ids))
 
 
 def test_a_model_made_to_copy_can_do_without_neither_head(copier):
     ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
     logits = attention_maps(copier, ids).logits
     assert logits.argmax(dim=-1)[4:-1].tolist() == ids[5:]
-    found = [found for _, _, found in each_head_off(copier, ids)]
+    found = [found for _, _, found in ablate_each_head(copier, ids)]
     assert len(found) == 2
     assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in found)
 
@@ -96,5 +96,5 @@ def test_a_mask_is_zero_at_the_heads_that_are_off(model):
 def test_logits_without_heads_are_those_of_the_masked_model(model):
     off = [(0, 1), (1, 2)]
     masked = model(torch.tensor([IDS]), head_mask=head_mask(model.config, off))[0]
-    torch.testing.assert_close(logits_without(model, IDS, off), masked)
+    torch.testing.assert_close(ablated_logits(model, IDS, off), masked)
     assert not torch.equal(masked, model(torch.tensor([IDS]))[0])

@@ -22,20 +22,22 @@ CHARACTERS = "\nab€"
 
 
 @pytest.fixture
-def trace() -> Predictions:
+def predictions() -> Predictions:
     probs = torch.tensor(
         [[0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1], [0.5, 0.5, 0.0, 0.0]]
     )
     return Predictions(torch.tensor([2, 3, 0, 0]), probs.log() + 3)
 
 
-def test_what_the_model_expected_of_each_character(trace):
+def test_what_the_model_expected_of_each_character(predictions):
     expected = [0.3, 0.25, 0.7, 0.5]
-    assert trace.surprise.exp().reciprocal().tolist() == pytest.approx(expected)
-    assert trace.rank.tolist() == [2, 4, 1, 1], "equals rank by id"
-    assert trace.order[0].tolist() == [3, 2, 1, 0]
-    assert trace.entropy[1].item() == pytest.approx(math.log(4))
-    assert trace.entropy[3].item() == pytest.approx(math.log(2)), "what cannot be adds nothing"
+    assert predictions.surprise.exp().reciprocal().tolist() == pytest.approx(expected)
+    assert predictions.rank.tolist() == [2, 4, 1, 1], "equals rank by id"
+    assert predictions.order[0].tolist() == [3, 2, 1, 0]
+    assert predictions.entropy[1].item() == pytest.approx(math.log(4))
+    assert predictions.entropy[3].item() == pytest.approx(math.log(2)), (
+        "what cannot be adds nothing"
+    )
 
 
 def test_the_mean_surprise_is_the_loss(model):
@@ -64,9 +66,9 @@ def test_a_text_longer_than_the_window_is_read_too(model):
     assert len(read) == 39 and seen[-1] == (39, 39)
 
 
-def test_the_most_surprising_characters_come_first(trace):
-    assert trace.most_surprising(2) == [1, 0]
-    assert trace.most_surprising(99) == [1, 0, 3, 2]
+def test_the_most_surprising_characters_come_first(predictions):
+    assert predictions.most_surprising(2) == [1, 0]
+    assert predictions.most_surprising(99) == [1, 0, 3, 2]
 
 
 def test_a_text_grows_until_it_ends():
@@ -101,19 +103,19 @@ def test_a_next_character_tells_what_the_settings_cut_off():
     assert whole.possible == 4 and whole.lost == 0
 
 
-def test_a_part_of_a_trace_is_a_trace(trace):
-    part = trace[1:3]
+def test_a_part_of_predictions_is_predictions(predictions):
+    part = predictions[1:3]
     assert len(part) == 2
-    assert part.surprise.tolist() == trace.surprise[1:3].tolist()
+    assert part.surprise.tolist() == predictions.surprise[1:3].tolist()
 
 
 @pytest.mark.parametrize(
     "config",
     [SamplingConfig(), SamplingConfig(0.5, 2), SamplingConfig(0.0), SamplingConfig(1, 0, 0.6)],
 )
-def test_what_is_drawn_with_is_each_rows_own(trace, config):
-    drawn = trace.drawn_probs(config)
-    for row, logits in zip(drawn, trace.logits, strict=True):
+def test_what_is_drawn_with_is_each_rows_own(predictions, config):
+    drawn = predictions.drawn_probs(config)
+    for row, logits in zip(drawn, predictions.logits, strict=True):
         alone = next_token_probs(logits, config)
         torch.testing.assert_close(row, alone)
 
@@ -123,19 +125,19 @@ def test_what_is_drawn_with_is_each_rows_own(trace, config):
     [([1, 2, 3], [1, 2, 3], None), ([1, 2, 3], [1, 0, 3], 1), ([1, 2], [1, 2, 3], 2), ([], [1], 0)],
 )
 def test_two_texts_part_at_their_first_difference(one, other, at):
-    traces = [Predictions(torch.tensor(ids), torch.zeros(len(ids), 4)) for ids in (one, other)]
-    assert first_difference(*traces) == at
-    assert first_difference(*reversed(traces)) == at
+    pair = [Predictions(torch.tensor(ids), torch.zeros(len(ids), 4)) for ids in (one, other)]
+    assert first_difference(*pair) == at
+    assert first_difference(*reversed(pair)) == at
 
 
-def test_the_table_tells_every_character_and_can_be_read_back(trace):
+def test_the_table_tells_every_character_and_can_be_read_back(predictions):
     config = SamplingConfig(1.0, top_k=2, seed=7)
-    text = to_csv(trace, CHARACTERS, config, {"seed": 7, "checkpoint": "a, b"})
+    text = to_csv(predictions, CHARACTERS, config, {"seed": 7, "checkpoint": "a, b"})
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["character"] for row in rows] == ["b", "€", "\\n", "\\n"]
-    assert [int(row["rank"]) for row in rows] == trace.rank.tolist()
+    assert [int(row["rank"]) for row in rows] == predictions.rank.tolist()
     assert float(rows[0]["probability"]) == pytest.approx(0.3)
     assert float(rows[0]["drawn_with"]) == pytest.approx(3 / 7, abs=1e-6)
     assert float(rows[1]["drawn_with"]) == 0
     assert {row["checkpoint"] for row in rows} == {"a, b"}
-    assert "drawn_with" not in to_csv(trace, CHARACTERS)
+    assert "drawn_with" not in to_csv(predictions, CHARACTERS)

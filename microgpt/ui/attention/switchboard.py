@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from microgpt.analysis.ablation import Effect, each_head_off, effect
+from microgpt.analysis.ablation import AblationEffect, ablate_each_head, ablation_effect
 from microgpt.analysis.predictions import Predictions, first_difference, model_probs, of_text
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
@@ -39,7 +39,7 @@ def switchboard_view(checkpoint: Checkpoint) -> None:
     # With no head off the same numbers, not those of another way to them.
     without = cache.logits_without(checkpoint, text, off) if off else whole
     with found:
-        _figures(effect(ids, whole, without), of_text(ids, whole))
+        _figures(ablation_effect(ids, whole, without), of_text(ids, whole))
         both = (model_probs(logits[-1]).numpy() for logits in (whole, without))
         _next_character(checkpoint, *both)
     _continuations(checkpoint, text, off)
@@ -68,7 +68,7 @@ def _all_on(layers: int) -> None:
         st.session_state[OFF.at(layer).key] = []
 
 
-def _figures(found: Effect, whole: Predictions) -> None:
+def _figures(found: AblationEffect, whole: Predictions) -> None:
     with st.container(horizontal=True):
         if found.loss_change is not None:
             st.metric(
@@ -172,12 +172,12 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
     download("heads.csv", lambda: order.to_csv(index=False), "heads.csv")
 
 
-def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], Effect]:
+def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], AblationEffect]:
     """The effect of each head, by layer and head from 0, switched off by itself."""
     heads = checkpoint.config.n_layer * checkpoint.config.n_head
     bar = st.progress(0.0, "Switching heads off …")
     effects = {}
-    for layer, head, found in each_head_off(checkpoint.model, ids):
+    for layer, head, found in ablate_each_head(checkpoint.model, ids):
         effects[layer, head] = found
         bar.progress(len(effects) / heads, f"Switched off {len(effects)} of {heads}")
     bar.empty()
