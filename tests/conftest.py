@@ -4,6 +4,7 @@ import dataclasses
 import os
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,24 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.training.snapshots import stack, take_snapshot
 
 torch.set_num_threads(1)
+
+
+SLOWEST_FIRST = ("browser", "training", "experiments", "ui")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the slowest folders, so that all processes end at nearly the same time.
+
+    Within a folder the files with the most tests come first; a file's tests stay together.
+    """
+    tests_in = Counter(item.path for item in items)
+
+    def order(item: pytest.Item) -> tuple[int, int, str]:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        slowest = SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+        return slowest, -tests_in[item.path], str(item.path)
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session", autouse=True)
