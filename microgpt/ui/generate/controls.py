@@ -1,12 +1,13 @@
 """The controls that the Generate page's tabs share: the prompt, and how characters are drawn."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.generate import KEPT
-from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig
+from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control
 from microgpt.ui.text_input import text_control
@@ -19,22 +20,11 @@ EXAMPLES = {
 MOST_CHARACTERS = 10_000
 
 
-@dataclass(frozen=True)
-class DrawingControls:
-    """One set of sampling sliders."""
-
-    temperature: Control
-    top_k: Control
-    top_p: Control
-
-
 TAB = control("view")
 PROMPT = control("prompt", url="short")
 LENGTH, SEED, EXACT = control("length"), control("seed"), control("exact")
-DRAWING = DrawingControls(control("temperature"), control("top_k"), control("top_p"))
-OTHER_DRAWING = DrawingControls(
-    control("other_temperature"), control("other_top_k"), control("other_top_p")
-)
+DRAWING = {name: control(name) for name in SAMPLING_SETTINGS}
+OTHER_DRAWING = {name: control(f"other_{name}") for name in SAMPLING_SETTINGS}
 
 
 def prompt_control(checkpoint: Checkpoint) -> str | None:
@@ -51,7 +41,7 @@ def prompt_control(checkpoint: Checkpoint) -> str | None:
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
     """How the next characters are drawn, and how many of them; each setting is in the URL."""
     with st.container(horizontal=True):
-        temperature, top_k, top_p = drawing_controls(checkpoint.tokenizer)
+        drawing = drawing_controls(checkpoint.tokenizer)
         length, seed = length_control(MOST_CHARACTERS), seed_control()
     window = checkpoint.config.block_size
     exact = st.toggle(f"Exact past {window} characters (slow)", **EXACT.bound)
@@ -61,54 +51,58 @@ def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
             f"every one. Otherwise, each time they are full, it goes on from the last "
             f"{max(1, int(KEPT * window))}."
         )
-    return SamplingConfig(temperature, top_k, top_p, seed, exact), length
+    return SamplingConfig(**drawing, seed=seed, exact=exact), length
 
 
 def drawing_controls(
     tokenizer: CharTokenizer,
-    controls: DrawingControls = DRAWING,
-    default: float = 0.8,
+    controls: Mapping[str, Control] = DRAWING,
+    defaults: Mapping[str, float] | None = None,
     width: int = CONTROL_WIDTH,
-) -> tuple[float, int, float]:
-    """Sliders for temperature, top-k and top-p.
+) -> dict[str, Any]:
+    """A slider for each of SAMPLING_SETTINGS; the values, by the name of the setting.
 
-    default is the temperature's; width is each slider's, in pixels.
+    defaults: where they differ from the settings' own. width is each slider's, in pixels.
     """
-    every = max(2, tokenizer.vocab_size)  # a slider needs two values
-    controls.top_k.follow_default(every)
-    controls.top_k.keep_within(every)
-    temperature = st.slider(
-        "Temperature",
-        0.0,
-        2.0,
+    return {
+        name: _slider(setting, controls[name], tokenizer, (defaults or {}).get(name), width)
+        for name, setting in SAMPLING_SETTINGS.items()
+    }
+
+
+def _slider(
+    setting: Setting, of: Control, tokenizer: CharTokenizer, default: float | None, width: int
+) -> float:
+    least, most = setting.limits
+    if default is None:
+        default = setting.default
+    about = f"{setting.help[0].upper()}{setting.help[1:]}"
+    if setting.counts_tokens:
+        every = max(2, tokenizer.vocab_size)  # a slider needs two values
+        least, most, default = 1, every, every
+        about += f"; {every} is all of them"
+        of.follow_default(every)
+        of.keep_within(every)
+    return st.slider(
+        setting.label,
+        least,
+        most,
         default,
-        0.05,
-        **controls.temperature.bound,
+        setting.step,
+        **of.bound,
         width=width,
-        help="0 always takes the likeliest character, whatever the seed; above 1 the unlikely "
-        "ones gain.",
+        help=f"{about}.",
     )
-    top_k = st.slider(
-        "Top-k",
-        1,
-        every,
-        every,
-        **controls.top_k.bound,
-        width=width,
-        help=f"Choose among the k likeliest characters; {every} is all of them.",
-    )
-    top_p = st.slider(
-        "Top-p",
-        0.0,
-        1.0,
-        1.0,
-        0.01,
-        **controls.top_p.bound,
-        width=width,
-        help="Choose among the fewest characters that together hold this probability; 1 is all of "
-        "them.",
-    )
-    return temperature, top_k, top_p
+
+
+def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as the page's widgets show them: a number of tokens that is 0 is all of them."""
+    return {
+        name: tokenizer.vocab_size
+        if not value and name in SAMPLING_SETTINGS and SAMPLING_SETTINGS[name].counts_tokens
+        else value
+        for name, value in settings.items()
+    }
 
 
 def length_control(most: int) -> int:

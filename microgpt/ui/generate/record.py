@@ -12,7 +12,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.engine import NUMERICS
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.download import download
-from microgpt.ui.generate.controls import MOST_CHARACTERS
+from microgpt.ui.generate.controls import MOST_CHARACTERS, widget_values
 from microgpt.ui.generate.written import Written, write_next
 from microgpt.ui.kept_file import KeptFile, told_origin
 
@@ -58,8 +58,7 @@ def open_record(checkpoint: Checkpoint) -> None:
     """Take a record.json, put its prompt and settings into the page, and write it anew."""
 
     def use(asked: dict[str, Any]) -> None:
-        asked["top_k"] = asked["top_k"] or checkpoint.config.vocab_size
-        write_next(**asked)
+        write_next(**widget_values(checkpoint.tokenizer, asked))
 
     with st.expander("Open a record"):
         st.caption(

@@ -22,6 +22,7 @@ from microgpt.ui.text import plain
 # Two texts are made at once here, at each change of a slider.
 LONGEST = 400
 SLIDER_WIDTH = 120
+OTHERS = {"temperature": 1.2}  # the right-hand settings that differ at first
 
 
 def side_by_side_view(checkpoint: Checkpoint) -> None:
@@ -31,14 +32,14 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
         length = length_control(LONGEST)
         seed = seed_control()
     configs = []
-    for column, name, controls, temperature in zip(
-        st.columns(2), ("Left", "Right"), (DRAWING, OTHER_DRAWING), (0.8, 1.2), strict=True
+    for column, name, controls, defaults in zip(
+        st.columns(2), ("Left", "Right"), (DRAWING, OTHER_DRAWING), (None, OTHERS), strict=True
     ):
         with column:
             st.markdown(f"**{name}**")
             with st.container(horizontal=True):
-                drawn = drawing_controls(checkpoint.tokenizer, controls, temperature, SLIDER_WIDTH)
-            configs.append(SamplingConfig(*drawn, seed))
+                drawn = drawing_controls(checkpoint.tokenizer, controls, defaults, SLIDER_WIDTH)
+            configs.append(SamplingConfig(**drawn, seed=seed))
     if prompt is None:
         return
     if length < LENGTH.value:
@@ -51,10 +52,7 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
     ):
         name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
         with column:
-            st.caption(
-                f"{key}: temperature {config.temperature:g} · top-k {config.top_k} · "
-                f"top-p {config.top_p:g}"
-            )
+            st.caption(f"{key}: {config.summary}")
             token_text(key, name, checkpoint.tokenizer, prompt, text, Packing(config), mark=parting)
 
 

@@ -11,7 +11,13 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import cache
 from microgpt.ui.components.tokens.tokens import Feed, Picked, token_text
-from microgpt.ui.generate.controls import EXAMPLES, PROMPT, prompt_control, sampling_controls
+from microgpt.ui.generate.controls import (
+    EXAMPLES,
+    PROMPT,
+    prompt_control,
+    sampling_controls,
+    widget_values,
+)
 from microgpt.ui.generate.next_character import next_character
 from microgpt.ui.generate.record import open_record, take_home
 from microgpt.ui.generate.written import (
@@ -169,8 +175,8 @@ def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
     """What a link to a text says; None where the prompt is too long for one."""
     if not fits_link(written.prompt):
         return None
-    settings = {"prompt": written.prompt, "length": written.length, **asdict(written.config)}
-    settings["top_k"] = written.config.top_k or checkpoint.config.vocab_size
+    shown = widget_values(checkpoint.tokenizer, asdict(written.config))
+    settings = {"prompt": written.prompt, "length": written.length, **shown}
     settings["exact"] = str(written.config.exact).lower()
     settings["weights"] = checkpoint.weights_sha256[:12]
     if checkpoint.origin.commit:
@@ -200,8 +206,7 @@ def _status(
     if written.rate is not None:
         parts.append(f"{written.rate:,.0f} characters/s")
     parts.append(f"engine: {written.path or cache.engine(checkpoint).path}")
-    parts += [f"temperature {config.temperature:g}", f"top-k {config.top_k}"]
-    parts += [f"top-p {config.top_p:g}", f"seed {config.seed}"]
+    parts += [config.summary, f"seed {config.seed}"]
     if config.exact:
         parts.append("exact past the window")
     with status.container():

@@ -3,20 +3,18 @@
 import json
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from ui.shown import PAGES, errors
 
 from microgpt import checkpoint
 
-PAGE = "pages/attention.py"
 LONG = "ba do ke li mu.\n" * 400
 
 
 @pytest.fixture
-def app(monkeypatch, tiny_checkpoint):
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
-    app = AppTest.from_file("../../app.py", default_timeout=60).run()
-    app.switch_page(PAGE)
-    return app.run()
+def app(app):
+    """The app on its Attention page."""
+    app.run()
+    return app.switch_page(PAGES[1]).run()
 
 
 def view(folder, **choices):
@@ -34,10 +32,6 @@ def opened(app, values):
     app.file_uploader("opened_view").upload("view.json", content).run()
     assert not app.exception
     return app
-
-
-def errors(app):
-    return [error.value.replace("\\", "") for error in app.error]
 
 
 def test_a_text_too_long_for_a_link_is_kept_in_a_file(app):
@@ -207,3 +201,17 @@ def test_a_files_head_stays_though_another_checkpoint_opens_on_another(
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored(2, 3)))
     app.run()
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
+
+
+def test_a_file_holds_the_choices_of_tabs_that_were_never_drawn(app, tiny_checkpoint):
+    opened(app, view(tiny_checkpoint, other_text="ke li", up_to=1, off_2=[3], query_left=2))
+    assert not app.error and app.session_state["attention_view"] == "All heads"
+    for tab, kind, key, value in (
+        ("Compare", "text_area", "other_text", "ke li"),
+        ("Compare", "slider", "query_left", 2),
+        ("Combined", "number_input", "up_to", 1),
+        ("Switchboard", "pills", "off_2", [3]),
+    ):
+        app.session_state["attention_view"] = tab
+        app.run()
+        assert getattr(app, kind)(key).value == value

@@ -1,0 +1,64 @@
+"""How the maps are read."""
+
+import json
+
+import pytest
+from ui.shown import on_tab
+
+from microgpt import checkpoint
+from microgpt.analysis.attention import attention_maps
+
+TEXT = "ba do ba do"
+
+
+def test_a_row_of_the_map_is_tabled_for_the_query_chosen(opened, tiny_checkpoint):
+    app = opened(tiny_checkpoint, text=TEXT)
+    loaded = checkpoint.load(tiny_checkpoint)
+    weights = attention_maps(loaded.model, loaded.tokenizer.encode(TEXT)).weights
+
+    def shown():
+        table = app.dataframe[0].value
+        return dict(zip(table["position"], table["attention (share)"], strict=True))
+
+    def row(query, weights):
+        return {at + 1: pytest.approx(float(weights[query, at])) for at in range(query + 1)}
+
+    assert shown() == row(10, weights[0, 0])
+    assert app.dataframe[0].value["attention (share)"].is_monotonic_decreasing
+    app.slider("query").set_value(4).run()
+    assert shown() == row(3, weights[0, 0])
+    app.selectbox("head").set_value("mean").run()
+    assert not app.exception and shown() == row(3, weights[0].mean(dim=0))
+    app.text_area("text").set_value("b").run()
+    assert not app.exception and shown() == {1: 1}
+
+
+@pytest.mark.parametrize("tab", ["All heads", "Stages"])
+def test_the_query_stays_the_last_until_it_is_chosen(opened, tab):
+    app = opened(tab=tab, text=TEXT)
+    assert app.slider("query").value == 11
+    app.text_area("text").set_value("ba do ba do ba").run()
+    assert app.slider("query").value == 14
+    app.slider("query").set_value(5).run()
+    app.text_area("text").set_value("ba do ba").run()
+    assert app.slider("query").value == 5
+
+
+def test_the_menu_saves_the_image_chosen_under_the_maps_name(opened):
+    app = opened(layer="2", head="mean")
+
+    def options():
+        return json.loads(app.get("plotly_chart")[0].proto.config)["toImageButtonOptions"]
+
+    assert (options()["format"], options()["filename"]) == ("svg", "microgpt-mean-of-layer-2")
+    app.segmented_control("image").set_value("PNG").run()
+    assert not app.exception and options()["format"] == "png"
+
+
+def test_a_maps_colours_follow_its_scale(app):
+    on_tab(app, "All heads")
+    specs = {}
+    for scale in ("linear", "log", "row"):
+        app.segmented_control("scale").set_value(scale).run()
+        specs[scale] = app.get("plotly_chart")[0].proto.spec
+    assert not app.exception and len(set(specs.values())) == 3

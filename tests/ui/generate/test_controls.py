@@ -1,0 +1,57 @@
+"""The prompt and the sampling settings."""
+
+import torch
+from ui.shown import PAGES, component, on_tab, press, written
+
+from microgpt import checkpoint
+from microgpt.checkpoint import Checkpoint
+from microgpt.config import GPTConfig
+from microgpt.engine import Decoder
+from microgpt.generate import generate
+from microgpt.model import GPT
+from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
+from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.generate.controls import EXAMPLES
+
+
+def test_a_text_can_be_exact_past_the_window(app, tiny_checkpoint):
+    loaded = checkpoint.load(tiny_checkpoint)
+    window, prompt = loaded.config.block_size, "ba do"
+    app.run()
+    app.text_area("prompt").set_value(prompt).run()
+    app.number_input("length").set_value(4 * window).run()
+    press(app, "Write")
+    sliding = written(app)
+    app.toggle("exact").set_value(True).run()
+    press(app, "Write")
+    exact = written(app)
+    assert exact[: window + 1] == sliding[: window + 1] and exact != sliding
+    config = SamplingConfig(exact=True)
+    ids = loaded.tokenizer.encode(prompt)
+    stream = generate(Decoder(loaded.model), loaded.tokenizer, ids, 4 * window, config)
+    assert exact == prompt + "".join(character.text for character in stream)
+
+
+def test_an_example_is_written_at_once(app, monkeypatch, tmp_path, loss_record, training):
+    tokenizer = CharTokenizer("".join(sorted(set("".join(EXAMPLES.values())))))
+    config = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1, n_embd=8)
+    torch.manual_seed(0)
+    folder = tmp_path / "examples"
+    checkpoint.save(folder, Checkpoint(GPT(config), tokenizer, loss_record, training))
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    app.run()
+    for name, text in EXAMPLES.items():
+        press(app, name)
+        assert app.text_area("prompt").value == text
+        assert written(app).startswith(text) and len(written(app)) == len(text) + 400
+        assert not app.exception
+
+
+def test_every_sampling_setting_has_a_slider_and_a_place_in_a_link(app):
+    app.run()
+    sliders = {slider.key for slider in app.slider}
+    link = component(app)["link"]
+    assert sliders >= SAMPLING_SETTINGS.keys() and link.keys() >= SAMPLING_SETTINGS.keys()
+    assert link["top_k"] == "28", "all of the vocabulary, as its slider says it"
+    on_tab(app, "Side by side", PAGES[0], "view")
+    assert {f"other_{name}" for name in SAMPLING_SETTINGS} <= {each.key for each in app.slider}

@@ -1,0 +1,74 @@
+"""A text's record.json."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from ui.shown import APP, errors, press, written
+
+from microgpt import checkpoint
+from microgpt.hub import load_folder
+from microgpt.hub.copies import Origin
+from microgpt.ui.generate.record import record_csv, record_json
+
+RECORD = (
+    '{"format": "microGPT text", "checkpoint": "x", "commit": "", "weights_sha256": "", '
+    '"prompt": "ba", "settings": {"temperature": 1, "top_k": 0, "top_p": 1, "seed": 3, '
+    '"exact": false}, "length": 1e2}'
+)
+
+
+def test_a_record_tells_nothing_of_the_servers_folders(app, tiny_checkpoint):
+    app.run()
+    text = app.session_state["written"]
+    loaded = load_folder(tiny_checkpoint)
+    for record in (record_json(loaded, text), record_csv(loaded, text)):
+        assert str(tiny_checkpoint) not in record and tiny_checkpoint.name in record
+
+
+def test_a_record_that_cuts_nothing_off_opens_with_the_whole_vocabulary(app):
+    app.run()
+    app.file_uploader("opened_record").upload("record.json", RECORD.encode()).run()
+    assert not app.exception and not app.error
+    assert app.slider("top_k").value == 28 and len(written(app)) == 102
+
+
+def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
+    app.run()
+    for key, value in (("length", 30), ("seed", 5)):
+        app.number_input(key).set_value(value)
+    app.slider("temperature").set_value(1.3)
+    app.text_area("prompt").set_value("ba do").run()
+    press(app, "Write")
+    first = app.session_state["written"]
+    loaded = checkpoint.load(tiny_checkpoint, Origin("folder", "tiny"))
+    record = record_json(loaded, first)
+    text = written(app)
+    other = AppTest.from_file(APP, default_timeout=60).run()
+    assert written(other) != text
+    other.file_uploader("opened_record").upload("record.json", record.encode()).run()
+    assert not other.exception and not other.error
+    assert written(other) == text
+    assert other.number_input("seed").value == 5 and other.slider("temperature").value == 1.3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"format": "microGPT text"}',
+        b"[" * 100_000,
+        RECORD.replace('"ba"', '"\\ud800"').encode(),
+        RECORD.replace(', "commit": ""', "").encode(),
+        RECORD.replace("1e2", "1e999").encode(),
+        RECORD.replace('"x"', '"\\ud800/x"').replace('"commit": ""', '"commit": "main"').encode(),
+    ],
+)
+def test_a_file_that_is_no_record_is_one_sentence(app, content):
+    app.run()
+    before = written(app)
+    app.file_uploader("opened_record").upload("record.json", content).run()
+    assert not app.exception
+    assert errors(app) == ["The record cannot be opened: it is not a text's record.json."]
+    assert written(app) == before

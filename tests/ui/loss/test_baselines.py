@@ -1,0 +1,23 @@
+"""The baselines."""
+
+import pytest
+from ui.shown import BASELINES, turn_to
+
+
+def test_the_bundled_checkpoint_stands_beside_its_baselines(app, monkeypatch):
+    monkeypatch.delenv("MICROGPT_CHECKPOINT")
+    turn_to(app, BASELINES)
+    table = app.dataframe[0].value.set_index("model")
+    assert list(table.index) == [
+        "Uniform",
+        "Unigram",
+        "Bigram",
+        "Attention and MLP",
+        "Residual connections",
+        "LayerNorm in the blocks",
+        "LayerNorm before the head",
+        "The original's final model",
+        "This checkpoint",
+    ]
+    assert table["ours"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
+    assert table["ours"]["This checkpoint"] < table["ours"]["LayerNorm before the head"]

@@ -1,0 +1,27 @@
+"""The loss on a visitor's text."""
+
+from ui.shown import MEASURE, errors, turn_to
+
+
+def test_a_text_is_measured_beside_the_baselines(app, monkeypatch):
+    monkeypatch.delenv("MICROGPT_CHECKPOINT")
+    turn_to(app, MEASURE)
+    first = app.dataframe[0].value.set_index("model")
+    assert list(first.index) == ["this checkpoint", "bigram", "unigram", "uniform"]
+    assert list(first.iloc[:, 0]) == sorted(first.iloc[:, 0])
+    app.text_area("measured_text").set_value("zq" * 300).run()
+    assert any("an earlier text" in caption.value for caption in app.caption)
+    app.button[-1].click().run()
+    second = app.dataframe[0].value.set_index("model")
+    assert second.iloc[1, 0] > first.iloc[1, 0]
+    app.text_area("measured_text").set_value("€uro").run()
+    assert "'€' (position 1)" in errors(app)[0]
+    app.button("replace in measured_text").click().run()
+    assert not app.error and app.text_area("measured_text").value == "uro"
+    app.text_area("measured_text").set_value("a").run()
+    assert app.button[-1].disabled
+
+
+def test_a_checkpoint_without_baselines_is_measured_alone(app):
+    turn_to(app, MEASURE)
+    assert list(app.dataframe[0].value["model"]) == ["this checkpoint"]

@@ -1,0 +1,41 @@
+"""The snapshots of a run."""
+
+from ui.shown import CURVES, SNAPSHOTS, scrubber, turn_to
+
+from microgpt import checkpoint
+from microgpt.checkpoint import Checkpoint
+from microgpt.training.snapshots import stack, take_snapshot
+
+
+def test_another_head_brings_another_map(app, monkeypatch, grown_checkpoint):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
+    turn_to(app, SNAPSHOTS)
+    layer, head = checkpoint.load(grown_checkpoint).snapshots.most_changed_head()
+    shown = scrubber(app)
+    assert shown["head"] == f"Where layer {layer + 1}, head {head + 1} looked"
+    for name, value in (("layer", 2 - layer), ("head", 3 if head < 2 else 1)):
+        app.number_input(f"snapshot_{name}").set_value(value).run()
+        assert not app.exception
+        assert f"{name} {value}" in scrubber(app)["head"]
+        assert scrubber(app)["maps"] != shown["maps"]
+        shown = scrubber(app)
+
+
+def test_the_curves_lead_to_the_scrubber(app, monkeypatch, grown_checkpoint):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
+    turn_to(app, CURVES)
+    app.button[0].click().run()
+    assert not app.exception
+    assert scrubber(app)["step"] == [0, 10, 20]
+
+
+def test_snapshots_of_other_steps_than_the_records_is_said_to_be(
+    app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
+):
+    passage = list(range(12))
+    grown = stack([take_snapshot(model, tokenizer, passage, step) for step in (0, 15)], passage)
+    folder = tmp_path / "grown"
+    checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training, snapshots=grown))
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    turn_to(app, SNAPSHOTS)
+    assert "different steps" in app.info[0].value and not app.get("bidi_component")

@@ -1,0 +1,91 @@
+"""What a page under Streamlit's own test runner shows, and what is done with it."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+
+APP = Path(__file__).parents[2] / "app.py"
+# The tabs of the Loss record page.
+CURVES, SNAPSHOTS, BASELINES = "Curves", "Scrub through training", "The ladder"
+COMPARE, MEASURE = "Compare runs", "Measure your text"
+PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
+
+
+def errors(app):
+    return [error.value.replace("\\", "") for error in app.error]
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click().run()
+
+
+def shown_texts(app):
+    """The texts that answer hover and tap: what stands before each, and its characters."""
+    texts = []
+    for element in app.get("bidi_component"):
+        data = json.loads(element.proto.json)
+        if "records" in data:
+            rows = np.frombuffer(base64.b64decode(data["records"]), "<u2")
+            ids = rows.reshape(-1, 6 + 2 * data["alternatives"])[:, 0]
+            texts.append((data["before"], "".join(data["characters"][i] for i in ids)))
+    return texts
+
+
+def written(app):
+    return "".join(shown_texts(app)[0])
+
+
+def provenance(app):
+    shown = " ".join(e.value for e in [*app.sidebar.markdown, *app.sidebar.caption])
+    return shown.replace("\\", "")
+
+
+def on_tab(app, tab, page=PAGES[1], key="attention_view"):
+    app.run()
+    app.switch_page(page).run()
+    app.session_state[key] = tab
+    return app.run()
+
+
+def title(app):
+    names = ("Layer ", "Mean of ")
+    return next(each.value for each in app.subheader if each.value.startswith(names))
+
+
+def captions(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
+def component(app):
+    return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def overview(app):
+    return app.get("bidi_component")[1].proto.bytes
+
+
+def drawn(app):
+    return [chart.proto.spec for chart in app.get("plotly_chart")]
+
+
+def turn_to(app, view):
+    if app.title[0].value != "Loss record":
+        app.switch_page("pages/loss_record.py").run()
+    app.session_state["record_view"] = view
+    app.run()
+    assert not app.exception
+    return app
+
+
+def views(app):
+    return [tab.label for tab in app.tabs]
+
+
+def chart(app, at=0):
+    return app.get("plotly_chart")[at].proto.spec
+
+
+def scrubber(app):
+    return json.loads(app.get("bidi_component")[0].proto.json)

@@ -1,0 +1,66 @@
+"""The checkpoint that the pages show."""
+
+from dataclasses import replace
+
+import torch
+from ui.shown import errors, provenance, shown_texts
+
+from microgpt import checkpoint
+from microgpt.checkpoint import Checkpoint
+from microgpt.config import GPTConfig
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
+
+
+def test_the_sidebar_says_which_checkpoint_and_where_it_comes_from(app, tiny_checkpoint, training):
+    shown = provenance(app.run())
+    for part in (str(tiny_checkpoint), training.hardware, training.finished, "2.5512"):
+        assert part in shown
+
+
+def test_a_folder_that_is_no_checkpoint_gives_one_sentence(app, monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path))
+    app.run()
+    assert not app.exception
+    said = [e.value for e in [*app.warning, *app.error]]
+    assert any("config" in sentence for sentence in said)
+
+
+def test_a_malformed_repo_gives_one_sentence_and_keeps_the_page(app):
+    app.run()
+    app.sidebar.text_input[0].set_value("no repo at all").run()
+    assert not app.exception and len(shown_texts(app)) == 1
+    assert "user/name" in errors(app)[0]
+
+
+def test_a_folder_that_was_written_anew_is_read_anew(
+    app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
+):
+    folder = tmp_path / "mine"
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training))
+    assert "20 steps" in provenance(app.run())
+    longer = replace(training, steps=4321)
+    checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, longer))
+    assert "4,321 steps" in provenance(app.run())
+
+
+def test_settings_nobody_changed_follow_another_checkpoint(
+    app, monkeypatch, tmp_path, tiny_checkpoint, tokenizer, loss_record, training
+):
+    other = CharTokenizer("\n ,:ABCDEFGHILMNOPRSTabcdefghijklmnopqrstuvw")
+    config = GPTConfig(other.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8)
+    torch.manual_seed(0)
+    checkpoint.save(tmp_path / "other", Checkpoint(GPT(config), other, loss_record, training))
+    app.run()
+    assert app.slider("top_k").value == tokenizer.vocab_size
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "other"))
+    app.run()
+    assert not app.error and not app.exception
+    assert app.slider("top_k").value == other.vocab_size
+    assert app.text_area("prompt").value.startswith("FIRST SAILOR:")
+    app.slider("top_k").set_value(5)
+    app.text_area("prompt").set_value("a").run()
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
+    app.run()
+    assert app.slider("top_k").value == 5 and app.text_area("prompt").value == "a"
