@@ -4,6 +4,7 @@ import dataclasses
 import os
 import random
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ from microgpt.training.snapshots import stack, take_snapshot
 
 torch.set_num_threads(1)
 
+# A shell without job control starts what it puts in the background with SIGINT ignored, and a
+# child process inherits that. Tests interrupt themselves and their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOWEST_FIRST = ("browser", "training", "experiments", "ui")
 
