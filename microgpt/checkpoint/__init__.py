@@ -30,7 +30,7 @@ from microgpt.checkpoint.folder import (
     sha256,
 )
 from microgpt.checkpoint.loading import check_files, files_in, load, read_config
-from microgpt.checkpoint.saving import add_head_scores, save
+from microgpt.checkpoint.saving import add_head_scores, add_snapshots, save
 
 __all__ = [
     "ARCHITECTURE",
@@ -50,6 +50,7 @@ __all__ = [
     "CheckpointError",
     "Origin",
     "add_head_scores",
+    "add_snapshots",
     "check_files",
     "files_in",
     "load",

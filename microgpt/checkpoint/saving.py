@@ -26,6 +26,7 @@ from microgpt.checkpoint.folder import (
     sha256,
 )
 from microgpt.checkpoint.loss_record import to_csv
+from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig
 
 
@@ -68,21 +69,42 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None:
-    """Put head_scores.json into a checkpoint's folder, whole or not at all.
+    """Write head_scores.json into a checkpoint folder.
 
-    The folder can be read at every snapshot, without scores for some. Raises HeadScoresError for
-    scores that could not be read again, OSError when the folder cannot be written.
+    Raises HeadScoresError for scores that could not be read again, OSError when the folder cannot
+    be written.
     """
     text = scores.to_json()
     HeadScores.from_json(text, config.n_layer, config.n_head)
+    replace_optional(folder, HEAD_SCORES, text.encode())
+
+
+def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None:
+    """Write the snapshots into a checkpoint folder.
+
+    Raises SnapshotsError for snapshots that could not be read again, OSError when the folder
+    cannot be written.
+    """
+    content = snapshots.to_npz()
+    Snapshots.from_npz(content, config.n_layer, config.n_head, config.vocab_size)
+    replace_optional(folder, EVOLUTION, content)
+
+
+def replace_optional(folder: Path, name: str, content: bytes) -> None:
+    """Write an optional file into a checkpoint folder, and its hash into config.json.
+
+    If the writer is killed, the folder still loads, at worst without that file. Raises OSError when
+    the folder cannot be written.
+    """
     values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    hashed = hashlib.sha256(text.encode()).hexdigest()
-    hashes = {name: value for name, value in values["sha256"].items() if name != HEAD_SCORES}
+    hashes = {key: value for key, value in values["sha256"].items() if key != name}
     unlisted, listed = (
-        json.dumps(values | {"sha256": each}, indent=1) + "\n"
-        for each in (hashes, dict(sorted((hashes | {HEAD_SCORES: hashed}).items())))
+        (json.dumps(values | {"sha256": each}, indent=1) + "\n").encode()
+        for each in (
+            hashes,
+            dict(sorted((hashes | {name: hashlib.sha256(content).hexdigest()}).items())),
+        )
     )
-    steps = ((CONFIG, unlisted), (HEAD_SCORES, text), (CONFIG, listed))
-    for name, content in steps:
-        with atomic.replacing(folder / name) as partial:
-            _write(partial, content)
+    for file, data in ((CONFIG, unlisted), (name, content), (CONFIG, listed)):
+        with atomic.replacing(folder / file) as partial:
+            partial.write_bytes(data)

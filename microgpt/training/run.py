@@ -30,11 +30,13 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
 from microgpt.training.loop import TrainError, train
 from microgpt.training.snapshots import (
+    load_weights,
     passage_ids,
     save_weights,
     snapshot_steps,
     stack,
     take_snapshot,
+    weights_file,
 )
 from microgpt.training.state import TrainState
 
@@ -109,11 +111,11 @@ def train_checkpoint(
     Raises DataError or TokenizerError for a text that cannot be used, DeviceError, TrainError,
     TrainStateError, CheckpointError, and OSError where a file cannot be written.
     """
-    device = pick_device(device if device is None else str(device))
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", distributed.local_rank())
-    with distributed.group(device):
-        run = _prepare(text, model_config, config, RunFolder(out), device, resume)
+    chosen = pick_device(device if device is None else str(device))
+    if chosen.type == "cuda" and chosen.index is None:
+        chosen = torch.device("cuda", distributed.local_rank())
+    with distributed.group(chosen):
+        run = _prepare(text, model_config, config, RunFolder(out), chosen, resume)
         yield from _train(run, compiled, stop)
         return _finish(run, source or Source(), progress) if distributed.rank() == 0 else None
 
@@ -149,8 +151,8 @@ def _prepare(
         state.restore(files.state, configs)
     files.folder.mkdir(parents=True, exist_ok=True)
     if distributed.rank() == 0:
-        text = loss_record.to_csv(state.rows)
-        files.loss_record.write_text(text, encoding="utf-8", newline="")
+        record = loss_record.to_csv(state.rows)
+        files.loss_record.write_text(record, encoding="utf-8", newline="")
     return _Run(files, config, tokenizer, splits, passage, digest, configs, state, device)
 
 
@@ -168,8 +170,9 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
             loss_record.append(files.loss_record, row)
         if writes and row.step in steps:
             save_weights(files.snapshots, state.result, state.step)
-            snapshot = take_snapshot(state.result, run.tokenizer, run.passage, state.step)
-            state.snapshots.append(snapshot)
+            # Of the weights as they were kept, so that `recompute` takes the same snapshot.
+            kept = load_weights(weights_file(files.snapshots, row.step), state.model.config)
+            state.snapshots.append(take_snapshot(kept, run.tokenizer, run.passage, row.step))
         yield row
         ask = recorded or distributed.world_size() == 1
         stopping = ask and any(distributed.gather(stop()))

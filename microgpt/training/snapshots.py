@@ -2,17 +2,21 @@
 
 import copy
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from microgpt import atomic
 from microgpt.analysis.attention import attention_maps
-from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate, start_ids
@@ -35,6 +39,7 @@ SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
 # Of all maps of a run: a few megabytes when they are packed, whatever the model's size.
 MOST_BYTES = 16 * 2**20
+_STEP = re.compile(r"step_(\d{8,})\.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +67,15 @@ def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> lis
 
     For a vocabulary that lacks some of its characters it is the start of the validation split.
     """
-    maps = SNAPSHOT_COUNT * config.n_layer * config.n_head
-    most = min(config.block_size, math.isqrt(MOST_BYTES // maps), len(PASSAGE))
     ids = val.tolist() if tokenizer.unknown(PASSAGE) else tokenizer.encode(PASSAGE)
-    return ids[:most]
+    return ids[: min(_longest_passage(config, SNAPSHOT_COUNT), len(PASSAGE))]
+
+
+def _longest_passage(config: GPTConfig, snapshots: int) -> int:
+    """How many characters the context window and MOST_BYTES allow."""
+    return min(
+        config.block_size, math.isqrt(MOST_BYTES // (snapshots * config.n_layer * config.n_head))
+    )
 
 
 def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Snapshot:
@@ -96,6 +106,62 @@ def save_weights(folder: Path, model: GPT, step: int) -> None:
     weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
     with atomic.replacing(weights_file(folder, step)) as partial:
         partial.write_bytes(save(weights))
+
+
+def load_weights(path: Path, config: GPTConfig) -> GPT:
+    """Read a file of save_weights as a model in eval mode, float32, on the CPU.
+
+    Raises SnapshotsError when it is not one of this model or its numbers are not finite.
+    """
+    model = GPT(config).eval().requires_grad_(False)
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise SnapshotsError(f"{path} does not hold weights of this model") from error
+    if not all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values()):
+        raise SnapshotsError(f"the weights in {path} are not finite in half precision")
+    return model
+
+
+def recompute(
+    checkpoint: Checkpoint,
+    folder: Path,
+    passage: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Snapshots:
+    """Take the snapshots of a run again, from the weights that save_weights kept in a folder.
+
+    passage is the text to read, as much of it as the context window and MOST_BYTES allow; None is
+    the passage of the checkpoint's own snapshots, or PASSAGE if it has none. progress is called
+    with how many snapshots are done and how many there are. Raises
+    SnapshotsError, and UnknownCharacterError for a passage outside the vocabulary.
+    """
+    found = (_STEP.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    steps = sorted(int(match[1]) for match in found if match)
+    if not steps:
+        raise SnapshotsError(f"there are no weights of snapshots in {folder}")
+    config, tokenizer = checkpoint.config, checkpoint.tokenizer
+    if passage is not None:
+        ids = tokenizer.encode(passage)
+    elif checkpoint.snapshots is not None:
+        ids = checkpoint.snapshots.passage.tolist()
+    elif tokenizer.unknown(PASSAGE):
+        raise SnapshotsError(
+            "the usual passage has characters that are not in the vocabulary; name another with "
+            "--passage FILE"
+        )
+    else:
+        ids = tokenizer.encode(PASSAGE)
+    ids = ids[: _longest_passage(config, len(steps))]
+    if not ids:
+        raise SnapshotsError("the passage is empty; it needs at least one character")
+    taken = []
+    for step in steps:
+        progress(len(taken), len(steps))
+        model = load_weights(weights_file(folder, step), config)
+        taken.append(take_snapshot(model, tokenizer, ids, step))
+    progress(len(taken), len(steps))
+    return stack(taken, ids)
 
 
 def stack(snapshots: list[Snapshot], passage: list[int]) -> Snapshots:
