@@ -196,5 +196,5 @@ def test_a_text_that_cannot_be_written_is_one_sentence(tiny_checkpoint):
     with open("/dev/full", "wb") as full:
         process = start("--checkpoint", str(tiny_checkpoint), stdout=full.fileno())
         _, error = process.communicate()
-    assert error == b"error: cannot write the text: No space left on device\n"
+    assert error == b"error: cannot write the output: No space left on device\n"
     assert process.returncode == 2

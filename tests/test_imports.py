@@ -17,6 +17,7 @@ LAYERS = (
     {"cli", "ui", "__main__"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
+LAYER_OF["__version__"] = 0  # of the package itself, which imports nothing
 UI = PACKAGE / "ui"
 LIBRARY = sorted(
     path

@@ -5,31 +5,43 @@ Run: python -m microgpt COMMAND --help
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
+from microgpt import __version__
 from microgpt.errors import MicroGPTError
 
-# Each command's module has add_arguments(parser) and run(args) -> exit code.
+# The module of each command has add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
-    "train": "train a model on any text",
+    "train": "train a model on a text and write its checkpoint",
     "generate": "write text after a prompt",
-    "evaluate": "print a checkpoint's loss over the validation split",
-    "heads": "print what each head of a checkpoint attends to",
-    "publish": "put a checkpoint on the Hugging Face Hub",
-    "runs": "print a table of the runs that are kept with the code",
+    "evaluate": "measure the loss of a checkpoint over the validation split",
+    "heads": "measure what each attention head of a checkpoint does",
+    "snapshots": "recompute the snapshots of a training run, over any passage",
+    "publish": "upload a checkpoint to the Hugging Face Hub",
+    "runs": "print the table of the training runs kept in assets/runs/",
 }
+_BROKEN_PIPE = 128 + 13  # what a shell reports for a program that SIGPIPE ended
 
 
 def parser_for(command: str | None = None) -> argparse.ArgumentParser:
-    """The parser of all commands, with the arguments of one of them.
+    """Return the parser of all commands, with the arguments of one of them.
 
-    Only that command's module is imported, since each may need seconds to load its libraries.
+    Only that command's module is imported, because importing a module's libraries may take
+    seconds.
     """
-    parser = argparse.ArgumentParser(prog="microgpt", description="A small GPT from scratch.")
+    parser = argparse.ArgumentParser(
+        prog="microgpt",
+        description="Train a small GPT, generate text with it and measure it.",
+        epilog="`microgpt COMMAND --help` describes the arguments of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"microgpt {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, about in COMMANDS.items():
-        sub = commands.add_parser(name, help=about)
+        # Without abbreviations, so that a checkpoint's record of its command has each full name.
+        sub = commands.add_parser(name, help=about, allow_abbrev=False)
         if name == command:
             module = importlib.import_module(f"microgpt.cli.{name}")
             sub.description = module.__doc__
@@ -40,28 +52,55 @@ def parser_for(command: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 2 for what a person can mend, 130 after Ctrl-C."""
+    """Run a command and return its exit code.
+
+    The code is 0 for success, 2 for an error that a person can correct, 130 after Ctrl-C and 141
+    when the reader of stdout has closed it. argparse itself exits with code 2 for arguments that it
+    refuses.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
+    # A locale's encoding may lack a character; a "?" in its place is better than no text.
+    sys.stdout.reconfigure(errors="replace")
     parser = parser_for(argv[0] if argv else None)
     args = parser.parse_args(argv)
     args.argv = argv
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, not after main has ended
+        return code
     except MicroGPTError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _fail(str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        _discard_stdout()
+        return _BROKEN_PIPE
+    except OSError as error:
+        _discard_stdout()
+        where = error.filename or "cannot write the output"
+        return _fail(f"{where}: {error.strerror or error}")
     except Exception as error:
         if message := _out_of_memory(error):
-            print(f"error: {message}", file=sys.stderr)
-            return 2
+            return _fail(message)
         raise
 
 
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def _discard_stdout() -> None:
+    """Send what is still buffered to the null device, or Python would fail on it again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _out_of_memory(error: Exception) -> str | None:
-    """What to say when the GPU is full; None for any other error."""
+    """Return the message for a GPU without free memory, None for any other error."""
     import torch  # after the command has loaded it, or not at all
 
     from microgpt.device import OUT_OF_MEMORY

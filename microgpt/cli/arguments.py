@@ -11,23 +11,32 @@ from microgpt.data import read_text, tiny_shakespeare
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", required=True, help="a folder, or USER/NAME on the Hub")
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        help="a checkpoint folder, or USER/NAME[@REVISION] for a repo on the Hugging Face Hub",
+    )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, help="a UTF-8 text file (default: Tiny Shakespeare, downloaded once)"
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="a UTF-8 text file (default: Tiny Shakespeare, downloaded once)",
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument(
+        "--device", help="cpu, cuda or cuda:N (default: cuda where there is one, else cpu)"
+    )
 
 
 def open_checkpoint(name: str) -> Checkpoint:
-    """A folder's checkpoint, or a repo's, for which alone the Hub's client is loaded.
+    """Open a checkpoint folder, or a repo on the Hub if there is no folder of that name.
 
-    Raises CheckpointError or HubError.
+    The Hub's client is imported for a repo only. Raises CheckpointError or HubError.
     """
     if os.path.isdir(name):
         return checkpoint.load(Path(name))
@@ -38,5 +47,5 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 
 def text_of(data: Path | None) -> str:
-    """The text that --data names, or Tiny Shakespeare. Raises DataError."""
+    """Read the file of --data, by default Tiny Shakespeare. Raises DataError."""
     return read_text(data or tiny_shakespeare())

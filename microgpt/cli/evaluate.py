@@ -1,4 +1,8 @@
-"""Print a checkpoint's loss over the validation split as one JSON object."""
+"""Measure the loss of a checkpoint over the validation split, and print it as a JSON object.
+
+The loss is the mean cross-entropy in nats per character. The validation split is the last 10 % of
+the text.
+"""
 
 import argparse
 import json
@@ -15,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_device(parser)
     parser.add_argument(
-        "--sampled", action="store_true", help="also 200 random batches of 64 (for a GPU)"
+        "--sampled",
+        action="store_true",
+        help="also estimate both losses over 200 random batches of 64, as the original does; "
+        "slow without a GPU",
     )
 
 

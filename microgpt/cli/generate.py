@@ -1,7 +1,10 @@
-"""Write text after a prompt; the text goes to stdout, the rate to stderr."""
+"""Write text after a prompt.
+
+The text goes to stdout, the rate to stderr. The same checkpoint, prompt, settings and seed give the
+same text.
+"""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -9,15 +12,25 @@ from collections.abc import Iterator
 from microgpt.cli.arguments import add_checkpoint, open_checkpoint
 from microgpt.config import ConfigError
 from microgpt.engine import Engine
-from microgpt.errors import MicroGPTError
 from microgpt.generate import GeneratedCharacter, generate, start_ids
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
-    parser.add_argument("--prompt", default="\n", help="what to go on from (default: a newline)")
-    parser.add_argument("--tokens", type=int, default=500, help="characters to write")
+    parser.add_argument(
+        "--prompt",
+        default="\n",
+        metavar="TEXT",
+        help="the text to continue (default: a newline)",
+    )
+    parser.add_argument(
+        "--tokens",
+        type=int,
+        default=500,
+        metavar="N",
+        help="how many characters to write (default: %(default)s)",
+    )
     for name, setting in SAMPLING_SETTINGS.items():
         keeps_all = f"; {setting.default:g} keeps all" if setting.filter else ""
         parser.add_argument(
@@ -26,11 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=setting.default,
             help=f"{setting.help}{keeps_all} (default: {setting.default:g})",
         )
-    parser.add_argument("--seed", type=int, default=1, help="of the random draws (default: 1)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=SamplingConfig().seed,
+        help="seed of the random draws (default: %(default)s)",
+    )
     parser.add_argument(
         "--exact",
         action="store_true",
-        help="past the window read all of it anew for every character",
+        help="when the text is longer than the context window, recompute the whole window for "
+        "each character, as the original does; much slower",
     )
 
 
@@ -48,12 +67,6 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the text broke off in the middle of a line
         raise
-    except OSError as error:
-        # What is still in the buffer goes nowhere, or Python would fail on it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # the reader has enough, as `head` has
-            return 141  # what the shell says of a program that SIGPIPE ends
-        raise MicroGPTError(f"cannot write the text: {error.strerror}") from error
     print(f"\n{rate:.1f} characters/s", file=sys.stderr)
     return 0
 

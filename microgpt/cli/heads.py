@@ -1,5 +1,9 @@
-"""Print what each head of a checkpoint looks at over the validation split, and what the loss
-gains with it switched off."""
+"""Measure what each attention head of a checkpoint does over the validation split.
+
+Prints a table: per head its head scores, the entropy and mean distance of its attention, and by how
+much the loss rises when the head is ablated (column `off`). Layers and heads count from 1. The row
+`even` holds the scores of even attention, the row `queries` how many positions each score is over.
+"""
 
 import argparse
 from pathlib import Path
@@ -11,7 +15,6 @@ from microgpt.cli.arguments import add_checkpoint, add_data, add_device, open_ch
 from microgpt.cli.progress import progress_bar
 from microgpt.data import split
 from microgpt.device import pick_device
-from microgpt.errors import MicroGPTError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,17 +22,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_device(parser)
     parser.add_argument(
-        "--write", action="store_true", help=f"also save it in the folder, as {HEAD_SCORES}"
+        "--write",
+        action="store_true",
+        help=f"also save the scores in the checkpoint folder, as {HEAD_SCORES}",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     folder = Path(args.checkpoint)
     if args.write and not folder.is_dir():
-        raise CheckpointError(f"--write needs a checkpoint folder, and {folder} is none")
+        raise CheckpointError(f"--write needs a checkpoint folder, and there is none at {folder}")
     checkpoint = open_checkpoint(args.checkpoint)
     if checkpoint.config.block_size < 2:
-        raise CheckpointError("with a window of one character, heads have nothing to choose from")
+        raise CheckpointError(
+            "the model's context window is one character, so its heads attend to nothing else"
+        )
     device = pick_device(args.device)
     text = text_of(args.data)
     val = split(checkpoint.tokenizer.encode(text), checkpoint.config.block_size).val.to(device)
@@ -37,18 +44,12 @@ def run(args: argparse.Namespace) -> int:
         scores = head_scores(checkpoint.model.to(device), checkpoint.tokenizer, val, show)
     print(_table(scores))
     if args.write:
-        try:
-            add_head_scores(folder, scores, checkpoint.config)
-        except OSError as error:
-            raise MicroGPTError(f"cannot write {folder}: {error.strerror}") from error
+        add_head_scores(folder, scores, checkpoint.config)
     return 0
 
 
 def _table(scores: HeadScores) -> str:
-    """One line a head, both numbers from 1; then what even attention would score, and queries.
-
-    The column `off` is what the loss gains without the head.
-    """
+    """Format one line per head, then the lines `even` and `queries`."""
     kinds = list(scores.scores)
     lines = [["layer", "head", *kinds, "entropy", "distance", "off", "badge"]]
     for layer in range(scores.entropy.size(0)):

@@ -9,14 +9,14 @@ from tqdm import tqdm
 
 
 class Bars:
-    """One bar after another; a new title closes the bar before it."""
+    """One bar after another; a new title closes the previous bar."""
 
     def __init__(self) -> None:
         self._title = ""
         self._bar: tqdm | None = None
 
     def show(self, title: str, done: int, total: int, unit: str = "window", note: str = "") -> None:
-        """Move the bar of that title to `done` of `total`, with a note behind it."""
+        """Move the bar of that title to `done` of `total`; the note is shown after it."""
         if self._bar is None or title != self._title:
             self.close()
             self._title = title
@@ -35,11 +35,11 @@ class Bars:
 
 
 @contextmanager
-def progress_bar(title: str = "") -> Iterator[Callable[[int, int], None]]:
-    """A bar that counts windows; a call with how many are done and in all moves it."""
+def progress_bar(title: str = "", unit: str = "window") -> Iterator[Callable[[int, int], None]]:
+    """Give a function that moves a bar: it takes how many units are done, and how many in all."""
     bars = Bars()
     try:
-        yield lambda done, total: bars.show(title, done, total)
+        yield lambda done, total: bars.show(title, done, total, unit)
     finally:
         bars.close()
 

@@ -1,6 +1,6 @@
-"""Put a checkpoint on the Hugging Face Hub as one commit.
+"""Upload a checkpoint to the Hugging Face Hub as one commit.
 
-Log in first with `hf auth login`, or set HF_TOKEN to a token that may write.
+Log in first with `hf auth login`, or set HF_TOKEN to a token with write access.
 """
 
 import argparse
@@ -10,11 +10,22 @@ from microgpt.hub import publish
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--repo", required=True, metavar="USER/NAME", help="made if not there")
-    parser.add_argument("--private", action="store_true", help="make a new repo private")
     parser.add_argument(
-        "--dry-run", action="store_true", help="only list what would go up; needs no network"
+        "--checkpoint", type=Path, required=True, metavar="DIR", help="the checkpoint folder"
+    )
+    parser.add_argument(
+        "--repo",
+        required=True,
+        metavar="USER/NAME",
+        help="the repo on the Hub; it is created if it does not exist",
+    )
+    parser.add_argument(
+        "--private", action="store_true", help="if the repo is created, make it private"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list the files that would be uploaded, without using the network",
     )
 
 
@@ -24,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{size:>13,}  {name}")
     total = f"{sum(published.files.values()):>13,}  bytes"
     if published.commit is None:
-        print(f"{total} would go up to {args.repo} as one commit")
+        print(f"{total} would be uploaded to {args.repo} as one commit")
     else:
-        print(f"{total} went up to {args.repo} as commit {published.commit}\n{published.url}")
+        print(f"{total} uploaded to {args.repo} as commit {published.commit}\n{published.url}")
     return 0

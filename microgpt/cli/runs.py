@@ -1,4 +1,4 @@
-"""Print the README's table of the runs that are kept with the code."""
+"""Print the README's table of the training runs kept in assets/runs/, as Markdown."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from microgpt.checkpoint.runs import kept_runs, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
-"""Train a model on any text, and write its checkpoint folder.
+"""Train a model on a text and write its checkpoint folder.
 
-Ctrl-C ends the run early and keeps its checkpoint; --resume goes on from the last saved state,
-which is kept beside the checkpoint in DIR.state, with the weights of each snapshot. On several
-GPUs: torchrun --nproc_per_node N -m microgpt train --preset seed --out runs/seed
+Ctrl-C ends the run after the current step and still writes the checkpoint. The training state and
+the weights of each snapshot are kept in DIR.state; --resume continues from there. On several GPUs:
+torchrun --nproc_per_node N -m microgpt train --preset seed --out runs/seed
 """
 
 import argparse
@@ -26,22 +26,44 @@ from microgpt.cli.arguments import add_data, add_device
 from microgpt.cli.progress import Bars
 from microgpt.config import PRESETS, ConfigError, GPTConfig, TrainConfig
 from microgpt.data import read_text, tiny_shakespeare
-from microgpt.errors import MicroGPTError
 from microgpt.training import distributed
+from microgpt.training.loop import TrainError
 from microgpt.training.run import RunFolder, Source, train_checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
-    parser.add_argument("--preset", choices=PRESETS, default="tiny", help=presets)
-    add_data(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
-    add_device(parser)
-    parser.add_argument("--compile", action="store_true", help="run through torch.compile")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting"
+        "--preset",
+        choices=PRESETS,
+        default="tiny",
+        metavar="NAME",
+        help=f"the model and its training recipe (default: %(default)s). {presets}",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the last saved state")
+    add_data(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the checkpoint folder to write"
+    )
+    add_device(parser)
+    parser.add_argument(
+        "--compile", action="store_true", help="run the model through torch.compile"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change one setting of the preset; may be repeated. "
+        f"Model: {_names(GPTConfig)}. Training: {_names(TrainConfig)}",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue a run from its last saved state"
+    )
+
+
+def _names(config: type[GPTConfig] | type[TrainConfig]) -> str:
+    """List the settings of a config that --set can change."""
+    return ", ".join(f.name for f in dataclasses.fields(config) if f.name != "vocab_size")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,18 +88,18 @@ def run(args: argparse.Namespace) -> int:
             progress=bars.show,
         )
         try:
-            made = _shown(rows, config.steps, bars)
+            made = _show(rows, config.steps, bars)
         except OSError as error:
-            raise MicroGPTError(f"cannot write {args.out}: {error.strerror}") from error
+            raise TrainError(f"cannot write {args.out}: {error.strerror}") from error
     if made is not None:
         print(f"{_summary(made)}\ncheckpoint: {args.out}", file=sys.stderr)
     return 0
 
 
-def _shown(
+def _show(
     rows: Generator[LossRow, None, Checkpoint | None], steps: int, bars: Bars
 ) -> Checkpoint | None:
-    """Show the rows of a run as they come, and return its checkpoint."""
+    """Show the progress of a run and return its checkpoint, None in all but the first process."""
     note = ""
     while True:
         try:
@@ -104,7 +126,7 @@ def set_values(
         name, equals, text = pair.partition("=")
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         if equals and name in model.to_dict() and name != "vocab_size":
             of_model[name] = value
@@ -116,12 +138,21 @@ def set_values(
 
 
 class Interrupt:
-    """Turns the first Ctrl-C into a request to end after the step; a second one ends at once."""
+    """Turns the first Ctrl-C or SIGTERM into a request to stop; a second one stops at once.
+
+    A signal that the process was started to ignore, as nohup or a background job may be, stays
+    ignored.
+    """
 
     requested = False
 
     def __enter__(self) -> "Interrupt":
-        self._previous = {s: signal.signal(s, self._note) for s in (signal.SIGINT, signal.SIGTERM)}
+        heard = (signal.SIGINT, signal.SIGTERM)
+        self._previous = {
+            number: signal.signal(number, self._note)
+            for number in heard
+            if signal.getsignal(number) is not signal.SIG_IGN
+        }
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -162,6 +162,17 @@ def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_signal_that_the_process_ignores_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interrupt() as interrupt:
+            signal.raise_signal(signal.SIGINT)
+        assert not interrupt.requested
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command that must end with exit code 2 and one sentence; return the sentence."""
     assert main(arguments) == 2
@@ -200,6 +211,9 @@ def test_a_text_that_cannot_be_used_is_refused(tmp_path, capsys, content, messag
         ("vocab_size=65", "there is no such setting"),
         ("steps=0", "steps is 0; it must be between 1 and"),
         ("steps=many", "steps is 'many'; it must be a whole number"),
+        pytest.param(
+            "steps=" + "[" * 100_000, "steps is '[[[[[[[[[[[[...[[[[[[[[[[[[[", id="brackets"
+        ),
         ("steps=1e3", "steps is 1000.0; it must be a whole number"),
         ("learning_rate=NaN", "learning_rate is nan"),
         ("optimizer=sgd", "optimizer is 'sgd'; it must be adamw or muon"),
