@@ -1,4 +1,4 @@
-"""The corpus: where it comes from, how it is split, and how batches are drawn."""
+"""The corpus: its download, its split and its batches."""
 
 import hashlib
 import http.client
@@ -22,7 +22,7 @@ TRAIN_FRACTION = 0.9
 
 
 class DataError(MicroGPTError):
-    """A text cannot be had, read or used for training."""
+    """A text cannot be downloaded, read or used for training."""
 
 
 class Splits(NamedTuple):
@@ -33,7 +33,7 @@ class Splits(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: $MICROGPT_CACHE, else microgpt under the user's cache folder."""
+    """The folder for downloads: $MICROGPT_CACHE, else microgpt in the user's cache folder."""
     if folder := os.environ.get("MICROGPT_CACHE"):
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
@@ -42,7 +42,7 @@ def cache_folder() -> Path:
 def tiny_shakespeare(
     url: str = TINY_SHAKESPEARE_URL, sha256: str = TINY_SHAKESPEARE_SHA256
 ) -> Path:
-    """Path of the Tiny Shakespeare file, downloaded once and checked by its SHA-256.
+    """Path of the Tiny Shakespeare file; it is downloaded once and its SHA-256 is checked.
 
     Source: github.com/karpathy/char-rnn. Raises DataError.
     """
@@ -65,7 +65,7 @@ def tiny_shakespeare(
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, line ends as they stand. Raises DataError."""
+    """Read a UTF-8 file without changing its line ends. Raises DataError."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
@@ -75,7 +75,7 @@ def read_text(path: Path) -> str:
 
 
 def split(ids: list[int], block_size: int) -> Splits:
-    """Cut a corpus 90/10 in file order.
+    """Split a corpus into the first 90 % and the last 10 %.
 
     Raises DataError when a part is too short for one window and the character after it.
     """
@@ -93,16 +93,16 @@ def split(ids: list[int], block_size: int) -> Splits:
 def random_batch(
     data: Tensor, batch_size: int, block_size: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Windows at random places: inputs and the characters that follow, each (B, T)."""
+    """Draw windows at random positions: inputs and the next characters, each (B, T)."""
     starts = torch.randint(len(data) - block_size, (batch_size, 1), generator=generator)
-    if data.is_cuda:  # from pinned memory, since a copy from any other waits for the GPU
+    if data.is_cuda:  # a copy from memory that is not pinned waits for the GPU
         starts = starts.pin_memory().to(data.device, non_blocking=True)
     at = starts + torch.arange(block_size, device=data.device)  # (B, T)
     return data[at], data[at + 1]
 
 
 def windows(data: Tensor, block_size: int) -> tuple[Tensor, Tensor]:
-    """Every non-overlapping window in order: inputs and the characters that follow, each (N, T)."""
+    """Every non-overlapping window in order: inputs and the next characters, each (N, T)."""
     count = (len(data) - 1) // block_size
     inputs = data[: count * block_size].view(count, block_size)
     targets = data[1 : count * block_size + 1].view(count, block_size)

@@ -1,4 +1,4 @@
-"""The device that a model runs on: which one, what it is called, how fast it multiplies."""
+"""The device that a model runs on: choosing it, its name and its speed."""
 
 import platform
 import time
@@ -14,11 +14,11 @@ OUT_OF_MEMORY = (
 
 
 class DeviceError(MicroGPTError):
-    """The device asked for is not there."""
+    """The requested device is not available."""
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The device named, else CUDA where there is one, else the CPU. Raises DeviceError."""
+    """The named device; by default CUDA if it is available, else the CPU. Raises DeviceError."""
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
@@ -34,7 +34,7 @@ def pick_device(name: str | None) -> torch.device:
 
 
 def hardware_name(device: torch.device, count: int = 1) -> str:
-    """What `count` devices of a kind are called, for people."""
+    """The name of `count` devices of this kind, to show to people."""
     if device.type == "cuda":
         return (f"{count} x " if count > 1 else "") + torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
@@ -46,10 +46,10 @@ def hardware_name(device: torch.device, count: int = 1) -> str:
 
 
 def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
-    """The best rate, FLOP/s, of a few products of large square matrices on this device."""
+    """The best rate of a few products of large square matrices on this device, FLOP/s."""
     size = 8192 if device.type == "cuda" else 1024
     a = torch.randn(size, size, device=device).to(dtype)
-    best, enough = 0.0, _now(device) + 1.0  # a CPU without bfloat16 takes seconds for each product
+    best, enough = 0.0, _now(device) + 1.0  # a product takes seconds on a CPU without bfloat16
     for _ in range(10):
         started = _now(device)
         a @ a

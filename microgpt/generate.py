@@ -1,4 +1,4 @@
-"""The stream of characters a model writes."""
+"""Generate text: a stream of characters from a model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from microgpt.engine import Decoder
 from microgpt.sampling import SamplingConfig, next_token_probs, sample
 from microgpt.tokenizer import CharTokenizer
 
-# Learned positions make a cache stale when the window slides, so of a full window the last part is
-# read again, KEPT of it, and there is room to go on: the least that was measured to cost no more
-# than 0.005 nats (tests/benchmarks/sliding.py).
+# With learned positions a cache cannot slide: when the window is full, its last part is read again
+# from position 0. KEPT is the smallest part that costs at most 0.005 nats per character, measured
+# by tests/benchmarks/sliding.py.
 KEPT = 1 / 8
 
 
 @dataclass(frozen=True)
 class GeneratedCharacter:
-    """One character as it was written: its text, its id and the logits (V,) it was drawn from."""
+    """One generated character: its text, its id and the logits (V,) that it was drawn from."""
 
     text: str
     token: int
@@ -26,7 +26,7 @@ class GeneratedCharacter:
 
 
 def start_ids(tokenizer: CharTokenizer, prompt: str) -> list[int]:
-    """The ids a generation goes on from: the prompt's, or a newline's where the prompt is empty.
+    """The ids that a generation continues: the prompt's, or a newline's if the prompt is empty.
 
     A vocabulary without a newline starts from its first character. Raises UnknownCharacterError.
     """
@@ -40,11 +40,12 @@ def generate(
     length: int,
     config: SamplingConfig,
 ) -> Iterator[GeneratedCharacter]:
-    """Write `length` characters after the ids of a text, one at a time.
+    """Yield `length` characters that continue a text, one at a time.
 
-    The model sees at most its window: of a longer text the last part, and when the window is full
-    KEPT of it, or with config.exact all of it, is read again from position 0. The decoder starts
-    anew and must not be used for anything else until the stream ends.
+    ids: of the text. If it is longer than the window, its last part is read. When the window is
+    full, its last part, the fraction KEPT, is read again from position 0; with config.exact, a
+    whole window is read for every character. The decoder is reset, and must not be used for
+    anything else until the stream ends.
     """
     ids = list(ids)
     window = decoder.config.block_size

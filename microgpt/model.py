@@ -1,9 +1,9 @@
 """The transformer, written to be read from top to bottom.
 
-Names of sizes: B batch, T time (position in the window), C channels, H heads, L layers,
-V vocabulary. The architecture is the pre-norm decoder of GPT-2 (Radford et al., 2019) with ReLU
-in the MLP, scores scaled by head_size^-0.5 (Vaswani et al., 2017, section 3.2.1) and a head that
-is not tied to the embedding.
+Sizes: B batch, T time (position in the window), C channels (n_embd), H heads, L layers,
+V vocabulary. S is the number of positions seen so far. The architecture is the pre-norm decoder of
+GPT-2 (Radford et al., 2019) with ReLU in the MLP, scores scaled by head_size^-0.5 (Vaswani et al.,
+2017, section 3.2.1) and a head that is not tied to the embedding.
 """
 
 import torch
@@ -14,9 +14,9 @@ from microgpt.config import GPTConfig
 
 
 class KVCache:
-    """Keys and values of the positions a model has seen, owned by the caller, never by the model.
+    """Keys and values of the positions that a model has seen; the caller owns it.
 
-    keys, values: (L, B, H, block_size, head_size); length: positions filled in so far.
+    keys, values: (L, B, H, block_size, head_size). length: the number of positions filled in.
     """
 
     def __init__(self, config: GPTConfig, batch_size: int = 1, device: torch.device | str = "cpu"):
@@ -26,7 +26,7 @@ class KVCache:
         self.length = 0
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store one layer's new k and v (B, H, T, head_size); return all of that layer's so far."""
+        """Add a layer's k and v (B, H, T, head_size); return all of them (B, H, S, head_size)."""
         end = self.length + k.size(2)
         self.keys[layer, :, :, self.length : end] = k
         self.values[layer, :, :, self.length : end] = v
@@ -58,10 +58,10 @@ class CausalSelfAttention(nn.Module):
     ) -> Tensor:  # (B, T, C)
         q, k, v = self.project_qkv(x)
         if cache is not None:
-            k, v = cache.extend(self.layer, k, v)  # (B, H, S, head_size), S positions so far
+            k, v = cache.extend(self.layer, k, v)  # (B, H, S, head_size)
         t, s = q.size(2), k.size(2)
         dropout = self.dropout if self.training else 0.0
-        # A query sees the keys up to its own position, and the T queries are the last of the S.
+        # The T queries are at the last of the S positions; each sees the keys up to its own.
         visible = None
         if maps is not None or 1 < t < s:
             visible = torch.ones(t, s, dtype=torch.bool, device=x.device).tril(s - t)
@@ -117,7 +117,7 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """A decoder-only transformer: token ids (B, T) in, logits (B, T, V) out.
 
-    Nothing is stored on the model by a call, so threads may share one in eval mode.
+    A call stores nothing on the model, so threads may share one in eval mode.
     """
 
     def __init__(self, config: GPTConfig):
@@ -130,11 +130,11 @@ class GPT(nn.Module):
         self.head = nn.Linear(config.n_embd, config.vocab_size)
 
     def init_small(self, generator: torch.Generator | None = None) -> None:
-        """Draw fresh weights, smaller than PyTorch's: N(0, 0.02²) as in GPT-2, biases zero.
+        """Initialise the weights with N(0, 0.02²), as GPT-2 does, and the biases with zero.
 
-        The projections that write to the residual stream start at zero: every block is then the
-        identity at step 0, so depth costs no stability and the first steps need no small rate
-        (Zhang et al., 2019, Fixup; Bachlechner et al., 2020, ReZero).
+        The projections that write to the residual stream start at zero, so every block is the
+        identity at step 0. Training is then stable at any depth and at a high learning rate from
+        the start (Zhang et al., 2019, Fixup; Bachlechner et al., 2020, ReZero).
         """
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
@@ -177,8 +177,8 @@ class GPT(nn.Module):
 
         cache: idx holds only the positions that follow the cache.length already seen; the cache
         is extended. head_mask: (L, H), scales each head's output; 0 ablates a head. maps: a list
-        to which each layer appends its attention weights (B, H, T, S), S positions so far. Raises
-        ValueError when there is no token, or when the positions do not fit the window.
+        to which each layer appends its attention weights (B, H, T, S). Raises ValueError when
+        there is no token, or when the positions do not fit the window.
         """
         past = cache.length if cache is not None else 0
         x = self.embed(idx, past)

@@ -1,4 +1,4 @@
-"""What a model's heads look at, for one text."""
+"""Attention maps of a model over one text, and what is computed from them."""
 
 import io
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 
-# Of one text's maps. A checkpoint may be anyone's, with thousands of heads or positions.
+# The limit for the maps of one text: a checkpoint from outside may have thousands of heads.
 MOST_BYTES = 16 * 2**20
 
 
@@ -21,8 +21,8 @@ MOST_BYTES = 16 * 2**20
 class AttentionMaps:
     """The attention of every head over one text.
 
-    weights: (L, H, T, T), row t is what position t attends to; it sums to 1 and is 0 after t.
-    logits: (T, V), row t is the prediction of the character after position t.
+    weights: (L, H, T, T), row t is the attention of position t; it sums to 1 and is 0 after t.
+    logits: (T, V), row t predicts the character after position t.
     """
 
     weights: Tensor
@@ -30,13 +30,13 @@ class AttentionMaps:
 
 
 def most_positions(config: GPTConfig) -> int:
-    """How many characters' maps fit into MOST_BYTES of float32, at most the window."""
+    """The longest text, up to the window, whose maps in float32 fit into MOST_BYTES."""
     return min(config.block_size, math.isqrt(MOST_BYTES // (4 * config.n_layer * config.n_head)))
 
 
 @torch.inference_mode()
 def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
-    """Run a model in eval mode over 1 to block_size ids and keep what its heads attended to.
+    """Run a model in eval mode over a text and keep the attention of its heads.
 
     Raises ValueError unless there are 1 to block_size ids.
     """
@@ -46,11 +46,10 @@ def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
 
 @dataclass(frozen=True)
 class HeadStages:
-    """What one head computes over one text, in order; row t belongs to the query at position t.
+    """The steps that one head computes over one text; row t belongs to the query at position t.
 
     raw: (T, T) q·k. scaled: raw * head_size^-0.5. weights: (T, T), softmax of scaled up to t, 0
-    after t. values: (T, C), row s is what position s has to give: v_s through the head's slice of
-    the output projection.
+    after t. values: (T, C), row s is v_s after the head's slice of the output projection.
     """
 
     raw: Tensor
@@ -60,24 +59,24 @@ class HeadStages:
 
     @property
     def contributions(self) -> Tensor:
-        """(T, T) how much each key gives to a query: the norm of weights[t, s] * values[s].
+        """(T, T) contribution of each key to a query: the norm of weights[t, s] * values[s].
 
-        Kobayashi et al., 2020. Vectors may cancel: a row's sum is at least the norm of
-        the output.
+        Vectors may cancel, so the sum of a row is at least the norm of the output (Kobayashi et
+        al., 2020).
         """
         return self.weights * self.values.norm(dim=-1)
 
     @property
     def output(self) -> Tensor:
-        """(T, C) what the head adds to its layer's output; the projection's bias is no head's."""
+        """(T, C) what the head adds to its layer's output; the bias belongs to no head."""
         return self.weights @ self.values
 
 
 @torch.inference_mode()
 def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadStages:
-    """Run a model in eval mode up to a layer, then one of its heads in steps; both count from 0.
+    """Run a model in eval mode up to a layer, then one head of it step by step.
 
-    Raises ValueError unless there are 1 to block_size ids, IndexError where there is no such head.
+    Raises ValueError unless there are 1 to block_size ids, IndexError if there is no such head.
     """
     x = model.embed(torch.tensor([ids], device=model.head.weight.device))  # (1, T, C)
     for block in model.blocks[:layer]:
@@ -95,11 +94,11 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
 
 
 def rollout(weights: Tensor, residual: bool = True) -> Tensor:
-    """Attention followed down to the input, (L, H, T, T) -> (L, T, T), by Abnar & Zuidema, 2020.
+    """Attention rollout, (L, H, T, T) -> (L, T, T) (Abnar and Zuidema, 2020).
 
-    Row t of a layer is the shares that the input's positions have in its output at t; it sums to
-    1. Heads count alike, and half of a layer's output is what it was given, as a residual
-    connection makes it; pass residual=False for a model without.
+    Row t of a layer holds the shares of the input positions in its output at t; it sums to 1. The
+    heads have equal weight. Half of a layer's output is taken to be its input, because of the
+    residual connection; pass residual=False for a model without.
     """
     mixed = weights.mean(dim=1)  # (L, T, T)
     if residual:

@@ -1,4 +1,4 @@
-"""How far back a model looks: the same characters, predicted from ever more of what precedes."""
+"""Loss by context length: the same characters, predicted from more and more preceding text."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from microgpt.model import GPT
 
-# Characters that go through the model together: a checkpoint may be anyone's, its window large.
+# Characters in one batch. A checkpoint from outside may have a large window.
 _AT_ONCE = 4096
 
 
@@ -24,10 +24,11 @@ def surprise_by_context(
     lengths: Sequence[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
-    """-log p, nats, of the last `targets` ids, each after only n others: (lengths, targets).
+    """-log p, nats, of the last `targets` ids, each predicted from n others: (lengths, targets).
 
-    A context starts at position 0, as a text does. progress is told lengths done and in
-    all. Raises ValueError where a length is beyond the window or what precedes the first target.
+    lengths: the values of n. A context starts at position 0, as a text does. progress is called
+    with the lengths done and their total. Raises ValueError if a length exceeds the window or the
+    text before the first target.
     """
     data = torch.tensor(ids)
     first = len(data) - targets

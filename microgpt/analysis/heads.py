@@ -1,4 +1,4 @@
-"""What a head does: how much it looks at what, over one text or over many windows."""
+"""Measure the heads of a model: head scores, entropy, distance and ablation."""
 
 import itertools
 import unicodedata
@@ -15,7 +15,7 @@ from microgpt.analysis.head_scores import HeadScores, SwitchedOff
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
-# Heads are switched off over so many windows only: each takes as long as half of all heads' maps.
+# Ablating one head over a window takes half as long as the attention maps of all heads.
 ABLATED_WINDOWS = 8
 _TOO_SHORT = "a text needs two characters"
 CLASSES = ("vowel", "consonant", "capital", "space", "newline", "punctuation or other")
@@ -64,7 +64,7 @@ class _Sums:
 
 
 def text_scores(weights: Tensor, ids: list[int], tokenizer: CharTokenizer) -> HeadScores:
-    """What the heads do over one text, from its attention (L, H, T, T).
+    """Head scores over one text of T ids, from its attention (L, H, T, T).
 
     Raises ValueError for less than two characters.
     """
@@ -83,11 +83,11 @@ def head_scores(
     data: Tensor,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> HeadScores:
-    """What the heads of a model in eval mode do over every non-overlapping window of data (1-D).
+    """Head scores of a model in eval mode over every non-overlapping window of data (1-D).
 
-    A window is the model's, or as long as the maps of all heads stay within bounds. Each head is
-    also switched off over ABLATED_WINDOWS of them, spread evenly. progress is told passes done and
-    in all. Raises ValueError for less than a window, or one of one character.
+    A window has the model's size, or the largest for which all maps stay within bounds. Each head
+    is also ablated over ABLATED_WINDOWS windows, spread evenly. progress is called with the passes
+    done and their total. Raises ValueError for less than a window, or a window of one character.
     """
     size = most_positions(model.config)
     if len(data) < size:
@@ -106,7 +106,7 @@ def head_scores(
 
 
 def class_of(character: str) -> str:
-    """The one of CLASSES that a character is of; accents change nothing."""
+    """The entry of CLASSES that a character belongs to; accents are ignored."""
     if character in (" ", "\n"):
         return "space" if character == " " else "newline"
     if character.isupper():
@@ -118,9 +118,9 @@ def class_of(character: str) -> str:
 
 
 def attention_by_class(weights: Tensor, ids: list[int], tokenizer: CharTokenizer) -> Tensor:
-    """Mean attention (L, H, classes) to characters of each of CLASSES; it sums to 1.
+    """Mean attention (L, H, classes) to the characters of each of CLASSES; it sums to 1.
 
-    weights: (L, H, T, T) of that text, whose first query is left out. Raises ValueError when T < 2.
+    weights: (L, H, T, T) of the text; its first query is left out. Raises ValueError when T < 2.
     """
     received = _queries(weights).mean(dim=-2)  # (L, H, T)
     classes = [CLASSES.index(class_of(tokenizer.characters[i])) for i in ids]
@@ -131,7 +131,7 @@ def attention_by_class(weights: Tensor, ids: list[int], tokenizer: CharTokenizer
 def attention_by_distance(weights: Tensor) -> Tensor:
     """Mean attention (L, H, T) to the key d characters back, over the queries that have one.
 
-    weights: (L, H, T, T) of one text, whose first query is left out. Raises ValueError when T < 2.
+    weights: (L, H, T, T) of one text; its first query is left out. Raises ValueError when T < 2.
     """
     rows, size = _queries(weights), weights.size(-1)  # the row of query t is t - 1
     means = [rows.diagonal(1 - back, dim1=-2, dim2=-1).mean(dim=-1) for back in range(size)]
@@ -139,7 +139,7 @@ def attention_by_distance(weights: Tensor) -> Tensor:
 
 
 def _queries(weights: Tensor) -> Tensor:
-    """(L, H, T - 1, T): the first has nothing to choose from, and says nothing of a head."""
+    """All queries but the first, (L, H, T - 1, T): the first can only attend to itself."""
     if weights.size(-1) < 2:
         raise ValueError(_TOO_SHORT)
     return weights[..., 1:, :]

@@ -1,4 +1,4 @@
-"""Loss of a model over a text or a split."""
+"""The loss of a model over a text or a split: mean cross-entropy in nats per character."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,7 +29,8 @@ def full_loss(
 ) -> float:
     """Mean loss, nats per character, over every non-overlapping window of data (1-D).
 
-    Deterministic; the model must be in eval mode. progress is told windows done and in all.
+    Deterministic; the model must be in eval mode. progress is called with the windows done and
+    their total.
     """
     inputs, targets = windows(data, model.config.block_size)
     total = 0.0
@@ -46,11 +47,11 @@ def text_logits(
     data: Tensor,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
-    """Logits (N - 1, V) of every character of data (N,) but the first, each from what precedes it.
+    """Logits (N - 1, V) that predict each character of data (N,) but the first.
 
-    A full window slides on by half of itself, so that past the first one a character has at least
-    half a window before it. progress is told characters done and in all. Raises ValueError for
-    less than two characters.
+    The window moves by half its size, so that after the first window every character is predicted
+    from at least half a window. progress is called with the characters done and their total.
+    Raises ValueError for less than two characters.
     """
     inputs, size = data[:-1], model.config.block_size
     if not len(inputs):
@@ -71,7 +72,7 @@ def text_loss(
     data: Tensor | Sequence[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> float:
-    """Mean loss, nats per character, over what text_logits predicts. Raises ValueError likewise."""
+    """Mean loss of text_logits, nats per character. Raises ValueError for less than two ids."""
     data = torch.as_tensor(data, dtype=torch.long)
     return F.cross_entropy(text_logits(model, data, progress), data[1:]).item()
 
@@ -80,7 +81,7 @@ def text_loss(
 def sampled_loss(
     model: GPT, data: Tensor, batches: int, batch_size: int, generator: torch.Generator
 ) -> float:
-    """Mean loss, nats per character, over random batches: the original's protocol."""
+    """Mean loss, nats per character, over random batches, as the original estimates it."""
     losses = torch.zeros((), device=data.device)
     for _ in range(batches):
         x, y = random_batch(data, batch_size, model.config.block_size, generator)
@@ -94,9 +95,10 @@ def evaluate(
     sampled: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float | int]:
-    """What the command prints: sizes, losses in nats per character, and bits per character.
+    """The figures of the evaluate command: parameters, validation loss and bits per character.
 
-    sampled adds the original's protocol, 200 random batches of 64 windows of each split.
+    The loss is that of the whole validation split. sampled adds the original's estimates, over
+    200 random batches of 64 windows of each split.
     """
     loss = full_loss(model, splits.val, progress=progress)
     result: dict[str, float | int] = {

@@ -1,8 +1,8 @@
-"""Decoding one character at a time, fast, apart from the model that people read.
+"""Fast decoding, one character at a time.
 
-An engine knows several ways, its paths, to compute the same step in the same numerics, and takes
-the one that measures fastest where it runs: the readable model itself, NumPy, or C, compiled in the
-background where there is a compiler. Whole prompts are read by the readable model.
+An engine has several paths that compute the same step with the same numerics: the readable model,
+NumPy, and C, which is compiled in the background if there is a compiler. It takes the path that
+measures fastest on the machine. Prompts are always read by the readable model.
 
     engine = Engine(checkpoint.model)
     decoder = engine.decoder()
@@ -23,17 +23,18 @@ from microgpt.engine.compiled import compiled_step
 from microgpt.engine.numpy_step import NumpyStep
 from microgpt.model import GPT, KVCache
 
-# What the engine computes in. A step that rounds otherwise, as in int8, would write another text
-# after some hundred characters, so it would be a setting and no path.
+# The precision of every path. A path with another rounding, such as int8, would generate another
+# text after some hundred characters, so it would have to be a setting.
 NUMERICS = "float32"
 ROUNDS = 8
 
-# The logits (V,) of a token at the position after those in a cache of batch size 1, which grows.
+# Computes the logits (V,) after one more token, and adds its keys and values to a cache of batch
+# size 1.
 Step = Callable[[KVCache, int], Tensor]
 
 
 class ReadableStep:
-    """The step of the readable model, which the others are held to."""
+    """The step of the readable model, the reference for the other paths."""
 
     name = "PyTorch"
 
@@ -47,10 +48,10 @@ class ReadableStep:
 
 
 class Decoder:
-    """One text as it is decoded, with its keys and values; the weights are everybody's.
+    """Decodes one text; it holds the keys and values and shares the weights.
 
-    Without a step of an engine's it takes the readable model's, which can do without some heads:
-    head_mask (L, H), as the model takes it. Each thread needs its own.
+    step: by default that of the readable model. head_mask: (L, H), as for the model; only the
+    readable step honours it. A decoder must not be shared by threads.
     """
 
     def __init__(self, model: GPT, step: Step | None = None, head_mask: Tensor | None = None):
@@ -61,26 +62,26 @@ class Decoder:
 
     @torch.inference_mode()
     def read(self, ids: Sequence[int]) -> Tensor:
-        """Start anew with these 1 to T ids, from position 0; the logits (V,) after the last.
+        """Start over with these ids at position 0; return the logits (V,) after the last.
 
-        Raises ValueError when they do not fit the window.
+        Raises ValueError when there is no id, or when they do not fit the window.
         """
         self._cache.length = 0
         idx = torch.tensor([ids])
         return self._model(idx, cache=self._cache, head_mask=self._head_mask)[0, -1]
 
     def step(self, token: int) -> Tensor:
-        """The logits (V,) after one more token. Raises ValueError when the window is full."""
+        """Return the logits (V,) after one more token. Raises ValueError if the window is full."""
         if self._cache.length == self.config.block_size:
             raise ValueError(f"the window of {self.config.block_size} is full; read its last part")
         return self._step(self._cache, token)
 
 
 class Engine:
-    """A model's weights prepared for decoding, shared by every session and thread.
+    """A model prepared for decoding, shared by every session and thread.
 
-    The model is on the CPU, in float32 and in eval mode. A better path that turns up in the
-    background is taken by all decoders at once, in the middle of a text too: numerics are the same.
+    The model is on the CPU, in float32 and in eval mode. When a faster path becomes ready in the
+    background, all decoders switch to it at once, even within a text: the numerics are the same.
     """
 
     numerics = NUMERICS
@@ -90,25 +91,25 @@ class Engine:
         self._step, self._seconds = ReadableStep(model), math.inf
         self._offer(self._step)
         self._background = threading.Thread(target=self._compile)
-        if model.config.residual and model.config.norm == "all":  # else the readable step stays
+        if model.config.residual and model.config.norm == "all":  # what the fast paths compute
             self._offer(NumpyStep(model))
             self._background.start()
 
     @property
     def path(self) -> str:
-        """Which path runs at this snapshot, for people: "NumPy, float32"."""
+        """The name of the current path, to show to people: "NumPy, float32"."""
         return f"{self._step.name}, {NUMERICS}"
 
     def decoder(self) -> Decoder:
-        """A new text's decoder."""
+        """Return a decoder for a new text."""
         return Decoder(self._model, self.step)
 
     def step(self, cache: KVCache, token: int) -> Tensor:
-        """The logits (V,) of a token at the position after those in a cache, which grows."""
+        """Compute one step on the current path, as every Step does."""
         return self._step(cache, token)
 
     def wait(self) -> None:
-        """Wait until every path was tried, some seconds at most: nobody but a test needs to."""
+        """Wait until every path was tried, a few seconds at most; for tests."""
         if self._background.ident is not None:
             self._background.join()
 
@@ -124,7 +125,7 @@ class Engine:
 
 
 def seconds(step: Step, config: GPTConfig) -> float:
-    """What a step takes in the middle of the window: the least of some, for others may disturb."""
+    """Seconds of one step in the middle of the window: the minimum of ROUNDS runs."""
     cache = KVCache(config)
     least = math.inf
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""The step in C: `step.c`, compiled where there is a compiler, called without Python's lock."""
+"""The step in C: `step.c`, compiled on this machine and called without Python's lock."""
 
 import ctypes
 import functools
@@ -18,12 +18,13 @@ from torch import Tensor
 
 from microgpt.model import GPT, KVCache
 
-LANES = 8  # of step.c, whose sizes are multiples of it
+LANES = 8  # of the vectors in step.c; its sizes are multiples of this
 COMPILE_SECONDS = 60
-# More threads than these wait for each other longer than they compute.
+# More threads would wait for each other longer than they compute.
 TEAM_SIZES = (2, 4, 8)
-# A step of a team that takes so many times what one thread needs is held up by others.
+# A step slower than this multiple of the single-thread time means the cores are busy elsewhere.
 HELD_UP = 2.0
+# Steps on one thread before the team is tried again.
 FEWEST_ALONE, MOST_ALONE = 64, 4096
 
 
@@ -44,7 +45,7 @@ class Job(ctypes.Structure):
 
 @dataclass
 class Team:
-    """Threads that compute a step together, and which of all decoders has them at the snapshot."""
+    """Threads that compute a step together; a decoder holds the lock while it uses them."""
 
     size: int
     address: int
@@ -52,10 +53,10 @@ class Team:
 
 
 class CompiledStep:
-    """The step of a model with residual connections and every LayerNorm; it copies the weights.
+    """The step in C of a model with residual connections and every LayerNorm.
 
-    The copy is in float16 where that is exact, as it is for what was saved so. A decoder that
-    finds the team busy computes on its own thread alone.
+    It copies the weights, in float16 if that is exact, as it is for a saved checkpoint. A decoder
+    that finds the team busy computes on its own thread.
     """
 
     def __init__(self, model: GPT, library: ctypes.CDLL, half: bool, team: Team | None = None):
@@ -71,7 +72,7 @@ class CompiledStep:
         self.scratch += config.n_head * config.block_size
         self.library = library
         self.team = team
-        # What one thread takes; how many steps it is to take alone now, and how many next time.
+        # Seconds of a step on one thread; steps still to take on one thread; the next such number.
         self.alone_seconds, self.alone, self.penalty = 0.0, 0, FEWEST_ALONE
 
     @property
@@ -98,10 +99,10 @@ class CompiledStep:
         return logits[: self.vocab_size]
 
     def _mind(self, seconds: float) -> None:
-        """Leave the team for a while when other programs hold the cores.
+        """Take the next steps on one thread if other programs use the cores.
 
-        Its threads wait for each other some twenty-five times in a step; where one has lost its
-        core, the step takes a hundred times as long.
+        The threads of a team wait for each other about 25 times in a step. If one of them has lost
+        its core, the step takes a hundred times as long.
         """
         if seconds > HELD_UP * self.alone_seconds:
             self.alone, self.penalty = self.penalty, min(2 * self.penalty, MOST_ALONE)
@@ -109,9 +110,9 @@ class CompiledStep:
             self.penalty = max(self.penalty - 1, FEWEST_ALONE)
 
     def choose_team(self, seconds: Callable[["CompiledStep"], float]) -> None:
-        """Take the team that is fastest by `seconds`, of those that PyTorch's threads allow.
+        """Choose the team for which `seconds` is least, up to PyTorch's number of threads.
 
-        Whether it is faster than one thread is found out anew all the time.
+        Each step then decides between the team and one thread.
         """
         self.alone_seconds = seconds(self)
         measured: list[tuple[float, Team]] = []
@@ -124,9 +125,9 @@ class CompiledStep:
 
 
 def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
-    """All weights in one piece, in the order of the model's state.
+    """All weights as one tensor, in the order of the model's state_dict.
 
-    The vocabulary is padded, and the MLP's second matrix is laid out by its inputs.
+    The vocabulary is padded, and the MLP's second matrix is transposed.
     """
     parts = []
     for name, tensor in model.state_dict().items():
@@ -141,13 +142,13 @@ def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
 
 @functools.lru_cache(maxsize=2)
 def load_library(half: bool) -> ctypes.CDLL | None:
-    """step.c for weights in float16 or float32; None where it cannot be compiled."""
+    """Compile step.c for weights in float16 or float32; None if that is not possible."""
     compiler = shutil.which(os.environ.get("CC") or "cc")
     if compiler is None:
         return None
     source = Path(__file__).with_name("step.c")
-    for options in (["-march=native"], []):  # which not every compiler knows
-        # Loaded, the library needs its file no more (but on Windows, where it is left behind).
+    for options in (["-march=native"], []):  # not every compiler knows this option
+        # A loaded library does not need its file any more. Windows does not let it be deleted.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = str(Path(folder) / "step.so")
             command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
@@ -166,15 +167,15 @@ def load_library(half: bool) -> ctypes.CDLL | None:
 
 @functools.lru_cache(maxsize=8)
 def shared_team(library: ctypes.CDLL, size: int) -> Team | None:
-    """The process's one team of a size; its threads sleep while nobody decodes."""
+    """The team of a size, one for the whole process; its threads sleep while nobody decodes."""
     address = library.new_team(size)
     return Team(size, address) if address else None
 
 
 def compiled_step(model: GPT, seconds: Callable[[CompiledStep], float]) -> CompiledStep | None:
-    """The step in C with the team that is fastest by `seconds`; None where it cannot be had.
+    """The step in C with the team for which `seconds` is least; None if it cannot be compiled.
 
-    Takes a second or so when a process asks for the first time.
+    The first call in a process takes about a second.
     """
     half = all(t.equal(t.half().float()) for t in model.state_dict().values())
     library = None if model.config.head_size % LANES else load_library(half)

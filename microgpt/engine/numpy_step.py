@@ -1,7 +1,7 @@
 """The step in NumPy: a call costs a third of PyTorch's, and its products read memory faster.
 
-Of the MLP's second matrix only the rows are read that the ReLU left on, about one in six
-(Mirzadeh et al., 2023, ReLU Strikes Back): what is left out is zero, so the result is the same.
+Only the rows of the MLP's second matrix whose ReLU is active are read, about one in six
+(Mirzadeh et al., 2023, ReLU Strikes Back). The others would add zero, so the result is the same.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ from microgpt.model import GPT, KVCache
 
 
 class NumpyStep:
-    """The step of a model with residual connections and every LayerNorm, whose weights it shares.
+    """The step in NumPy of a model with residual connections and every LayerNorm.
 
-    The MLP's second matrix alone is copied, to have its rows together.
+    It shares the model's weights; only the MLP's second matrix is copied, transposed.
     """
 
     name = "NumPy"
@@ -74,7 +74,7 @@ def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def attend(q: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """What one query (H, size) takes from S keys and values (H, S, size), all heads as one (C,)."""
+    """Attention of one query (H, size) over S keys and values (H, S, size); all heads as (C,)."""
     scores = keys @ (q * q.shape[1] ** -0.5)[:, :, None]  # (H, S, 1)
     scores -= scores.max(axis=1, keepdims=True)
     weights = np.exp(scores, out=scores)

@@ -1,7 +1,7 @@
-"""Several processes that train one model, as torchrun starts them; one process is the usual case.
+"""Training in one process, or in several that torchrun started (distributed data parallel).
 
-Each process draws the same batch, works on its own part of it, and ends with the same weights.
-The first one writes.
+Every process draws the same batch, computes the gradient of its own part of it, and ends with the
+same weights. The process of rank 0 writes the files.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 @contextlib.contextmanager
 def group(device: torch.device) -> Iterator[None]:
-    """Join the processes that torchrun started, if it did; over NCCL on GPUs, else over Gloo."""
+    """Join the process group if torchrun started this process; NCCL on GPUs, else Gloo."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield
         return
@@ -31,27 +31,27 @@ def group(device: torch.device) -> Iterator[None]:
 
 
 def local_rank() -> int:
-    """Which of this machine's processes this is: the number of its GPU."""
+    """The number of this process on its machine, which is the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
 def rank() -> int:
-    """Which process this is; the first, 0, writes."""
+    """The number of this process among all; rank 0 writes the files."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """How many processes train this model."""
+    """The number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def part(batch: Tensor) -> Tensor:
-    """This process's rows of a batch, whose number the processes share evenly."""
+    """The rows of a batch that belong to this process; all processes have equally many."""
     return batch.chunk(world_size())[rank()]
 
 
 def wrap(model: nn.Module) -> nn.Module:
-    """The model, its gradients averaged over the processes when they are computed."""
+    """The model, set up to average its gradients over the processes."""
     return DistributedDataParallel(model) if dist.is_initialized() else model
 
 
@@ -64,7 +64,7 @@ def mean(value: Tensor) -> Tensor:
 
 
 def gather(value: Any) -> list[Any]:
-    """A value of each process, in the order of their ranks."""
+    """The values of all processes, in the order of their ranks."""
     values = [value] * world_size()
     if dist.is_initialized():
         dist.all_gather_object(values, value)

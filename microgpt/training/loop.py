@@ -1,4 +1,4 @@
-"""The training loop: an iterator of the loss record's rows. Its command is __main__.py."""
+"""The training loop: an iterator of the loss record's rows."""
 
 import math
 import time
@@ -19,17 +19,17 @@ from microgpt.training.state import TrainState
 
 
 class TrainError(MicroGPTError):
-    """A run cannot start or go on."""
+    """A training run cannot start or continue."""
 
 
 def train(
     state: TrainState, splits: Splits, config: TrainConfig, compiled: bool = False
 ) -> Iterator[LossRow]:
-    """Make the updates that are left, changing state in place, and yield a row after each.
+    """Make the remaining updates, changing state in place, and yield a row after each.
 
-    A row carries losses where they were due, None elsewhere; such rows are in state.rows when it
-    is yielded. Both losses are estimated at state's snapshots too. compiled runs the model through
-    torch.compile. Raises TrainError when the loss is no longer finite.
+    Losses are None in a row for which none were due. A row with losses is in state.rows when it is
+    yielded. Both losses are also estimated at the steps of snapshots. compiled runs the model
+    through torch.compile. Raises TrainError when the loss is no longer finite.
     """
     model, device, block_size = state.model, splits.train.device, state.model.config.block_size
     snapshots = snapshot_steps(config.steps)
@@ -61,7 +61,7 @@ def train(
         evaluated = state.step % config.eval_interval == 0 or state.step in snapshots
         logged = state.step % config.log_interval == 0 or evaluated
         values: dict[str, float] = {"learning_rate": factor * config.learning_rate}
-        if logged:  # elsewhere nothing waits for the device
+        if logged:  # reading these waits for the device
             values |= {"grad_norm": norm.item(), "batch_loss": distributed.mean(loss).item()}
         state.seconds += time.perf_counter() - started
         if evaluated:
@@ -79,14 +79,14 @@ def train(
 
 
 def autocast(device: torch.device, config: TrainConfig) -> torch.autocast:
-    """The run's precision, for what is computed inside."""
+    """A context that computes in the precision of the run."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size: int) -> None:
-    """Compile, and let the libraries choose their kernels, before the clock starts.
+    """Compile the model and let the libraries choose kernels before the training clock starts.
 
-    Leaves no gradient behind and draws nothing from the run's own generators.
+    It leaves no gradient behind and draws nothing from the run's generators.
     """
     device = splits.train.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -100,7 +100,7 @@ def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size
 
 
 def estimate(state: TrainState, splits: Splits, config: TrainConfig) -> dict[str, float]:
-    """Losses on both splits of the weights that would be saved, always on the same windows."""
+    """Losses on both splits of the model that would be saved, always over the same windows."""
     model = state.result.eval()
     generator = torch.Generator().manual_seed(config.seed + 2)
     size = config.eval_batches, config.batch_size

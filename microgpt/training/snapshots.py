@@ -1,4 +1,4 @@
-"""What a model makes of one passage, and what it writes, at snapshots spread over its training."""
+"""Snapshots of a training run: attention, predictions and a sample at some of its steps."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
-# Two speakers who repeat themselves, so that there is something for every kind of head to find.
+# Two speakers who repeat themselves, so that every head score has keys to find.
 PASSAGE = """\
 MIRIAM:
 The lamp burns low, good Tobias; bring the oil.
@@ -37,14 +37,14 @@ Then bring the m"""
 SNAPSHOT_COUNT = 14
 SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
-# Of all maps of a run: a few megabytes when they are packed, whatever the model's size.
+# The limit for all maps of a run: a few megabytes when compressed, whatever the model's size.
 MOST_BYTES = 16 * 2**20
 _STEP = re.compile(r"step_(\d{8,})\.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One step: maps (L, H, T, T) uint8, probs (T, V) float16, sample (N,) ids."""
+    """One step of a run: maps (L, H, T, T) uint8, probs (T, V) float16, sample (N,) ids."""
 
     step: int
     maps: Tensor
@@ -53,7 +53,7 @@ class Snapshot:
 
 
 def snapshot_steps(steps: int) -> list[int]:
-    """The steps to look at in a run of so many: 0, the last, denser where more changes."""
+    """The steps of the snapshots of a run: 0, the last, and others, denser at the start."""
     shares = ((i / (SNAPSHOT_COUNT - 1)) ** 2 for i in range(SNAPSHOT_COUNT - 1))
     return sorted({*(_two_digits(steps * share) for share in shares), steps})
 
@@ -63,9 +63,9 @@ def _two_digits(value: float) -> int:
 
 
 def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> list[int]:
-    """The passage as ids, as much as the window and MOST_BYTES allow.
+    """The passage as ids, cut to what the window and MOST_BYTES allow.
 
-    For a vocabulary that lacks some of its characters it is the start of the validation split.
+    If the vocabulary lacks some of its characters, the start of the validation split is used.
     """
     ids = val.tolist() if tokenizer.unknown(PASSAGE) else tokenizer.encode(PASSAGE)
     return ids[: min(_longest_passage(config, SNAPSHOT_COUNT), len(PASSAGE))]
@@ -79,7 +79,7 @@ def _longest_passage(config: GPTConfig, snapshots: int) -> int:
 
 
 def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Snapshot:
-    """Look at a model as it is now, without touching it; in float32 on the CPU, as the app runs."""
+    """Take a snapshot of a model without changing it; in float32 on the CPU, as in the app."""
     model = copy.deepcopy(model).cpu().eval()
     read = attention_maps(model, passage)
     ids = start_ids(tokenizer, "")
@@ -93,15 +93,15 @@ def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step
 
 
 def weights_file(folder: Path, step: int) -> Path:
-    """The file in a run's folder of snapshots that holds its weights after `step` updates."""
+    """The file for the weights after `step` updates, in a run's folder of snapshots."""
     return folder / f"step_{step:08}.safetensors"
 
 
 def save_weights(folder: Path, model: GPT, step: int) -> None:
-    """Keep a model's weights in float16, whole or not at all.
+    """Save a model's weights in float16, whole or not at all.
 
-    Whatever a later version wants to know of a step can be computed from them, without training
-    again. Raises OSError.
+    A later version can compute other figures of the step from them without training again. Raises
+    OSError.
     """
     weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
     with atomic.replacing(weights_file(folder, step)) as partial:
@@ -165,7 +165,7 @@ def recompute(
 
 
 def stack(snapshots: list[Snapshot], passage: list[int]) -> Snapshots:
-    """All snapshots of a run as what its checkpoint keeps."""
+    """All snapshots of a run in the form that a checkpoint holds."""
     return Snapshots(
         steps=np.array([snapshot.step for snapshot in snapshots]),
         passage=np.array(passage),
