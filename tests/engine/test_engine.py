@@ -1,7 +1,3 @@
-import copy
-import math
-import os
-import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,42 +7,19 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.config import PRESETS, GPTConfig
-from microgpt.engine import Decoder, Engine, ReadableStep, compiled, seconds
-from microgpt.engine.compiled import FEWEST_ALONE, CompiledStep, compiled_step
-from microgpt.engine.numpy_step import NumpyStep
+from microgpt.engine import Decoder, Engine, ReadableStep, compiled
 from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
+from tests.engine.steps import make_step
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
 PATHS = ("NumPy", "C", "C, float32 weights")
-needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
-
-
-def make_step(model, path, threads=1):
-    if path == "NumPy":
-        return NumpyStep(model)
-    if not shutil.which("cc"):
-        pytest.skip("there is no C compiler")
-    half = path == "C"
-    library = compiled.load_library(half)
-    team = compiled.shared_team(library, threads) if threads > 1 else None
-    step = CompiledStep(model, library, half, team)
-    step.alone_seconds = math.inf  # so that a team is never held up
-    return step
 
 
 @pytest.fixture(scope="module")
 def bundled():
     return checkpoint.load(BUNDLED)
-
-
-@pytest.fixture(scope="module")
-def half_model(model):
-    """The small model with weights that float16 holds, as those of a saved checkpoint are."""
-    rounded = copy.deepcopy(model)
-    rounded.load_state_dict({name: t.half().float() for name, t in model.state_dict().items()})
-    return rounded
 
 
 def text_ids(config: GPTConfig, count: int) -> list[int]:
@@ -210,11 +183,6 @@ def test_the_path_is_the_fastest_of_those_there_are(half_model):
     assert engine.path == before
 
 
-@needs_compiler
-def test_the_compiled_path_joins_in_the_background(half_model):
-    assert compiled_step(half_model, lambda step: seconds(step, half_model.config))
-
-
 def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
     monkeypatch.setenv("CC", str(tmp_path / "none"))
     compiled.load_library.cache_clear()
@@ -222,39 +190,3 @@ def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
     engine.wait()
     compiled.load_library.cache_clear()
     assert engine.path in ("PyTorch, float32", "NumPy, float32")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
-def test_a_compiler_that_fails_is_none(half_model, monkeypatch, tmp_path):
-    broken = tmp_path / "cc"
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("CC", str(broken))
-    compiled.load_library.cache_clear()
-    step = compiled_step(half_model, lambda step: seconds(step, half_model.config))
-    compiled.load_library.cache_clear()
-    assert step is None
-
-
-@needs_compiler
-def test_a_team_that_is_held_up_is_left_for_a_while_and_for_longer_the_next_time(half_model):
-    step = make_step(half_model, "C", threads=2)
-    step.alone_seconds = 0.0  # so that any team is too slow
-    steps = []
-    for _ in range(2):
-        seconds(step, half_model.config)  # the first is the team's
-        steps.append(step.alone + 7)
-        step.alone = 0
-    assert steps == [FEWEST_ALONE, 2 * FEWEST_ALONE]
-    step.alone_seconds = math.inf
-    seconds(step, half_model.config)
-    assert step.alone == 0
-
-
-def test_weights_that_float16_cannot_hold_are_kept_in_float32(model, half_model):
-    if not shutil.which("cc"):
-        pytest.skip("there is no C compiler")
-    for each, dtype in ((model, torch.float32), (half_model, torch.float16)):
-        step = compiled_step(each, lambda step: 1.0)
-        assert step.weights.dtype == dtype
-        assert step.weights.numel() > each.parameter_count(), "the vocabulary is padded"

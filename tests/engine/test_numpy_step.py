@@ -1,0 +1,43 @@
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from microgpt.engine.numpy_step import NumpyStep, attend, layer_norm, linear
+from microgpt.model import KVCache
+
+
+def drawn(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)))
+
+
+def test_its_layers_are_those_of_pytorch():
+    x, weight, bias = drawn(12), drawn(5, 12), drawn(5)
+    gain, shift = drawn(12) + 1, drawn(12) / 2
+    found = layer_norm(x.numpy(), gain.numpy(), shift.numpy())
+    np.testing.assert_allclose(found, F.layer_norm(x, (12,), gain, shift), atol=1e-6)
+    np.testing.assert_allclose(
+        linear(x.numpy(), weight.numpy(), bias.numpy()), F.linear(x, weight, bias), atol=1e-6
+    )
+
+
+def test_its_attention_is_that_of_pytorch():
+    q, keys, values = drawn(3, 8), drawn(3, 7, 8) * 2, drawn(3, 7, 8) + 1
+    expected = F.scaled_dot_product_attention(q[:, None], keys, values).flatten()
+    np.testing.assert_allclose(attend(q.numpy(), keys.numpy(), values.numpy()), expected, atol=1e-5)
+
+
+def test_it_extends_the_cache_as_the_model_does(model):
+    step, ours, theirs = NumpyStep(model), KVCache(model.config), KVCache(model.config)
+    for token in (3, 1, 4):
+        logits = step(ours, token)
+        expected = model(torch.tensor([[token]]), cache=theirs)[0, -1]
+        torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
+    assert ours.length == theirs.length == 3
+    torch.testing.assert_close(ours.keys, theirs.keys, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours.values, theirs.values, atol=1e-5, rtol=0)
+
+
+def test_the_models_weights_are_left_alone(model):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    NumpyStep(model)(KVCache(model.config), 1)
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
