@@ -13,7 +13,7 @@ LAYERS = (
     {"data", "model", "sampling", "device"},
     {"engine", "generate"},
     {"checkpoint", "analysis"},
-    {"training", "hub"},
+    {"training", "hub", "interop"},
     {"cli", "ui", "__main__"},
 )
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "measure the loss of a checkpoint over the validation split",
     "heads": "measure what each attention head of a checkpoint does",
     "snapshots": "recompute the snapshots of a training run, over any passage",
+    "export": "write a checkpoint in the format of another library",
     "publish": "upload a checkpoint to the Hugging Face Hub",
     "runs": "print the table of the training runs kept in assets/runs/",
 }

@@ -1,7 +1,6 @@
 """The same weights in Hugging Face transformers and in CTranslate2, where they are installed.
 
-Both know the architecture as GPT-2 with ReLU. transformers' head has no bias, so ours is folded
-into the bias of the last LayerNorm, which takes it whole: the head has fewer rows than columns.
+Both know the architecture as GPT-2 with ReLU.
 """
 
 import time
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from microgpt.interop.transformers import gpt2_config, state_dict
 from microgpt.model import GPT
 
 TRANSFORMERS, CTRANSLATE2 = "transformers", "CTranslate2"
@@ -77,45 +77,10 @@ def _transformers(model: GPT, per_step: Callable) -> dict[str, Callable[[list[in
         from transformers import GPT2Config, GPT2LMHeadModel
     except ImportError:
         return {}
-    c = model.config
-    config = GPT2Config(
-        vocab_size=c.vocab_size,
-        n_positions=c.block_size,
-        n_embd=c.n_embd,
-        n_layer=c.n_layer,
-        n_head=c.n_head,
-        n_inner=c.mlp_ratio * c.n_embd,
-        activation_function="relu",
-        bos_token_id=None,
-        eos_token_id=None,
-        tie_word_embeddings=False,
-    )
-    w = model.state_dict()
-    folded = torch.linalg.lstsq(w["head.weight"].double(), w["head.bias"].double()[:, None])
-    renamed = {
-        "transformer.wte.weight": w["token_embedding.weight"],
-        "transformer.wpe.weight": w["position_embedding.weight"],
-        "transformer.ln_f.weight": w["ln_final.weight"],
-        "transformer.ln_f.bias": w["ln_final.bias"] + folded.solution[:, 0].float(),
-        "lm_head.weight": w["head.weight"],
-    }
-    for i in range(c.n_layer):
-        block, theirs = f"blocks.{i}", f"transformer.h.{i}"
-        for ln, name in (("ln_attention", "ln_1"), ("ln_mlp", "ln_2")):
-            for part in ("weight", "bias"):
-                renamed[f"{theirs}.{name}.{part}"] = w[f"{block}.{ln}.{part}"]
-        for linear, name in (
-            ("attention.qkv", "attn.c_attn"),
-            ("attention.proj", "attn.c_proj"),
-            ("mlp.up", "mlp.c_fc"),
-            ("mlp.down", "mlp.c_proj"),
-        ):
-            weight = w[f"{block}.{linear}.weight"].T.contiguous()
-            renamed[f"{theirs}.{name}.weight"] = weight
-            bias = w.get(f"{block}.{linear}.bias")
-            renamed[f"{theirs}.{name}.bias"] = torch.zeros(weight.size(1)) if bias is None else bias
+    values = gpt2_config(model.config)
+    config = GPT2Config(**{name: values[name] for name in values if name != "model_type"})
     other = GPT2LMHeadModel(config).eval().requires_grad_(False)
-    other.load_state_dict(renamed)
+    other.load_state_dict(state_dict(model))
     ids = _some_ids(model)
     _check(TRANSFORMERS, other(torch.tensor([ids])).logits[0], model, ids)
 

@@ -1,0 +1,27 @@
+"""Checkpoints in the formats of other libraries.
+
+A format is one module of this package with a function export(checkpoint, folder), and one entry in
+EXPORTS.
+"""
+
+import importlib
+from pathlib import Path
+
+from microgpt.checkpoint import Checkpoint
+from microgpt.errors import MicroGPTError
+
+# The module of each format, by the name that people choose it by.
+EXPORTS = {"transformers": "microgpt.interop.transformers"}
+
+
+class InteropError(MicroGPTError):
+    """A checkpoint cannot be expressed in another library's format."""
+
+
+def export(checkpoint: Checkpoint, to: str, folder: Path) -> None:
+    """Write a checkpoint in one of EXPORTS to a folder, whole or not at all.
+
+    Raises InteropError when the format cannot express the model, OSError when the folder cannot be
+    written.
+    """
+    importlib.import_module(EXPORTS[to]).export(checkpoint, folder)
