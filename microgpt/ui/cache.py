@@ -71,21 +71,23 @@ def bundled() -> Checkpoint:
     return load_bundled()
 
 
-@_shared(max_entries=1, show_spinner="Loading the checkpoint …")
-def _folder(path: Path, written_ns: int) -> Checkpoint:
-    return load_folder(path)
+def _as_written(path: Path) -> tuple[str, int]:
+    """A checkpoint folder and when it was written, 0 if it is none."""
+    try:
+        return str(path), (path / CONFIG).stat().st_mtime_ns
+    except OSError:
+        return str(path), 0
 
 
+@st.cache_resource(
+    max_entries=1, show_spinner="Loading the checkpoint …", hash_funcs={type(Path()): _as_written}
+)
 def folder(path: Path) -> Checkpoint:
     """The operator's own checkpoint folder, read again when it was written anew.
 
     Raises CheckpointError.
     """
-    try:
-        written_ns = (path / CONFIG).stat().st_mtime_ns
-    except OSError:
-        written_ns = 0
-    return _folder(path, written_ns)
+    return load_folder(path)
 
 
 @_shared(max_entries=1)

@@ -1,18 +1,62 @@
 """The frame of every page, from app.py."""
 
+import re
+import shutil
+
 import pytest
-from ui.shown import PAGES
+from streamlit.testing.v1 import AppTest
+from ui.shown import APP, PAGES
+
+SCRIPTS = sorted(f"pages/{path.name}" for path in (APP.parent / "pages").glob("*.py"))
+RESULTS = ("bidi_component", "plotly_chart", "metric")
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_every_page_is_in_the_navigation():
+    listed = re.findall(r'st\.Page\("([^"]+)"', APP.read_text(encoding="utf-8"))
+    assert sorted(listed) == SCRIPTS == sorted(PAGES)
+
+
+@pytest.mark.parametrize("page", SCRIPTS)
 def test_a_page_opens_with_a_result_and_no_complaint(app, page):
     app.run()
     if page != PAGES[0]:
         app.switch_page(page).run()
     assert not app.exception and not app.error and not app.warning
     assert app.title[0].value
-    drawn = {PAGES[0]: "bidi_component", PAGES[1]: "plotly_chart", PAGES[2]: "metric"}
-    assert len(app.get(drawn[page])) > 0
+    assert any(app.get(each) for each in RESULTS)
+
+
+@pytest.mark.parametrize("page", SCRIPTS)
+def test_a_page_that_is_opened_before_app_py_names_itself(page):
+    """page_header goes to app.py and from there back to the page that it was given."""
+    script = (APP.parent / page).read_text(encoding="utf-8")
+    assert re.search(rf'page_header\(\s*"{re.escape(page)}"', script)
+
+
+EXTRA = """
+import streamlit as st
+
+from microgpt.ui.controls import control
+from microgpt.ui.page import page_header, show_views
+
+TAB = control("extra_view")
+checkpoint = page_header("pages/extra.py", "Extra", "One more page.")
+show_views(checkpoint, {"One": lambda loaded: st.metric("Layers", loaded.config.n_layer)}, TAB)
+"""
+
+
+def test_a_page_is_added_by_its_script_and_a_line_of_app_py(monkeypatch, tmp_path, tiny_checkpoint):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
+    shutil.copytree(APP.parent / "pages", tmp_path / "pages")
+    (tmp_path / "assets").symlink_to(APP.parent / "assets")
+    (tmp_path / "pages" / "extra.py").write_text(EXTRA, encoding="utf-8")
+    source = APP.read_text(encoding="utf-8")
+    last = source.index("    ]\n")
+    line = '        st.Page("pages/extra.py", title="Extra"),\n'
+    (tmp_path / "app.py").write_text(source[:last] + line + source[last:], encoding="utf-8")
+    app = AppTest.from_file(tmp_path / "app.py", default_timeout=60).run()
+    app.switch_page("pages/extra.py").run()
+    assert not app.exception and app.title[0].value == "Extra" and app.metric[0].value == "2"
 
 
 def test_settings_survive_a_visit_to_another_page(app):
