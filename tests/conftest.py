@@ -1,4 +1,4 @@
-"""What most tests share: a small text, a small model with every weight drawn, its checkpoint."""
+"""Shared fixtures: a small text, a small model with random weights, its checkpoint."""
 
 import dataclasses
 import os
@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# A second thread gains nothing on small tensors, and on a busy machine the two wait for each other.
-# OpenBLAS asks when NumPy is loaded, the processes that tests start when they load either.
+# A second thread does not help with small tensors, and on a busy machine the two threads wait for
+# each other. OpenBLAS reads this when NumPy is loaded; subprocesses of the tests inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _baselines_fitted_once() -> Iterator[None]:
-    """Fit the baselines of one text and seed once: 5,000 steps that most runs need only to end."""
+    """Fit the baselines of a text and seed only once; the 5,000 steps take 2 seconds."""
     fitted, fit = {}, baselines.fit
 
     def fit_once(splits: Splits, vocab_size: int, seed: int) -> Baselines:
@@ -74,7 +74,7 @@ def _baselines_fitted_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def corpus() -> str:
-    """Some 6,000 characters of lines of made-up words, always the same."""
+    """About 6,000 characters: lines of made-up words, the same in every run."""
     draw = random.Random(0)
     syllables = ["ba", "do", "ke", "li", "mu", "na", "ro", "si", "ta", "ve"]
     words = ["".join(draw.choices(syllables, k=draw.randint(1, 3))) for _ in range(60)]
@@ -102,7 +102,7 @@ def tiny_config(tokenizer: CharTokenizer) -> GPTConfig:
 
 
 def drawn(config: GPTConfig, seed: int) -> GPT:
-    """A model in eval mode; every parameter is drawn, so that every one matters."""
+    """Make a model in eval mode; every parameter is random, so that each affects the output."""
     generator = torch.Generator().manual_seed(seed)
     model = GPT(config)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def drawn(config: GPTConfig, seed: int) -> GPT:
     params=({"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}), ids=str
 )
 def any_model(request, tiny_config) -> GPT:
-    """The small model and what it is with parts left out, every weight drawn."""
+    """The small model, and variants of it without some parts, with random weights."""
     made = GPT(dataclasses.replace(tiny_config, **request.param))
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -126,7 +126,7 @@ def any_model(request, tiny_config) -> GPT:
 
 @pytest.fixture(scope="session")
 def copier() -> GPT:
-    """A model made by hand whose two heads copy what followed the last time.
+    """A model with weights set by hand: its two heads copy what followed the last time.
 
     The first puts each character's predecessor beside it; the second looks for the last place
     whose predecessor is the present character, and writes what stands there.
@@ -219,7 +219,7 @@ def grown_checkpoint(
     training: Training,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A saved checkpoint of the small model that kept three snapshots of a training."""
+    """A saved checkpoint of the small model with three snapshots of its training."""
     folder = tmp_path_factory.mktemp("checkpoint") / "grown"
     losses = ((0, 3.2, 3.25), (10, 2.8, 2.9), (20, 2.4, 2.55))
     record = [
@@ -238,7 +238,7 @@ def grown_checkpoint(
 
 @pytest.fixture
 def scored(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Make a copy of the small checkpoint with scores in which one head costs the most."""
+    """Copy the small checkpoint and add head scores in which one head matters most."""
 
     def make(layer: int, head: int, name: str = "scored") -> Path:
         folder = shutil.copytree(tiny_checkpoint, tmp_path / name)

@@ -1,4 +1,4 @@
-"""A Hugging Face Hub on 127.0.0.1, spoken to by the real client, that fails on demand."""
+"""A Hugging Face Hub on 127.0.0.1 for the real client, which can be made to fail."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ class Request(NamedTuple):
 
 @dataclass
 class Repo:
-    """Commits by their hash, each all files of the repo; branches by name."""
+    """A repo: the files of each commit by its hash, and the commit of each branch."""
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
@@ -39,11 +39,12 @@ class Repo:
 
 
 class LoopbackHub:
-    """The server. Use it as a context manager; leaving it frees every request that hangs.
+    """The server, a context manager; at its end every hanging request is released.
 
-    fail() makes requests fail; sizes makes HEAD claim another size for a file name; requests are
-    all that were made; a trickle has begun when trickling is set. With xet, weights come through
-    Xet, and printed are the errors that Xet's own thread met when it told of its progress.
+    sizes: the size that HEAD reports for a file name, if not the real one.
+    requests: every request so far.
+    trickling: set once a slow answer has begun.
+    xet: whether weights come through Xet; printed are the errors that its own thread ignored.
     """
 
     def __init__(self) -> None:
@@ -68,13 +69,13 @@ class LoopbackHub:
         self.close()
 
     def close(self) -> None:
-        """Stop listening: from now on connections are refused."""
+        """Stop listening; every later connection is refused."""
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
 
     def add(self, repo_id: str, files: Path | Mapping[str, bytes], branch: str = "main") -> str:
-        """Commit files, a folder or a mapping, as all of a branch; returns the commit."""
+        """Make a commit with exactly these files on a branch; return its hash."""
         if isinstance(files, Path):
             files = {path.name: path.read_bytes() for path in files.iterdir()}
         repo = self.repos.setdefault(repo_id, Repo())
@@ -87,7 +88,7 @@ class LoopbackHub:
         return commit
 
     def fail(self, fault: Fault, method: str = "", name: str = "") -> None:
-        """Make requests fail from now on: all, those of a method, those of a file."""
+        """Make later requests fail: all, or those with a method, or with a name in their path."""
         self._faults.append((fault, method, name))
 
     def heal(self) -> None:
@@ -98,11 +99,11 @@ class LoopbackHub:
         return next(matching, None)
 
     def asked(self, method: str, name: str) -> int:
-        """How many requests of a method were made for a path that ends in name."""
+        """Count the requests with a method and a path that ends in name."""
         return sum(r.method == method and r.path.endswith(name) for r in self.requests)
 
     def environment(self, home: Path) -> dict[str, str]:
-        """The environment of a program that is to know no other Hub than this."""
+        """Return an environment for a subprocess in which this is the only Hub."""
         return os.environ | {
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home / "hf"),
@@ -115,7 +116,7 @@ class LoopbackHub:
 
 @contextmanager
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
-    """A Hub for this process's client, which reads the environment only once, when imported."""
+    """Run a Hub for the client in this process, which read the environment when it was imported."""
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # or it asks the real Hub
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
@@ -125,10 +126,11 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
 
 
 class _XetSession:
-    """hf_xet's session and its download group, which tells of its progress as the real one does.
+    """hf_xet's session and its download group, with the real one's way to report progress.
 
-    See background_progress.rs in huggingface/xet-core: it calls from a thread of its own, where
-    an error is printed and ends the calls only, and a last time from the thread that waits.
+    It reports from a thread of its own, where an error is printed and ends the reports but not the
+    download, and a last time from the waiting thread. Source: huggingface/xet-core,
+    background_progress.rs.
     """
 
     def __init__(self, hub: LoopbackHub):

@@ -1,4 +1,4 @@
-"""What the browser tests do again and again with a page of the app."""
+"""Actions on a page of the app that several browser tests need."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,32 +12,32 @@ TEXT = ".tokens .page"
 
 
 def settle(page: "Page") -> None:
-    """Wait until the script has run, and without an exception; wait for content before."""
+    """Wait until the script has ended without an exception; wait for the content first."""
     page.wait_for_selector(SETTLED)
     assert page.locator('[data-testid="stException"]').count() == 0
 
 
 def visit(page: "Page", url: str, heading: str) -> None:
-    """Open a page of the app by its address."""
+    """Open a page of the app by its URL."""
     page.goto(url)
     page.get_by_role("heading", name=heading, exact=True).wait_for()
     settle(page)
 
 
 def turn_to(page: "Page", heading: str) -> None:
-    """Go to another page by the sidebar."""
+    """Go to another page through the sidebar."""
     page.get_by_role("link", name=heading).click()
     page.get_by_role("heading", name=heading, exact=True).wait_for()
     settle(page)
 
 
 def written(page: "Page", at: int = 0) -> str:
-    """The text that stands at that place of the page, with what precedes it."""
+    """Return the text with that index on the page, prompt included."""
     return page.locator(TEXT).nth(at).inner_text()
 
 
 def wait_for_text(page: "Page", condition: str) -> None:
-    """Wait until a JavaScript condition holds for t, the page's first text."""
+    """Wait until a JavaScript condition on t, the first text of the page, is true."""
     page.wait_for_function(
         """condition => {
             const roots = [...document.querySelectorAll('*')].map((node) => node.shadowRoot);
@@ -49,7 +49,7 @@ def wait_for_text(page: "Page", condition: str) -> None:
 
 
 def answered(point: Callable[[], object], answer: "Locator") -> "Locator":
-    """Point at something, and again until it answers: charts that are still being drawn move."""
+    """Point at something, again if needed, because a chart that is still being drawn moves."""
     from playwright.sync_api import TimeoutError  # where it is not installed no test comes here
 
     for _ in range(5):
@@ -62,9 +62,9 @@ def answered(point: Callable[[], object], answer: "Locator") -> "Locator":
 
 
 def taken_home(button: "Locator") -> tuple[str, bytes]:
-    """What a download button gives: the file's name and its content.
+    """Press a download button; return the file's name and content.
 
-    By the keyboard: while charts are still being drawn, what a pointer aims at moves away.
+    The key is used because a button moves away from the pointer while charts are being drawn.
     """
     with button.page.expect_download() as download:
         button.press("Enter")
@@ -72,7 +72,7 @@ def taken_home(button: "Locator") -> tuple[str, bytes]:
 
 
 def swipe(page: "Page", x: float, y: float, by: float) -> None:
-    """Move a finger over a touch screen, from a place downwards, in pixels."""
+    """Swipe a finger down a touch screen by a number of pixels."""
     screen = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: dict[str, float]) -> None:
