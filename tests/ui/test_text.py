@@ -1,6 +1,6 @@
 import pytest
 
-from microgpt.ui.text import plain
+from microgpt.ui.text import marked, plain
 
 
 @pytest.mark.parametrize("char", list(r"\`*_[]<>#$:~|&"))
@@ -16,3 +16,10 @@ def test_lines_are_joined():
 def test_an_address_is_broken_where_a_link_would_begin(address):
     assert "\u2060" in plain(address)
     assert plain(address).replace("\u2060", "").replace("\\", "") == address
+
+
+def test_an_excerpt_marks_what_is_named_and_escapes_the_rest():
+    html = marked("a<b€", {"€"}, 3)
+    assert "a&lt;b<mark" in html and ">€</mark></pre>" in html and "…" not in html
+    long = marked("a" * 500 + "€" + "b" * 500, {"€"}, 500)
+    assert long.count("…") == 2 and "€</mark>" in long and len(long) < 600

@@ -34,7 +34,7 @@ _READ = {
 
 
 def combined_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show several heads as one map."""
     text = attended_text(checkpoint)
     if not text:
         return

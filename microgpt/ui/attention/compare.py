@@ -32,7 +32,7 @@ _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from t
 
 
 def compare_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show one head on two texts, or of two checkpoints, beside each other."""
     of, against = st.columns(2)
     with of:
         choice = head_choice(checkpoint)

@@ -25,7 +25,7 @@ _WORTH, _ENTROPY, _DISTANCE = "loss when off (nats)", "entropy (nats)", "mean di
 
 
 def head_scores_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show the scores of all heads, and what one head attends to on the text."""
     text = attended_text(checkpoint)
     if not text:
         return

@@ -13,7 +13,7 @@ from microgpt.ui.components.strip.strip import text_strip
 
 
 def text_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show the text, shaded by what each character attends to."""
     text = attended_text(checkpoint)
     if not text:
         return

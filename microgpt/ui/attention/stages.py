@@ -19,7 +19,7 @@ from microgpt.ui.text import plain
 
 
 def stages_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show what one head computes for one query: scores, attention and contributions."""
     text = attended_text(checkpoint)
     if not text:
         return

@@ -26,7 +26,7 @@ DRAWN = SamplingConfig()
 
 
 def switchboard_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show what the model predicts, loses and writes without the heads that are off."""
     text = attended_text(checkpoint)
     if not text:
         return

@@ -38,7 +38,7 @@ _LONGEST = 20_000
 
 
 def context_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show the loss on a text by the length of the context."""
     text = text_control(
         checkpoint,
         "Text",

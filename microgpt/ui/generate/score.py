@@ -31,7 +31,7 @@ _MOST_SURPRISING, _SHOWN_BEFORE = 10, 16
 
 
 def score_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show how surprising each character of a text is to the model."""
     text = text_control(
         checkpoint,
         "Text to score",

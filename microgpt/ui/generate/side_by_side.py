@@ -26,7 +26,7 @@ OTHERS = {"temperature": 1.2}  # the right-hand settings that differ at first
 
 
 def side_by_side_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Show what the model writes under two settings."""
     prompt = prompt_control(checkpoint)
     with st.container(horizontal=True):
         length = length_control(LONGEST)

@@ -39,7 +39,7 @@ FLUSH_SECONDS = 0.08
 
 
 def write_view(checkpoint: Checkpoint) -> None:
-    """All of the tab."""
+    """Write a text after the prompt, and show it while it grows."""
     _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
     pressed, stop = _buttons(disabled=prompt is None)

@@ -1,0 +1,53 @@
+"""What the browser is told of each character."""
+
+import base64
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from microgpt.analysis.predictions import Predictions
+from microgpt.sampling import SamplingConfig
+from microgpt.ui.components.tokens.tokens import ALTERNATIVES, Packing, packed
+
+NEVER = 65535
+
+
+def table(records):
+    rows = np.frombuffer(base64.b64decode(records), "<u2")
+    return rows.reshape(-1, 6 + 2 * ALTERNATIVES).tolist()
+
+
+def steps(p):
+    return pytest.approx(-math.log(p) * 2000, abs=1)
+
+
+def test_a_character_is_packed_with_what_it_could_have_been():
+    logits = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 0.0, 0.0]]).log()
+    predictions = Predictions(torch.tensor([2, 3]), logits)
+    first, second = table(packed(predictions, SamplingConfig(temperature=1.0, top_k=2)))
+    assert first[:3] == [2, 2, 2]
+    assert first[3:5] == [steps(0.3), steps(3 / 7)]
+    assert first[6:12] == [3, 2, 1, 0, NEVER, NEVER]
+    assert first[12:] == [steps(0.4), steps(0.3), steps(0.2), steps(0.1), NEVER, NEVER]
+    assert second[:5] == [3, 4, 2, NEVER, NEVER], "a character of probability 0"
+    assert second[5] == steps(0.5), "the entropy of two equals is ln 2"
+
+
+def test_a_text_that_was_read_could_have_been_any():
+    predictions = Predictions(torch.tensor([1]), torch.zeros(1, 4))
+    ((_, _, possible, surprise, drawn, _, *_),) = table(packed(predictions))
+    assert possible == 4 and surprise == drawn == steps(0.25)
+    assert packed(predictions[:0]) == ""
+
+
+def test_parts_join_to_the_whole_however_a_text_grows():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(600, 5, generator=generator)
+    whole = Predictions(torch.randint(5, (600,), generator=generator), logits)
+    packing = Packing(None)
+    for count in (1, 256, 300, 600):
+        parts = packing.parts(whole[:count])
+        assert "".join(parts) == packed(whole[:count])
+    assert len(parts) == 3

@@ -1,0 +1,28 @@
+"""The download button."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from microgpt.ui.download import download
+
+
+def offers(name):
+    """A script that offers a file and counts how often its content was made."""
+    import streamlit as st
+
+    from microgpt.ui.download import download
+
+    made = st.session_state.setdefault("made", [])
+    download("Table", lambda: made.append(1) or "a,b", name, help="Two columns.")
+
+
+def test_a_files_content_is_not_made_before_it_is_asked_for():
+    app = AppTest.from_function(offers, args=("table.csv",)).run()
+    assert not app.exception and app.session_state["made"] == []
+    (button,) = app.get("download_button")
+    assert (button.proto.label, button.proto.help) == ("Table", "Two columns.")
+
+
+def test_a_file_needs_an_ending_with_a_media_type():
+    with pytest.raises(KeyError):
+        download("Table", lambda: "", "table")
