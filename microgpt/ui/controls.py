@@ -62,6 +62,11 @@ class Control:
         return key == self.key
 
     @property
+    def keys(self) -> list[str]:
+        """This control's keys that have a value in this session."""
+        return sorted(key for key in map(str, st.session_state) if self.has(key))
+
+    @property
     def bound(self) -> dict[str, str]:
         """The arguments that name the widget and say where its value is kept."""
         kept = {"bind": "query-params"} if self.url else {"persist_state": "session"}
@@ -120,11 +125,7 @@ def saved_controls(view: str) -> list[Control]:
 
 def saved_values(view: str) -> dict[str, object]:
     """This session's values of the controls of a saved view, by key."""
-    return {
-        key: st.session_state[key]
-        for each in saved_controls(view)
-        for key in sorted(key for key in map(str, st.session_state) if each.has(key))
-    }
+    return {key: st.session_state[key] for each in saved_controls(view) for key in each.keys}
 
 
 def fits(view: str, key: str, value: object) -> bool:

@@ -10,7 +10,6 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.ui.attention.choice import HEAD, LAYER, keep_place
 from microgpt.ui.attention.controls import TAB, VIEW
-from microgpt.ui.attention.switchboard import OFF
 from microgpt.ui.controls import Control, fits, saved_controls, saved_values
 from microgpt.ui.download import download
 from microgpt.ui.kept_file import KeptFile, told_origin
@@ -53,9 +52,10 @@ def _written(checkpoint: Checkpoint, choices: dict[str, object]) -> str:
 
 
 def _use(choices: dict[str, Any]) -> None:
-    for key in map(str, st.session_state):
-        if OFF.has(key):
-            st.session_state[key] = []
+    # Of a control for each layer, such as the switches, a file holds those that were drawn.
+    numbered = [each for each in saved_controls(VIEW) if each.numbered]
+    for key in (key for each in numbered for key in each.keys):
+        st.session_state[key] = []
     for key, value in choices.items():
         Control(key).choose(value)
     if choices.keys() & {LAYER.key, HEAD.key}:
