@@ -275,7 +275,7 @@ def test_the_command_prints_every_head_and_changes_nothing(folder, corpus_file, 
     heads = [line.split()[:2] for line in lines[1:7]]
     assert heads == [[str(layer), str(head)] for layer in (1, 2) for head in (1, 2, 3)]
     assert lines[0].split()[-2:] == ["off", "badge"]
-    assert all(line.split()[12][0] in "+-" for line in lines[1:7])
+    assert all(line.split()[4 + len(KINDS)][0] in "+-" for line in lines[1:7])
     assert [line.split()[0] for line in lines[7:]] == ["even", "queries"]
     assert contents(folder) == before
 

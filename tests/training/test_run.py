@@ -216,7 +216,7 @@ def test_a_text_that_cannot_be_used_is_refused(tmp_path, capsys, content, messag
         ),
         ("steps=1e3", "steps is 1000.0; it must be a whole number"),
         ("learning_rate=NaN", "learning_rate is nan"),
-        ("optimizer=sgd", "optimizer is 'sgd'; it must be adamw or muon"),
+        ("optimizer=newton", "optimizer is 'newton'; it must be adamw"),
         ("n_embd=15", "n_embd is 15; it must be a multiple of n_head, 2"),
     ],
 )
