@@ -11,7 +11,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # Windows, where the partial files of killed writers stay
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _PARTIAL = ".partial"
 

@@ -43,6 +43,7 @@ OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "bfloat16")
 
 
+@dataclass(frozen=True)
 class CheckedConfig:
     """Checks a frozen dataclass against its limits, and converts it from and to a dictionary."""
 

@@ -69,6 +69,7 @@ class CausalSelfAttention(nn.Module):
             is_causal = visible is None and t > 1
             y = F.scaled_dot_product_attention(q, k, v, visible, dropout, is_causal)
         else:
+            assert visible is not None  # made above wherever maps are asked for
             scores = q @ k.transpose(-2, -1) * q.size(-1) ** -0.5  # (B, H, T, S)
             weights = scores.masked_fill(~visible, float("-inf")).softmax(dim=-1)
             maps.append(weights)
@@ -141,9 +142,10 @@ class GPT(nn.Module):
                 nn.init.normal_(module.weight, std=0.02, generator=generator)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-        for block in self.blocks if self.config.residual else []:
-            nn.init.zeros_(block.attention.proj.weight)
-            nn.init.zeros_(block.mlp.down.weight)
+        for module in self.modules():
+            if isinstance(module, Block) and module.residual:
+                nn.init.zeros_(module.attention.proj.weight)
+                nn.init.zeros_(module.mlp.down.weight)
 
     def embed(self, idx: Tensor, past: int = 0) -> Tensor:
         """The first block's input (B, T, C) for token ids idx (B, T) at positions past, past + 1, …

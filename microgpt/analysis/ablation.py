@@ -88,6 +88,7 @@ def mean_loss_changes(
     sums = torch.zeros(model.config.n_layer, model.config.n_head, dtype=torch.float64)
     for ids in texts.tolist():
         for layer, head, found in ablate_each_head(model, ids):
+            assert found.loss_change is not None  # there are two ids or more
             sums[layer, head] += found.loss_change
             progress()
     return (sums / len(texts)).float()

@@ -4,14 +4,14 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.model import GPT
+from microgpt.model import GPT, Block
 
 # The limit for the maps of one text: a checkpoint from outside may have thousands of heads.
 MOST_BYTES = 16 * 2**20
@@ -79,9 +79,9 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
     Raises ValueError unless there are 1 to block_size ids, IndexError if there is no such head.
     """
     x = model.embed(torch.tensor([ids], device=model.head.weight.device))  # (1, T, C)
-    for block in model.blocks[:layer]:
-        x = block(x)
-    block = model.blocks[layer]
+    for earlier in model.blocks[:layer]:
+        x = earlier(x)
+    block = cast(Block, model.blocks[layer])
     attention = block.attention
     # (T, head_size) each
     q, k, v = (part[0, head] for part in attention.project_qkv(block.ln_attention(x)))

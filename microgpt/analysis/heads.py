@@ -26,11 +26,11 @@ class _Sums:
 
     def __init__(self) -> None:
         self.positions = 0
-        self.attention: Tensor | float = 0.0  # (L, H, patterns)
-        self.counts: Tensor | int = 0  # (patterns,)
-        self.even: Tensor | float = 0.0  # (patterns,)
-        self.entropy: Tensor | float = 0.0  # (L, H)
-        self.distance: Tensor | float = 0.0  # (L, H)
+        self.attention = torch.tensor(0.0)  # (L, H, patterns)
+        self.counts = torch.tensor(0)  # (patterns,)
+        self.even = torch.tensor(0.0)  # (patterns,)
+        self.entropy = torch.tensor(0.0)  # (L, H)
+        self.distance = torch.tensor(0.0)  # (L, H)
 
     def add(self, weights: Tensor, text: Text) -> None:
         """Add the attention (L, H, T, T) over a text. Raises ValueError when T < 2."""

@@ -129,7 +129,9 @@ def _check_header(path: Path, model: GPT) -> None:
     try:
         with open(path, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length)) if length < min(size, MIB) else None
+            if length >= min(size, MIB):
+                raise ValueError("the header is too long")
+            header = json.loads(file.read(length))
         tensors = {name: header[name] for name in header if name != "__metadata__"}
         shapes = {name: (tuple(t["shape"]), str(t["dtype"])) for name, t in tensors.items()}
     except (ValueError, TypeError, KeyError, struct.error, RecursionError) as error:

@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from microgpt.errors import MicroGPTError
 
@@ -90,7 +91,9 @@ def from_csv(text: str) -> list[LossRow]:
             raise LossRecordError(
                 f"line {line} of the loss record has {len(cells)} cells, not {len(COLUMNS)}"
             )
-        values = {name: _parse(name, cell, line) for name, cell in zip(COLUMNS, cells, strict=True)}
+        values: dict[str, Any] = {
+            name: _parse(name, cell, line) for name, cell in zip(COLUMNS, cells, strict=True)
+        }
         row = LossRow(**values)
         if rows and row.step <= rows[-1].step:
             raise LossRecordError(f"line {line} of the loss record: steps must rise")
@@ -105,5 +108,5 @@ def first_reaching(rows: Iterable[LossRow], val_loss: float) -> LossRow | None:
 
 def best_validation(rows: Iterable[LossRow]) -> LossRow | None:
     """The row with the lowest validation loss, None where none was measured."""
-    measured = [row for row in rows if row.val_loss is not None]
-    return min(measured, key=lambda row: row.val_loss, default=None)
+    measured = [(row.val_loss, row.step, row) for row in rows if row.val_loss is not None]
+    return min(measured)[2] if measured else None

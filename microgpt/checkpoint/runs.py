@@ -51,8 +51,11 @@ def read_run(folder: Path) -> Run:
 
 def last_estimate(rows: Iterable[LossRow]) -> tuple[float, float]:
     """The last training and validation loss of a record, NaN where none was measured."""
-    measured = [row for row in rows if row.train_loss is not None and row.val_loss is not None]
-    return (measured[-1].train_loss, measured[-1].val_loss) if measured else (math.nan, math.nan)
+    last = (math.nan, math.nan)
+    for row in rows:
+        if row.train_loss is not None and row.val_loss is not None:
+            last = row.train_loss, row.val_loss
+    return last
 
 
 def table(runs: Iterable[Run]) -> str:

@@ -5,6 +5,7 @@ Run: python -m microgpt COMMAND --help
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     # A locale's encoding may lack a character; a "?" in its place is better than no text.
-    sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     parser = parser_for(argv[0] if argv else None)
     args = parser.parse_args(argv)
     args.argv = argv

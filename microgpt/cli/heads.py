@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(scores: HeadScores) -> str:
     """Format one line per head, then the lines `even` and `queries`."""
+    assert scores.off is not None  # head_scores always ablates
     kinds = list(scores.scores)
     lines = [["layer", "head", *kinds, "entropy", "distance", "off", "badge"]]
     for layer in range(scores.entropy.size(0)):

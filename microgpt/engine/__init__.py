@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.engine.compiled import compiled_step
+from microgpt.engine.compiled import CompiledStep, compiled_step
 from microgpt.engine.numpy_step import NumpyStep
 from microgpt.model import GPT, KVCache
 
@@ -88,7 +88,8 @@ class Engine:
 
     def __init__(self, model: GPT):
         self._model = model
-        self._step, self._seconds = ReadableStep(model), math.inf
+        self._step: ReadableStep | NumpyStep | CompiledStep = ReadableStep(model)
+        self._seconds = math.inf
         self._offer(self._step)
         self._background = threading.Thread(target=self._compile)
         if model.config.residual and model.config.norm == "all":  # what the fast paths compute
@@ -118,7 +119,7 @@ class Engine:
         if step is not None:
             self._offer(step)
 
-    def _offer(self, step: Step) -> None:
+    def _offer(self, step: ReadableStep | NumpyStep | CompiledStep) -> None:
         measured = seconds(step, self._model.config)
         if measured < self._seconds:
             self._step, self._seconds = step, measured

@@ -140,7 +140,8 @@ class Download:
         self.name = name
         url = hf_hub_url(self._ref.repo_id, name, revision=revision, endpoint=self._hub)
         found = get_hf_file_metadata(url, token=self._token, timeout=timeout, endpoint=self._hub)
-        if not copies.COMMIT.fullmatch(found.commit_hash or "") or found.size is None:
+        commit = found.commit_hash or ""
+        if not copies.COMMIT.fullmatch(commit) or found.size is None:
             raise FileMetadataError(f"no commit or no size for {url}")
         limit = min((FILES | OPTIONAL).get(name, math.inf), self._max_bytes)
         if found.size > limit:
@@ -148,7 +149,7 @@ class Download:
                 f"{name} of {self._ref} has {found.size:,} bytes, but the limit is {limit:,}; "
                 "name another repo"
             )
-        return found.commit_hash, found.size
+        return commit, found.size
 
     def _sizes(self, commit: str, names: list[str]) -> dict[str, int]:
         """Ask for the sizes of all files but config.json; a missing optional file is left out."""
@@ -198,7 +199,7 @@ class Download:
             cache_dir=folder,  # an unverified file in the client's own cache must not be used
             token=self._token,
             endpoint=self._hub,
-            tqdm_class=bar_class(on_bytes),
+            tqdm_class=bar_class(on_bytes),  # type: ignore[arg-type]
         )
         self._check()
         self.bytes_done = before + size

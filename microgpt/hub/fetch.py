@@ -191,6 +191,6 @@ def load(
     while not fetch.wait(0.1):
         progress(fetch.bytes_done, fetch.bytes_total)
     if fetch.loaded is None:
-        raise fetch.error
+        raise fetch.error or HubError("the download ended without a checkpoint; try again")
     progress(fetch.bytes_done, fetch.bytes_total)
     return fetch.loaded

@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from microgpt.errors import MicroGPTError
 
@@ -80,7 +80,8 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
 
     `hub` is the address of the Hub, `name` the file that was being transferred.
     """
-    while isinstance(error, LocalEntryNotFoundError | RuntimeError) and error.__cause__:
+    wrappers = LocalEntryNotFoundError | RuntimeError
+    while isinstance(error, wrappers) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # these wrappers only say that something failed
     match error:
         case HubError():

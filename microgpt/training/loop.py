@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import nn
@@ -35,7 +36,7 @@ def train(
     snapshots = snapshot_steps(config.steps)
     forward = distributed.wrap(model)
     if compiled:
-        forward = torch.compile(forward)
+        forward = cast(nn.Module, torch.compile(forward))
 
     if state.step == 0 and not state.rows:
         losses = estimate(state, splits, config)

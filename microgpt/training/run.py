@@ -112,7 +112,7 @@ def train_checkpoint(
     TrainStateError, CheckpointError, and OSError where a file cannot be written.
     """
     chosen = pick_device(device if device is None else str(device))
-    if chosen.type == "cuda" and chosen.index is None:
+    if chosen == torch.device("cuda"):  # without a number
         chosen = torch.device("cuda", distributed.local_rank())
     with distributed.group(chosen):
         run = _prepare(text, model_config, config, RunFolder(out), chosen, resume)

@@ -155,7 +155,7 @@ def recompute(
     ids = ids[: _longest_passage(config, len(steps))]
     if not ids:
         raise SnapshotsError("the passage is empty; it needs at least one character")
-    taken = []
+    taken: list[Snapshot] = []
     for step in steps:
         progress(len(taken), len(steps))
         model = load_weights(weights_file(folder, step), config)
