@@ -1,4 +1,4 @@
-"""A run that SIGKILL ends, at any snapshot, goes on to the bytes of one that was never killed."""
+"""A run that SIGKILL ends, at any moment, resumes to the same bytes as one that was not killed."""
 
 import dataclasses
 import os

@@ -108,12 +108,12 @@ def test_the_gradient_is_clipped_and_its_norm_before_that_recorded(tiny_config, 
         config = TrainConfig(steps=1, batch_size=4, grad_clip=clip, eval_batches=1)
         state = TrainState.create(tiny_config, config, CPU)
         *_, row = train(state, splits, config)
-        snapshots = state.optimizers[0].state.values()
-        return row.grad_norm, math.sqrt(sum(m["exp_avg"].square().sum().item() for m in snapshots))
+        moments = state.optimizers[0].state.values()
+        return row.grad_norm, math.sqrt(sum(m["exp_avg"].square().sum().item() for m in moments))
 
-    (norm, snapshot), (clipped_norm, clipped_moment) = run(0.0), run(0.5)
+    (norm, moment), (clipped_norm, clipped_moment) = run(0.0), run(0.5)
     assert clipped_norm == norm > 0.5
-    assert clipped_moment == pytest.approx(snapshot * 0.5 / norm, rel=1e-3)
+    assert clipped_moment == pytest.approx(moment * 0.5 / norm, rel=1e-3)
 
 
 def test_bfloat16_trains_nearly_alike_with_float32_weights(tiny_config, splits):

@@ -69,7 +69,7 @@ def dropping(model, tiny_config) -> GPT:
 
 
 @pytest.mark.parametrize("steps", [5000, 800, 3, 1])
-def test_the_first_moment_is_before_training_and_the_last_after_it(steps):
+def test_the_first_snapshot_is_before_training_and_the_last_after_it(steps):
     snapshots = snapshot_steps(steps)
     assert snapshots[0] == 0
     assert snapshots[-1] == steps
@@ -77,7 +77,7 @@ def test_the_first_moment_is_before_training_and_the_last_after_it(steps):
     assert all(type(snapshot) is int for snapshot in snapshots)
 
 
-def test_the_moments_of_any_run_are_few_and_lie_within_it():
+def test_the_snapshots_of_any_run_are_few_and_lie_within_it():
     for steps in [*range(1, 3000), 5000, 12_345, 99_999, 123_456, 10_000_000]:
         snapshots = snapshot_steps(steps)
         assert (snapshots[0], snapshots[-1]) == (0, steps)
@@ -88,7 +88,7 @@ def test_the_moments_of_any_run_are_few_and_lie_within_it():
 
 
 @pytest.mark.parametrize("steps", [800, 1000, 5000])
-def test_the_moments_are_denser_at_the_start(steps):
+def test_the_snapshots_are_denser_at_the_start(steps):
     snapshots = snapshot_steps(steps)
     gaps = [later - earlier for earlier, later in itertools.pairwise(snapshots)]
     assert gaps[0] < gaps[len(gaps) // 2] < max(gaps[-3:])
@@ -165,20 +165,20 @@ def test_the_sample_is_what_the_model_writes_after_a_newline(dropping, model, to
     assert sample.tolist() == [character.token for character in written]
 
 
-def test_the_moments_of_a_run_are_stacked_in_their_order(dropping, model, tokenizer):
+def test_the_snapshots_of_a_run_are_stacked_in_their_order(dropping, model, tokenizer):
     snapshots = [
         take_snapshot(each, tokenizer, [1, 2, 3], i) for i, each in enumerate([dropping, model])
     ]
-    grown = stack(snapshots, [1, 2, 3])
-    assert grown.steps.tolist() == [0, 1]
-    assert grown.passage.tolist() == [1, 2, 3]
-    assert grown.maps.shape == (2, 2, 3, 3, 3)
-    assert grown.probs.shape == (2, 3, tokenizer.vocab_size)
-    assert grown.samples.shape == (2, SAMPLE_LENGTH)
-    assert (grown.maps[0] == grown.maps[1]).all()
+    kept = stack(snapshots, [1, 2, 3])
+    assert kept.steps.tolist() == [0, 1]
+    assert kept.passage.tolist() == [1, 2, 3]
+    assert kept.maps.shape == (2, 2, 3, 3, 3)
+    assert kept.probs.shape == (2, 3, tokenizer.vocab_size)
+    assert kept.samples.shape == (2, SAMPLE_LENGTH)
+    assert (kept.maps[0] == kept.maps[1]).all()
 
 
-def test_a_run_keeps_its_moments_and_the_losses_at_them(trained):
+def test_a_run_keeps_its_snapshots_and_the_losses_at_them(trained):
     loaded = checkpoint.load(trained)
     assert loaded.snapshots.steps.tolist() == snapshot_steps(STEPS)
     rows = {row.step: row for row in loaded.loss_record}
@@ -187,17 +187,17 @@ def test_a_run_keeps_its_moments_and_the_losses_at_them(trained):
         assert rows[step].val_loss is not None
 
 
-def test_the_last_moment_of_a_run_is_the_model_that_was_saved(trained):
+def test_the_last_snapshot_of_a_run_is_the_model_that_was_saved(trained):
     loaded = checkpoint.load(trained)
-    grown = loaded.snapshots
-    shown = attention_maps(loaded.model, grown.passage.tolist())
+    kept = loaded.snapshots
+    shown = attention_maps(loaded.model, kept.passage.tolist())
     maps = (255 * shown.weights).round().to(torch.int64)
-    assert (torch.from_numpy(grown.maps[-1].astype("int64")) - maps).abs().max() <= 1
+    assert (torch.from_numpy(kept.maps[-1].astype("int64")) - maps).abs().max() <= 1
     torch.testing.assert_close(
-        torch.tensor(grown.probs[-1]).float(), shown.logits.softmax(dim=-1), rtol=1e-2, atol=1e-4
+        torch.tensor(kept.probs[-1]).float(), shown.logits.softmax(dim=-1), rtol=1e-2, atol=1e-4
     )
-    assert (grown.maps[0] != grown.maps[-1]).any()  # it has learned to look elsewhere
-    assert (grown.samples[0] != grown.samples[-1]).any()
+    assert (kept.maps[0] != kept.maps[-1]).any()  # it has learned to look elsewhere
+    assert (kept.samples[0] != kept.samples[-1]).any()
 
 
 def test_a_run_keeps_the_weights_of_every_snapshot(trained):
