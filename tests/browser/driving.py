@@ -52,10 +52,10 @@ def answered(point: Callable[[], object], answer: "Locator") -> "Locator":
     """Point at something, again if needed, because a chart that is still being drawn moves."""
     from playwright.sync_api import TimeoutError  # where it is not installed no test comes here
 
-    for _ in range(5):
+    for _ in range(20):
         point()
         with suppress(TimeoutError):
-            answer.wait_for(timeout=10_000)
+            answer.wait_for(timeout=3_000)
             break
     answer.wait_for()
     return answer
