@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from microgpt.errors import MicroGPTError
+from microgpt.formats import Document, ignorable_fields
 
 
 class ConfigError(MicroGPTError):
@@ -41,51 +42,63 @@ NORMS = ("none", "blocks", "all")
 INITS = ("pytorch", "small")
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "bfloat16")
+# The limits of a number that has none of its own: it must be finite.
+_FINITE = (-1e308, 1e308)
 
 
 @dataclass(frozen=True)
 class CheckedConfig:
-    """Checks a frozen dataclass against its limits, and converts it from and to a dictionary."""
+    """Checks a frozen dataclass against its limits, and converts it from and to a dictionary.
+
+    _format_1 names the fields that every file has; those added since have a default.
+    """
 
     _limits: ClassVar[Mapping[str, tuple[float, float]]]
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    _format_1: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            name, value = field.name, getattr(self, field.name)
-            if name in self._choices:
-                if value not in self._choices[name]:
-                    allowed = " or ".join(self._choices[name])
-                    raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be {allowed}")
-                continue
-            if field.type is bool:
-                if not isinstance(value, bool):
-                    raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be true or false")
-                continue
-            whole = field.type is int
+            self._check(field.name, field.type)
+
+    def _check(self, name: str, kind: Any) -> None:
+        value = getattr(self, name)
+        shown = reprlib.repr(value)
+        if name in self._choices:
+            if value not in self._choices[name]:
+                allowed = " or ".join(self._choices[name])
+                raise ConfigError(f"{name} is {shown}; it must be {allowed}")
+        elif kind in (bool, str):
+            if not isinstance(value, kind):
+                wanted = "true or false" if kind is bool else "text"
+                raise ConfigError(f"{name} is {shown}; it must be {wanted}")
+        else:
+            whole = kind is int
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-                kind = "a whole number" if whole else "a number"
-                raise ConfigError(f"{name} is {reprlib.repr(value)}; it must be {kind}")
-            low, high = self._limits[name]
+                wanted = "a whole number" if whole else "a number"
+                raise ConfigError(f"{name} is {shown}; it must be {wanted}")
+            low, high = self._limits.get(name, _FINITE)
             if not low <= value <= high:  # so neither NaN nor infinite
-                raise ConfigError(
-                    f"{name} is {reprlib.repr(value)}; it must be between {low} and {high}"
-                )
+                raise ConfigError(f"{name} is {shown}; it must be between {low} and {high}")
 
     @classmethod
-    def from_dict(cls, values: Any) -> Self:
-        """Make a config from what was read from JSON; every field must be there, and no other.
+    def from_dict(cls, values: Any, document: Document | None = None) -> Self:
+        """Make a config from what was read from JSON; document is the file that holds it.
 
-        Raises ConfigError.
+        A setting that was added after format 1 and is missing has its default. Raises FormatError
+        for a setting that is not known, ConfigError for anything else that is wrong.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"a {cls.__name__} must be a JSON object")
-        names = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - names, key=str):
-            raise ConfigError(f"unknown setting {reprlib.repr(unknown[0])} in {cls.__name__}")
-        if missing := sorted(names - set(values)):
+        document = document or Document(cls.__name__, values)
+        found = document.known(values, [field.name for field in fields(cls)], "setting")
+        if missing := sorted(set(cls._format_1) - set(found)):
             raise ConfigError(f"setting {missing[0]!r} is missing in {cls.__name__}")
-        return cls(**values)
+        return cls(**found)
+
+    def ignorable(self) -> set[str]:
+        """The names of the settings that a program which does not know them can leave out."""
+        return ignorable_fields(self, self._format_1)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,6 +117,10 @@ class GPTConfig(CheckedConfig):
 
     _limits = MODEL_LIMITS
     _choices: ClassVar = {"norm": NORMS}
+    _format_1 = (
+        *("vocab_size", "block_size", "n_layer", "n_head", "n_embd"),
+        *("mlp_ratio", "residual", "norm", "dropout"),
+    )
 
     vocab_size: int = 65
     block_size: int = 256
@@ -142,6 +159,11 @@ class TrainConfig(CheckedConfig):
 
     _limits = TRAIN_LIMITS
     _choices: ClassVar = {"init": INITS, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
+    _format_1 = (
+        *("seed", "steps", "batch_size", "init", "optimizer", "learning_rate"),
+        *("muon_learning_rate", "weight_decay", "warmup_steps", "decay_fraction", "grad_clip"),
+        *("ema_decay", "precision", "log_interval", "eval_interval", "eval_batches"),
+    )
 
     seed: int = 1337
     steps: int = 5000

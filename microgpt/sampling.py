@@ -63,6 +63,8 @@ class SamplingConfig(CheckedConfig):
     on. Raises ConfigError beyond SAMPLING_LIMITS.
     """
 
+    _format_1 = ("temperature", "top_k", "top_p", "seed", "exact")
+
     temperature: float = _setting(
         0.8,
         (0.0, 2.0),

@@ -7,6 +7,7 @@ from typing import Self
 
 from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
+from microgpt.formats import FormatError, read_json, stamped
 
 # What typewriters had instead: the replacements that Unicode's decompositions do not offer.
 _PLAIN = {
@@ -57,15 +58,16 @@ class CharTokenizer:
     def from_json(cls, text: str) -> Self:
         """Read what to_json wrote. Raises TokenizerError."""
         try:
-            characters = json.loads(text)["characters"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise TokenizerError('a tokenizer must be a JSON object with "characters"') from error
+            document = read_json("tokenizer.json", text)
+            characters = document.known(document.values, ["characters"]).get("characters")
+        except FormatError as error:
+            raise TokenizerError(str(error)) from error
         if not isinstance(characters, str):
-            raise TokenizerError('"characters" of a tokenizer must be one string')
+            raise TokenizerError('a tokenizer must be a JSON object with the text "characters"')
         return cls(characters)
 
     def to_json(self) -> str:
-        return json.dumps({"characters": self.characters}, indent=1) + "\n"
+        return json.dumps(stamped({"characters": self.characters}), indent=1) + "\n"
 
     @property
     def vocab_size(self) -> int:

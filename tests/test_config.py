@@ -3,6 +3,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from microgpt.config import MODEL_LIMITS, PRESETS, ConfigError, GPTConfig, TrainConfig
+from microgpt.formats import FormatError
 
 
 def test_defaults_are_the_originals_model_and_recipe():
@@ -81,10 +82,10 @@ def test_a_choice_outside_the_list_is_refused_with_the_list():
         (lambda values: values.update(n_layer=None), "n_layer is None"),
     ],
 )
-def test_a_dictionary_must_hold_every_setting_and_no_other(change, message):
+def test_a_dictionary_must_hold_every_setting_of_format_1_and_no_unknown_one(change, message):
     values = GPTConfig().to_dict()
     change(values)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, FormatError), match=message):
         GPTConfig.from_dict(values)
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "microgpt"
 # An import runs from a later layer to an earlier one, or within one.
 LAYERS = (
-    {"config", "tokenizer", "errors", "atomic"},
+    {"config", "tokenizer", "errors", "formats", "atomic"},
     {"data", "model", "sampling", "device"},
     {"engine", "generate"},
     {"checkpoint", "analysis"},

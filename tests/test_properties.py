@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from microgpt.cli import main
 from microgpt.config import ConfigError
 from microgpt.engine import Decoder
+from microgpt.formats import FormatError
 from microgpt.generate import generate, start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SamplingConfig, next_token_probs, sample
 from microgpt.tokenizer import CharTokenizer, TokenizerError, UnknownCharacterError
@@ -92,7 +93,7 @@ def test_any_logits_and_settings_give_a_distribution(logits, config):
 def test_any_json_is_settings_or_a_sentence(values):
     try:
         config = SamplingConfig.from_dict(values)
-    except ConfigError as error:
+    except (ConfigError, FormatError) as error:
         assert is_one_sentence(str(error))
         return
     for name, (low, high) in SAMPLING_LIMITS.items():

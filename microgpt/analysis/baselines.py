@@ -1,21 +1,21 @@
 """What models that know less lose: the feet of the ladder that a checkpoint stands on."""
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from microgpt.analysis import json_file
 from microgpt.data import Splits, random_batch
 from microgpt.errors import MicroGPTError
+from microgpt.formats import FormatError, read_json
 
 # The original's first step: an embedding table as the whole model, and how it was trained.
 BIGRAM_STEPS, BIGRAM_BATCH_SIZE, BIGRAM_BLOCK_SIZE, BIGRAM_RATE = 5000, 32, 8, 1e-3
-_DECIMALS = 4
 
 
 class BaselinesError(MicroGPTError):
@@ -44,29 +44,27 @@ class Baselines:
         return _losses(torch.tensor(ids), self.unigram, self.bigram)
 
     def to_json(self) -> str:
-        values = {
-            "val_loss": {name: round(loss, _DECIMALS) for name, loss in self.val_loss.items()},
-            "unigram": _rounded(self.unigram),
-            "bigram": [_rounded(row) for row in self.bigram],
-        }
-        return json.dumps(values) + "\n"
+        return json_file.to_json(self)
 
     @classmethod
-    def from_json(cls, text: str, vocab_size: int) -> "Baselines":
+    def from_json(cls, text: str | bytes, vocab_size: int) -> Self:
         """Read what to_json wrote, for so many characters. Raises BaselinesError."""
         try:
-            values = json.loads(text)
-            unigram = _table(values["unigram"], (vocab_size,))
-            bigram = _table(values["bigram"], (vocab_size, vocab_size))
-            losses = {name: float(values["val_loss"][name]) for name in NAMES}
-            good = all(0 <= loss < math.inf for loss in losses.values())
-        except BaselinesError:
-            raise
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            document = read_json("baselines.json", text)
+            found = json_file.read(cls, document)
+            losses = document.known(found.val_loss, NAMES, "baseline")
+            tables_fit = _fits(found.unigram, (vocab_size,))
+            tables_fit = tables_fit and _fits(found.bigram, (vocab_size, vocab_size))
+            losses_fit = all(0 <= losses[name] < math.inf for name in NAMES)
+        except FormatError as error:
+            raise BaselinesError(str(error)) from error
+        except Exception as error:  # a malformed file may raise anything
             raise BaselinesError("the checkpoint's baselines cannot be read") from error
-        if not good:
+        if not tables_fit:
+            raise BaselinesError("the checkpoint's baselines do not fit its vocabulary")
+        if not losses_fit:
             raise BaselinesError("the checkpoint's baselines hold numbers that are no losses")
-        return cls(unigram, bigram, losses)
+        return replace(found, val_loss=losses)
 
 
 NAMES = ("uniform", "unigram", "bigram")
@@ -110,14 +108,9 @@ def _losses(ids: Tensor, unigram: Tensor, bigram: Tensor) -> dict[str, float]:
     }
 
 
-def _rounded(row: Tensor) -> list[float]:
-    return [round(value, _DECIMALS) for value in row.tolist()]
-
-
-def _table(values: Any, shape: tuple[int, ...]) -> Tensor:
-    table = torch.tensor(values, dtype=torch.float32)
+def _fits(table: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether a table holds log-probabilities of that shape."""
+    if table.shape != shape or not bool(((table <= 0) & table.isfinite()).all()):
+        return False
     sums = table.exp().sum(dim=-1)
-    good = table.shape == shape and bool(((table <= 0) & table.isfinite()).all())
-    if not good or bool((sums - 1).abs().max() > 0.01):
-        raise BaselinesError("the checkpoint's baselines do not fit its vocabulary")
-    return table
+    return bool((sums - 1).abs().max() <= 0.01)

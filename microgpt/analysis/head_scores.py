@@ -1,22 +1,19 @@
 """What each head of a model looks at, and what it is worth, in numbers, as one JSON file."""
 
-import json
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Self
 
-import torch
 from torch import Tensor
 
+from microgpt.analysis import json_file
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.errors import MicroGPTError
+from microgpt.formats import FormatError, read_json
 
 KINDS = {name: pattern.about for name, pattern in PATTERNS.items()}
 # A head whose best score reaches this is named after it.
 BADGE_FROM = 0.3
-_DECIMALS = 4
-# What reading a file of another form may raise; too deep a nesting is a RuntimeError.
-_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RuntimeError)
 
 
 class HeadScoresError(MicroGPTError):
@@ -71,39 +68,31 @@ class HeadScores:
         return best if best is not None and best.score >= BADGE_FROM else None
 
     def to_json(self) -> str:
-        values = {
-            "positions": self.positions,
-            "counts": self.counts,
-            "even": {kind: round(value, _DECIMALS) for kind, value in self.even.items()},
-            "scores": {kind: _rounded(table) for kind, table in self.scores.items()},
-            "entropy": _rounded(self.entropy),
-            "distance": _rounded(self.distance),
-        }
-        if self.off is not None:
-            change = _rounded(self.off.loss_change)
-            values["off"] = {"positions": self.off.positions, "loss_change": change}
-        return json.dumps(values) + "\n"
+        return json_file.to_json(self)
 
     @classmethod
-    def from_json(cls, text: str, n_layer: int, n_head: int) -> "HeadScores":
-        """Read what to_json wrote, of so many layers and heads. Raises HeadScoresError."""
+    def from_json(cls, text: str | bytes, n_layer: int, n_head: int) -> Self:
+        """Read what to_json wrote, of so many layers and heads. Raises HeadScoresError.
+
+        A kind that the file does not count had no query.
+        """
         try:
-            values = json.loads(text)
-            scores = cls(
-                positions=values["positions"],
-                counts={kind: values["counts"][kind] for kind in KINDS},
-                even={kind: float(value) for kind, value in values["even"].items()},
-                scores={kind: _table(table) for kind, table in values["scores"].items()},
-                entropy=_table(values["entropy"]),
-                distance=_table(values["distance"]),
-                off=_switched_off(values["off"]) if "off" in values else None,
+            document = read_json("head_scores.json", text)
+            found = json_file.read(cls, document)
+            counts, even, scores = (
+                document.known(by_kind, KINDS, "head score")
+                for by_kind in (found.counts, found.even, found.scores)
             )
-            fits = scores._fits(n_layer, n_head)
-        except _MALFORMED as error:
+            counts = {kind: counts.get(kind, 0) for kind in KINDS}
+            made = replace(found, counts=counts, even=even, scores=scores)
+            fits = made._fits(n_layer, n_head)
+        except FormatError as error:
+            raise HeadScoresError(str(error)) from error
+        except Exception as error:  # a malformed file may raise anything
             raise HeadScoresError("the checkpoint's head scores cannot be read") from error
         if not fits:
             raise HeadScoresError("the checkpoint's head scores do not fit its model")
-        return scores
+        return made
 
     def _fits(self, n_layer: int, n_head: int) -> bool:
         counts = list(self.counts.values())
@@ -127,18 +116,6 @@ class HeadScores:
             and 0 < off.positions <= self.positions
             and _is_within(off.loss_change, shape, -math.inf, math.inf)
         )
-
-
-def _rounded(table: Tensor) -> list[list[float]]:
-    return [[round(value, _DECIMALS) for value in row] for row in table.tolist()]
-
-
-def _table(values: Any) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32)
-
-
-def _switched_off(values: Any) -> SwitchedOff:
-    return SwitchedOff(values["positions"], _table(values["loss_change"]))
 
 
 def _is_within(table: Tensor, shape: tuple[int, int], least: float, most: float) -> bool:

@@ -3,11 +3,13 @@
 config.json       the model's shape, the SHA-256 of the other files, how it was trained
 tokenizer.json    the vocabulary
 model.safetensors the weights, half precision
-loss_record.csv   how the loss fell
+loss_record.csv   the losses, step by step
 README.md         the model card
-baselines.json    optional: what models that know less lose
-evolution.npz     optional: what the model did at some steps of its training
-head_scores.json  optional: what each of its heads looks at and is worth
+baselines.json    optional: the losses of the uniform, unigram and bigram models
+snapshots.npz     optional: maps, predictions and samples at some steps of the training
+head_scores.json  optional: what each head attends to, and the loss without it
+
+docs/formats.md describes every field.
 """
 
 from microgpt.checkpoint.folder import (
@@ -15,6 +17,7 @@ from microgpt.checkpoint.folder import (
     BASELINES,
     CARD,
     CONFIG,
+    CONFIG_FIELDS,
     EVOLUTION,
     FILES,
     HASHED,
@@ -22,6 +25,7 @@ from microgpt.checkpoint.folder import (
     LOSS_RECORD,
     MIB,
     OPTIONAL,
+    SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
     Checkpoint,
@@ -37,6 +41,7 @@ __all__ = [
     "BASELINES",
     "CARD",
     "CONFIG",
+    "CONFIG_FIELDS",
     "EVOLUTION",
     "FILES",
     "HASHED",
@@ -44,6 +49,7 @@ __all__ = [
     "LOSS_RECORD",
     "MIB",
     "OPTIONAL",
+    "SNAPSHOTS",
     "TOKENIZER",
     "WEIGHTS",
     "Checkpoint",

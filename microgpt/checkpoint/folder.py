@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,8 @@ from microgpt.tokenizer import CharTokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 LOSS_RECORD, CARD = "loss_record.csv", "README.md"
-BASELINES, EVOLUTION, HEAD_SCORES = "baselines.json", "evolution.npz", "head_scores.json"
+BASELINES, SNAPSHOTS, HEAD_SCORES = "baselines.json", "snapshots.npz", "head_scores.json"
+EVOLUTION = "evolution.npz"  # what snapshots.npz is called in format 1
 MIB = 2**20
 # The files every checkpoint has, and the most bytes each may have.
 FILES = {
@@ -29,10 +31,11 @@ FILES = {
     CARD: MIB,
 }
 # The files it may have besides; config.json says which.
-OPTIONAL = {BASELINES: 16 * MIB, EVOLUTION: 16 * MIB, HEAD_SCORES: MIB}
+OPTIONAL = {BASELINES: 16 * MIB, SNAPSHOTS: 16 * MIB, EVOLUTION: 16 * MIB, HEAD_SCORES: MIB}
 # The required files whose SHA-256 is in config.json, where that of each optional one is too.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
+CONFIG_FIELDS = ("architecture", "model", "sha256", "training")
 
 
 class CheckpointError(MicroGPTError):
@@ -54,7 +57,8 @@ class Checkpoint:
 
     The model of a loaded checkpoint is in eval mode, float32, and is never written to.
     weights_sha256 and origin are those of the files it was read from, None before it is saved.
-    baselines, snapshots and head_scores are None where there are none.
+    baselines, snapshots and head_scores are None where there are none. notes: a sentence without
+    its full stop for each optional file that config.json lists and that cannot be used.
     """
 
     model: GPT
@@ -66,6 +70,7 @@ class Checkpoint:
     head_scores: HeadScores | None = None
     weights_sha256: str | None = None
     origin: Origin | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def config(self) -> GPTConfig:
@@ -82,3 +87,9 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_hash(name: str, found: str, hashes: Mapping[str, object]) -> None:
+    """Raise CheckpointError unless a file's SHA-256 is the one in config.json."""
+    if found != hashes[name]:
+        raise CheckpointError(f"{name} is damaged: its SHA-256 is not the one in {CONFIG}")

@@ -1,46 +1,44 @@
 """Read a checkpoint folder that may come from anyone."""
 
 import hashlib
-import json
-import math
-import reprlib
-import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from microgpt.analysis.baselines import Baselines, BaselinesError
-from microgpt.analysis.head_scores import HeadScores, HeadScoresError
+from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint.folder import (
     ARCHITECTURE,
     BASELINES,
     CONFIG,
+    CONFIG_FIELDS,
     EVOLUTION,
     FILES,
     HASHED,
     HEAD_SCORES,
     LOSS_RECORD,
-    MIB,
     OPTIONAL,
+    SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
     Checkpoint,
     CheckpointError,
     Origin,
-    sha256,
+    check_hash,
 )
 from microgpt.checkpoint.loss_record import LossRecordError, from_csv
 from microgpt.checkpoint.provenance import Training
-from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
+from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.checkpoint.weights import read_weights
 from microgpt.config import ConfigError, GPTConfig
+from microgpt.errors import MicroGPTError
+from microgpt.formats import FormatError, read_json
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_DTYPES = {"F16": 2, "BF16": 2, "F32": 4}
 
 
 def check_files(folder: Path) -> None:
@@ -82,26 +80,23 @@ def read_config(folder: Path) -> tuple[GPTConfig, Training, dict[str, str]]:
     Raises CheckpointError.
     """
     try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if not isinstance(values, dict) or values.get("architecture") != ARCHITECTURE:
+        document = read_json(CONFIG, (folder / CONFIG).read_bytes())
+        values = document.values
+        if values.get("architecture") != ARCHITECTURE:
             raise CheckpointError(f'not a microGPT checkpoint: {CONFIG} does not say "microGPT"')
-        training = Training.from_dict(values.get("training"))
-        config = GPTConfig.from_dict(values.get("model"))
+        document.known(values, CONFIG_FIELDS)
+        training = Training.from_dict(values.get("training"), document)
+        config = GPTConfig.from_dict(values.get("model"), document)
         hashes = values.get("sha256")
-        if not isinstance(hashes, dict) or set(hashes) - set(OPTIONAL) != set(HASHED):
+        if not isinstance(hashes, dict) or not set(hashes) >= set(HASHED):
             raise CheckpointError(f"{CONFIG} must hold the SHA-256 of {', '.join(HASHED)}")
-        return config, training, hashes
+        return config, training, document.known(hashes, (*HASHED, *OPTIONAL), "file")
     except ConfigError as error:
         raise CheckpointError(f"{CONFIG}: {error}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"{CONFIG} of the checkpoint cannot be read") from error
-
-
-def _check_hash(name: str, found: str, hashes: dict[str, str]) -> None:
-    if found != hashes[name]:
-        raise CheckpointError(f"{name} is damaged: its SHA-256 is not the one in {CONFIG}")
+    except FormatError as error:
+        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"{CONFIG} cannot be read: {error.strerror}") from error
 
 
 def _read(folder: Path, name: str, hashes: dict[str, str]) -> bytes:
@@ -109,7 +104,7 @@ def _read(folder: Path, name: str, hashes: dict[str, str]) -> bytes:
         data = (folder / name).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{name} cannot be read: {error.strerror}") from error
-    _check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
+    check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
     return data
 
 
@@ -120,80 +115,49 @@ def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
         raise CheckpointError(f"{name} cannot be read: it is not UTF-8 text") from error
 
 
-def _check_header(path: Path, model: GPT) -> None:
-    """Check that a file's tensors are the model's, before memory is taken.
+def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]:
+    """For each optional file the part of a Checkpoint that it holds, and how it is read."""
+    layers, heads, vocab = config.n_layer, config.n_head, config.vocab_size
 
-    Raises CheckpointError, OSError.
-    """
-    size = path.stat().st_size
-    try:
-        with open(path, "rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length >= min(size, MIB):
-                raise ValueError("the header is too long")
-            header = json.loads(file.read(length))
-        tensors = {name: header[name] for name in header if name != "__metadata__"}
-        shapes = {name: (tuple(t["shape"]), str(t["dtype"])) for name, t in tensors.items()}
-    except (ValueError, TypeError, KeyError, struct.error, RecursionError) as error:
-        raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
-    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    for name in expected | shapes:
-        if name not in expected or name not in shapes:
-            raise CheckpointError(
-                f"{WEIGHTS} does not fit {CONFIG}: {reprlib.repr(name)} is in one of them only"
-            )
-        shape, dtype = shapes[name]
-        if shape != expected[name] or dtype not in _DTYPES:
-            raise CheckpointError(
-                f"{WEIGHTS} does not fit {CONFIG}: {name} must be numbers of shape "
-                f"{list(expected[name])}"
-            )
-    needed = sum(math.prod(shape) * _DTYPES[dtype] for shape, dtype in shapes.values())
-    if size != 8 + length + needed:
-        raise CheckpointError(f"{WEIGHTS} is truncated or has bytes too many")
+    def snapshots(data: bytes) -> Snapshots:
+        return Snapshots.from_npz(data, layers, heads, vocab)
 
-
-def _read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
-    path = folder / WEIGHTS
-    try:
-        _check_header(path, model)
-        _check_hash(WEIGHTS, sha256(path), hashes)
-        weights = load_file(path)
-    except OSError as error:
-        raise CheckpointError(f"{WEIGHTS} cannot be read: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{WEIGHTS} is not a safetensors file") from error
-    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CheckpointError(f"{WEIGHTS} holds numbers that are not finite")
-    return weights
+    return {
+        BASELINES: ("baselines", lambda data: Baselines.from_json(data, vocab)),
+        SNAPSHOTS: ("snapshots", snapshots),
+        EVOLUTION: ("snapshots", snapshots),
+        HEAD_SCORES: ("head_scores", lambda data: HeadScores.from_json(data, layers, heads)),
+    }
 
 
 def _read_optional(
-    folder: Path, config: GPTConfig, hashes: dict[str, str]
-) -> tuple[Baselines | None, Snapshots | None, HeadScores | None]:
-    names = files_in(folder, hashes)
-    baselines = evolution = head_scores = None
-    for name in set(names) & set(OPTIONAL):
-        _check_size(folder / name, OPTIONAL[name])
-    try:
-        if BASELINES in names:
-            text = _read_text(folder, BASELINES, hashes)
-            baselines = Baselines.from_json(text, config.vocab_size)
-        if EVOLUTION in names:
-            data = _read(folder, EVOLUTION, hashes)
-            evolution = Snapshots.from_npz(data, config.n_layer, config.n_head, config.vocab_size)
-        if HEAD_SCORES in names:
-            text = _read_text(folder, HEAD_SCORES, hashes)
-            head_scores = HeadScores.from_json(text, config.n_layer, config.n_head)
-    except (BaselinesError, SnapshotsError, HeadScoresError) as error:
-        raise CheckpointError(str(error)) from error
-    return baselines, evolution, head_scores
+    folder: Path, config: GPTConfig, hashes: dict[str, str], strict: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """What the optional files hold, by the parts of a Checkpoint, and a note for each left out."""
+    parts: dict[str, Any] = {}
+    notes = []
+    for name, (part, read) in _readers(config).items():
+        if name not in hashes or part in parts:
+            continue
+        if not (folder / name).is_file():
+            notes.append(f"{name} is listed in {CONFIG} but not in the folder")
+            continue
+        try:
+            _check_size(folder / name, OPTIONAL[name])
+            parts[part] = read(_read(folder, name, hashes))
+        except MicroGPTError as error:
+            if strict:
+                raise CheckpointError(str(error)) from error
+            notes.append(f"{error}; {name} is left out")
+    return parts, notes
 
 
-def load(folder: Path, origin: Origin | None = None) -> Checkpoint:
+def load(folder: Path, origin: Origin | None = None, strict: bool = False) -> Checkpoint:
     """Read a checkpoint folder from anyone: sizes, shapes and the hashes are checked first.
 
-    origin says where the folder came from, by default itself. Raises CheckpointError.
+    origin says where the folder came from, by default itself. An optional file that cannot be used
+    is left out, and the checkpoint's notes say why; strict raises for it instead. Raises
+    CheckpointError.
     """
     check_files(folder)
     config, training, hashes = read_config(folder)
@@ -209,9 +173,17 @@ def load(folder: Path, origin: Origin | None = None) -> Checkpoint:
         )
     with torch.device("meta"):
         model = GPT(config)
-    weights = _read_weights(folder, model, hashes)
+    weights = read_weights(folder, model, hashes)
     model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
     model.eval().requires_grad_(False)
-    optional = _read_optional(folder, config, hashes)
-    origin = origin or Origin("folder", str(folder))
-    return Checkpoint(model, tokenizer, record, training, *optional, hashes[WEIGHTS], origin)
+    parts, notes = _read_optional(folder, config, hashes, strict)
+    return Checkpoint(
+        model,
+        tokenizer,
+        record,
+        training,
+        **parts,
+        weights_sha256=hashes[WEIGHTS],
+        origin=origin or Origin("folder", str(folder)),
+        notes=tuple(notes),
+    )

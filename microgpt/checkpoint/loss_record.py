@@ -1,4 +1,8 @@
-"""The loss record: one CSV file that tells how a checkpoint was trained, step by step."""
+"""The loss record: one CSV file that tells how a checkpoint was trained, step by step.
+
+The last column, `format`, is that of the file. It is filled in the first row alone, so that
+spreadsheets and pandas read the file as any other.
+"""
 
 import math
 import os
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from microgpt.errors import MicroGPTError
+from microgpt.formats import FORMAT, Document, FormatError, required_fields
 
 
 class LossRecordError(MicroGPTError):
@@ -38,36 +43,36 @@ class LossRow:
 
 
 COLUMNS = tuple(field.name for field in fields(LossRow))
-_WHOLE = ("step", "tokens")
-_REQUIRED = ("step", "tokens", "seconds")
+_FORMAT = "format"
+_HEADER = ",".join((*COLUMNS, _FORMAT)) + "\n"
 
 
-def _format(value: float | None) -> str:
+def _cell(value: float | None) -> str:
     return "" if value is None else str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-def _line(row: LossRow) -> str:
-    return ",".join(_format(value) for value in astuple(row)) + "\n"
+def _line(row: LossRow, first: bool) -> str:
+    return ",".join(map(_cell, (*astuple(row), FORMAT if first else None))) + "\n"
 
 
 def to_csv(rows: Iterable[LossRow]) -> str:
     """The whole record as text, header first."""
-    return ",".join(COLUMNS) + "\n" + "".join(_line(row) for row in rows)
+    return _HEADER + "".join(_line(row, first=at == 0) for at, row in enumerate(rows))
 
 
 def append(path: Path, row: LossRow) -> None:
     """Add one row to a record that exists, as one write."""
     with open(path, "a", encoding="utf-8", newline="") as file:
-        file.write(_line(row))
+        file.write(_line(row, first=file.tell() == len(_HEADER)))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _parse(name: str, text: str, line: int) -> float | None:
-    if not text and name not in _REQUIRED:
+def _parse(name: str, text: str, kind: Any, line: int) -> float | None:
+    if not text and kind not in (int, float):
         return None
     try:
-        value = int(text) if name in _WHOLE else float(text)
+        value = int(text) if kind is int else float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value < 2**63:  # so neither NaN nor infinite
@@ -77,28 +82,53 @@ def _parse(name: str, text: str, line: int) -> float | None:
     return value
 
 
-def from_csv(text: str) -> list[LossRow]:
-    """Read and check a record: the known columns, finite numbers, steps that rise.
+def from_csv(text: str, row_type: type[LossRow] = LossRow) -> list[LossRow]:
+    """Read and check a record: known columns, finite numbers, steps that rise.
 
-    Raises LossRecordError, naming the line.
+    An optional column that is missing is None in every row. row_type is what a row is read as, a
+    dataclass. Raises LossRecordError, naming the line.
     """
     header, *lines = text.splitlines() or [""]
-    if header != ",".join(COLUMNS):
-        raise LossRecordError(f"a loss record must begin with the line {','.join(COLUMNS)}")
-    rows: list[LossRow] = []
-    for line, cells in enumerate((each.split(",") for each in lines), start=2):
-        if len(cells) != len(COLUMNS):
+    columns = header.split(",")
+    if not required_fields(row_type) <= set(columns) or len(set(columns)) < len(columns):
+        raise LossRecordError(
+            f"a loss record must begin with the names of its columns, {','.join(COLUMNS)}"
+        )
+    table = [line.split(",") for line in lines]
+    for line, cells in enumerate(table, start=2):
+        if len(cells) != len(columns):
             raise LossRecordError(
-                f"line {line} of the loss record has {len(cells)} cells, not {len(COLUMNS)}"
+                f"line {line} of the loss record has {len(cells)} cells, not {len(columns)}"
             )
+    kinds = {field.name: field.type for field in fields(row_type)}
+    _check_columns(columns, table[0] if table else [], kinds)
+    rows: list[LossRow] = []
+    for line, cells in enumerate(table, start=2):
         values: dict[str, Any] = {
-            name: _parse(name, cell, line) for name, cell in zip(COLUMNS, cells, strict=True)
+            name: _parse(name, cell, kinds[name], line)
+            for name, cell in zip(columns, cells, strict=True)
+            if name != _FORMAT
         }
-        row = LossRow(**values)
+        row = row_type(**values)
         if rows and row.step <= rows[-1].step:
             raise LossRecordError(f"line {line} of the loss record: steps must rise")
         rows.append(row)
     return rows
+
+
+def _check_columns(columns: list[str], first_row: list[str], known: Iterable[str]) -> None:
+    """Raise LossRecordError for a column that is not known."""
+    values = dict(zip(columns, first_row or columns, strict=True))
+    written = values.pop(_FORMAT, "")
+    try:
+        number = {"format": int(written)} if written and first_row else {}
+        Document.of("loss_record.csv", number).known(values, known, "column")
+    except ValueError as error:
+        raise LossRecordError(
+            f"line 2 of the loss record: format is {reprlib.repr(written)}, not a number from 1"
+        ) from error
+    except FormatError as error:
+        raise LossRecordError(str(error)) from error
 
 
 def first_reaching(rows: Iterable[LossRow], val_loss: float) -> LossRow | None:

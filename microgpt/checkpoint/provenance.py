@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from microgpt.config import ConfigError, TrainConfig
+from microgpt.formats import Document, required_fields
 
 UNKNOWN_COMMIT = "unknown"
 _LONGEST_STRING = 2000
@@ -81,22 +82,33 @@ class Training:
     val_loss_full: float | None
 
     @classmethod
-    def from_dict(cls, values: Any) -> Self:
-        """Read what asdict wrote. Raises ConfigError."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
-            raise ConfigError(f"the training's provenance must hold {', '.join(sorted(names))}")
+    def from_dict(cls, values: Any, document: Document | None = None) -> Self:
+        """Read what asdict wrote; document is the file that holds it.
+
+        Raises FormatError for a field that is not known, ConfigError for one that is missing or
+        malformed.
+        """
+        if not isinstance(values, dict):
+            raise ConfigError("the training's provenance must be a JSON object")
+        document = document or Document(cls.__name__, values)
+        found = document.known(values, [field.name for field in fields(cls)])
+        if missing := sorted(required_fields(cls) - set(found)):
+            raise ConfigError(f"{missing[0]} of the training's provenance is missing")
+        found["config"] = TrainConfig.from_dict(found["config"], document)
         for field in fields(cls):
-            value = values[field.name]
-            if field.type is str:
-                good = isinstance(value, str) and len(value) <= _LONGEST_STRING
-                good = good and not any("\ud800" <= char <= "\udfff" for char in value)
-            elif field.name == "config":
-                good = True
-            else:
-                number = type(value) is int or (type(value) is float and field.type is not int)
-                good = number and 0 <= value < 2**63  # so neither NaN nor infinite
-                good = good or (value is None and field.type == float | None)
-            if not good:
+            if field.name in found and not _fits(found[field.name], field.type):
                 raise ConfigError(f"{field.name} of the training's provenance is malformed")
-        return cls(**{**values, "config": TrainConfig.from_dict(values["config"])})
+        return cls(**found)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of a field's type, and text or numbers within bounds."""
+    if kinds := get_args(kind):  # of float | None
+        return any(_fits(value, each) for each in kinds)
+    if kind is str:
+        good = isinstance(value, str) and len(value) <= _LONGEST_STRING
+        return good and not any("\ud800" <= char <= "\udfff" for char in value)
+    if kind in (int, float):
+        number = type(value) is int or type(value) is kind
+        return number and 0 <= value < 2**63  # so neither NaN nor infinite
+    return isinstance(value, kind)

@@ -19,6 +19,8 @@ from microgpt.checkpoint.folder import (
     EVOLUTION,
     HEAD_SCORES,
     LOSS_RECORD,
+    OPTIONAL,
+    SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
     Checkpoint,
@@ -28,10 +30,23 @@ from microgpt.checkpoint.folder import (
 from microgpt.checkpoint.loss_record import to_csv
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig
+from microgpt.formats import FORMAT, ignorable_fields, stamped
 
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="")
+
+
+def _config_text(checkpoint: Checkpoint, hashes: dict[str, str]) -> str:
+    config, training = checkpoint.config, checkpoint.training
+    values = {
+        "architecture": ARCHITECTURE,
+        "model": config.to_dict(),
+        "sha256": hashes,
+        "training": asdict(training),
+    }
+    optional = config.ignorable() | training.config.ignorable() | ignorable_fields(training)
+    return json.dumps(stamped(values, optional | (hashes.keys() & OPTIONAL)), indent=1) + "\n"
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
@@ -53,16 +68,11 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
             if checkpoint.baselines is not None:
                 _write(partial / BASELINES, checkpoint.baselines.to_json())
             if checkpoint.snapshots is not None:
-                (partial / EVOLUTION).write_bytes(checkpoint.snapshots.to_npz())
+                (partial / SNAPSHOTS).write_bytes(checkpoint.snapshots.to_npz())
             if checkpoint.head_scores is not None:
                 _write(partial / HEAD_SCORES, checkpoint.head_scores.to_json())
-            config = {
-                "architecture": ARCHITECTURE,
-                "model": checkpoint.config.to_dict(),
-                "sha256": {path.name: sha256(path) for path in sorted(partial.iterdir())},
-                "training": asdict(checkpoint.training),
-            }
-            _write(partial / CONFIG, json.dumps(config, indent=1) + "\n")
+            hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
+            _write(partial / CONFIG, _config_text(checkpoint, hashes))
             _write(partial / CARD, model_card.render(checkpoint))
     except SafetensorError as error:  # also where the disk is full
         raise CheckpointError(f"cannot write the weights of {folder}: {error}") from error
@@ -87,24 +97,28 @@ def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None
     """
     content = snapshots.to_npz()
     Snapshots.from_npz(content, config.n_layer, config.n_head, config.vocab_size)
-    replace_optional(folder, EVOLUTION, content)
+    replace_optional(folder, SNAPSHOTS, content, also_remove=EVOLUTION)
 
 
-def replace_optional(folder: Path, name: str, content: bytes) -> None:
+def replace_optional(
+    folder: Path, name: str, content: bytes, also_remove: str | None = None
+) -> None:
     """Write an optional file into a checkpoint folder, and its hash into config.json.
 
-    If the writer is killed, the folder still loads, at worst without that file. Raises OSError when
-    the folder cannot be written.
+    also_remove names an earlier file that it takes the place of. If the writer is killed, the
+    folder still loads, at worst without the file. Raises OSError when the folder cannot be written.
     """
     values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    hashes = {key: value for key, value in values["sha256"].items() if key != name}
+    optional = sorted({*values.pop("optional", ()), name} - {also_remove})
+    stamp = {"format": max(values.pop("format", 1), FORMAT), "optional": optional}
+    others = {key: each for key, each in values["sha256"].items() if key not in (name, also_remove)}
+    hashes = others | {name: hashlib.sha256(content).hexdigest()}
     unlisted, listed = (
-        (json.dumps(values | {"sha256": each}, indent=1) + "\n").encode()
-        for each in (
-            hashes,
-            dict(sorted((hashes | {name: hashlib.sha256(content).hexdigest()}).items())),
-        )
+        (json.dumps({**stamp, **values, "sha256": dict(sorted(each.items()))}, indent=1) + "\n")
+        for each in (others, hashes)
     )
-    for file, data in ((CONFIG, unlisted), (name, content), (CONFIG, listed)):
+    for file, data in ((CONFIG, unlisted.encode()), (name, content), (CONFIG, listed.encode())):
         with atomic.replacing(folder / file) as partial:
             partial.write_bytes(data)
+    if also_remove is not None:
+        (folder / also_remove).unlink(missing_ok=True)

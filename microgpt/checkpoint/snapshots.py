@@ -3,21 +3,16 @@
 import io
 import math
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Self, get_args
 
 import numpy as np
 
 from microgpt.errors import MicroGPTError
+from microgpt.formats import FORMAT, Document, FormatError, required_fields
 
 # Of all arrays together, uncompressed. A checkpoint may be anyone's, and so may its zip file.
 MOST_BYTES = 32 * 2**20
-_DTYPES = {
-    "steps": np.int64,
-    "passage": np.uint16,
-    "maps": np.uint8,
-    "probs": np.float16,
-    "samples": np.uint16,
-}
 
 
 class SnapshotsError(MicroGPTError):
@@ -33,17 +28,22 @@ class Snapshots:
     samples: (S, N) ids written after a newline, always with the same draws.
     """
 
-    steps: np.ndarray
-    passage: np.ndarray
-    maps: np.ndarray
-    probs: np.ndarray
-    samples: np.ndarray
+    # Each with the type it has in the file.
+    steps: Annotated[np.ndarray, np.int64]
+    passage: Annotated[np.ndarray, np.uint16]
+    maps: Annotated[np.ndarray, np.uint8]
+    probs: Annotated[np.ndarray, np.float16]
+    samples: Annotated[np.ndarray, np.uint16]
 
     def to_npz(self) -> bytes:
         """The file's content; the same snapshots give the same bytes."""
         file = io.BytesIO()
-        arrays = {name: getattr(self, name).astype(dtype) for name, dtype in _DTYPES.items()}
-        np.savez_compressed(file, **arrays)
+        arrays: dict[str, Any] = {
+            name: getattr(self, name).astype(dtype)
+            for name, dtype in _dtypes(type(self)).items()
+            if getattr(self, name) is not None
+        }
+        np.savez_compressed(file, **arrays, format=np.int64(FORMAT))
         return file.getvalue()
 
     def most_changed_head(self) -> tuple[int, int]:
@@ -53,14 +53,16 @@ class Snapshots:
         return int(layer), int(head)
 
     @classmethod
-    def from_npz(cls, data: bytes, n_layer: int, n_head: int, vocab_size: int) -> "Snapshots":
+    def from_npz(cls, data: bytes, n_layer: int, n_head: int, vocab_size: int) -> Self:
         """Read what to_npz wrote, of a model of that many layers, heads and characters.
 
         Raises SnapshotsError; no more than MOST_BYTES are taken.
         """
         try:
-            snapshots = cls(**_read(data))
+            snapshots = cls(**_read(data, _dtypes(cls), required_fields(cls)))
             fits = snapshots._fits(n_layer, n_head, vocab_size)
+        except FormatError as error:
+            raise SnapshotsError(str(error)) from error
         except Exception as error:  # a damaged or foreign file may raise anything
             raise SnapshotsError("the checkpoint's snapshots cannot be read") from error
         if not fits:
@@ -80,20 +82,35 @@ class Snapshots:
         )
 
 
-def _read(data: bytes) -> dict[str, np.ndarray]:
+def _dtypes(cls: type[Snapshots]) -> dict[str, type]:
+    """The type that each array has in the file."""
+    return {field.name: get_args(field.type)[1] for field in fields(cls)}
+
+
+def _read(data: bytes, dtypes: dict[str, type], required: set[str]) -> dict[str, np.ndarray]:
     """The arrays of a .npz file whose sizes are within bounds. Raises anything."""
-    arrays = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {name: archive.getinfo(f"{name}.npy") for name in _DTYPES}
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if sum(member.file_size for member in members.values()) > MOST_BYTES:
             raise SnapshotsError("the arrays are too large")
-        for name, member in members.items():
-            # Only what the directory promises is unpacked; bzip2 and LZMA would unpack all first.
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise SnapshotsError("an array is packed in another way")
-            with archive.open(member) as file:
-                arrays[name] = _array(file.read(member.file_size), _DTYPES[name])
-    return arrays
+        written: dict[str, int] = {}
+        if number := members.pop("format", None):
+            written = {"format": int(_array(_unpacked(archive, number), np.int64))}
+        members = Document.of("snapshots.npz", written).known(members, dtypes, "array")
+        if not required <= set(members):
+            raise SnapshotsError("an array is missing")
+        return {
+            name: _array(_unpacked(archive, member), dtypes[name])
+            for name, member in members.items()
+        }
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    # Only what the directory promises is unpacked; bzip2 and LZMA would unpack all first.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise SnapshotsError("an array is packed in another way")
+    with archive.open(member) as file:
+        return file.read(member.file_size)
 
 
 def _array(content: bytes, dtype: type) -> np.ndarray:

@@ -67,6 +67,24 @@ def bar_class(on_bytes: Callable[[int], None]) -> type[_Bar]:
     return type("Bar", (_Bar,), {"_on_bytes": staticmethod(on_bytes)})
 
 
+class _TooLarge(HubError):
+    """A file is larger than its limit."""
+
+
+class _NotKept(Exception):
+    """A file was damaged on the way: the checkpoint can be used, but is not kept on disk."""
+
+    def __init__(self, loaded: Checkpoint):
+        super().__init__()
+        self.loaded = loaded
+
+
+def _is_whole(folder: Path, hashes: dict[str, str]) -> bool:
+    """Return whether the files of a checkpoint are those that its config.json lists."""
+    listed = [name for name in checkpoint.files_in(folder, hashes) if name in hashes]
+    return all(checkpoint.sha256(folder / name) == hashes[name] for name in listed)
+
+
 class Download:
     """One download of a checkpoint into a cache folder.
 
@@ -113,8 +131,12 @@ class Download:
         try:
             with atomic.replacing(copy) as folder:
                 folder.mkdir()
-                self._get_all(folder, commit, config_size)
+                hashes = self._get_all(folder, commit, config_size)
                 loaded = checkpoint.load(folder, Origin("hub", self._ref.repo_id, commit))
+                if not _is_whole(folder, hashes):
+                    raise _NotKept(loaded)
+        except _NotKept as damaged:
+            return damaged.loaded
         except OSError:
             # Another fetch of this commit may have put its copy in place at the same moment.
             if found := self._copy(commit):
@@ -123,7 +145,8 @@ class Download:
         copies.trim_cache(self._cache, copies.CACHE_BYTES, [copy])
         return loaded
 
-    def _get_all(self, folder: Path, commit: str, config_size: int) -> None:
+    def _get_all(self, folder: Path, commit: str, config_size: int) -> dict[str, str]:
+        """Download every file into folder and return the SHA-256 that config.json lists."""
         self._get(folder, CONFIG, commit, config_size)
         _, _, hashes = checkpoint.read_config(folder)
         sizes = self._sizes(commit, [*FILES, *(name for name in OPTIONAL if name in hashes)])
@@ -131,6 +154,7 @@ class Download:
         for name, size in sizes.items():
             self._get(folder, name, commit, size)
         shutil.rmtree(folder / ".cache")  # the client's own notes
+        return hashes
 
     def _head(
         self, name: str, revision: str, timeout: float = constants.DEFAULT_ETAG_TIMEOUT
@@ -145,24 +169,27 @@ class Download:
             raise FileMetadataError(f"no commit or no size for {url}")
         limit = min((FILES | OPTIONAL).get(name, math.inf), self._max_bytes)
         if found.size > limit:
-            raise HubError(
+            raise _TooLarge(
                 f"{name} of {self._ref} has {found.size:,} bytes, but the limit is {limit:,}; "
                 "name another repo"
             )
         return commit, found.size
 
     def _sizes(self, commit: str, names: list[str]) -> dict[str, int]:
-        """Ask for the sizes of all files but config.json; a missing optional file is left out."""
+        """Ask for the sizes of all files but config.json.
+
+        An optional file that is missing or too large is left out.
+        """
         sizes = {}
         for name in names:
             if name == CONFIG:
                 continue
             try:
                 sizes[name] = self._head(name, commit)[1]
-            except RemoteEntryNotFoundError:
+            except (RemoteEntryNotFoundError, _TooLarge) as error:
                 if name in OPTIONAL:
                     continue
-                if name == WEIGHTS:
+                if name == WEIGHTS and not isinstance(error, _TooLarge):
                     self._refuse_pickle(commit)
                 self.name = name
                 raise

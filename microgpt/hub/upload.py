@@ -34,7 +34,7 @@ def publish(
     is not a complete checkpoint, HubError if the Hub refuses.
     """
     ref = RepoRef(repo_id)
-    checkpoint.load(folder)
+    checkpoint.load(folder, strict=True)
     names = checkpoint.files_in(folder, checkpoint.read_config(folder)[2])
     files = {name: (folder / name).stat().st_size for name in names}
     if dry_run:

@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -38,7 +37,7 @@ from microgpt.training.snapshots import (
     take_snapshot,
     weights_file,
 )
-from microgpt.training.state import TrainState
+from microgpt.training.state import RunSettings, TrainState
 
 # Told the name of a measurement, and how much of it is done and in all.
 Progress = Callable[[str, int, int], None]
@@ -84,7 +83,7 @@ class _Run:
     splits: Splits
     passage: list[int]
     data_sha256: str
-    configs: dict[str, Any]
+    settings: RunSettings
     state: TrainState
     device: torch.device
 
@@ -141,19 +140,15 @@ def _prepare(
     passage = passage_ids(tokenizer, splits.val, model_config)
     splits = Splits(*(part.to(device) for part in splits))
     digest = hashlib.sha256(text.encode()).hexdigest()  # the file's own: nothing is translated
-    configs = {
-        "model": model_config.to_dict(),
-        "train": config.to_dict(),
-        "data_sha256": digest,
-    }
+    settings = RunSettings(model_config, config, digest)
     state = TrainState.create(model_config, config, device)
     if resume:
-        state.restore(files.state, configs)
+        state.restore(files.state, settings)
     files.folder.mkdir(parents=True, exist_ok=True)
     if distributed.rank() == 0:
         record = loss_record.to_csv(state.rows)
         files.loss_record.write_text(record, encoding="utf-8", newline="")
-    return _Run(files, config, tokenizer, splits, passage, digest, configs, state, device)
+    return _Run(files, config, tokenizer, splits, passage, digest, settings, state, device)
 
 
 def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:
@@ -177,7 +172,7 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
         ask = recorded or distributed.world_size() == 1
         stopping = ask and any(distributed.gather(stop()))
         if row.val_loss is not None or stopping:
-            state.save(files.state, run.configs)
+            state.save(files.state, run.settings)
         if stopping:
             return
 

@@ -2,7 +2,8 @@
 
 import copy
 import time
-from dataclasses import astuple, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,46 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from microgpt import atomic
-from microgpt.checkpoint.loss_record import LossRow
+from microgpt.checkpoint.loss_record import COLUMNS, LossRow
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.errors import MicroGPTError
+from microgpt.formats import Document, FormatError, stamped
 from microgpt.model import GPT
 from microgpt.training import distributed
 from microgpt.training.optim import make_optimizers
 from microgpt.training.snapshots import Snapshot
 
+# What state.pt holds besides its format.
+SAVED = (
+    *("configs", "step", "seconds", "wall_seconds", "snapshots", "rows", "parts", "batches"),
+    "rngs",
+)
+
+
+_SNAPSHOT = tuple(each.name for each in fields(Snapshot))
+
 
 class TrainStateError(MicroGPTError):
     """A saved training state cannot be used."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What two runs must have in common for one to resume the other's state."""
+
+    model: GPTConfig
+    train: TrainConfig
+    data_sha256: str
+
+    @classmethod
+    def of(cls, document: Document) -> "RunSettings":
+        """The settings in a saved state. Raises FormatError, ConfigError, KeyError."""
+        saved = document.values["configs"]
+        return cls(
+            GPTConfig.from_dict(saved["model"], document),
+            TrainConfig.from_dict(saved["train"], document),
+            saved["data_sha256"],
+        )
 
 
 @dataclass
@@ -83,8 +113,8 @@ class TrainState:
         averaged = [self.averaged] if self.averaged is not None else []
         return [self.model, *averaged, *self.optimizers]
 
-    def save(self, path: Path, configs: dict[str, Any]) -> None:
-        """Write the whole state or nothing; configs tells a later run whether it may resume.
+    def save(self, path: Path, settings: RunSettings) -> None:
+        """Write the whole state or nothing; the settings tell a later run whether it may resume.
 
         Of several processes each must call it, and the first writes.
 
@@ -96,12 +126,12 @@ class TrainState:
                 "the weights are no longer finite and were not saved; lower the learning rate"
             )
         values = {
-            "configs": configs,
+            "configs": asdict(settings),
             "step": self.step,
             "seconds": self.seconds,
             "wall_seconds": self.wall_seconds,
-            "snapshots": [(m.step, m.maps, m.probs, m.sample) for m in self.snapshots],
-            "rows": [astuple(row) for row in self.rows],
+            "snapshots": [vars(snapshot) for snapshot in self.snapshots],
+            "rows": {name: [getattr(row, name) for row in self.rows] for name in COLUMNS},
             "parts": [part.state_dict() for part in self._stateful()],
             "batches": self.batches.get_state(),
             "rngs": distributed.gather(self._rng()),
@@ -110,7 +140,7 @@ class TrainState:
             return
         try:
             with atomic.replacing(path) as partial, open(partial, "wb") as file:
-                torch.save(values, file)
+                torch.save(stamped(values), file)
         except (OSError, RuntimeError) as error:
             # torch.save hides the OSError of a write that fails behind a RuntimeError of its own.
             cause = error if isinstance(error, OSError) else error.__context__
@@ -122,18 +152,22 @@ class TrainState:
         on_gpu = next(self.model.parameters()).is_cuda
         return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
 
-    def restore(self, path: Path, configs: dict[str, Any]) -> None:
+    def restore(self, path: Path, settings: RunSettings) -> None:
         """Become the state saved in path.
 
-        Raises TrainStateError when it is damaged or belongs to a run with other settings.
+        Raises TrainStateError when it is damaged, written by a newer version with a field that
+        this one does not know, or of a run with other settings.
         """
         try:
-            values = torch.load(path, map_location="cpu", weights_only=True)
-            fits = bool(values["configs"] == configs)
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            document = Document.of(path.name, saved)
+            fits = RunSettings.of(document) == settings
             if fits:
-                self._take(values)
+                self._take(document)
         except torch.OutOfMemoryError:
             raise
+        except FormatError as error:
+            raise TrainStateError(str(error)) from error
         except Exception as error:  # a damaged or foreign file may raise anything
             raise TrainStateError(f"the training state {path} cannot be read") from error
         if not fits:
@@ -142,14 +176,21 @@ class TrainState:
                 "resume with the same ones or choose another --out"
             )
 
-    def _take(self, values: dict[str, Any]) -> None:
+    def _take(self, document: Document) -> None:
+        values = document.values if document.format > 1 else _from_format_1(document.values)
+        values = document.known(values, SAVED)
+        rows = document.known(values["rows"], COLUMNS, "column")
+        snapshots = [document.known(each, _SNAPSHOT) for each in values["snapshots"]]
         for part, saved in zip(self._stateful(), values["parts"], strict=True):
             part.load_state_dict(saved)
         self.step = values["step"]
         self.seconds = values["seconds"]
-        self.rows = [LossRow(*row) for row in values["rows"]]
+        self.rows = [
+            LossRow(**dict(zip(rows, cells, strict=True)))
+            for cells in zip(*rows.values(), strict=True)
+        ]
         self.batches.set_state(values["batches"])
-        self.snapshots = [Snapshot(*snapshot) for snapshot in values["snapshots"]]
+        self.snapshots = [Snapshot(**each) for each in snapshots]
         self._wall_seconds_before = values["wall_seconds"]
         # A run that goes on with more processes than it had draws new dropout in those.
         for set_state, rng in zip(
@@ -158,3 +199,12 @@ class TrainState:
             strict=False,
         ):
             set_state(rng)
+
+
+def _from_format_1(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a state whose rows and snapshots are tuples, snapshots being called moments."""
+    rest = dict(values)
+    snapshots = rest.pop("moments", None) or rest.get("snapshots", [])
+    rest["rows"] = dict(zip(COLUMNS, zip(*rest["rows"], strict=True), strict=False))
+    rest["snapshots"] = [dict(zip(_SNAPSHOT, each, strict=False)) for each in snapshots]
+    return rest

@@ -176,3 +176,5 @@ def _provenance(checkpoint: Checkpoint) -> None:
     lines.append(f"trained on {plain(training.data)}, {training.steps:,} steps")
     lines.append(plain(f"{training.finished}, {training.hardware}"))
     st.caption("  \n".join(lines))
+    for note in checkpoint.notes:
+        st.warning(plain(f"{note}."))

@@ -233,7 +233,7 @@ def test_what_the_scrubber_shows_is_taken(scrubber, grown):
     table = pd.read_csv(io.BytesIO(taken(scrubber, "samples.csv")))
     assert table["val"].tolist() == [3.25, 2.9, 2.55] and table["sample"].tolist() == samples
     shape = grown.config.n_layer, grown.config.n_head, grown.config.vocab_size
-    again = Snapshots.from_npz(taken(scrubber, "evolution.npz"), *shape)
+    again = Snapshots.from_npz(taken(scrubber, "snapshots.npz"), *shape)
     np.testing.assert_array_equal(again.maps, grown.snapshots.maps)
 
 
@@ -242,7 +242,7 @@ def test_each_table_is_taken(page, app_server):
         visit(page, f"{url}/loss_record", "Loss record")
         page.get_by_text("The record as a table").click()
         record = pd.read_csv(io.BytesIO(taken(page, "loss_record.csv")))
-        assert tuple(record.columns) == COLUMNS and len(record) > 2
+        assert tuple(record.columns) == (*COLUMNS, "format") and len(record) > 2
         for tab, name, column, values in (
             ("The ladder", "baselines.csv", "model", {"Uniform", "This checkpoint"}),
             ("Compare runs", "runs.csv", "run", {"this checkpoint", "phase4"}),

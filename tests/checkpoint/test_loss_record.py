@@ -1,3 +1,6 @@
+import io
+
+import pandas as pd
 import pytest
 
 from microgpt.checkpoint.loss_record import (
@@ -10,15 +13,42 @@ from microgpt.checkpoint.loss_record import (
     from_csv,
     to_csv,
 )
+from microgpt.formats import FORMAT
 
+# Of format 1, without the number of the format.
 HEADER = "step,tokens,seconds,learning_rate,grad_norm,batch_loss,train_loss,val_loss,wall_seconds\n"
 
 
-def test_the_schema_is_the_one_that_committed_records_have():
+def test_the_format_stands_in_the_last_column_of_the_first_row():
     assert ",".join(COLUMNS) + "\n" == HEADER
     row = LossRow(5, 640, 1.5, 1e-3, 0.25, 3.0, None, 2.123456789, 2.5)
-    assert to_csv([row]) == HEADER + "5,640,1.5,0.001,0.25,3,,2.12346,2.5\n"
-    assert to_csv([]) == HEADER
+    assert to_csv([row, LossRow(6, 700, 2.0)]).splitlines() == [
+        HEADER.strip() + ",format",
+        f"5,640,1.5,0.001,0.25,3,,2.12346,2.5,{FORMAT}",
+        "6,700,2,,,,,,,",
+    ]
+    assert to_csv([]) == HEADER.strip() + ",format\n"
+
+
+def test_pandas_reads_it_as_numbers(loss_record):
+    frame = pd.read_csv(io.StringIO(to_csv(loss_record)))
+    assert frame["step"].tolist() == [row.step for row in loss_record]
+    assert frame["format"][0] == FORMAT and frame["format"][1:].isna().all()
+
+
+def test_a_column_that_is_missing_is_none_in_every_row():
+    assert from_csv("step,tokens,seconds\n1,64,0.5\n") == [LossRow(1, 64, 0.5)]
+    assert from_csv(HEADER + "1,64,0.5,,,,,,\n") == [LossRow(1, 64, 0.5)]
+    with_loss = from_csv("val_loss,seconds,tokens,step\n2.5,0.5,64,1\n")
+    assert with_loss == [LossRow(1, 64, 0.5, val_loss=2.5)]
+
+
+def test_an_unknown_column_is_refused_and_a_newer_format_is_named():
+    columns, cells = "step,tokens,seconds,more,format\n", "1,64,0.5,3,"
+    with pytest.raises(LossRecordError, match=r"^unknown column 'more' in loss_record.csv$"):
+        from_csv(f"{columns}{cells}{FORMAT}\n")
+    with pytest.raises(LossRecordError, match=r"has the column 'more', .* update microGPT$"):
+        from_csv(f"{columns}{cells}{FORMAT + 1}\n")
 
 
 def test_a_record_survives_writing_and_reading(loss_record):
@@ -38,8 +68,11 @@ def test_appended_rows_equal_a_record_written_at_once(loss_record, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must begin with the line step,tokens"),
+        ("", "must begin with the names of its columns, step,tokens"),
         ("step,loss\n1,2\n", "must begin with"),
+        ("step,tokens,seconds,step\n1,64,0.5,1\n", "must begin with"),
+        ("step,tokens,seconds,format\n1,64,0.5,two\n", "format is 'two', not a number from 1"),
+        ("step,tokens,seconds,format\n1,64,0.5,-1\n", "format of loss_record.csv is -1"),
         (HEADER + "1,64,0.5,,,,,\n", "line 2 .* has 8 cells, not 9"),
         (HEADER + "1,64,0.5,,,,,,,\n", "line 2 .* has 10 cells"),
         (HEADER + "0,0,0,,,,,,\n\n", "line 3 .* has 1 cells"),

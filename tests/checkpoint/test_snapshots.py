@@ -11,6 +11,7 @@ import pytest
 
 from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint.snapshots import MOST_BYTES, Snapshots, SnapshotsError
+from microgpt.formats import FORMAT
 from microgpt.hub import load_bundled
 
 LAYERS, HEADS, VOCAB = 2, 3, 11
@@ -78,7 +79,7 @@ def header(shape: tuple[Any, ...], descr: str) -> bytes:
     return file.getvalue()
 
 
-def test_an_evolution_survives_writing_and_reading(made):
+def test_snapshots_survive_writing_and_reading(made):
     again = read(made.to_npz())
     for name, dtype in DTYPES.items():
         array = getattr(again, name)
@@ -86,12 +87,12 @@ def test_an_evolution_survives_writing_and_reading(made):
         np.testing.assert_array_equal(array, getattr(made, name))
 
 
-def test_an_evolution_that_wrote_nothing_yet_survives_too(made):
+def test_snapshots_that_wrote_nothing_yet_survive_too(made):
     empty = dataclasses.replace(made, samples=np.zeros((S, 0)))
     assert read(empty.to_npz()).samples.shape == (S, 0)
 
 
-def test_the_same_evolution_gives_the_same_bytes(made):
+def test_the_same_snapshots_give_the_same_bytes(made):
     data = made.to_npz()
     assert made.to_npz() == data
     assert read(data).to_npz() == data
@@ -101,7 +102,8 @@ def test_the_same_evolution_gives_the_same_bytes(made):
 
 def test_the_file_is_one_that_numpy_reads(made):
     with np.load(io.BytesIO(made.to_npz()), allow_pickle=False) as arrays:
-        assert {name: arrays[name].dtype for name in arrays} == DTYPES
+        assert arrays["format"] == FORMAT
+        assert {name: arrays[name].dtype for name in arrays if name != "format"} == DTYPES
 
 
 @pytest.mark.parametrize(
@@ -128,9 +130,24 @@ def test_a_missing_array_is_refused(made, name):
     refusal(packed(contents))
 
 
-def test_an_array_more_is_not_read(made):
+def test_an_unknown_array_is_refused_by_name(made):
     contents = {**members(made), "more.npy": b"nonsense"}
+    with pytest.raises(SnapshotsError, match=r"^unknown array 'more' in snapshots.npz$"):
+        read(packed(contents))
+    contents["format.npy"] = npy(np.int64(FORMAT + 1))
+    with pytest.raises(SnapshotsError, match=f"written in format {FORMAT + 1} .* update microGPT"):
+        read(packed(contents))
+
+
+def test_a_file_without_a_format_is_one_of_format_1(made):
+    contents = members(made)
+    del contents["format.npy"]
     assert read(packed(contents)).to_npz() == made.to_npz()
+
+
+@pytest.mark.parametrize("number", [np.array([2]), np.float64(2), np.array(b"2")], ids=str)
+def test_a_format_that_is_no_number_is_refused(made, number):
+    refusal(packed(members(made) | {"format.npy": npy(number)}))
 
 
 @pytest.mark.parametrize("name", DTYPES)
@@ -266,7 +283,7 @@ def test_arrays_with_no_axis_or_too_many_are_refused(made, name):
             read(dataclasses.replace(made, **{name: value}).to_npz())
 
 
-def test_an_evolution_of_no_moment_or_of_no_passage_is_refused(made):
+def test_snapshots_of_no_step_or_of_no_passage_are_refused(made):
     no_moment = {name: getattr(made, name)[:0] for name in ("steps", "maps", "probs", "samples")}
     no_passage = {
         "passage": made.passage[:0],
@@ -286,7 +303,7 @@ def test_the_head_that_changed_most_is_found_whichever_way_it_changed(made):
     assert dataclasses.replace(made, maps=maps).most_changed_head() == (1, 2)
 
 
-def test_the_bundled_evolution_ends_in_the_bundled_weights():
+def test_the_bundled_snapshots_end_in_the_bundled_weights():
     bundled = load_bundled()
     kept = bundled.snapshots
     assert kept is not None, (

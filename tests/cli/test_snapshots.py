@@ -53,7 +53,7 @@ def test_what_training_wrote_is_recomputed(run_folder, capsys):
 
 
 def test_a_checkpoint_without_snapshots_gets_them(run_folder, trained, capsys, monkeypatch):
-    (run_folder / checkpoint.EVOLUTION).unlink()
+    (run_folder / checkpoint.SNAPSHOTS).unlink()
     passage = run_folder.parent / "passage.txt"
     ids = checkpoint.load(trained).snapshots.passage.tolist()
     passage.write_text(checkpoint.load(trained).tokenizer.decode(ids), newline="")
@@ -61,7 +61,7 @@ def test_a_checkpoint_without_snapshots_gets_them(run_folder, trained, capsys, m
     assert main(["snapshots", "--checkpoint", ".", "--passage", str(passage)]) == 0
     assert files(run_folder) == files(trained)
     capsys.readouterr()
-    (run_folder / checkpoint.EVOLUTION).unlink()
+    (run_folder / checkpoint.SNAPSHOTS).unlink()
     error = refused(capsys, "--checkpoint", run_folder)
     assert "not in the vocabulary" in error and "--passage" in error
 

@@ -140,5 +140,5 @@ def test_a_killed_run_of_two_processes_resumes_to_the_same_weights(corpus_file, 
 
     done = torchrun("-m", "microgpt", *command, "--resume")
     assert done.returncode == 0, done.stderr[-2000:]
-    for name in ("model.safetensors", "evolution.npz"):
+    for name in ("model.safetensors", "snapshots.npz"):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name

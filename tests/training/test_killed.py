@@ -93,7 +93,7 @@ def go_on(command: list[str], out: Path) -> None:
 
 
 def check_same(out: Path, expected: Path) -> None:
-    for name in ("model.safetensors", "evolution.npz", "tokenizer.json", "baselines.json"):
+    for name in ("model.safetensors", "snapshots.npz", "tokenizer.json", "baselines.json"):
         assert (out / name).read_bytes() == (expected / name).read_bytes(), name
     ended, whole = checkpoint.load(out), checkpoint.load(expected)
     assert without_clocks(ended.loss_record) == without_clocks(whole.loss_record)

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import pickle
 import subprocess
@@ -10,10 +11,11 @@ import torch
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
 from microgpt.training.loop import train
-from microgpt.training.state import TrainState, TrainStateError
+from microgpt.training.state import RunSettings, TrainState, TrainStateError
 
 CPU = torch.device("cpu")
-CONFIGS = {"train": "as it was"}
+SETTINGS = RunSettings(GPTConfig(), TrainConfig(), "ab" * 32)
+CONFIGS = dataclasses.asdict(SETTINGS)
 
 
 @pytest.fixture
@@ -51,11 +53,11 @@ def test_a_restored_run_goes_on_as_if_it_had_never_stopped(dropping, splits, tmp
     stopped = TrainState.create(dropping, config, CPU)
     for row in train(stopped, splits, config):
         if row.step == 3:
-            stopped.save(tmp_path / "state.pt", CONFIGS)
+            stopped.save(tmp_path / "state.pt", SETTINGS)
             break
     torch.manual_seed(99)  # what else the process draws must not matter
     resumed = TrainState.create(dropping, config, CPU)
-    resumed.restore(tmp_path / "state.pt", CONFIGS)
+    resumed.restore(tmp_path / "state.pt", SETTINGS)
     assert (resumed.step, resumed.seconds) == (3, stopped.seconds)
     assert resumed.rows == stopped.rows
     for _ in train(resumed, splits, config):
@@ -94,19 +96,19 @@ def test_the_result_is_the_average_of_the_weights_where_one_is_asked_for(droppin
 
 def test_a_state_of_other_settings_is_refused(dropping, tmp_path):
     state = TrainState.create(dropping, settings(), CPU)
-    state.save(tmp_path / "state.pt", CONFIGS)
+    state.save(tmp_path / "state.pt", SETTINGS)
     with pytest.raises(TrainStateError, match="another text or other settings"):
-        state.restore(tmp_path / "state.pt", {"train": "otherwise"})
+        state.restore(tmp_path / "state.pt", dataclasses.replace(SETTINGS, data_sha256="cd" * 32))
 
 
 def test_saving_replaces_the_state_whole(dropping, tmp_path):
     state = TrainState.create(dropping, settings(), CPU)
-    state.save(tmp_path / "state.pt", CONFIGS)
+    state.save(tmp_path / "state.pt", SETTINGS)
     state.step = 4
-    state.save(tmp_path / "state.pt", CONFIGS)
+    state.save(tmp_path / "state.pt", SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
     state.step = 0
-    state.restore(tmp_path / "state.pt", CONFIGS)
+    state.restore(tmp_path / "state.pt", SETTINGS)
     assert state.step == 4
 
 
@@ -129,10 +131,10 @@ def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "state.pt"
     state = TrainState.create(dropping, settings(), CPU)
-    state.save(path, CONFIGS)
+    state.save(path, SETTINGS)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(TrainStateError, match="cannot be read"):
-        state.restore(path, CONFIGS)
+        state.restore(path, SETTINGS)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -144,6 +146,8 @@ def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeyp
         {"configs": CONFIGS},
         {"configs": CONFIGS, "parts": []},
         {"configs": CONFIGS, "parts": [{}, {}]},
+        {"configs": CONFIGS | {"train": []}},
+        {"configs": CONFIGS, "format": "2"},
         {"configs": torch.zeros(2)},
     ],
     ids=str,
@@ -151,18 +155,18 @@ def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeyp
 def test_a_file_that_is_no_state_is_refused(dropping, tmp_path, values):
     path = tmp_path / "state.pt"
     torch.save(values, path)
-    with pytest.raises(TrainStateError, match=r"cannot be read|another text"):
-        TrainState.create(dropping, settings(), CPU).restore(path, CONFIGS)
+    with pytest.raises(TrainStateError, match=r"cannot be read|the format of state"):
+        TrainState.create(dropping, settings(), CPU).restore(path, SETTINGS)
 
 
 def test_weights_that_are_no_longer_finite_do_not_replace_good_ones(dropping, tmp_path):
     path = tmp_path / "state.pt"
     state = TrainState.create(dropping, settings(), CPU)
-    state.save(path, CONFIGS)
+    state.save(path, SETTINGS)
     torch.nn.init.constant_(state.model.head.bias, torch.inf)
     with pytest.raises(TrainStateError, match="no longer finite and were not saved"):
-        state.save(path, CONFIGS)
-    state.restore(path, CONFIGS)
+        state.save(path, SETTINGS)
+    state.restore(path, SETTINGS)
     assert weights(state).isfinite().all()
 
 
@@ -171,19 +175,20 @@ import resource, sys
 from pathlib import Path
 import torch
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.training.state import TrainState, TrainStateError
+from microgpt.training.state import RunSettings, TrainState, TrainStateError
 path = Path(sys.argv[1])
+settings = RunSettings(GPTConfig(), TrainConfig(), "")
 state = TrainState.create(GPTConfig(n_layer=1, n_embd=12), TrainConfig(), torch.device("cpu"))
-state.save(path, {})
+state.save(path, settings)
 state.step = 4
 size = path.stat().st_size
 for limit in (0, 8192, size // 4, size // 2, size - 1):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        state.save(path, {})
+        state.save(path, settings)
     except TrainStateError as error:
         print(error)
-state.restore(path, {})
+state.restore(path, settings)
 print(state.step, *path.parent.iterdir())
 """
 
@@ -206,4 +211,4 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_state(tmp_path):
 def test_a_missing_state_is_refused(dropping, tmp_path):
     state = TrainState.create(dropping, settings(), CPU)
     with pytest.raises(TrainStateError, match="cannot be read"):
-        state.restore(tmp_path / "state.pt", CONFIGS)
+        state.restore(tmp_path / "state.pt", SETTINGS)

@@ -1,5 +1,6 @@
 """The checkpoint that the pages show."""
 
+import shutil
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,23 @@ def test_the_sidebar_says_which_checkpoint_and_where_it_comes_from(app, tiny_che
     shown = provenance(app.run())
     for part in (str(tiny_checkpoint), training.hardware, training.finished, "2.5512"):
         assert part in shown
+
+
+def test_an_optional_file_that_cannot_be_used_is_named_below_the_checkpoint(
+    app, monkeypatch, grown_checkpoint, tmp_path
+):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
+    assert not app.run().sidebar.warning
+    damaged = shutil.copytree(grown_checkpoint, tmp_path / "damaged")
+    (damaged / "snapshots.npz").write_bytes(b"damaged")
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(damaged))
+    app.run()
+    assert not app.exception and not app.error
+    (note,) = app.sidebar.warning
+    assert note.value.replace("\\", "") == (
+        "snapshots.npz is damaged: its SHA-256 is not the one in config.json; "
+        "snapshots.npz is left out."
+    )
 
 
 def test_a_folder_that_is_no_checkpoint_gives_one_sentence(app, monkeypatch, tmp_path):

@@ -8,11 +8,12 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
+from microgpt.formats import Document
 from microgpt.ui.attention.choice import HEAD, LAYER, keep_place
 from microgpt.ui.attention.controls import TAB, VIEW
 from microgpt.ui.controls import Control, fits, saved_controls, saved_values
 from microgpt.ui.download import download
-from microgpt.ui.kept_file import KeptFile, told_origin
+from microgpt.ui.kept_file import KeptFile
 from microgpt.ui.text_input import fits_link
 
 
@@ -42,12 +43,13 @@ def view_file(checkpoint: Checkpoint) -> None:
         )
         # Read now: where a file is made there is no session.
         choices = saved_values(VIEW)
-        download(_VIEW.name, lambda: _written(checkpoint, choices), _VIEW.name)
-        _VIEW.uploader(checkpoint, _use)
+        download(VIEW_FILE.name, lambda: view_json(checkpoint, choices), VIEW_FILE.name)
+        VIEW_FILE.uploader(checkpoint, _use)
 
 
-def _written(checkpoint: Checkpoint, choices: dict[str, object]) -> str:
-    values = {"format": _VIEW.format, **told_origin(checkpoint), "choices": choices}
+def view_json(checkpoint: Checkpoint, choices: Mapping[str, object]) -> str:
+    """A view.json that holds these choices, by the keys of the page's controls."""
+    values = VIEW_FILE.written(checkpoint, {"choices": choices})
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -62,17 +64,20 @@ def _use(choices: dict[str, Any]) -> None:
         keep_place()
 
 
-def _read(values: Mapping[str, Any]) -> dict[str, Any]:
-    choices = {key: value for key, value in values["choices"].items() if fits(VIEW, key, value)}
-    if len(choices) < len(values["choices"]):
-        raise ConfigError("it holds a choice that the page does not have")
+def _read(document: Document) -> dict[str, Any]:
+    asked, controls = document.values["choices"], saved_controls(VIEW)
+    keys = [key for key in asked if any(control.has(key) for control in controls)]
+    choices = document.known(asked, keys, "choice")
+    if not all(fits(VIEW, key, value) for key, value in choices.items()):
+        raise ConfigError("it holds a choice that the page does not offer")
     return choices
 
 
-_VIEW = KeptFile(
+VIEW_FILE = KeptFile(
     noun="view",
     whose="an Attention page's",
-    format="microGPT attention view",
+    kind="microGPT attention view",
+    fields=("choices",),
     differs="maps",
     largest=1,
     read=_read,

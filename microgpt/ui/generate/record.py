@@ -1,7 +1,6 @@
 """A text taken home: as it is, as a table, and as a record that opens here again."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +9,7 @@ import streamlit as st
 from microgpt.analysis.predictions import to_csv
 from microgpt.checkpoint import Checkpoint
 from microgpt.engine import NUMERICS
+from microgpt.formats import Document
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.download import download
 from microgpt.ui.generate.controls import MOST_CHARACTERS, widget_values
@@ -23,16 +23,12 @@ def take_home(checkpoint: Checkpoint, written: Written) -> None:
     with st.container(horizontal=True):
         download("text.txt", lambda: written.prompt + text, "text.txt")
         download("characters.csv", lambda: record_csv(checkpoint, written), "characters.csv")
-        download(_RECORD.name, lambda: record_json(checkpoint, written), _RECORD.name)
-
-
-def _origin(checkpoint: Checkpoint) -> dict[str, str]:
-    return {**told_origin(checkpoint), "numerics": NUMERICS}
+        download(RECORD.name, lambda: record_json(checkpoint, written), RECORD.name)
 
 
 def record_csv(checkpoint: Checkpoint, written: Written) -> str:
     """A row a character, each with the settings and the checkpoint it was drawn under."""
-    same = {**asdict(written.config), **_origin(checkpoint)}
+    same = {**asdict(written.config), **told_origin(checkpoint), "numerics": NUMERICS}
     return to_csv(written.predictions, checkpoint.tokenizer.characters, written.config, same)
 
 
@@ -40,8 +36,7 @@ def record_json(checkpoint: Checkpoint, written: Written) -> str:
     """All that it takes to write the text again, and what was measured of each character."""
     found = written.predictions
     values = {
-        "format": _RECORD.format,
-        **_origin(checkpoint),
+        "numerics": NUMERICS,
         "prompt": written.prompt,
         "settings": asdict(written.config),
         "length": written.length,
@@ -51,7 +46,8 @@ def record_json(checkpoint: Checkpoint, written: Written) -> str:
         "rank": found.rank.tolist(),
         "entropy_nats": [round(e, 6) for e in found.entropy.tolist()],
     }
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    content = RECORD.written(checkpoint, values, written.config.ignorable())
+    return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 def open_record(checkpoint: Checkpoint) -> None:
@@ -65,20 +61,26 @@ def open_record(checkpoint: Checkpoint) -> None:
             "A copied link opens a text again. Where the prompt is too long for one, record.json "
             "does the same: drop it in here, on any machine."
         )
-        _RECORD.uploader(checkpoint, use)
+        RECORD.uploader(checkpoint, use)
 
 
-def _read(values: Mapping[str, Any]) -> dict[str, Any]:
-    config, prompt = SamplingConfig.from_dict(values["settings"]), str(values["prompt"])
+def _read(document: Document) -> dict[str, Any]:
+    values = document.values
+    config = SamplingConfig.from_dict(values["settings"], document)
+    prompt = str(values["prompt"])
     prompt.encode()  # half of a surrogate pair is no text
     length = max(1, min(MOST_CHARACTERS, int(values["length"])))
     return {"prompt": prompt, "length": length, **asdict(config)}
 
 
-_RECORD = KeptFile(
+RECORD = KeptFile(
     noun="record",
     whose="a text's",
-    format="microGPT text",
+    kind="microGPT text",
+    fields=(
+        *("numerics", "prompt", "settings", "length", "text"),
+        *("probability", "drawn_with", "rank", "entropy_nats"),
+    ),
     differs="text",
     largest=4,
     read=_read,

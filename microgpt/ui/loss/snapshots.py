@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from microgpt.checkpoint import EVOLUTION, Checkpoint
+from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.components.scrubber.scrubber import scrubber
@@ -81,7 +81,8 @@ def _downloads(table: pd.DataFrame, kept: Snapshots) -> None:
         "samples.csv",
         "The same, as a table.",
     )
-    download(EVOLUTION, kept.to_npz, EVOLUTION, "All maps, probabilities and texts, for NumPy.")
+    name = "snapshots.npz"
+    download(name, kept.to_npz, name, "All maps, probabilities and texts, for NumPy.")
 
 
 def _as_text(table: pd.DataFrame) -> str:

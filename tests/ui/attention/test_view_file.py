@@ -6,6 +6,7 @@ import pytest
 from ui.shown import PAGES, errors
 
 from microgpt import checkpoint
+from microgpt.formats import FORMAT
 
 LONG = "ba do ke li mu.\n" * 400
 
@@ -142,10 +143,6 @@ def test_a_file_that_is_no_view_is_one_sentence(app, content):
         {"off_1": 3},
         {"off_1": ["a"]},
         {"combined_heads": [[]]},
-        {"framed": False},
-        {"off_": [1]},
-        {"off_0": [1]},
-        {"off_٣": [1]},
     ],
     ids=str,
 )
@@ -153,10 +150,28 @@ def test_a_choice_that_no_control_has_is_one_sentence(app, tiny_checkpoint, choi
     text = app.text_area("text").value
     opened(app, view(tiny_checkpoint, scale="log", **choice))
     assert errors(app) == [
-        "The view cannot be opened: it holds a choice that the page does not have."
+        "The view cannot be opened: it holds a choice that the page does not offer."
     ]
     assert app.text_area("text").value == text
     assert app.segmented_control("scale").value == "linear"
+
+
+@pytest.mark.parametrize("key", ["framed", "off_", "off_0", "off_٣"])
+def test_a_choice_that_is_not_the_pages_is_one_sentence(app, tiny_checkpoint, key):
+    opened(app, view(tiny_checkpoint, scale="log", **{key: [1]}))
+    assert errors(app) == [f"The view cannot be opened: unknown choice '{key}' in view.json."]
+    assert app.segmented_control("scale").value == "linear"
+
+
+def test_a_view_of_a_newer_version_opens_where_what_is_new_is_optional(app, tiny_checkpoint):
+    newer = {**view(tiny_checkpoint, scale="log", zoom=2), "kind": "microGPT attention view"}
+    newer["format"] = FORMAT + 1
+    opened(app, newer)
+    (sentence,) = errors(app)
+    assert "view.json has the choice 'zoom'" in sentence
+    assert sentence.endswith(f"reads up to {FORMAT}: update microGPT.")
+    opened(app, {**newer, "optional": ["zoom"]})
+    assert not app.error and app.segmented_control("scale").value == "log"
 
 
 def test_a_name_that_no_control_offers_is_left_out(app, tiny_checkpoint):

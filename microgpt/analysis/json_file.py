@@ -1,0 +1,62 @@
+"""Measurements as a JSON file: a dataclass of numbers and tensors, written and read by its fields.
+
+Numbers are rounded to four decimals. A field that is None is left out of the file, and a field that
+the file lacks has its default.
+"""
+
+import json
+from dataclasses import fields, is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+import torch
+from torch import Tensor
+
+from microgpt.formats import Document, ignorable_fields, stamped
+
+_DECIMALS = 4
+
+
+def to_json(measured: Any) -> str:
+    """A dataclass as the one line of a JSON file."""
+    values = _plain(measured)
+    return json.dumps(stamped(values, ignorable_fields(measured) & values.keys())) + "\n"
+
+
+def read(cls: type, document: Document) -> Any:
+    """A dataclass from what to_json wrote.
+
+    Raises FormatError for a field that is not known, and any error for a malformed file.
+    """
+    return _typed(cls, document.values, document)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: _plain(each) for name, each in named.items() if each is not None}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, Tensor):
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return round(value, _DECIMALS)
+
+
+def _typed(kind: Any, value: Any, document: Document) -> Any:
+    """A value of a JSON file as what a field of that type holds."""
+    if NoneType in get_args(kind):  # of X | None
+        (kind,) = set(get_args(kind)) - {NoneType}
+    if isinstance(kind, type) and is_dataclass(kind):
+        kinds = {field.name: field.type for field in fields(kind)}
+        known = document.known(value, kinds)
+        return kind(**{name: _typed(kinds[name], each, document) for name, each in known.items()})
+    if get_origin(kind) is dict:
+        _, each_kind = get_args(kind)
+        return {name: _typed(each_kind, each, document) for name, each in value.items()}
+    if kind is Tensor:
+        return torch.tensor(value, dtype=torch.float32)
+    if kind is int and type(value) is not int:
+        raise TypeError("not a whole number")
+    return kind(value)

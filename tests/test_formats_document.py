@@ -1,0 +1,140 @@
+"""docs/formats.md names every field of every file, and no other."""
+
+import csv
+import dataclasses
+import importlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from microgpt import checkpoint, formats
+from microgpt.analysis.attention import maps_npz
+from microgpt.analysis.baselines import NAMES, Baselines
+from microgpt.analysis.head_scores import KINDS, HeadScores, SwitchedOff
+from microgpt.analysis.predictions import Predictions, to_csv
+from microgpt.checkpoint.loss_record import COLUMNS
+from microgpt.checkpoint.provenance import Training
+from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.model import GPT
+from microgpt.sampling import SamplingConfig
+from microgpt.training.snapshots import Snapshot
+from microgpt.training.state import SAVED, RunSettings
+from microgpt.ui.attention import view_file
+from microgpt.ui.attention.choice import Choice
+from microgpt.ui.attention.controls import VIEW
+from microgpt.ui.attention.view_file import VIEW_FILE
+from microgpt.ui.charts.map_files import attention_csv
+from microgpt.ui.controls import saved_controls
+from microgpt.ui.generate.record import RECORD
+from microgpt.ui.kept_file import ORIGIN
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
+STAMP = ["format", "optional"]
+
+
+def documented() -> dict[str, list[str]]:
+    """The names in the first column of each section's table, by the section's heading."""
+    sections = re.split(r"^#+ ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    tables = {}
+    for section in sections:
+        heading, _, body = section.partition("\n")
+        rows = re.findall(r"^\| `([^`]+)` \|", body, flags=re.MULTILINE)
+        if rows:
+            tables[heading.replace("`", "")] = rows
+    return tables
+
+
+def fields(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def tensors() -> list[str]:
+    with torch.device("meta"):
+        names = GPT(GPTConfig()).state_dict()
+    return list(dict.fromkeys(re.sub(r"\.\d+\.", ".N.", name) for name in names))
+
+
+def first_line(table: str) -> list[str]:
+    return next(csv.reader(io.StringIO(table)))
+
+
+def choices() -> list[str]:
+    for path in Path(view_file.__file__).parent.glob("*.py"):  # controls are declared on import
+        importlib.import_module(f"microgpt.ui.attention.{path.stem}")
+    return [f"{each.key}_N" if each.numbered else each.key for each in saved_controls(VIEW)]
+
+
+def map_arrays() -> list[str]:
+    with np.load(io.BytesIO(maps_npz(torch.zeros(1, 1, 1, 1), "a", ""))) as arrays:
+        return list(arrays)
+
+
+def written() -> dict[str, list[str]]:
+    """The fields that the code writes, by the headings of the document."""
+    trace = Predictions(torch.zeros(1, dtype=torch.long), torch.zeros(1, 2))
+    return {
+        "A checkpoint": [*checkpoint.FILES, *checkpoint.OPTIONAL.keys() - {checkpoint.EVOLUTION}],
+        "config.json": [*STAMP, *checkpoint.CONFIG_FIELDS],
+        "config.json: model": fields(GPTConfig),
+        "config.json: training": fields(Training),
+        "config.json: training.config": fields(TrainConfig),
+        "tokenizer.json": [*STAMP, "characters"],
+        "model.safetensors": tensors(),
+        "loss_record.csv": [*COLUMNS, "format"],
+        "baselines.json": [*STAMP, *fields(Baselines)],
+        "baselines.json: val_loss": list(NAMES),
+        "snapshots.npz": ["format", *fields(Snapshots)],
+        "head_scores.json": [*STAMP, *fields(HeadScores)],
+        "head_scores.json: counts, even, scores": list(KINDS),
+        "head_scores.json: off": fields(SwitchedOff),
+        "state.pt": ["format", *SAVED],
+        "state.pt: configs": fields(RunSettings),
+        "state.pt: snapshots": fields(Snapshot),
+        "record.json": [*STAMP, "kind", *ORIGIN, *RECORD.fields],
+        "record.json: settings": fields(SamplingConfig),
+        "view.json": [*STAMP, "kind", *ORIGIN, *VIEW_FILE.fields],
+        "view.json: choices": choices(),
+        "characters.csv": first_line(to_csv(trace, "ab", SamplingConfig())),
+        "microgpt-heads.npz": map_arrays(),
+        "An attention map as CSV": first_line(
+            attention_csv(np.ones((1, 1)), "a", Choice(None, None).named)
+        ),
+    }
+
+
+@pytest.mark.parametrize("heading", written())
+def test_every_field_is_described_and_no_other(heading):
+    named, expected = documented()[heading], written()[heading]
+    assert len(set(named)) == len(named)
+    assert set(named) == set(expected)
+
+
+def test_no_section_describes_what_is_not_written():
+    assert documented().keys() == written().keys()
+
+
+def test_the_limits_of_the_settings_are_those_of_the_code():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, (low, high) in {**GPTConfig._limits, **SamplingConfig._limits}.items():
+        if name != "seed":
+            assert f"| `{name}` | {low:g} to {high:g} |" in text
+
+
+def test_the_sizes_of_the_files_are_those_of_the_code():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, most in {**checkpoint.FILES, **checkpoint.OPTIONAL}.items():
+        if name != checkpoint.EVOLUTION:
+            size = f"{most // 2**20} MiB" if most % 2**20 == 0 else f"{most // 10**6} MB"
+            assert f"| `{name}` | {size} |" in text
+
+
+def test_it_tells_the_format_that_is_written():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert f"This version writes format {formats.FORMAT}." in text
+    history = re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)
+    assert history == [str(number) for number in range(1, formats.FORMAT + 1)]
