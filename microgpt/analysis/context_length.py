@@ -22,7 +22,7 @@ def surprise_by_context(
     ids: Sequence[int],
     targets: int,
     lengths: Sequence[int],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Tensor:
     """-log p, nats, of the last `targets` ids, each predicted from n others: (lengths, targets).
 

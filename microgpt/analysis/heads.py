@@ -81,7 +81,7 @@ def head_scores(
     model: GPT,
     tokenizer: CharTokenizer,
     data: Tensor,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> HeadScores:
     """Head scores of a model in eval mode over every non-overlapping window of data (1-D).
 

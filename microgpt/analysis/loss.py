@@ -25,7 +25,7 @@ def full_loss(
     model: GPT,
     data: Tensor,
     batch_size: int = 16,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> float:
     """Mean loss, nats per character, over every non-overlapping window of data (1-D).
 
@@ -45,7 +45,7 @@ def full_loss(
 def text_logits(
     model: GPT,
     data: Tensor,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Tensor:
     """Logits (N - 1, V) that predict each character of data (N,) but the first.
 
@@ -70,7 +70,7 @@ def text_logits(
 def text_loss(
     model: GPT,
     data: Tensor | Sequence[int],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> float:
     """Mean loss of text_logits, nats per character. Raises ValueError for less than two ids."""
     data = torch.as_tensor(data, dtype=torch.long)
@@ -93,7 +93,7 @@ def evaluate(
     model: GPT,
     splits: Splits,
     sampled: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> dict[str, float | int]:
     """The figures of the evaluate command: parameters, validation loss and bits per character.
 

@@ -128,7 +128,7 @@ def of_text(ids: Sequence[int], logits: Tensor) -> Predictions:
 def read_text(
     model: GPT,
     ids: Sequence[int],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Predictions:
     """Run a model in eval mode over a text of any length; the predictions of all but its first.
 

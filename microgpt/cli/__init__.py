@@ -103,7 +103,9 @@ def _discard_stdout() -> None:
 
 
 def _out_of_memory(error: Exception) -> str | None:
-    """Return the message for a GPU without free memory, None for any other error."""
+    """Return the message for a device without free memory, None for any other error."""
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        return "there is too little free memory; use a smaller model or a smaller batch_size"
     import torch  # after the command has loaded it, or not at all
 
     from microgpt.device import OUT_OF_MEMORY

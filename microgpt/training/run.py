@@ -23,7 +23,7 @@ from microgpt.checkpoint import Checkpoint, loss_record
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training, storable
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.data import TINY_SHAKESPEARE_SHA256, Splits, split
+from microgpt.data import TINY_SHAKESPEARE_SHA256, DataError, Splits, split
 from microgpt.device import hardware_name, matmul_flops, pick_device
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
@@ -134,6 +134,8 @@ def _prepare(
             f"batch_size is {config.batch_size}; "
             f"it must be a multiple of the {distributed.world_size()} processes"
         )
+    if not text:
+        raise DataError("the text is empty; choose another with --data FILE")
     tokenizer = CharTokenizer.from_text(text)
     model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
     splits = split(tokenizer.encode(text), model_config.block_size)

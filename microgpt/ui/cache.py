@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import streamlit as st
 from torch import Tensor
@@ -46,6 +46,20 @@ _shared = partial(
     show_spinner=False,
     hash_funcs={Checkpoint: lambda checkpoint: checkpoint.fingerprint},
 )
+
+
+@overload
+def remembered(key: str, of: object, make: Callable[[], T], again: bool = False) -> T: ...
+
+
+@overload
+def remembered(
+    key: str, of: object, make: Callable[[], T] | None, again: bool = False
+) -> T | None: ...
+
+
+@overload
+def remembered(key: str, of: object) -> Any: ...
 
 
 def remembered(

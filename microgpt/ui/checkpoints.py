@@ -102,7 +102,7 @@ def named_checkpoint(
         st.error(plain(f"{error}."))
         ref = None
     # A link names the very commit, which may be the one that the app opens with.
-    there = fallback and (fallback.origin.name, fallback.origin.commit)
+    there = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
     if ref is not None and (ref.repo_id, ref.revision) == there:
         ref, name = None, ""
     fetch = st.session_state.get(key)
@@ -135,7 +135,7 @@ def _settled(fetch: Fetch) -> bool:
 
 
 def _report(
-    who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[[], object]
+    who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[..., None]
 ) -> None:
     """Say how a fetch stands and what is shown instead; a failed one can be tried again."""
     shown = f" Shown instead: {title_of(fallback)}." if fallback else ""
@@ -159,6 +159,7 @@ def _follow(fetch: Fetch, shown: str) -> None:
 
 def title_of(checkpoint: Checkpoint) -> str:
     """What a checkpoint is called on a page."""
+    assert checkpoint.origin is not None  # it was loaded
     if checkpoint.origin.kind == "bundled":
         return "Bundled checkpoint"
     return checkpoint.origin.name
@@ -168,7 +169,7 @@ def _provenance(checkpoint: Checkpoint) -> None:
     training = checkpoint.training
     st.markdown(f"**{plain(title_of(checkpoint))}**")
     lines = []
-    if checkpoint.origin.commit:
+    if checkpoint.origin and checkpoint.origin.commit:
         lines.append(f"commit `{checkpoint.origin.commit[:12]}`")
     lines.append(f"{checkpoint.model.parameter_count():,} parameters")
     if training.val_loss_full is not None:

@@ -7,7 +7,7 @@ st.number_input("Up to layer", 1, most, most, **UP_TO.bound)
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -67,13 +67,13 @@ class Control:
         return sorted(key for key in map(str, st.session_state) if self.has(key))
 
     @property
-    def bound(self) -> dict[str, str]:
+    def bound(self) -> dict[str, Any]:
         """The arguments that name the widget and say where its value is kept."""
         kept = {"bind": "query-params"} if self.url else {"persist_state": "session"}
         return {"key": self.key, **kept}
 
     @property
-    def value(self) -> object:
+    def value(self) -> Any:
         """The value in this session, None before the control was first shown."""
         return st.session_state.get(self.key)
 
@@ -130,4 +130,5 @@ def saved_values(view: str) -> dict[str, object]:
 
 def fits(view: str, key: str, value: object) -> bool:
     """Whether a saved view has a control of this key that takes values of this type."""
-    return any(each.has(key) and each.kind(value) for each in saved_controls(view))
+    found = (each for each in saved_controls(view) if each.has(key))
+    return any(each.kind is not None and each.kind(value) for each in found)

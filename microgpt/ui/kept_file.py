@@ -115,6 +115,7 @@ class KeptFile:
 def told_origin(checkpoint: Checkpoint) -> dict[str, str]:
     """What a file tells of its checkpoint."""
     origin = checkpoint.origin
+    assert origin is not None and checkpoint.weights_sha256 is not None  # it was loaded
     return {
         # Where a folder lies on the server is no business of its visitors.
         "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,

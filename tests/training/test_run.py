@@ -187,7 +187,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         (None, "text.txt: No such file"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"", "one or more characters"),
+        (b"", "the text is empty"),
         (b"short", "has 5 characters; with a window of 16 it needs at least 161"),
         ("".join(chr(0x4E00 + i) for i in range(1025)).encode(), "1025 different characters"),
     ],

@@ -1,6 +1,7 @@
 """Which map the page's tabs show: that of a head, or the mean of a layer's heads or of all."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -109,7 +110,7 @@ def _follow(opening: dict[str, int]) -> None:
             st.session_state[key] = opening[key]
 
 
-def _place(name: str, of: Control, most: int, opening: int, disabled: bool = False) -> int | str:
+def _place(name: str, of: Control, most: int, opening: int, disabled: bool = False) -> Any:
     places = [*range(1, most + 1), MEAN]
     if st.session_state.get(of.key, MEAN) not in places:  # chosen for a larger checkpoint
         st.session_state[of.key] = most

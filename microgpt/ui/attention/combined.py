@@ -88,4 +88,6 @@ def _of_heads(
     if not chosen:
         return None
     chosen = [name for name in names if name in chosen]
-    return ", ".join(chosen), combined(maps.weights, [names[name] for name in chosen], how).numpy()
+    heads = [names[name] for name in chosen]
+    shown = combined(maps.weights, heads, "mean" if how == "mean" else "maximum")
+    return ", ".join(chosen), shown.numpy()

@@ -59,7 +59,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
 def _other(checkpoint: Checkpoint) -> Checkpoint:
     """The right-hand checkpoint: this one too, the bundled one, or one from the Hub."""
     names = [_THIS, _BUNDLED, _HUB]
-    if checkpoint.origin.kind == "bundled":
+    if checkpoint.origin and checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
     st.subheader("Against", anchor=False)
     of = st.selectbox("Checkpoint", names, **_CHECKPOINT.bound)
@@ -70,6 +70,7 @@ def _other(checkpoint: Checkpoint) -> Checkpoint:
             st.error("The bundled checkpoint cannot be used; compare texts of this one.")
     name = repo_control("Repo on the Hub", _REPO) if of == _HUB else ""
     other, _ = named_checkpoint("compared", name, fallback=checkpoint)
+    assert other is not None  # there is a fallback
     st.caption(plain(title_of(other)))
     return other
 

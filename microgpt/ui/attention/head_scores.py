@@ -1,6 +1,7 @@
 """What the heads do: how much each looks at what, over the validation split or a text."""
 
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -33,6 +34,7 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
         st.caption("Type at least two characters: the first has nothing to choose from.")
         return
     scores = shown_scores(checkpoint, text, "Measured on")
+    assert scores is not None  # the text is long enough
     kept = checkpoint.head_scores
     off = kept.off if kept else None
     frame = scores_frame(scores, off)
@@ -56,7 +58,7 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
     _one_head(checkpoint, text, cache.attention_maps(checkpoint, text))
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     """How the table's numbers are shown."""
     number = st.column_config.NumberColumn
     return {
@@ -142,7 +144,11 @@ def _as_tables(choice: Choice, by_class: list[float], by_distance: list[float]) 
             named = table.assign(**choice.named)
             download(
                 f"{name}.csv",
-                partial(named.to_csv, index=False, float_format="%.6g"),
+                partial(_csv, named),
                 f"{choice.file_name}-{name}.csv",
             )
     image_control()
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.6g")

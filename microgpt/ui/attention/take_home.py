@@ -43,4 +43,5 @@ def take_home(
 def _all_heads(checkpoint: Checkpoint, text: str) -> bytes:
     # Not until it is asked for: a button would keep the maps for as long as its visitor stays.
     maps = cache.attention_maps(checkpoint, text).weights
+    assert checkpoint.weights_sha256 is not None  # it was loaded
     return maps_npz(maps, text, checkpoint.weights_sha256)

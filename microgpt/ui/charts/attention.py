@@ -63,7 +63,8 @@ def attention_overview(weights: np.ndarray) -> bytes:
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
     # Characters that are not side by side would read as a word that is not there; of numbers,
     # which are wide, there are fewer.
-    every, ticks = 1, labels
+    every = 1
+    ticks: Sequence[str] | Sequence[int] = labels
     if len(names) > most:
         every = next(step for step in _STEPS if 4 * len(names) <= most * step)
         ticks = list(range(every, len(names) + 1, every))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ def component(folder: str, name: str | None = None) -> Callable[..., object]:
     return st.components.v2.component(f"microgpt.{name}", **sources(folder, name))
 
 
-def sources(folder: str, name: str) -> dict[str, str | None]:
+def sources(folder: str, name: str) -> dict[str, Any]:
     """The html, css and js of a component, None for a file that is not there.
 
     The definitions of shared.js come before those of NAME.js. Raises OSError without NAME.js.

@@ -122,7 +122,7 @@ def length_control(most: int) -> int:
 
 def seed_control() -> int:
     """Where the random draws start."""
-    return st.number_input(
+    seed = st.number_input(
         "Seed",
         0,
         SAMPLING_LIMITS["seed"][1],
@@ -131,3 +131,4 @@ def seed_control() -> int:
         width=CONTROL_WIDTH,
         help="The same seed, prompt and settings give the same text.",
     )
+    return int(seed)

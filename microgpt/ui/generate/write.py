@@ -67,6 +67,7 @@ def write_view(checkpoint: Checkpoint) -> None:
         show_from_now_on(written)
     elif stale:
         return
+    assert written is not None  # it is stale otherwise
     earlier = "an earlier prompt" * (prompt != written.prompt)
     if not earlier and (config, length) != (written.config, written.length):
         earlier = "earlier settings"
@@ -178,6 +179,7 @@ def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
     shown = widget_values(checkpoint.tokenizer, asdict(written.config))
     settings = {"prompt": written.prompt, "length": written.length, **shown}
     settings["exact"] = str(written.config.exact).lower()
+    assert checkpoint.weights_sha256 and checkpoint.origin  # it was loaded
     settings["weights"] = checkpoint.weights_sha256[:12]
     if checkpoint.origin.commit:
         settings["repo"] = f"{checkpoint.origin.name}@{checkpoint.origin.commit}"
@@ -186,7 +188,7 @@ def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
 
 def _of_other_weights(checkpoint: Checkpoint) -> bool:
     """Whether the page was opened by a link to a text of another checkpoint."""
-    return not checkpoint.weights_sha256.startswith(st.query_params.get("weights", ""))
+    return not (checkpoint.weights_sha256 or "").startswith(st.query_params.get("weights", ""))
 
 
 def _go_back(written: Written) -> None:

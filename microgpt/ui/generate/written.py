@@ -58,7 +58,8 @@ class Written:
 
     def add(self, character: GeneratedCharacter) -> None:
         """Add one character, unless the text is over."""
-        self.growing.add(character)
+        if isinstance(self.growing, GrowingPredictions):
+            self.growing.add(character)
 
     def end(self) -> None:
         """Add no more characters.
@@ -66,7 +67,8 @@ class Written:
         A rerun starts beside the script that it ends, which may be about to add a character.
         """
         if not self.over:
-            self.growing.end()
+            if isinstance(self.growing, GrowingPredictions):
+                self.growing.end()
             self.over = True
 
     @property

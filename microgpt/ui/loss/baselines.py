@@ -26,6 +26,7 @@ def baselines_view(checkpoint: Checkpoint) -> None:
     st.caption(
         "From a model that knows nothing to the one you have loaded: what each idea was worth."
     )
+    assert checkpoint.baselines is not None
     less = checkpoint.baselines.val_loss
     rows = [
         ("Uniform", "every character equally likely", less["uniform"], math.nan),

@@ -43,7 +43,7 @@ def curves_view(checkpoint: Checkpoint) -> None:
     """The page's first view: the figures, the curves, what went on beneath them."""
     rows, training = checkpoint.loss_record, checkpoint.training
     best = best_validation(rows)
-    if best is None:
+    if best is None or best.val_loss is None:
         st.info("This checkpoint's record holds no validation loss.")
         return
     _figures(checkpoint, best.val_loss)

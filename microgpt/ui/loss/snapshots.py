@@ -18,6 +18,7 @@ _LAYER, _HEAD = control("snapshot_layer"), control("snapshot_head")
 def snapshots_view(checkpoint: Checkpoint) -> None:
     """The snapshots with a slider, for a checkpoint that has them."""
     kept = checkpoint.snapshots
+    assert kept is not None
     table = _table(checkpoint, kept)
     if table is None:
         st.info("The loss record and the snapshots of this checkpoint are of different steps.")
