@@ -33,6 +33,14 @@ class KVCache:
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
 
+def causal_mask(t: int, s: int, device: torch.device) -> Tensor:
+    """Which keys each query sees, (T, S) bool: those up to its own position.
+
+    The T queries are at the last of the S positions.
+    """
+    return torch.ones(t, s, dtype=torch.bool, device=device).tril(s - t)
+
+
 class CausalSelfAttention(nn.Module):
     def __init__(self, config: GPTConfig, layer: int):
         super().__init__()
@@ -61,17 +69,13 @@ class CausalSelfAttention(nn.Module):
             k, v = cache.extend(self.layer, k, v)  # (B, H, S, head_size)
         t, s = q.size(2), k.size(2)
         dropout = self.dropout if self.training else 0.0
-        # The T queries are at the last of the S positions; each sees the keys up to its own.
-        visible = None
-        if maps is not None or 1 < t < s:
-            visible = torch.ones(t, s, dtype=torch.bool, device=x.device).tril(s - t)
         if maps is None:
-            is_causal = visible is None and t > 1
-            y = F.scaled_dot_product_attention(q, k, v, visible, dropout, is_causal)
+            mask = causal_mask(t, s, x.device) if 1 < t < s else None
+            y = F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=t == s and t > 1)
         else:
-            assert visible is not None  # made above wherever maps are asked for
             scores = q @ k.transpose(-2, -1) * q.size(-1) ** -0.5  # (B, H, T, S)
-            weights = scores.masked_fill(~visible, float("-inf")).softmax(dim=-1)
+            mask = causal_mask(t, s, x.device)
+            weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
             maps.append(weights)
             y = F.dropout(weights, dropout, self.training) @ v  # (B, H, T, head_size)
         if head_mask is not None:

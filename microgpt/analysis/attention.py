@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.model import GPT, Block
+from microgpt.model import GPT, Block, causal_mask
 
 # The limit for the maps of one text: a checkpoint from outside may have thousands of heads.
 MOST_BYTES = 16 * 2**20
@@ -87,8 +87,8 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
     q, k, v = (part[0, head] for part in attention.project_qkv(block.ln_attention(x)))
     raw = q @ k.T
     scaled = raw * q.size(-1) ** -0.5
-    visible = torch.ones_like(scaled, dtype=torch.bool).tril()
-    weights = scaled.masked_fill(~visible, float("-inf")).softmax(dim=-1)
+    mask = causal_mask(len(ids), len(ids), x.device)
+    weights = scaled.masked_fill(~mask, float("-inf")).softmax(dim=-1)
     proj = attention.proj.weight.unflatten(1, (attention.n_head, -1))[:, head]  # (C, head_size)
     return HeadStages(raw, scaled, weights, v @ proj.T)
 
