@@ -146,14 +146,14 @@ class GPTConfig(CheckedConfig):
 
 @dataclass(frozen=True)
 class TrainConfig(CheckedConfig):
-    """How a model is trained; a step is one optimiser update on batch_size windows.
+    """How a model is trained; a step is one optimizer update on batch_size windows.
 
-    init: weights start from PyTorch's defaults, or `small` (GPT.init_small).
-    optimizer: `adamw` for everything, or `muon` for the blocks' matrices (muon_learning_rate) and
-    AdamW for the rest (learning_rate). The rates rise linearly over warmup_steps and fall linearly
-    to zero over the last decay_fraction of the steps. grad_clip bounds the gradient's norm and
-    ema_decay averages the weights, 0 switches either off. Losses are estimated every
-    eval_interval steps over eval_batches batches of each split; the batch loss is recorded every
+    init: `pytorch` for PyTorch's default initialisation, `small` for GPT.init_small. optimizer: a
+    name in training/optim.py; muon_learning_rate is that of Muon, learning_rate that of AdamW.
+    The learning rates rise linearly over warmup_steps (warm-up) and fall linearly to 0 over the
+    last decay_fraction of the steps. grad_clip: the largest norm of the gradient, 0 for no
+    clipping. ema_decay: of the EMA of the weights, 0 for none. Losses are estimated every
+    eval_interval steps, over eval_batches batches of each split. The batch loss is recorded every
     log_interval steps. Raises ConfigError beyond TRAIN_LIMITS.
     """
 

@@ -20,7 +20,7 @@ from microgpt import checkpoint
 from microgpt.analysis import baselines
 from microgpt.analysis.attention import attention_maps
 from microgpt.analysis.baselines import Baselines
-from microgpt.analysis.head_scores import SwitchedOff
+from microgpt.analysis.head_scores import Ablation
 from microgpt.analysis.heads import text_scores
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
@@ -247,7 +247,7 @@ def scored(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
         made = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
         change = torch.zeros(2, 3)
         change[layer - 1, head - 1] = 0.1234
-        kept = dataclasses.replace(made, off=SwitchedOff(10, change))
+        kept = dataclasses.replace(made, off=Ablation(10, change))
         add_head_scores(folder, kept, loaded.config)
         return folder
 

@@ -14,7 +14,7 @@ import torch
 from microgpt import checkpoint, formats
 from microgpt.analysis.attention import maps_npz
 from microgpt.analysis.baselines import NAMES, Baselines
-from microgpt.analysis.head_scores import KINDS, HeadScores, SwitchedOff
+from microgpt.analysis.head_scores import KINDS, Ablation, HeadScores
 from microgpt.analysis.predictions import Predictions, to_csv
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.provenance import Training
@@ -91,7 +91,7 @@ def written() -> dict[str, list[str]]:
         "snapshots.npz": ["format", *fields(Snapshots)],
         "head_scores.json": [*STAMP, *fields(HeadScores)],
         "head_scores.json: counts, even, scores": list(KINDS),
-        "head_scores.json: off": fields(SwitchedOff),
+        "head_scores.json: off": fields(Ablation),
         "state.pt": ["format", *SAVED],
         "state.pt: configs": fields(RunSettings),
         "state.pt: snapshots": fields(Snapshot),

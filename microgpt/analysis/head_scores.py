@@ -1,4 +1,4 @@
-"""What each head of a model looks at, and what it is worth, in numbers, as one JSON file."""
+"""Head scores: what each head of a model attends to, and what ablating it costs."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json
 
 KINDS = {name: pattern.about for name, pattern in PATTERNS.items()}
-# A head whose best score reaches this is named after it.
+# A head is labelled with its best score if that is at least this.
 BADGE_FROM = 0.3
 
 
@@ -22,35 +22,37 @@ class HeadScoresError(MicroGPTError):
 
 @dataclass(frozen=True)
 class Badge:
-    """What a head mostly looks at, of KINDS, and the score that says so."""
+    """The label of a head: the name of its best score, of KINDS, and the score."""
 
     kind: str
     score: float
 
 
 @dataclass(frozen=True, eq=False)
-class SwitchedOff:
-    """What the loss over so many positions gains with each head switched off by itself.
+class Ablation:
+    """The change of the loss with each head ablated by itself.
 
-    loss_change: (L, H), nats per character; below 0 the model is better without the head.
+    positions: the number of predictions that it was measured on. loss_change: (L, H), nats per
+    character; negative if the model is better without the head.
     """
 
     positions: int
     loss_change: Tensor
 
     def costliest(self) -> tuple[int, int]:
-        """Layer and head, from 0, of the head that the loss gains most without."""
+        """Layer and head, from 0, of the head whose ablation raises the loss most."""
         return divmod(int(self.loss_change.argmax()), self.loss_change.size(1))
 
 
 @dataclass(frozen=True, eq=False)
 class HeadScores:
-    """What the heads attend to, over so many queries, which leave out each text's first position.
+    """Head scores over some texts; the first query of each text is left out.
 
-    scores: by kind, (L, H) from 0 to 1: the mean attention to the keys of that kind, over the
-    queries that have one; a kind that no query has is left out. counts: by kind, those queries.
-    even: by kind, what a head would score that attends to all alike. entropy: (L, H) mean, nats.
-    distance: (L, H) mean characters back. off: None where no head was switched off.
+    positions: the number of queries. scores: by name, of KINDS, (L, H) from 0 to 1: the mean
+    attention to the keys that count, over the queries that have such keys; a score without such a
+    query is left out. counts: by name, the number of those queries. even: by name, the score of
+    even attention to all keys. entropy: (L, H) mean, nats. distance: (L, H) mean, characters back.
+    off: None if no head was ablated.
     """
 
     positions: int
@@ -59,10 +61,10 @@ class HeadScores:
     scores: dict[str, Tensor]
     entropy: Tensor
     distance: Tensor
-    off: SwitchedOff | None = None
+    off: Ablation | None = None
 
     def badge(self, layer: int, head: int) -> Badge | None:
-        """The kind a head scores best in, where that reaches BADGE_FROM."""
+        """The label of a head, None if its best score is below BADGE_FROM."""
         found = [Badge(kind, score[layer, head].item()) for kind, score in self.scores.items()]
         best = max(found, key=lambda badge: badge.score, default=None)
         return best if best is not None and best.score >= BADGE_FROM else None
@@ -72,9 +74,9 @@ class HeadScores:
 
     @classmethod
     def from_json(cls, text: str | bytes, n_layer: int, n_head: int) -> Self:
-        """Read what to_json wrote, of so many layers and heads. Raises HeadScoresError.
+        """Read what to_json wrote, for a model of this shape. Raises HeadScoresError.
 
-        A kind that the file does not count had no query.
+        A score that the file does not count had no query.
         """
         try:
             document = read_json("head_scores.json", text)
@@ -107,10 +109,10 @@ class HeadScores:
             and all(_is_within(table, shape, 0, 1) for table in self.scores.values())
             and _is_within(self.entropy, shape, 0, math.inf)
             and _is_within(self.distance, shape, 0, math.inf)
-            and (self.off is None or self._fits_off(self.off, shape))
+            and (self.off is None or self._fits_ablation(self.off, shape))
         )
 
-    def _fits_off(self, off: SwitchedOff, shape: tuple[int, int]) -> bool:
+    def _fits_ablation(self, off: Ablation, shape: tuple[int, int]) -> bool:
         return (
             type(off.positions) is int
             and 0 < off.positions <= self.positions

@@ -11,7 +11,7 @@ from torch import Tensor
 from microgpt.analysis.ablation import mean_loss_changes
 from microgpt.analysis.attention import most_positions
 from microgpt.analysis.head_patterns import PATTERNS, Text, texts
-from microgpt.analysis.head_scores import HeadScores, SwitchedOff
+from microgpt.analysis.head_scores import Ablation, HeadScores
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
@@ -102,7 +102,7 @@ def head_scores(
         sums.add(model.forward_with_attention(text.ids[None])[1][0], text)
         progress(next(passes), total)
     changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
-    return replace(sums.means(), off=SwitchedOff(few * (size - 1), changes))
+    return replace(sums.means(), off=Ablation(few * (size - 1), changes))
 
 
 def class_of(character: str) -> str:

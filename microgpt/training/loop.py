@@ -57,7 +57,7 @@ def train(
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
         update(state.optimizers)
         state.step += 1
-        state.average(config.ema_decay)
+        state.update_ema(config.ema_decay)
 
         evaluated = state.step % config.eval_interval == 0 or state.step in snapshots
         logged = state.step % config.log_interval == 0 or evaluated

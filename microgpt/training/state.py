@@ -56,15 +56,16 @@ class RunSettings:
 
 @dataclass
 class TrainState:
-    """A run in progress: weights, their average, optimisers, random generators and position.
+    """A training run in progress, with everything that it needs to resume.
 
-    batches draws the windows; dropout draws from PyTorch's global generators, which are saved and
-    restored with the rest. rows is the loss record so far, seconds the training clock, snapshots
-    what the model did at some of the steps.
+    ema: the model whose weights are the EMA of model's; None without one. batches: draws the
+    windows. step: updates made. seconds: of the training clock. rows: the loss record so far.
+    snapshots: those taken so far. Dropout draws from PyTorch's global generators, which are saved
+    and restored too.
     """
 
     model: GPT
-    averaged: GPT | None
+    ema: GPT | None
     optimizers: list[torch.optim.Optimizer]
     batches: torch.Generator
     step: int = 0
@@ -78,7 +79,7 @@ class TrainState:
     def create(
         cls, model_config: GPTConfig, config: TrainConfig, device: torch.device
     ) -> "TrainState":
-        """A run at step 0; everything random in it follows from config.seed."""
+        """A run at step 0; all its random numbers follow from config.seed."""
         torch.manual_seed(config.seed)
         model = GPT(model_config)
         if config.init == "small":
@@ -86,32 +87,32 @@ class TrainState:
         if rank := distributed.rank():  # each process has dropout of its own
             torch.manual_seed(config.seed + 1000 * rank)
         model.to(device)
-        averaged = copy.deepcopy(model) if config.ema_decay else None
+        ema = copy.deepcopy(model) if config.ema_decay else None
         batches = torch.Generator().manual_seed(config.seed + 1)
-        return cls(model, averaged, make_optimizers(model, config), batches)
+        return cls(model, ema, make_optimizers(model, config), batches)
 
     @property
     def result(self) -> GPT:
-        """The model that would be saved now: the averaged weights where there are any."""
-        return self.averaged if self.averaged is not None else self.model
+        """The model that would be saved now: the EMA if there is one."""
+        return self.ema if self.ema is not None else self.model
 
-    def average(self, decay: float) -> None:
-        """Take the weights into their average, if there is one; after the first update they are it.
+    def update_ema(self, decay: float) -> None:
+        """Update the EMA of the weights, if there is one; the first update initialises it.
 
-        As PyTorch's AveragedModel does, which however waits for the GPU each time.
+        PyTorch's AveragedModel does the same, but waits for the GPU at every update.
         """
-        if self.averaged is not None:
-            parts = list(self.averaged.parameters()), list(self.model.parameters())
+        if self.ema is not None:
+            parts = list(self.ema.parameters()), list(self.model.parameters())
             get_ema_multi_avg_fn(decay if self.step > 1 else 0.0)(*parts, None)
 
     @property
     def wall_seconds(self) -> float:
-        """All of the time since the run began, pauses before a resume left out."""
+        """Seconds since the run began, without the pauses before it was resumed."""
         return self._wall_seconds_before + time.perf_counter() - self._started
 
     def _stateful(self) -> list[nn.Module | torch.optim.Optimizer]:
-        averaged = [self.averaged] if self.averaged is not None else []
-        return [self.model, *averaged, *self.optimizers]
+        ema = [self.ema] if self.ema is not None else []
+        return [self.model, *ema, *self.optimizers]
 
     def save(self, path: Path, settings: RunSettings) -> None:
         """Write the whole state or nothing; the settings tell a later run whether it may resume.

@@ -8,10 +8,10 @@ import torch
 from microgpt.analysis.head_scores import (
     BADGE_FROM,
     KINDS,
+    Ablation,
     Badge,
     HeadScores,
     HeadScoresError,
-    SwitchedOff,
 )
 
 # Two layers of three heads; no query had a newline, a space or a speaker to look at.
@@ -27,7 +27,7 @@ MADE = HeadScores(
     },
     entropy=torch.tensor([[0.5, 1.0, 2.5], [3.0, 1.23456, 0.0]]),
     distance=torch.tensor([[1.0, 10.0, 20.0], [30.0, 100.0, 0.0]]),
-    off=SwitchedOff(30, torch.tensor([[0.01, -0.2, 0.0], [0.15001, 0.15, 7.0]])),
+    off=Ablation(30, torch.tensor([[0.01, -0.2, 0.0], [0.15001, 0.15, 7.0]])),
 )
 GOOD = json.loads(MADE.to_json())
 REQUIRED = [name for name in GOOD if name not in ("format", "off")]
@@ -72,7 +72,7 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         scores=dict.fromkeys(KINDS, table),
         entropy=table,
         distance=table + 4000,
-        off=SwitchedOff(2**62, -table),
+        off=Ablation(2**62, -table),
     )
     text = scores.to_json()
     assert len(text) < OPTIONAL[HEAD_SCORES] / 2
@@ -166,4 +166,4 @@ def test_scores_without_a_head_switched_off_survive_too():
 
 def test_the_costliest_head_is_the_one_that_the_loss_gains_most_without():
     assert MADE.off.costliest() == (1, 2)
-    assert SwitchedOff(1, torch.tensor([[-0.3, -0.1], [-0.2, -0.2]])).costliest() == (0, 1)
+    assert Ablation(1, torch.tensor([[-0.3, -0.1], [-0.2, -0.2]])).costliest() == (0, 1)

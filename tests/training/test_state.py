@@ -78,7 +78,7 @@ def test_everything_random_follows_from_the_seed(dropping, splits):
     assert not torch.equal(run(1), run(2))
 
 
-def test_the_result_is_the_average_of_the_weights_where_one_is_asked_for(dropping, splits):
+def test_the_result_is_the_ema_of_the_weights_if_there_is_one(dropping, splits):
     config = settings(ema_decay=0.75)
     state = TrainState.create(dropping, config, CPU)
     expected = None

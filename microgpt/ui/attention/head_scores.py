@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.analysis.attention import AttentionMaps, combined
-from microgpt.analysis.head_scores import BADGE_FROM, KINDS, HeadScores, SwitchedOff
+from microgpt.analysis.head_scores import BADGE_FROM, KINDS, Ablation, HeadScores
 from microgpt.analysis.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
@@ -71,7 +71,7 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def scores_frame(scores: HeadScores, off: SwitchedOff | None) -> pd.DataFrame:
+def scores_frame(scores: HeadScores, off: Ablation | None) -> pd.DataFrame:
     """A row a head: its name, badge, what it is worth, its scores, entropy and mean distance."""
     layers, heads = scores.entropy.shape
     rows = []
