@@ -1,14 +1,15 @@
-"""What a character costs: this engine beside recomputation, transformers and CTranslate2.
+"""Time per character of this engine, full recomputation, transformers and CTranslate2.
 
 Run: pip install -r requirements-bench.txt && python tests/benchmarks/decode.py
 Print the README's table from the record: python tests/benchmarks/decode.py --table
 
-All write with the same weights, at batch size 1. A place in the window is measured over STEPS
-characters, without the reading of what stands before and WARM others; past the window over all
-the characters from one slide to the next, reading included. Ours draw each character; transformers
-and CTranslate2 take the likeliest, which is less work. Rounds go through all contenders in turn,
-and the best time of each counts, so that what else the machine did weighs little.
-Written to assets/benchmarks/decode.json.
+All of them use the same weights, at batch size 1. A position in the window is measured over STEPS
+characters. The time for the prompt and for the WARM characters before them is not counted. Past
+the window, all characters from one slide to the next are measured, and the time to read the window
+again is counted. Our decoders sample each character; transformers and CTranslate2 take the most
+likely one, which is less work. Each round measures every contender once, and the best time of each
+is kept, so that other load on the machine has little effect. The record is
+assets/benchmarks/decode.json.
 """
 
 import sys
@@ -34,19 +35,19 @@ from microgpt.generate import KEPT, generate  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
 
 RECORD = ROOT / "assets" / "benchmarks" / "decode.json"
-# So many characters are measured, after so many others: the first come from cold caches.
+# STEPS characters are measured after WARM others, because the first ones run with cold caches.
 STEPS, WARM = 32, 15
 FULL, PAST = "255", "past the window"
-# How many characters are read before; the first is drawn from them, WARM and STEPS follow.
+# Prompt length for each column. One character is drawn from the prompt, then WARM and STEPS follow.
 PLACES = {"1": 1, "128": 128 - WARM, FULL: 255 - STEPS - WARM, PAST: 257}
 PACKAGES = ("torch", "numpy", others.TRANSFORMERS, others.CTRANSLATE2.lower())
 RECOMPUTED, READABLE, ENGINE = "full recomputation", "readable model, cached", "engine"
-# The best time so far, in seconds a character, after some ids; another is taken by every call.
+# Takes the ids of a prompt, measures once, and returns the best time so far, seconds per character.
 Contender = Callable[[list[int]], float]
 
 
 class Recomputing(Decoder):
-    """The original's way: every character from all before it."""
+    """Recompute the whole text for every character, as the original does."""
 
     def read(self, ids):
         self._ids = list(ids)
@@ -57,12 +58,12 @@ class Recomputing(Decoder):
 
 
 def ours(checkpoint: Checkpoint, make: Callable[[], Decoder], exact: bool = False) -> Contender:
-    """A contender from a decoder of ours, which also draws the characters."""
+    """Make a contender from a decoder of ours; it samples the characters too."""
     best, config = others.Best(), SamplingConfig(exact=exact)
 
     def contender(ids: list[int]) -> float:
         window, count, before = checkpoint.config.block_size, STEPS, 1 + WARM
-        if len(ids) > window:  # from one slide to the next, which is the second character
+        if len(ids) > window:  # from one slide, at the second character, to the next
             count, before = (STEPS if exact else window - int(KEPT * window) + 1), 1
         total = before + count
         stream = generate(make(), checkpoint.tokenizer, ids, total, config)
@@ -77,7 +78,7 @@ def ours(checkpoint: Checkpoint, make: Callable[[], Decoder], exact: bool = Fals
 
 
 def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
-    """Everything that can be measured here, by the name it has in the table."""
+    """Everything that is installed here, by its name in the table."""
     model = checkpoint.model
     found = {
         RECOMPUTED: ours(checkpoint, lambda: Recomputing(model), exact=True),
@@ -89,7 +90,7 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
         sizes = [size for size in compiled.TEAM_SIZES if size <= torch.get_num_threads()]
         for team in [None, *(compiled.shared_team(library, size) for size in sizes)]:
             steps.append(compiled.CompiledStep(model, library, True, team))
-            steps[-1].alone_seconds = float("inf")  # the team stays, whatever happens
+            steps[-1].alone_seconds = float("inf")  # never give up the team
     for step in steps:
         name = f"{ENGINE}: {step.name}, float32"
         found[name] = ours(checkpoint, lambda step=step: Decoder(model, step))
@@ -98,7 +99,7 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
 
 
 def measure(checkpoint: Checkpoint, rounds: int) -> Iterator[dict[str, dict[str, float]]]:
-    """Milliseconds a character, by contender and place, after each round."""
+    """Yield milliseconds per character, by contender and position, after each round."""
     opening = checkpoint.tokenizer.encode("\n")
     decoder = Decoder(checkpoint.model)
     stream = generate(
@@ -112,13 +113,15 @@ def measure(checkpoint: Checkpoint, rounds: int) -> Iterator[dict[str, dict[str,
             for name, contender in found.items():
                 row = taken.setdefault(name, {})
                 for place, length in PLACES.items():
-                    if place != PAST or not others.is_other(name):  # whose positions end there
+                    if place != PAST or not others.is_other(
+                        name
+                    ):  # they have no positions past the window
                         row[place] = round(1000 * contender(text[:length]), 3)
             yield taken
 
 
 def goals(taken: dict[str, dict[str, float]]) -> list[tuple[str, float, float]]:
-    """(what, the ratio wanted, the ratio measured) at a full window, where both were measured."""
+    """Rows of (name, goal, measured ratio) at a full window, for what was measured."""
 
     def full(start: str) -> float | None:
         return min(
@@ -129,24 +132,24 @@ def goals(taken: dict[str, dict[str, float]]) -> list[tuple[str, float, float]]:
         ("full recomputation", RECOMPUTED, 40),
         ("transformers, cached", others.TRANSFORMERS, 4),
         ("the fastest CTranslate2", others.CTRANSLATE2, 1),
-        ("the fastest CTranslate2, stretch", others.CTRANSLATE2, 2),
+        ("the fastest CTranslate2 (stretch goal)", others.CTRANSLATE2, 2),
     ]
     rows = [(what, times, full(start)) for what, start, times in wanted]
     return [(what, times, slower / full(ENGINE)) for what, times, slower in rows if slower]
 
 
 def table(record: dict) -> str:
-    """What the README says of a record: milliseconds a character, the goals, and the machine."""
+    """The README's tables of a record: milliseconds per character, goals, and the machine."""
     taken = record["milliseconds a character"]
     fastest = min(row[FULL] for row in taken.values())
-    titles = ["milliseconds a character, at", *PLACES]
-    titles += [f"characters/s at {FULL}", f"times the fastest at {FULL}"]
+    titles = ["milliseconds per character, at position", *PLACES]
+    titles += [f"characters/s at {FULL}", f"ratio to the fastest at {FULL}"]
     lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
     for name, row in taken.items():
         cells = [f"{row[place]:.2f}" if place in row else "" for place in PLACES]
         cells += [f"{1000 / row[FULL]:,.0f}", f"{row[FULL] / fastest:.1f}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", "| at a full window, the engine against | goal | measured | |"]
+    lines += ["", "| speed-up of the engine at a full window, over | goal | measured | |"]
     lines.append("| --- | --- | --- | --- |")
     for what, wanted, measured in goals(taken):
         verdict = "met" if measured >= wanted else "missed"

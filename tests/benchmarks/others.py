@@ -1,6 +1,6 @@
-"""The same weights in Hugging Face transformers and in CTranslate2, where they are installed.
+"""The same weights in Hugging Face transformers and in CTranslate2, if they are installed.
 
-Both know the architecture as GPT-2 with ReLU.
+Both run the model as a GPT-2 with ReLU.
 """
 
 import time
@@ -23,7 +23,11 @@ INT8, FLOAT32 = "int8", "float32"
 def contenders(
     model: GPT, folder: Path, steps: int, before: int
 ) -> dict[str, Callable[[list[int]], float]]:
-    """Seconds a character, over so many steps after some ids and so many others, by name."""
+    """The contenders of these libraries, by name.
+
+    Each takes the ids of a prompt and returns seconds per character, over `steps` characters that
+    follow `before` others.
+    """
     measured = partial(_per_step, steps=steps, before=before)
     return {**_transformers(model, measured), **_ctranslate2(model, folder, measured)}
 
@@ -33,19 +37,19 @@ def is_other(name: str) -> bool:
 
 
 class Best:
-    """The shortest of the times that were taken of each thing."""
+    """Keeps the shortest time measured for each key."""
 
     def __init__(self) -> None:
         self._times: dict[object, float] = {}
 
     def of(self, what: object, seconds: float) -> float:
-        """The shortest time of something, this one included."""
+        """Add a time for a key and return the shortest one of that key."""
         self._times[what] = min(seconds, self._times.get(what, seconds))
         return self._times[what]
 
 
 def _per_step(write: Callable[[list[int], int], object], steps: int, before: int) -> Callable:
-    """Seconds a step, from a generation that ends before them and one that ends with them."""
+    """Measure seconds per step as the difference of two generations, without and with the steps."""
     best = Best()
 
     def contender(ids: list[int]) -> float:

@@ -1,4 +1,4 @@
-// What the pages benchmark asks of the page: when something was painted, and what took long.
+// Functions that pages.py calls in the page: when a result was painted, and which tasks were long.
 (() => {
   const longTasks = [];
   new PerformanceObserver((list) => {
@@ -11,7 +11,7 @@
   const state = () =>
     document.querySelector('[data-testid="stApp"]')?.getAttribute("data-test-script-state");
   const running = () => ![undefined, "notRunning"].includes(state());
-  // Runs of the page's script, and the drawings of its map, that were seen to begin.
+  // How many times the page's script has started to run, and the map has been redrawn.
   const seen = { runs: 0, drawings: 0 };
   let ran = false, drawn = null;
   new MutationObserver(() => {
@@ -22,8 +22,8 @@
   }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-test-script-state"] });
   const frame = () => new Promise(requestAnimationFrame);
 
-  // Milliseconds from an input event until what it asked for is on the screen: the frame in which
-  // it is first seen has ended when the next one begins.
+  // Milliseconds from an input event until its result is on the screen. The frame that first shows
+  // the result has ended when the next frame begins.
   async function painted(event, isThere) {
     let started = null;
     const start = (each) => (started ??= each.timeStamp);
@@ -41,12 +41,12 @@
     frame,
     longTasks,
     seen,
-    // The weights of the map's last row that are drawn, as hover tells them.
+    // The weights in the last row of the drawn map, as shown on hover.
     lastRow: () => {
       const { z, customdata } = chart()._fullData[0];
       return [...(customdata ?? z).at(-1)];
     },
-    // What the strip says of the character pointed at; it lives in a component's shadow tree.
+    // The strip's text for the character under the pointer. It is in a component's shadow tree.
     told: () => {
       says ??= [...document.querySelectorAll("*")]
         .map((node) => node.shadowRoot?.querySelector(".strip .says"))

@@ -1,14 +1,14 @@
-"""What the Attention page takes: time until a map is painted, bytes on the wire, memory.
+"""Cost of the Attention page: time until a map is painted, bytes transferred, memory.
 
 Run: python tests/benchmarks/pages.py
 Print the README's table from the record: python tests/benchmarks/pages.py --table
 
-The app runs with the bundled checkpoint, and Chromium without a window drives it. Each round sends
-a new text, runs the page again with nothing changed (the R key), and chooses another head; a time
-is from the input event to the frame after the one that shows the new map, whose weights are then
-held to the model's own. The forward pass is taken in this process, just before its text is sent.
-Bytes are those of the websocket, both ways, on the wire, and of all that is fetched over HTTP but
-the page and its static bundle. Written to assets/benchmarks/pages.json.
+The app runs with the bundled checkpoint, and headless Chromium drives it. Each round sends a new
+text, reruns the page with nothing changed (the R key), and selects another head. A time runs from
+the input event to the frame after the one that shows the new map. The weights of that map are then
+compared with the model's own. The forward pass is timed in this process, just before its text is
+sent. Bytes are those of the websocket in both directions, as compressed, and of all HTTP responses
+except the page and its static bundle. The record is assets/benchmarks/pages.json.
 """
 
 import random
@@ -43,13 +43,13 @@ ROUNDS, CHARACTERS, MOVES, VISITORS, TEXTS = 20, 256, 200, 10, 20
 WORDS = "the sea is calm and a wind that was up in my sail went down: O captain! we sleep"
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 MAP = '[data-testid="stPlotlyChart"] .heatmaplayer image'
-# What is measured, its unit, the most it may be, and how many decimals the table shows.
+# For each measurement: its unit, the goal (an upper limit), and the decimals shown in the table.
 GOALS = {
-    "another head, times an empty rerun": ("×", 3, 2),
-    "a new text, times a forward pass and an empty rerun": ("×", 1.5, 2),
-    f"longest task in {MOVES} moves over the text": ("ms", 50, 0),
-    f"longest task in {MOVES} moves over the map": ("ms", 50, 0),
-    "reruns and redrawn maps in those moves": ("", 0, 0),
+    "time to show another head, relative to an empty rerun": ("×", 3, 2),
+    "time to show a new text, relative to a forward pass plus an empty rerun": ("×", 1.5, 2),
+    f"longest task in {MOVES} pointer moves over the text": ("ms", 50, 0),
+    f"longest task in {MOVES} pointer moves over the map": ("ms", 50, 0),
+    "reruns and redrawn maps during those moves": ("", 0, 0),
     "first view": ("kB", 1500, 0),
     "each further head": ("kB", 150, 0),
     f"memory above idle after {VISITORS} visitors with {TEXTS} texts each": ("MiB", 200, 0),
@@ -57,18 +57,18 @@ GOALS = {
 
 
 class Texts:
-    """Texts of CHARACTERS characters, each another one."""
+    """Different texts of CHARACTERS characters each."""
 
     def __init__(self) -> None:
         self._random = random.Random(1)
 
     def next(self) -> str:
         words = self._random.choices(WORDS.split(), k=CHARACTERS)
-        return " ".join(words)[: CHARACTERS - 1] + "."  # which no text area strips
+        return " ".join(words)[: CHARACTERS - 1] + "."  # a text area would strip a space
 
 
 class Fetched:
-    """Bytes that a page fetched over HTTP beyond the page itself and its static bundle."""
+    """Counts the bytes of a page's HTTP responses, without the page and its static bundle."""
 
     def __init__(self, page: "Page") -> None:
         self.bytes = 0
@@ -84,7 +84,7 @@ class Fetched:
 
 @contextmanager
 def visit(browser: "Browser") -> "Iterator[Page]":
-    """A visitor's own page, on a desktop's screen."""
+    """Open a page in a session of its own, with the screen size of a desktop."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     context.set_default_timeout(120_000)
     page = context.new_page()
@@ -100,7 +100,7 @@ def open_page(page: "Page", port: int, text: str) -> None:
 
 
 def timed(page: "Page", call: str, event: str, act: Callable[[], None]) -> float:
-    """Milliseconds from the event, which act makes, until the page's answer to it is painted."""
+    """Milliseconds from the input event that `act` causes until its result is painted."""
     page.evaluate(f"void (window.taken = bench.{call}({event!r}))")
     act()
     taken = page.evaluate("window.taken")
@@ -125,13 +125,13 @@ def rerun(page: "Page") -> float:
 
 
 def check_map(page: "Page", weights: np.ndarray) -> None:
-    """Raise AssertionError unless the map (T, T) is the one drawn, to three significant digits."""
+    """Raise AssertionError unless the page draws this map (T, T), to three significant digits."""
     row = np.array(page.evaluate("bench.lastRow()"), dtype=float)
     np.testing.assert_allclose(row, weights[-1], rtol=1e-2, atol=1e-6)
 
 
 def heads_in_turn(checkpoint: Checkpoint) -> list[tuple[int, int]]:
-    """Every head by layer and head from 0, in an order without neighbours in it."""
+    """Every (layer, head), from 0, in random order."""
     config = checkpoint.config
     every = [(layer, head) for layer in range(config.n_layer) for head in range(config.n_head)]
     random.Random(2).shuffle(every)
@@ -141,7 +141,7 @@ def heads_in_turn(checkpoint: Checkpoint) -> list[tuple[int, int]]:
 def feeling(
     page: "Page", checkpoint: Checkpoint, texts: Texts, sent: Callable[[], int]
 ) -> dict[str, list[float]]:
-    """Milliseconds a round of each of the steps, and the bytes of each head."""
+    """For each round, milliseconds of each action, and the bytes sent for another head."""
     taken: dict[str, list[float]] = {
         "forward pass": [],
         "new text": [],
@@ -165,15 +165,15 @@ def feeling(
 
 
 def moves(page: "Page", points: list[tuple[float, float]], told: str) -> dict[str, float]:
-    """What a pointer's moves take: the longest task in ms, 0 where none passes 50, and reruns."""
+    """Move the pointer: the longest task in ms (0 if none exceeds 50), reruns, and redrawn maps."""
     page.evaluate("bench.longTasks.length = bench.seen.runs = bench.seen.drawings = 0")
     answers = set()
     for x, y in points:
         page.mouse.move(x, y)
         page.evaluate("bench.frame()")
         answers.add(page.evaluate(told))
-    page.wait_for_timeout(500)  # a task is reported some time after its end
-    # A chart answers once in 50 ms.
+    page.wait_for_timeout(500)  # the browser reports a long task with a delay
+    # A chart updates its hover label at most once in 50 ms.
     assert len(answers) > MOVES / 4, f"{len(answers)} answers to {MOVES} moves"
     seen = page.evaluate("bench.seen")
     longest = max(page.evaluate("bench.longTasks"), default=0)
@@ -181,7 +181,7 @@ def moves(page: "Page", points: list[tuple[float, float]], told: str) -> dict[st
 
 
 def over_the_map(page: "Page") -> dict[str, float]:
-    """Pointer moves over the lower half of the map, all along the text."""
+    """Move the pointer diagonally over the lower triangle of the map."""
     box = page.locator(MAP).bounding_box()
     parts = (np.arange(MOVES) + 0.5) / MOVES
     points = [
@@ -191,7 +191,7 @@ def over_the_map(page: "Page") -> dict[str, float]:
 
 
 def over_the_text(page: "Page") -> dict[str, float]:
-    """Pointer moves over the text's characters, from the first to the last."""
+    """Move the pointer over the characters of the text, from the first to the last."""
     page.get_by_role("tab", name="On the text").click()
     cells = page.locator(".strip .cell")
     cells.nth(CHARACTERS - 1).wait_for()
@@ -205,7 +205,7 @@ def over_the_text(page: "Page") -> dict[str, float]:
 
 
 def memory(server: Server, browser: "Browser", texts: Texts, idle: int) -> dict[str, int]:
-    """MiB of the server above idle with all visitors still there, and when they have left."""
+    """MiB of the server above idle, with all visitors connected and after they have left."""
     with ExitStack() as there:
         pages = [there.enter_context(visit(browser)) for _ in range(VISITORS)]
         for page in pages:
@@ -218,7 +218,7 @@ def memory(server: Server, browser: "Browser", texts: Texts, idle: int) -> dict[
 
 
 def measure(checkpoint: Checkpoint) -> dict[str, object]:
-    """Everything the record holds of the page."""
+    """Measure everything in the record except the machine and the checkpoint."""
     texts = Texts()
     with served() as server, relayed(server.port) as wire, chromium() as browser:
         with visit(browser) as page:
@@ -250,7 +250,7 @@ def counter(wire: Wire, fetched: Fetched) -> Callable[[], int]:
 
 
 def reached(record: dict) -> list[float]:
-    """What was measured of each of GOALS."""
+    """The measured value for each entry of GOALS."""
     taken, sent = record["milliseconds, medians"], record["bytes"]
     moved, above = record[f"{MOVES} pointer moves"], record["MiB"]
     return [
@@ -266,7 +266,7 @@ def reached(record: dict) -> list[float]:
 
 
 def table(record: dict) -> str:
-    """What the README says of a record: the goals, what was measured, and the machine."""
+    """The README's table of a record: goals, measured values, and the machine."""
     lines = ["| the Attention page at 256 characters | goal | measured | |"]
     lines.append("| --- | --- | --- | --- |")
     for (what, (unit, most, places)), got in zip(GOALS.items(), reached(record), strict=True):
@@ -276,7 +276,7 @@ def table(record: dict) -> str:
             f"| {what} | {f'≤ {most:,}' if most else 'none'} {unit} | {shown} | {verdict} |"
         )
     times = ", ".join(f"{name} {ms:.0f}" for name, ms in record["milliseconds, medians"].items())
-    lines += ["", f"Milliseconds, medians of {record['rounds']}: {times}."]
+    lines += ["", f"Medians of {record['rounds']} rounds, in milliseconds: {times}."]
     lines.append(told(record["machine"]))
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A benchmark's record: its file, what it ran on, and the command's options for both."""
+"""The record of a benchmark: its file, the machine it ran on, and the command-line options."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ import torch
 
 
 def machine(*packages: str) -> dict[str, object]:
-    """The CPU, and the versions of those of the packages that are installed."""
+    """The CPU, and the versions of the named packages that are installed."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -33,16 +33,20 @@ def machine(*packages: str) -> dict[str, object]:
 
 
 def told(machine: dict) -> str:
-    """What the README says of a record's machine."""
+    """The README's sentence about the machine of a record."""
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return f"Measured on {machine['cpu']}, {machine['cores']} cores, with {versions}."
 
 
 def options(path: Path) -> argparse.ArgumentParser:
-    """Where to keep the record, and whether only to show the one that is kept."""
+    """The parser with --out, the file of the record, and --table, which only prints it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=path)
-    parser.add_argument("--table", action="store_true", help="print the kept record's table only")
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="print the record's table, measure nothing",
+    )
     return parser
 
 

@@ -1,12 +1,13 @@
-"""What a rerun of each page costs with nothing changed, and what 500 of them do to the memory.
+"""Time of an empty rerun of each page, and memory after 500 of them.
 
 Run: python tests/benchmarks/reruns.py
 Print the README's table from the record: python tests/benchmarks/reruns.py --table
 
-A visitor without a browser reruns each page, once with the settings of .streamlit/config.toml and
-once with Streamlit's own: garbage collected after every run, and every loaded module watched.
-Both servers run in turn, on the same machine, one page after the other. Memory is the resident
-size of the server's process. Written to assets/benchmarks/reruns.json.
+An empty rerun runs the page again with nothing changed. A client without a browser reruns each page
+of two servers, one server after the other on the same machine: one with the settings of
+.streamlit/config.toml, and one with Streamlit's defaults, which collect garbage after every run and
+watch every loaded module. Memory is the resident set size of the server's process. The record is
+assets/benchmarks/reruns.json.
 """
 
 import statistics
@@ -25,12 +26,12 @@ RECORD = ROOT / "assets" / "benchmarks" / "reruns.json"
 PAGES = {"Generate": "", "Attention": "attention", "Loss record": "loss_record"}
 DEFAULTS = ("--runner.postScriptGC=true", "--server.fileWatcherType=auto")
 TIMED, EARLY, LATE = 20, 100, 500
-# The most that the memory may grow between the EARLY and the LATE rerun of a page, in MiB.
+# The goal: how much memory may grow between the EARLY and the LATE rerun of a page, in MiB.
 MOST_GROWTH = 10
 
 
 def milliseconds(url: str) -> dict[str, float]:
-    """The median time of a rerun of each page."""
+    """The median time of a rerun of each page, in milliseconds."""
     times = {}
     for name, page in PAGES.items():
         with Visitor(url, page) as visitor:
@@ -42,7 +43,7 @@ def milliseconds(url: str) -> dict[str, float]:
 
 
 def memory() -> dict[str, list[int]]:
-    """MiB of a server after EARLY and after LATE reruns of each page, one page after another."""
+    """MiB of one server after EARLY and after LATE reruns of each page, page by page."""
     held = {}
     with served() as server:
         for name, page in PAGES.items():
@@ -71,11 +72,11 @@ def measure() -> dict[str, object]:
 
 
 def table(record: dict) -> str:
-    """What the README says of a record."""
+    """The README's table of a record."""
     ours, defaults = record["milliseconds"], record["milliseconds, Streamlit's defaults"]
     held = record[f"MiB after {EARLY} and {LATE} reruns"]
     lines = [
-        "| page | a rerun | with Streamlit's defaults | times faster "
+        "| page | empty rerun | with Streamlit's defaults | speed-up "
         f"| memory after {EARLY} and {LATE} reruns |",
         "| --- | --- | --- | --- | --- |",
     ]
@@ -87,7 +88,7 @@ def table(record: dict) -> str:
         )
     growth = max(late - early for early, late in held.values())
     verdict = "met" if growth <= MOST_GROWTH else "missed"
-    goal = f"The memory grows by {growth} MiB at most (goal: {MOST_GROWTH}, {verdict})."
+    goal = f"Memory grows by at most {growth} MiB (goal: {MOST_GROWTH} MiB, {verdict})."
     return "\n".join([*lines, "", f"{goal} {told(record['machine'])}"])
 
 

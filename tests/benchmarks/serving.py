@@ -1,4 +1,4 @@
-"""The app on a server of its own, for the benchmarks that open it in a browser (Linux only)."""
+"""Run the app in a server process, for benchmarks that open it in a browser (Linux only)."""
 
 import re
 import shutil
@@ -20,13 +20,13 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
 class Server:
-    """A running app: its address, and what its process holds."""
+    """A running app: its address and the memory of its process."""
 
     def __init__(self, process: subprocess.Popen, port: int) -> None:
         self.port, self.url, self._pid = port, f"http://127.0.0.1:{port}", process.pid
 
     def mib(self, field: str = "VmRSS") -> int:
-        """A field of /proc/PID/status that is in kB, as MiB."""
+        """The value in MiB of a field of /proc/PID/status that is given in kB."""
         text = Path(f"/proc/{self._pid}/status").read_text(encoding="ascii")
         return int(re.search(rf"{field}:\s+(\d+) kB", text)[1]) // 1024
 
@@ -47,9 +47,9 @@ def _healthy(url: str) -> bool:
 
 @contextmanager
 def served(*arguments: str) -> Iterator[Server]:
-    """The app with the bundled checkpoint, until the block ends.
+    """Serve the app with the bundled checkpoint until the block ends.
 
-    arguments are further ones for Streamlit's own command line.
+    arguments: further arguments for Streamlit's command line.
     """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
@@ -69,7 +69,7 @@ def served(*arguments: str) -> Iterator[Server]:
 
 @contextmanager
 def chromium() -> "Iterator[Browser]":
-    """A browser without a window."""
+    """Start a headless browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:

@@ -1,13 +1,14 @@
-"""What sliding costs in loss: keeping a part of a full window against recomputing all of it.
+"""Loss when only part of a full window is kept, compared with recomputing the whole window.
 
 Run: python tests/benchmarks/sliding.py --data tinyshakespeare.txt
 
-Exact sliding predicts every character from a whole window of T. A policy that keeps k/8 of it sees
-T k/8 characters after a slide, then one more each time up to T, so its loss is the mean over all
-these lengths. Here stretches of the validation split are drawn at random, and every character of a
-stretch is predicted from every length, by windows that start at every place. The standard error is
-that of the paired difference, over blocks of T characters, which lie next to each other and are
-not independent. Written to assets/benchmarks/sliding.json.
+Exact sliding predicts every character from a full window of T characters. A policy that keeps k/8
+of the window predicts from T k/8 characters after a slide, and from one more each time, up to T.
+Its loss is the mean over these context lengths. The benchmark draws stretches of the validation
+split at random and predicts every character of a stretch with every context length. The standard
+error is that of the paired difference over blocks of T characters; neighbouring blocks are not
+independent. The record is assets/benchmarks/sliding.json.
+
 Print the README's table from the record: python tests/benchmarks/sliding.py --table
 """
 
@@ -38,9 +39,9 @@ EIGHTHS, BATCH, SEED = 8, 16, 1337
 
 @torch.inference_mode()
 def losses(model: GPT, data: Tensor, start: int, count: int) -> Tensor:
-    """(T, count): the loss, nats, of each of count characters given 1 to T of those before it.
+    """The loss of `count` characters at each context length from 1 to T, in nats: (T, count).
 
-    The first of them stands T after start.
+    The first of these characters is at index start + T of `data`.
     """
     window = model.config.block_size
     by_length = torch.empty(window, count)
@@ -58,11 +59,11 @@ def losses(model: GPT, data: Tensor, start: int, count: int) -> Tensor:
 
 
 def table(record: dict) -> str:
-    """The README's table of a record: what each policy loses, in nats a character."""
+    """The README's table of a record: the loss of each policy, in nats per character."""
     policies = record["policies"]
     shares = [f"{policy['kept'] * EIGHTHS:.0f}/{EIGHTHS}" for policy in policies]
     losses = [f"{p['loss above exact']:+.4f} ± {p['standard error']:.4f}" for p in policies]
-    lines = [["of a full window, kept", *shares], ["---"] * (len(policies) + 1)]
+    lines = [["part of the window that is kept", *shares], ["---"] * (len(policies) + 1)]
     lines.append(["loss above exact, nats", *losses])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -107,9 +108,13 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "assets" / "checkpoint")
     asked = parser.add_mutually_exclusive_group(required=True)
     asked.add_argument("--data", type=Path)
-    asked.add_argument("--table", action="store_true", help="print the kept record's table only")
+    asked.add_argument(
+        "--table",
+        action="store_true",
+        help="print the record's table, measure nothing",
+    )
     parser.add_argument("--stretches", type=int, default=5)
-    parser.add_argument("--blocks", type=int, default=4, help="of T characters, in a stretch")
+    parser.add_argument("--blocks", type=int, default=4, help="blocks of T characters per stretch")
     parser.add_argument("--out", type=Path, default=RECORD)
     args = parser.parse_args()
     if not args.table:

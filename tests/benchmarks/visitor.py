@@ -1,4 +1,4 @@
-"""A visitor without a browser: Streamlit's own websocket, spoken as its frontend does."""
+"""A client without a browser, which uses Streamlit's websocket as its frontend does."""
 
 import time
 from urllib.parse import urlsplit
@@ -7,15 +7,15 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-# ForwardMsg.script_finished of a run that ended early, because another one follows it.
+# Value of ForwardMsg.script_finished for a run that ended early because a rerun was requested.
 _FINISHED_EARLY = ForwardMsg.FINISHED_EARLY_FOR_RERUN
 
 
 class Visitor:
-    """One session of a running app, from its first page to the end of the block."""
+    """One session of a running app, which ends with the block."""
 
     def __init__(self, url: str, page: str = "", query: str = ""):
-        """Connect to the app at url; page is what its address has after the slash."""
+        """Connect to the app at url. page: the path of the page, without the leading slash."""
         self._page, self._query = page, query
         host = urlsplit(url).netloc
         self._socket = connect(
@@ -29,7 +29,7 @@ class Visitor:
         self._socket.close()
 
     def run(self) -> float:
-        """Run the page once, as the R key does; the seconds until the script has finished."""
+        """Rerun the page, as the R key does, and return the seconds until the script finishes."""
         message = BackMsg()
         message.rerun_script.query_string = self._query
         message.rerun_script.page_name = self._page

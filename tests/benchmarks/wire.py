@@ -1,4 +1,4 @@
-"""A relay before the app that counts what its websocket takes on the wire, compressed or not."""
+"""A TCP relay in front of the app that counts the bytes of its websocket, as transferred."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ _WEBSOCKET = b"GET /_stcore/stream"
 
 
 class Wire:
-    """The relay's port, and the bytes that went over websockets, both ways and headers included."""
+    """The relay's port, and the websocket bytes in both directions, headers included."""
 
     def __init__(self, server_port: int) -> None:
         self.port, self.websocket_bytes, self._server_port = 0, 0, server_port
@@ -21,7 +21,7 @@ class Wire:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
-        first = await reader.read(65536)  # a browser's request comes in one piece
+        first = await reader.read(65536)  # a browser sends its request in one piece
         counted = first.startswith(_WEBSOCKET)
         await asyncio.gather(
             self._pump(reader, back, counted, first), self._pump(there, writer, counted)
@@ -46,7 +46,7 @@ class Wire:
 
 @contextmanager
 def relayed(server_port: int) -> Iterator[Wire]:
-    """A relay to a port of this machine, until the block ends."""
+    """Run a relay to a local port until the block ends."""
     wire, loop = Wire(server_port), asyncio.new_event_loop()
     server = loop.run_until_complete(wire.listen())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
