@@ -118,11 +118,10 @@ def from_csv(text: str, row_type: type[LossRow] = LossRow) -> list[LossRow]:
 
 def _check_columns(columns: list[str], first_row: list[str], known: Iterable[str]) -> None:
     """Raise LossRecordError for a column that is not known."""
-    values = dict(zip(columns, first_row or columns, strict=True))
-    written = values.pop(_FORMAT, "")
+    written = dict(zip(columns, first_row, strict=False)).get(_FORMAT) or "1"
     try:
-        number = {"format": int(written)} if written and first_row else {}
-        Document.of("loss_record.csv", number).known(values, known, "column")
+        document = Document.of("loss_record.csv", {"format": int(written)})
+        document.known(dict.fromkeys(columns), {*known, _FORMAT}, "column")
     except ValueError as error:
         raise LossRecordError(
             f"line 2 of the loss record: format is {reprlib.repr(written)}, not a number from 1"
