@@ -1,4 +1,4 @@
-"""What a model is and how it is trained, as data: frozen dataclasses that check themselves."""
+"""Configurations of a model and of its training: frozen dataclasses that check their values."""
 
 import reprlib
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from microgpt.formats import Document, ignorable_fields
 
 
 class ConfigError(MicroGPTError):
-    """A setting is missing, unknown, of the wrong type or beyond its limits."""
+    """A setting is missing, unknown, of the wrong type or outside its limits."""
 
 
-# (lowest, highest) accepted value of each number; both ends included.
+# Lowest and highest accepted value of each number, both included.
 MODEL_LIMITS: dict[str, tuple[float, float]] = {
     "vocab_size": (1, 1024),
     "block_size": (1, 4096),
@@ -42,15 +42,16 @@ NORMS = ("none", "blocks", "all")
 INITS = ("pytorch", "small")
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "bfloat16")
-# The limits of a number that has none of its own: it must be finite.
+# A number without limits of its own must be finite.
 _FINITE = (-1e308, 1e308)
 
 
 @dataclass(frozen=True)
 class CheckedConfig:
-    """Checks a frozen dataclass against its limits, and converts it from and to a dictionary.
+    """Base class of a frozen dataclass that checks its fields and converts from and to a dict.
 
-    _format_1 names the fields that every file has; those added since have a default.
+    _limits: the accepted range of each number. _choices: the accepted values of a text field.
+    _format_1: the fields of format 1, which every file has. Later fields need a default.
     """
 
     _limits: ClassVar[Mapping[str, tuple[float, float]]]
@@ -78,15 +79,15 @@ class CheckedConfig:
                 wanted = "a whole number" if whole else "a number"
                 raise ConfigError(f"{name} is {shown}; it must be {wanted}")
             low, high = self._limits.get(name, _FINITE)
-            if not low <= value <= high:  # so neither NaN nor infinite
+            if not low <= value <= high:  # also refuses NaN and infinity
                 raise ConfigError(f"{name} is {shown}; it must be between {low} and {high}")
 
     @classmethod
     def from_dict(cls, values: Any, document: Document | None = None) -> Self:
-        """Make a config from what was read from JSON; document is the file that holds it.
+        """Make a config from an object read from JSON; document is the file that holds it.
 
-        A setting that was added after format 1 and is missing has its default. Raises FormatError
-        for a setting that is not known, ConfigError for anything else that is wrong.
+        A missing setting gets its default if it was added after format 1. Raises FormatError for
+        an unknown setting, and ConfigError for anything else that is wrong.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"a {cls.__name__} must be a JSON object")
@@ -97,7 +98,7 @@ class CheckedConfig:
         return cls(**found)
 
     def ignorable(self) -> set[str]:
-        """The names of the settings that a program which does not know them can leave out."""
+        """The names of the settings that an older program may ignore."""
         return ignorable_fields(self, self._format_1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,11 +109,13 @@ class CheckedConfig:
 class GPTConfig(CheckedConfig):
     """The shape of a model.
 
-    vocab_size characters (V), a window of block_size positions (T), n_layer blocks (L) of n_head
-    heads (H) over n_embd channels (C), an MLP mlp_ratio times as wide. dropout is a probability,
-    used in training only. residual and norm (LayerNorm nowhere, in the blocks, or there and before
-    the head) take parts away, to see what each is worth. Raises ConfigError beyond MODEL_LIMITS,
-    or when n_embd is no multiple of n_head.
+    vocab_size: characters in the vocabulary (V). block_size: context window (T). n_layer: blocks
+    (L). n_head: heads per block (H). n_embd: channels (C), a multiple of n_head. mlp_ratio: width
+    of the MLP, in multiples of C. dropout: a probability, used in training only. residual: whether
+    blocks have residual connections. norm: LayerNorm nowhere (`none`), in the blocks (`blocks`), or
+    also before the head (`all`). The phase presets use the last two to leave parts out.
+
+    Raises ConfigError for a value outside MODEL_LIMITS, or if n_embd is not a multiple of n_head.
     """
 
     _limits = MODEL_LIMITS
@@ -146,15 +149,16 @@ class GPTConfig(CheckedConfig):
 
 @dataclass(frozen=True)
 class TrainConfig(CheckedConfig):
-    """How a model is trained; a step is one optimizer update on batch_size windows.
+    """The training settings; a step is one optimizer update on batch_size windows.
 
     init: `pytorch` for PyTorch's default initialisation, `small` for GPT.init_small. optimizer: a
-    name in training/optim.py; muon_learning_rate is that of Muon, learning_rate that of AdamW.
-    The learning rates rise linearly over warmup_steps (warm-up) and fall linearly to 0 over the
-    last decay_fraction of the steps. grad_clip: the largest norm of the gradient, 0 for no
-    clipping. ema_decay: of the EMA of the weights, 0 for none. Losses are estimated every
-    eval_interval steps, over eval_batches batches of each split. The batch loss is recorded every
-    log_interval steps. Raises ConfigError beyond TRAIN_LIMITS.
+    name in training/optim.py. learning_rate and muon_learning_rate: the peak rates of AdamW and of
+    Muon; both rise linearly over warmup_steps and fall linearly to 0 over the last decay_fraction
+    of the steps. grad_clip: largest norm of the gradient, 0 for no clipping. ema_decay: decay of
+    the EMA of the weights, 0 for no EMA. Losses are estimated every eval_interval steps, over
+    eval_batches batches of each split. The batch loss is recorded every log_interval steps.
+
+    Raises ConfigError for a value outside TRAIN_LIMITS.
     """
 
     _limits = TRAIN_LIMITS
@@ -185,7 +189,7 @@ class TrainConfig(CheckedConfig):
 
 @dataclass(frozen=True)
 class Preset:
-    """A model and a recipe known by one name; the vocabulary comes from the text."""
+    """A named model shape and training settings; the text sets the vocabulary size."""
 
     about: str
     model: GPTConfig
@@ -193,10 +197,10 @@ class Preset:
 
 
 def _phase(about: str, **changes: Any) -> Preset:
-    """One of the small models that the original grew through, with its recipe for them."""
+    """One of the four small models in the original's development, with its training settings."""
     model = GPTConfig(block_size=8, n_layer=3, n_head=4, n_embd=32, dropout=0.0)
     return Preset(
-        f"a step of the original's way to its model, under a minute on a CPU: {about}",
+        f"a model from the original's development, under a minute on a CPU: {about}",
         replace(model, **changes),
         TrainConfig(batch_size=32, learning_rate=1e-3),
     )
@@ -226,7 +230,7 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "cpu": Preset(
-        "the full model, few tokens: about a hundred minutes on two CPU cores",
+        "the full model with little compute: about 100 minutes on two CPU cores",
         GPTConfig(dropout=0.15),
         TrainConfig(
             steps=800,
@@ -245,7 +249,7 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "gpu": Preset(
-        "the full model, for a GPU: the recipe of cpu drawn out, not measured yet",
+        "the full model, for a GPU: a longer version of the cpu recipe, not measured yet",
         GPTConfig(dropout=0.3),
         TrainConfig(
             steps=2500,
@@ -261,8 +265,8 @@ PRESETS: dict[str, Preset] = {
             eval_interval=250,
         ),
     ),
-    "phase1": _phase("attention and MLP alone", mlp_ratio=1, residual=False, norm="none"),
-    "phase2": _phase("residual connections and a 4x MLP", norm="none"),
-    "phase3": _phase("LayerNorm in the blocks", norm="blocks"),
-    "phase4": _phase("LayerNorm before the head"),
+    "phase1": _phase("attention and MLP only", mlp_ratio=1, residual=False, norm="none"),
+    "phase2": _phase("with residual connections and a 4x MLP", norm="none"),
+    "phase3": _phase("with LayerNorm in the blocks", norm="blocks"),
+    "phase4": _phase("with LayerNorm before the head too"),
 }

@@ -1,4 +1,4 @@
-"""The corpus: its download, its split and its batches."""
+"""The corpus: download, split and batches."""
 
 import hashlib
 import http.client
@@ -26,14 +26,14 @@ class DataError(MicroGPTError):
 
 
 class Splits(NamedTuple):
-    """Token ids of the two parts of a corpus, each a 1-D int64 tensor."""
+    """Token ids of the training and validation splits, each a 1-D int64 tensor."""
 
     train: Tensor
     val: Tensor
 
 
 def cache_folder() -> Path:
-    """The folder for downloads: $MICROGPT_CACHE, else microgpt in the user's cache folder."""
+    """The folder for downloads: $MICROGPT_CACHE, or else microgpt in the user's cache folder."""
     if folder := os.environ.get("MICROGPT_CACHE"):
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
@@ -42,7 +42,7 @@ def cache_folder() -> Path:
 def tiny_shakespeare(
     url: str = TINY_SHAKESPEARE_URL, sha256: str = TINY_SHAKESPEARE_SHA256
 ) -> Path:
-    """Path of the Tiny Shakespeare file; it is downloaded once and its SHA-256 is checked.
+    """Return the path of Tiny Shakespeare; download it if needed, and check its SHA-256.
 
     Source: github.com/karpathy/char-rnn. Raises DataError.
     """
@@ -65,7 +65,7 @@ def tiny_shakespeare(
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file without changing its line ends. Raises DataError."""
+    """Read a UTF-8 file without changing its line endings. Raises DataError."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
@@ -75,17 +75,17 @@ def read_text(path: Path) -> str:
 
 
 def split(ids: list[int], block_size: int) -> Splits:
-    """Split a corpus into the first 90 % and the last 10 %.
+    """Split a corpus into training (the first 90 %) and validation (the last 10 %).
 
-    Raises DataError when a part is too short for one window and the character after it.
+    Raises DataError if a split is too short for one window and the character after it.
     """
     data = torch.tensor(ids, dtype=torch.int64)
     at = int(TRAIN_FRACTION * len(data))
     splits = Splits(data[:at], data[at:])
     if len(splits.val) <= block_size:
         raise DataError(
-            f"the text has {len(data)} characters; with a window of {block_size} "
-            f"it needs at least {10 * block_size + 1}"
+            f"the text has {len(data)} characters; a context window of {block_size} "
+            f"needs at least {10 * block_size + 1}"
         )
     return splits
 
@@ -93,16 +93,16 @@ def split(ids: list[int], block_size: int) -> Splits:
 def random_batch(
     data: Tensor, batch_size: int, block_size: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draw windows at random positions: inputs and the next characters, each (B, T)."""
+    """Draw windows at random positions: inputs and targets (the next characters), each (B, T)."""
     starts = torch.randint(len(data) - block_size, (batch_size, 1), generator=generator)
-    if data.is_cuda:  # a copy from memory that is not pinned waits for the GPU
+    if data.is_cuda:  # a copy from unpinned memory would wait for the GPU
         starts = starts.pin_memory().to(data.device, non_blocking=True)
     at = starts + torch.arange(block_size, device=data.device)  # (B, T)
     return data[at], data[at + 1]
 
 
 def windows(data: Tensor, block_size: int) -> tuple[Tensor, Tensor]:
-    """Every non-overlapping window in order: inputs and the next characters, each (N, T)."""
+    """All non-overlapping windows in order: inputs and targets, each (N, T)."""
     count = (len(data) - 1) // block_size
     inputs = data[: count * block_size].view(count, block_size)
     targets = data[1 : count * block_size + 1].view(count, block_size)

@@ -1,4 +1,4 @@
-"""The device that a model runs on: choosing it, its name and its speed."""
+"""The device that a model runs on: its selection, name and speed."""
 
 import platform
 import time
@@ -18,7 +18,7 @@ class DeviceError(MicroGPTError):
 
 
 def pick_device(name: str | None) -> torch.device:
-    """The named device; by default CUDA if it is available, else the CPU. Raises DeviceError."""
+    """Return the named device; by default CUDA if available, else the CPU. Raises DeviceError."""
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
@@ -34,7 +34,7 @@ def pick_device(name: str | None) -> torch.device:
 
 
 def hardware_name(device: torch.device, count: int = 1) -> str:
-    """The name of `count` devices of this kind, to show to people."""
+    """A readable name for `count` devices of this kind."""
     if device.type == "cuda":
         return (f"{count} x " if count > 1 else "") + torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
@@ -46,10 +46,13 @@ def hardware_name(device: torch.device, count: int = 1) -> str:
 
 
 def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
-    """The best rate of a few products of large square matrices on this device, FLOP/s."""
+    """Measure the speed of large square matrix products on this device, in FLOP/s.
+
+    The result is the best of a few products.
+    """
     size = 8192 if device.type == "cuda" else 1024
     a = torch.randn(size, size, device=device).to(dtype)
-    best, enough = 0.0, _now(device) + 1.0  # a product takes seconds on a CPU without bfloat16
+    best, enough = 0.0, _now(device) + 1.0  # without bfloat16 hardware, one product takes seconds
     for _ in range(10):
         started = _now(device)
         a @ a

@@ -1,9 +1,9 @@
-"""The base class of every error that a person can cause."""
+"""The base class of every error that a user can cause."""
 
 
 class MicroGPTError(Exception):
-    """Something that a person asked for cannot be done.
+    """Base class of errors that the user can correct.
 
-    The message is one sentence that says what is wrong and what to do; it is shown as it is, on a
-    page or on stderr, without a traceback.
+    The message is one sentence that says what is wrong and what to do. A page or stderr shows it as
+    it is, without a traceback.
     """

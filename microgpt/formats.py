@@ -1,10 +1,10 @@
-"""File formats that can grow: what every reader and writer of a file does with its version.
+"""Versioned file formats: the rules for every reader and writer.
 
-Every file says in `format` which version of the formats it was written in; a file without it is
-of format 1. A later version may add fields. A reader fills a field that the file lacks with its
-default, and refuses a field that it does not know, unless the file lists it in `optional`: such a
-field can be left out, as the ancillary chunks of a PNG can. The meaning of a field and its default
-never change; a field with another meaning gets another name.
+The field `format` of a file is the version of the formats that it was written in. A file without it
+has format 1. A later version may add fields. A reader gives a missing field its default. It refuses
+an unknown field, unless the file lists that field in `optional`; then it ignores the field, as a
+PNG reader ignores ancillary chunks. The meaning of a field and its default never change. A new
+meaning needs a new name.
 
 docs/formats.md describes every file.
 """
@@ -17,23 +17,24 @@ from typing import Any
 
 from microgpt.errors import MicroGPTError
 
-# The format this version writes, the same number in every file. Raise it with the first field that
-# is added after a release, and keep an example of each file in tests/data/format_<number>/.
+# The format that this version writes, the same for every file. Increase it with the first field
+# that is added after a release, and keep an example of each file in tests/data/format_<number>/.
 FORMAT = 2
-# A dataclass field declared with field(default=…, metadata=IGNORABLE) changes nothing for a reader
-# that does not know it: the files that hold it list it in `optional`.
+# Metadata for a dataclass field, field(default=…, metadata=IGNORABLE), that older readers may
+# ignore. Files list such a field in `optional`.
 IGNORABLE = {"ignorable": True}
 
 
 class FormatError(MicroGPTError):
-    """A file is malformed, or has a field that this version of the program does not know."""
+    """A file is malformed, or has a field that this version does not know."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says: its fields, the format it was written in, the fields that are optional.
+    """The content of a file.
 
-    name: the file's name, for messages.
+    name: the file's name, for messages. values: its fields. format: the format that it was written
+    in. optional: the names of the fields that a reader may ignore.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Document:
 
     @classmethod
     def of(cls, name: str, values: Mapping[str, Any]) -> "Document":
-        """Take `format` and `optional` from the other fields of a file. Raises FormatError."""
+        """Separate `format` and `optional` from the other fields. Raises FormatError."""
         rest = dict(values)
         number, optional = rest.pop("format", 1), rest.pop("optional", [])
         if type(number) is not int or not 1 <= number < 10**6:
@@ -57,9 +58,10 @@ class Document:
     def known(
         self, values: Mapping[str, Any], names: Iterable[str], noun: str = "field"
     ) -> dict[str, Any]:
-        """The entries of one of the file's objects that have one of these names.
+        """Return the entries of an object in the file that have one of these names.
 
-        An unknown optional entry is left out. Raises FormatError for any other unknown one.
+        noun: what the message calls an entry. An unknown entry is ignored if the file lists it in
+        `optional`. Raises FormatError for any other unknown entry.
         """
         names = set(names)
         for name in values:
@@ -77,7 +79,7 @@ class Document:
 
 
 def parse_json(name: str, data: str | bytes) -> dict[str, Any]:
-    """The JSON object in a file that may be anyone's. Raises FormatError."""
+    """Parse an untrusted file that holds a JSON object. Raises FormatError."""
     try:
         values = json.loads(data if isinstance(data, str) else data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -90,18 +92,18 @@ def parse_json(name: str, data: str | bytes) -> dict[str, Any]:
 
 
 def read_json(name: str, data: str | bytes) -> Document:
-    """Read a file that holds a JSON object. Raises FormatError."""
+    """Parse an untrusted JSON file as a Document. Raises FormatError."""
     return Document.of(name, parse_json(name, data))
 
 
 def stamped(values: Mapping[str, Any], optional: Iterable[str] = ()) -> dict[str, Any]:
-    """What a file holds: its format, the names of the fields that are optional, its fields."""
+    """Add `format`, and `optional` unless it is empty, to the fields of a file."""
     listed = sorted(set(optional))
     return {"format": FORMAT, **({"optional": listed} if listed else {}), **values}
 
 
 def required_fields(cls: type) -> set[str]:
-    """The names of a dataclass's fields that have no default."""
+    """The names of the fields of a dataclass that have no default."""
     return {
         field.name
         for field in fields(cls)
@@ -110,10 +112,10 @@ def required_fields(cls: type) -> set[str]:
 
 
 def ignorable_fields(value: Any, of_format_1: Collection[str] = ()) -> set[str]:
-    """The names of a dataclass's later fields that a reader which does not know them can leave out.
+    """The names of the fields of a dataclass object that an older reader may ignore.
 
-    They are those declared IGNORABLE and those that have their default, which such a reader acts
-    on anyway.
+    These are the fields that were added after format 1 and are declared IGNORABLE or have their
+    default value. An older reader behaves as if a field had its default.
     """
     return {
         field.name

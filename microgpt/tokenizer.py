@@ -1,4 +1,4 @@
-"""A character is a token: the tokenizer is the sorted list of a corpus's characters."""
+"""The tokenizer: each character is a token, and the vocabulary is sorted."""
 
 import json
 import unicodedata
@@ -9,7 +9,7 @@ from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json, stamped
 
-# What typewriters had instead: the replacements that Unicode's decompositions do not offer.
+# Plain replacements that Unicode normalisation (NFKD) does not give.
 _PLAIN = {
     **dict.fromkeys("‘’‚‛′`", "'"),
     **dict.fromkeys("“”„«»″", '"'),
@@ -24,7 +24,10 @@ class TokenizerError(MicroGPTError):
 
 
 class UnknownCharacterError(MicroGPTError):
-    """A text has characters outside the vocabulary; `positions` maps each to its first index."""
+    """A text has characters outside the vocabulary.
+
+    positions: the index, from 0, of the first occurrence of each of them.
+    """
 
     def __init__(self, positions: dict[str, int]):
         self.positions = positions
@@ -36,27 +39,30 @@ class CharTokenizer:
     """Maps characters to ids 0 … V-1 in sorted order, and back."""
 
     def __init__(self, characters: str):
-        """Take the vocabulary. Raises TokenizerError unless it is sorted, unique and real text."""
+        """Use these characters as the vocabulary.
+
+        Raises TokenizerError unless they are sorted, unique, within the limit and valid Unicode.
+        """
         if not characters or sorted(set(characters)) != list(characters):
-            raise TokenizerError("a vocabulary must be one or more characters, sorted, each once")
+            raise TokenizerError("a vocabulary must be one or more characters, sorted and unique")
         if len(characters) > MODEL_LIMITS["vocab_size"][1]:
             raise TokenizerError(
                 f"the text has {len(characters)} different characters; "
                 f"at most {MODEL_LIMITS['vocab_size'][1]} are supported"
             )
         if any("\ud800" <= char <= "\udfff" for char in characters):
-            raise TokenizerError("a vocabulary must not hold halves of a surrogate pair")
+            raise TokenizerError("a vocabulary must not contain surrogate code points")
         self.characters = characters
         self._ids = {char: i for i, char in enumerate(characters)}
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Make the vocabulary of a corpus. Raises TokenizerError when it is empty or too large."""
+        """Make a tokenizer for a corpus. Raises TokenizerError if it is empty or too varied."""
         return cls("".join(sorted(set(text))))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what to_json wrote. Raises TokenizerError."""
+        """Make a tokenizer from the output of to_json. Raises TokenizerError."""
         try:
             document = read_json("tokenizer.json", text)
             characters = document.known(document.values, ["characters"]).get("characters")
@@ -74,7 +80,7 @@ class CharTokenizer:
         return len(self.characters)
 
     def unknown(self, text: str) -> dict[str, int]:
-        """Each character of text outside the vocabulary, and the index where it first stands."""
+        """Map each character of the text outside the vocabulary to its first index, from 0."""
         positions: dict[str, int] = {}
         for at, char in enumerate(text):
             if char not in self._ids:
@@ -82,10 +88,10 @@ class CharTokenizer:
         return positions
 
     def replace_unknown(self, text: str) -> str:
-        """The text with each unknown character replaced by its plain form, or left out.
+        """Replace each unknown character of a text by a plain form, or remove it.
 
-        Accents go, typographic quotes and dashes become plain ones, a double quote that is not
-        in the vocabulary becomes a single one, and what has no plain form is dropped.
+        Accents are removed. Typographic quotes and dashes become plain ones. A double quote becomes
+        a single quote if the vocabulary has only that. A character without a plain form is removed.
         """
         return "".join(char if char in self._ids else self._plain(char) for char in text)
 
@@ -96,11 +102,11 @@ class CharTokenizer:
         return "".join(c for c in plain if c in self._ids)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. Raises UnknownCharacterError."""
+        """Convert a text to ids. Raises UnknownCharacterError."""
         if positions := self.unknown(text):
             raise UnknownCharacterError(positions)
         return [self._ids[char] for char in text]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids 0 … V-1."""
+        """Convert ids 0 … V-1 to text."""
         return "".join(self.characters[i] for i in ids)

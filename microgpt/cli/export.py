@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.out.exists():
-        raise MicroGPTError(f"{args.out} is there already; name another --out")
+        raise MicroGPTError(f"{args.out} already exists; choose another --out")
     checkpoint = open_checkpoint(args.checkpoint)
     try:
         export(checkpoint, args.to, args.out)

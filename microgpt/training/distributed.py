@@ -1,7 +1,7 @@
 """Training in one process, or in several that torchrun started (distributed data parallel).
 
-Every process draws the same batch, computes the gradient of its own part of it, and ends with the
-same weights. The process of rank 0 writes the files.
+Every process draws the same batch and computes the gradient of its own part. After each step all
+processes have the same weights. The process with rank 0 writes the files.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 @contextlib.contextmanager
 def group(device: torch.device) -> Iterator[None]:
-    """Join the process group if torchrun started this process; NCCL on GPUs, else Gloo."""
+    """Join the process group if torchrun started this process: NCCL on GPUs, Gloo otherwise."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield
         return
@@ -31,27 +31,27 @@ def group(device: torch.device) -> Iterator[None]:
 
 
 def local_rank() -> int:
-    """The number of this process on its machine, which is the number of its GPU."""
+    """The rank of this process on its machine, which is also the index of its GPU."""
     return int(os.environ.get("LOCAL_RANK", 0))
 
 
 def rank() -> int:
-    """The number of this process among all; rank 0 writes the files."""
+    """The rank of this process among all processes; 0 without torchrun."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """The number of processes."""
+    """The number of processes; 1 without torchrun."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def part(batch: Tensor) -> Tensor:
-    """The rows of a batch that belong to this process; all processes have equally many."""
+    """The rows of a batch (B, …) for this process: B / world_size() rows."""
     return batch.chunk(world_size())[rank()]
 
 
 def wrap(model: nn.Module) -> nn.Module:
-    """The model, set up to average its gradients over the processes."""
+    """Wrap the model so that gradients are averaged over the processes."""
     return DistributedDataParallel(model) if dist.is_initialized() else model
 
 

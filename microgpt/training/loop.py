@@ -1,4 +1,4 @@
-"""The training loop: an iterator of the loss record's rows."""
+"""The training loop: an iterator over the rows of the loss record."""
 
 import math
 import time
@@ -26,11 +26,11 @@ class TrainError(MicroGPTError):
 def train(
     state: TrainState, splits: Splits, config: TrainConfig, compiled: bool = False
 ) -> Iterator[LossRow]:
-    """Make the remaining updates, changing state in place, and yield a row after each.
+    """Make the remaining updates, changing `state` in place, and yield a row after each.
 
-    Losses are None in a row for which none were due. A row with losses is in state.rows when it is
-    yielded. Both losses are also estimated at the steps of snapshots. compiled runs the model
-    through torch.compile. Raises TrainError when the loss is no longer finite.
+    Losses are recorded as config says, and at every step with a snapshot; in other rows they are
+    None. A row with a loss is added to state.rows before it is yielded. compiled: run the model
+    through torch.compile. Raises TrainError if the loss is no longer finite.
     """
     model, device, block_size = state.model, splits.train.device, state.model.config.block_size
     snapshots = snapshot_steps(config.steps)
@@ -62,7 +62,7 @@ def train(
         evaluated = state.step % config.eval_interval == 0 or state.step in snapshots
         logged = state.step % config.log_interval == 0 or evaluated
         values: dict[str, float] = {"learning_rate": factor * config.learning_rate}
-        if logged:  # reading these waits for the device
+        if logged:  # .item() waits for the device
             values |= {"grad_norm": norm.item(), "batch_loss": distributed.mean(loss).item()}
         state.seconds += time.perf_counter() - started
         if evaluated:
@@ -80,14 +80,14 @@ def train(
 
 
 def autocast(device: torch.device, config: TrainConfig) -> torch.autocast:
-    """A context that computes in the precision of the run."""
+    """Return the autocast context for the precision of the run."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size: int) -> None:
-    """Compile the model and let the libraries choose kernels before the training clock starts.
+    """Compile the model and let libraries choose kernels before the training clock starts.
 
-    It leaves no gradient behind and draws nothing from the run's generators.
+    Gradients are cleared afterwards, and the random generators of the run are not used.
     """
     device = splits.train.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -101,7 +101,10 @@ def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size
 
 
 def estimate(state: TrainState, splits: Splits, config: TrainConfig) -> dict[str, float]:
-    """Losses on both splits of the model that would be saved, always over the same windows."""
+    """Estimate the losses on both splits of the model that would be saved.
+
+    Every estimate of a run uses the same windows.
+    """
     model = state.result.eval()
     generator = torch.Generator().manual_seed(config.seed + 2)
     size = config.eval_batches, config.batch_size

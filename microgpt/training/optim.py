@@ -1,4 +1,4 @@
-"""Optimizers, which are PyTorch's own, and the learning-rate schedule."""
+"""The optimizers, all from PyTorch, and the learning-rate schedule."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from microgpt.model import GPT
 
 
 def _adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW with weight decay on matrices only, not on biases and norms."""
+    """AdamW with weight decay on matrices only, not on biases and LayerNorms."""
     parameters = list(parameters)
     groups = [
         {"params": [p for p in parameters if p.ndim == 2], "weight_decay": config.weight_decay},
@@ -32,14 +32,14 @@ def muon(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
 
     Source: Jordan et al., 2024, kellerjordan.github.io/posts/muon.
     """
-    matrices = {p: None for p in model.blocks.parameters() if p.ndim == 2}  # a set in order
+    matrices = {p: None for p in model.blocks.parameters() if p.ndim == 2}  # an ordered set
     by_muon = torch.optim.Muon(
         matrices, lr=config.muon_learning_rate, weight_decay=config.weight_decay
     )
     return [_adamw([p for p in model.parameters() if p not in matrices], config), by_muon]
 
 
-# By the names in config.OPTIMIZERS. The parameters of a model are shared out among the optimizers.
+# For each name in config.OPTIMIZERS, a function that assigns every parameter to one optimizer.
 MAKERS: dict[str, Callable[[GPT, TrainConfig], list[torch.optim.Optimizer]]] = {
     "adamw": adamw,
     "muon": muon,
@@ -47,7 +47,7 @@ MAKERS: dict[str, Callable[[GPT, TrainConfig], list[torch.optim.Optimizer]]] = {
 
 
 def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """The optimizers that config.optimizer names, with their peak learning rates as initial_lr."""
+    """Make the optimizers for config.optimizer; each group keeps its peak rate as `initial_lr`."""
     optimizers = MAKERS[config.optimizer](model, config)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
@@ -56,10 +56,10 @@ def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimiz
 
 
 def lr_schedule(step: int, config: TrainConfig) -> float:
-    """The learning-rate schedule: the factor, 0 to 1, of the peak rate for update `step` (from 0).
+    """The learning-rate schedule: the rate of update `step`, as a fraction of the peak.
 
-    It rises linearly over warmup_steps, and falls linearly to 0 over the last decay_fraction of
-    the steps.
+    step: from 0. The fraction rises linearly over warmup_steps, and falls linearly to 0 over the
+    last decay_fraction of the steps.
     """
     warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
     decay_steps = config.decay_fraction * config.steps
@@ -84,10 +84,11 @@ def update(optimizers: list[torch.optim.Optimizer]) -> None:
 
 
 class _Float32Products(TorchFunctionMode):
-    """Computes matrix products of bfloat16 in float32 and rounds the result, on a CPU.
+    """Computes bfloat16 matrix products in float32 and rounds the result, on a CPU.
 
-    Muon orthogonalises in bfloat16. Hardware for bfloat16 accumulates in float32 too. Many CPUs
-    have none, and their bfloat16 products take many times as long as those in float32.
+    Muon orthogonalises in bfloat16. Many CPUs have no hardware for it, and are much slower in
+    bfloat16 than in float32. The accuracy is the same: bfloat16 hardware also accumulates in
+    float32.
     """
 
     _PRODUCTS = (torch.Tensor.matmul, torch.addmm)

@@ -1,10 +1,10 @@
-"""A whole training run: a text in, a checkpoint folder out.
+"""A complete training run: train on a text and write a checkpoint folder.
 
     rows = train_checkpoint(text, GPTConfig(n_layer=2), TrainConfig(steps=500), Path("runs/mine"))
     for row in rows:
         print(row.step, row.batch_loss)
 
-What a resumed run needs is kept beside the checkpoint, in DIR.state.
+The state that a resumed run needs is saved beside the checkpoint, in DIR.state.
 """
 
 import dataclasses
@@ -39,13 +39,13 @@ from microgpt.training.snapshots import (
 )
 from microgpt.training.state import RunSettings, TrainState
 
-# Told the name of a measurement, and how much of it is done and in all.
+# Called with the name of a measurement, the number of units done, and their total.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where a run's text and code come from, as its checkpoint tells it."""
+    """The origin of a run's text and code, as recorded in its checkpoint."""
 
     data: str = "unknown"
     preset: str = "none"
@@ -54,7 +54,7 @@ class Source:
 
 
 class RunFolder:
-    """The files of a run that is to write a checkpoint to `out`."""
+    """The paths of a run that writes its checkpoint to `out`."""
 
     def __init__(self, out: Path):
         self.out = out
@@ -64,10 +64,10 @@ class RunFolder:
         self.snapshots = self.folder / "snapshots"
 
     def check(self, resume: bool) -> None:
-        """Raise TrainError where a new run would overwrite one, or there is none to resume."""
+        """Raise TrainError if a new run would overwrite another, or if there is none to resume."""
         if not resume and (self.out.exists() or self.state.exists()):
             raise TrainError(
-                f"{self.out} or its state is there already; pass --resume or another --out"
+                f"{self.out} or its state already exists; pass --resume or another --out"
             )
         if resume and not self.state.exists():
             raise TrainError(f"there is nothing to resume: {self.state} does not exist")
@@ -75,7 +75,7 @@ class RunFolder:
 
 @dataclasses.dataclass
 class _Run:
-    """A run that is prepared: its text as ids, its state, where its files go."""
+    """A run that is ready to train: its text as ids, its state and its paths."""
 
     files: RunFolder
     config: TrainConfig
@@ -101,17 +101,19 @@ def train_checkpoint(
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = lambda name, done, total: None,
 ) -> Generator[LossRow, None, Checkpoint | None]:
-    """Train a model on a text: yield the loss record's rows, then return the saved checkpoint.
+    """Train a model on a text: yield the rows of the loss record, return the saved checkpoint.
 
-    The vocabulary is the text's, whatever model_config says. After each row `stop` is asked
-    whether to end early; the checkpoint of what was learned is then saved, and resume=True goes on
-    from there. Of several processes (torchrun) the first alone returns a checkpoint.
+    model_config: its vocab_size is ignored; the text sets the vocabulary. source: recorded in the
+    checkpoint. resume: continue from the saved state. compiled: use torch.compile. stop: called
+    after each row; if it returns true, the run ends early and saves its checkpoint. progress:
+    called during the measurements after training. With several processes (torchrun), only the
+    process with rank 0 returns a checkpoint; the others return None.
 
     Raises DataError or TokenizerError for a text that cannot be used, DeviceError, TrainError,
-    TrainStateError, CheckpointError, and OSError where a file cannot be written.
+    TrainStateError, CheckpointError, and OSError if a file cannot be written.
     """
     chosen = pick_device(device if device is None else str(device))
-    if chosen == torch.device("cuda"):  # without a number
+    if chosen == torch.device("cuda"):  # without an index
         chosen = torch.device("cuda", distributed.local_rank())
     with distributed.group(chosen):
         run = _prepare(text, model_config, config, RunFolder(out), chosen, resume)
@@ -128,7 +130,7 @@ def _prepare(
     resume: bool,
 ) -> _Run:
     files.check(resume)
-    distributed.gather(None)  # no process goes on before the others have looked
+    distributed.gather(None)  # wait until every process has made the check
     if config.batch_size % distributed.world_size():
         raise TrainError(
             f"batch_size is {config.batch_size}; "
@@ -141,7 +143,7 @@ def _prepare(
     splits = split(tokenizer.encode(text), model_config.block_size)
     passage = passage_ids(tokenizer, splits.val, model_config)
     splits = Splits(*(part.to(device) for part in splits))
-    digest = hashlib.sha256(text.encode()).hexdigest()  # the file's own: nothing is translated
+    digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
     settings = RunSettings(model_config, config, digest)
     state = TrainState.create(model_config, config, device)
     if resume:
@@ -154,10 +156,10 @@ def _prepare(
 
 
 def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:
-    """Make the updates that are left, keeping on disk what is worth keeping.
+    """Make the remaining updates, and save the loss record, snapshots and state on the way.
 
-    The state is saved at each evaluation, and where the run ends early. Several processes ask each
-    other about that at the rows of the record only.
+    The state is saved at each evaluation and when the run ends early. Several processes agree on an
+    early end only at the rows of the loss record, because agreeing at every step would be slow.
     """
     state, files, steps = run.state, run.files, snapshot_steps(run.config.steps)
     writes = distributed.rank() == 0
@@ -167,7 +169,7 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
             loss_record.append(files.loss_record, row)
         if writes and row.step in steps:
             save_weights(files.snapshots, state.result, state.step)
-            # Of the weights as they were kept, so that `recompute` takes the same snapshot.
+            # Use the weights as saved, in float16, so that `recompute` gives the same snapshot.
             kept = load_weights(weights_file(files.snapshots, row.step), state.model.config)
             state.snapshots.append(take_snapshot(kept, run.tokenizer, run.passage, row.step))
         yield row
@@ -180,7 +182,7 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
 
 
 def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
-    """Save the checkpoint, then measure what was saved and save that with it."""
+    """Save the checkpoint, measure it, and save it again with the measurements."""
     out, state, config = run.files.out, run.state, run.config
     made = Checkpoint(
         model=state.result,
@@ -193,7 +195,7 @@ def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
     checkpoint.save(out, made)
     if state.step < config.steps:
         return checkpoint.load(out)
-    # Measured on what was saved: rounded to half precision and read back.
+    # Measure the saved weights, which are rounded to float16.
     saved = checkpoint.load(out).model.to(run.device)
     loss = full_loss(
         saved, run.splits.val, progress=lambda done, total: progress("val_loss_full", done, total)
@@ -201,7 +203,7 @@ def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
     training = dataclasses.replace(made.training, val_loss_full=round(loss, 4))
     made = dataclasses.replace(made, training=training)
     checkpoint.save(out, made)
-    if made.config.block_size > 1:  # else heads have nothing to choose from
+    if made.config.block_size > 1:  # with one position, heads have no choice
         scores = head_scores(
             saved, run.tokenizer, run.splits.val, lambda done, total: progress("heads", done, total)
         )

@@ -24,7 +24,7 @@ from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
-# Two speakers who repeat themselves, so that every head score has keys to find.
+# Two speakers whose words repeat, so that every head score has matching keys.
 PASSAGE = """\
 MIRIAM:
 The lamp burns low, good Tobias; bring the oil.
@@ -37,14 +37,18 @@ Then bring the m"""
 SNAPSHOT_COUNT = 14
 SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
-# The limit for all maps of a run: a few megabytes when compressed, whatever the model's size.
+# Limit for all maps of a run, uncompressed. Compressed, they take a few megabytes.
 MOST_BYTES = 16 * 2**20
 _STEP = re.compile(r"step_(\d{8,})\.safetensors")
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One step of a run: maps (L, H, T, T) uint8, probs (T, V) float16, sample (N,) ids."""
+    """The model at one step of a run.
+
+    maps: (L, H, T, T) uint8, 255 times the attention weights. probs: (T, V) float16, the
+    predictions after each position. sample: (N,) ids of generated text.
+    """
 
     step: int
     maps: Tensor
@@ -53,7 +57,7 @@ class Snapshot:
 
 
 def snapshot_steps(steps: int) -> list[int]:
-    """The steps of the snapshots of a run: 0, the last, and others, denser at the start."""
+    """The steps with a snapshot in a run: 0, the last, and others, denser at the start."""
     shares = ((i / (SNAPSHOT_COUNT - 1)) ** 2 for i in range(SNAPSHOT_COUNT - 1))
     return sorted({*(_two_digits(steps * share) for share in shares), steps})
 
@@ -63,23 +67,23 @@ def _two_digits(value: float) -> int:
 
 
 def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> list[int]:
-    """The passage as ids, cut to what the window and MOST_BYTES allow.
+    """The ids of PASSAGE, cut to the context window and to MOST_BYTES.
 
-    If the vocabulary lacks some of its characters, the start of the validation split is used.
+    If the vocabulary lacks a character of PASSAGE, the start of the validation split is used.
     """
     ids = val.tolist() if tokenizer.unknown(PASSAGE) else tokenizer.encode(PASSAGE)
     return ids[: min(_longest_passage(config, SNAPSHOT_COUNT), len(PASSAGE))]
 
 
 def _longest_passage(config: GPTConfig, snapshots: int) -> int:
-    """How many characters the context window and MOST_BYTES allow."""
+    """The longest passage that the context window and MOST_BYTES allow, in characters."""
     return min(
         config.block_size, math.isqrt(MOST_BYTES // (snapshots * config.n_layer * config.n_head))
     )
 
 
 def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Snapshot:
-    """Take a snapshot of a model without changing it; in float32 on the CPU, as in the app."""
+    """Take a snapshot of a model on a copy, in float32 on the CPU, as the app would."""
     model = copy.deepcopy(model).cpu().eval()
     read = attention_maps(model, passage)
     ids = start_ids(tokenizer, "")
@@ -93,14 +97,14 @@ def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step
 
 
 def weights_file(folder: Path, step: int) -> Path:
-    """The file for the weights after `step` updates, in a run's folder of snapshots."""
+    """The path of the weights after `step` updates, in a run's folder of snapshots."""
     return folder / f"step_{step:08}.safetensors"
 
 
 def save_weights(folder: Path, model: GPT, step: int) -> None:
-    """Save a model's weights in float16, whole or not at all.
+    """Save a model's weights in float16, in one atomic write.
 
-    A later version can compute other figures of the step from them without training again. Raises
+    From them, later versions can measure the model at this step without training again. Raises
     OSError.
     """
     weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
@@ -109,9 +113,9 @@ def save_weights(folder: Path, model: GPT, step: int) -> None:
 
 
 def load_weights(path: Path, config: GPTConfig) -> GPT:
-    """Read a file of save_weights as a model in eval mode, float32, on the CPU.
+    """Load a file of save_weights into a model in eval mode, float32, on the CPU.
 
-    Raises SnapshotsError when it is not one of this model or its numbers are not finite.
+    Raises SnapshotsError if the weights are not finite or do not fit the config.
     """
     model = GPT(config).eval().requires_grad_(False)
     try:
@@ -129,12 +133,12 @@ def recompute(
     passage: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Snapshots:
-    """Take the snapshots of a run again, from the weights that save_weights kept in a folder.
+    """Compute the snapshots of a run again, from the weights that save_weights wrote to a folder.
 
-    passage is the text to read, as much of it as the context window and MOST_BYTES allow; None is
-    the passage of the checkpoint's own snapshots, or PASSAGE if it has none. progress is called
-    with how many snapshots are done and how many there are. Raises
-    SnapshotsError, and UnknownCharacterError for a passage outside the vocabulary.
+    passage: the text to read, cut to the context window and to MOST_BYTES; by default the passage
+    of the checkpoint's snapshots, or PASSAGE if it has none. progress: called with the number of
+    snapshots done and their total. Raises SnapshotsError, and UnknownCharacterError for a passage
+    with characters outside the vocabulary.
     """
     found = (_STEP.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
     steps = sorted(int(match[1]) for match in found if match)
@@ -147,7 +151,7 @@ def recompute(
         ids = checkpoint.snapshots.passage.tolist()
     elif tokenizer.unknown(PASSAGE):
         raise SnapshotsError(
-            "the usual passage has characters that are not in the vocabulary; name another with "
+            "the default passage has characters outside the vocabulary; choose another with "
             "--passage FILE"
         )
     else:
@@ -165,7 +169,7 @@ def recompute(
 
 
 def stack(snapshots: list[Snapshot], passage: list[int]) -> Snapshots:
-    """All snapshots of a run in the form that a checkpoint holds."""
+    """Combine the snapshots of a run into the arrays that a checkpoint stores."""
     return Snapshots(
         steps=np.array([snapshot.step for snapshot in snapshots]),
         passage=np.array(passage),

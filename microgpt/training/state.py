@@ -1,4 +1,4 @@
-"""Everything a training run needs to go on as if it had never stopped."""
+"""The state of a training run; a resumed run continues exactly as if it had not stopped."""
 
 import copy
 import time
@@ -21,7 +21,7 @@ from microgpt.training import distributed
 from microgpt.training.optim import make_optimizers
 from microgpt.training.snapshots import Snapshot
 
-# What state.pt holds besides its format.
+# The fields of state.pt, besides `format`.
 SAVED = (
     *("configs", "step", "seconds", "wall_seconds", "snapshots", "rows", "parts", "batches"),
     "rngs",
@@ -37,7 +37,7 @@ class TrainStateError(MicroGPTError):
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What two runs must have in common for one to resume the other's state."""
+    """The settings of a run; only a run with the same settings can resume its state."""
 
     model: GPTConfig
     train: TrainConfig
@@ -45,7 +45,7 @@ class RunSettings:
 
     @classmethod
     def of(cls, document: Document) -> "RunSettings":
-        """The settings in a saved state. Raises FormatError, ConfigError, KeyError."""
+        """Read the settings of a saved state. Raises FormatError, ConfigError, KeyError."""
         saved = document.values["configs"]
         return cls(
             GPTConfig.from_dict(saved["model"], document),
@@ -58,10 +58,10 @@ class RunSettings:
 class TrainState:
     """A training run in progress, with everything that it needs to resume.
 
-    ema: the model whose weights are the EMA of model's; None without one. batches: draws the
-    windows. step: updates made. seconds: of the training clock. rows: the loss record so far.
-    snapshots: those taken so far. Dropout draws from PyTorch's global generators, which are saved
-    and restored too.
+    ema: a model with the EMA of the weights, or None. batches: the generator of the windows. step:
+    updates made. seconds: training time, without evaluation and compilation. rows: the loss record
+    so far. snapshots: those taken so far. Dropout uses PyTorch's global generators, whose states
+    are saved and restored too.
     """
 
     model: GPT
@@ -79,12 +79,12 @@ class TrainState:
     def create(
         cls, model_config: GPTConfig, config: TrainConfig, device: torch.device
     ) -> "TrainState":
-        """A run at step 0; all its random numbers follow from config.seed."""
+        """Make the state of a run at step 0; config.seed sets all random numbers."""
         torch.manual_seed(config.seed)
         model = GPT(model_config)
         if config.init == "small":
             model.init_small(torch.Generator().manual_seed(config.seed))
-        if rank := distributed.rank():  # each process has dropout of its own
+        if rank := distributed.rank():  # each process needs different dropout
             torch.manual_seed(config.seed + 1000 * rank)
         model.to(device)
         ema = copy.deepcopy(model) if config.ema_decay else None
@@ -115,12 +115,11 @@ class TrainState:
         return [self.model, *ema, *self.optimizers]
 
     def save(self, path: Path, settings: RunSettings) -> None:
-        """Write the whole state or nothing; the settings tell a later run whether it may resume.
+        """Write the state to a file, in one atomic write.
 
-        Of several processes each must call it, and the first writes.
-
-        Raises TrainStateError when the weights are not finite or the file cannot be written; the
-        state that was there before is then still there.
+        settings: those of the run, saved with it. With several processes, each must call this
+        method, and rank 0 writes. Raises TrainStateError if the weights are not finite or the file
+        cannot be written; an earlier state is then unchanged.
         """
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise TrainStateError(
@@ -143,21 +142,21 @@ class TrainState:
             with atomic.replacing(path) as partial, open(partial, "wb") as file:
                 torch.save(stamped(values), file)
         except (OSError, RuntimeError) as error:
-            # torch.save hides the OSError of a write that fails behind a RuntimeError of its own.
+            # If a write fails, torch.save raises a RuntimeError that hides the OSError.
             cause = error if isinstance(error, OSError) else error.__context__
             reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
             raise TrainStateError(f"cannot write {path}: {reason}") from error
 
     def _rng(self) -> list[torch.Tensor]:
-        """What dropout draws from in this process."""
+        """The states of the generators that dropout uses in this process."""
         on_gpu = next(self.model.parameters()).is_cuda
         return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
 
     def restore(self, path: Path, settings: RunSettings) -> None:
-        """Become the state saved in path.
+        """Replace this state by the one saved in a file.
 
-        Raises TrainStateError when it is damaged, written by a newer version with a field that
-        this one does not know, or of a run with other settings.
+        Raises TrainStateError if the file is damaged, has a field of a newer version, or belongs to
+        a run with other settings.
         """
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -193,7 +192,7 @@ class TrainState:
         self.batches.set_state(values["batches"])
         self.snapshots = [Snapshot(**each) for each in snapshots]
         self._wall_seconds_before = values["wall_seconds"]
-        # A run that goes on with more processes than it had draws new dropout in those.
+        # A resumed run may have more processes than before; the new ones keep their own generators.
         for set_state, rng in zip(
             (torch.set_rng_state, torch.cuda.set_rng_state),
             dict(enumerate(values["rngs"])).get(distributed.rank(), ()),
@@ -203,7 +202,7 @@ class TrainState:
 
 
 def _from_format_1(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a state whose rows and snapshots are tuples, snapshots being called moments."""
+    """Convert format 1, in which rows and snapshots are tuples and snapshots are `moments`."""
     rest = dict(values)
     snapshots = rest.pop("moments", None) or rest.get("snapshots", [])
     rest["rows"] = dict(zip(COLUMNS, zip(*rest["rows"], strict=True), strict=False))

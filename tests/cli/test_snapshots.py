@@ -63,7 +63,7 @@ def test_a_checkpoint_without_snapshots_gets_them(run_folder, trained, capsys, m
     capsys.readouterr()
     (run_folder / checkpoint.SNAPSHOTS).unlink()
     error = refused(capsys, "--checkpoint", run_folder)
-    assert "not in the vocabulary" in error and "--passage" in error
+    assert "outside the vocabulary" in error and "--passage" in error
 
 
 def test_another_passage_is_read_as_far_as_it_fits(run_folder, corpus):

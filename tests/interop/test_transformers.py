@@ -115,4 +115,4 @@ def test_the_command_exports_once_and_never_overwrites(wide, tmp_path, capsys):
     names = {line.split("/")[-1] for line in capsys.readouterr().out.splitlines()}
     assert names == {path.name for path in (tmp_path / "out").iterdir()}
     assert main([*args, "--out", str(tmp_path / "out")]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err

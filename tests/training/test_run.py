@@ -188,7 +188,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (None, "text.txt: No such file"),
         (b"\xff\xfe", "not UTF-8"),
         (b"", "the text is empty"),
-        (b"short", "has 5 characters; with a window of 16 it needs at least 161"),
+        (b"short", "has 5 characters; a context window of 16 needs at least 161"),
         ("".join(chr(0x4E00 + i) for i in range(1025)).encode(), "1025 different characters"),
     ],
     ids=["missing", "binary", "empty", "short", "many characters"],
@@ -235,10 +235,10 @@ def test_settings_that_fit_only_together_are_set_together(corpus_file, tmp_path)
 def test_what_is_there_is_not_overwritten(corpus_file, tmp_path, capsys, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("kept")
-    assert "is there already" in refused(arguments(corpus_file, tmp_path / "out"), capsys)
+    assert "already exists" in refused(arguments(corpus_file, tmp_path / "out"), capsys)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
     monkeypatch.chdir(tmp_path)
-    assert "is there already" in refused(arguments(corpus_file, Path()), capsys)
+    assert "already exists" in refused(arguments(corpus_file, Path()), capsys)
 
 
 def test_a_run_is_resumed_only_where_there_is_one_and_as_it_was(
