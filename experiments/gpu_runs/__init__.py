@@ -1,13 +1,13 @@
-"""The runs that need a GPU, as data, in order of worth. Their command is __main__.py.
+"""The settings of the runs that need a GPU. The command that makes the runs is __main__.py.
 
-None of these settings was ever measured on a GPU: CHOICES and VARIATIONS are there to be compared.
+These settings have not been measured on a GPU yet. The runs of CHOICES and VARIATIONS compare them.
 """
 
 Settings = dict[str, object]
 
-# The original's recipe, for which a GPU has a precision of its own.
+# The original's recipe, in the precision that is fast on a GPU.
 SEED: Settings = {"precision": "bfloat16"}
-# The more steps, the more a model learns by heart, and the more dropout it needs against that.
+# With more steps a model overfits more, and needs more dropout.
 CHOICES: list[Settings] = [
     {"steps": 2500, "dropout": 0.3},
     {"steps": 4000, "dropout": 0.4},
@@ -17,17 +17,17 @@ CHOICES: list[Settings] = [
     {"steps": 4000, "dropout": 0.3},
     {"steps": 6000, "dropout": 0.5},
 ]
-# Then the best of those, with one thing changed.
+# Each of these changes one thing in the best of CHOICES.
 VARIATIONS: list[Settings] = [
     {"weight_decay": 0.3},
     {"muon_learning_rate": 0.01},
     {"decay_fraction": 1.0},
 ]
-# What these have in common: few estimates, since only the loss at the end counts.
+# Settings of all these runs: few loss estimates, because only the final loss is compared.
 CHOOSING: Settings = {"eval_interval": 1000, "eval_batches": 20}
-# The seeds of the recipe that is chosen.
+# Seeds for the runs of the chosen recipe.
 SEEDS = (1337, 1338, 1339, 1340, 1341)
-# Short runs, estimated often, to see how soon the original's validation loss is reached.
+# Short runs with frequent loss estimates, to measure the time to the original's validation loss.
 TIMED: list[Settings] = [
     {"steps": 1000, "dropout": 0.15, "ema_decay": 0.97, "eval_interval": 50},
     {"steps": 700, "dropout": 0.1, "ema_decay": 0.97, "eval_interval": 50},

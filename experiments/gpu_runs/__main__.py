@@ -1,20 +1,22 @@
-"""Make the runs that need a GPU, in order of worth. Run: python -m experiments.gpu_runs TEXT OUT
+"""Make the runs that need a GPU, the most important first.
+
+Run: python -m experiments.gpu_runs TEXT OUT
 
 seed       the original's recipe
-choose-*   recipes compared on a slice of the training split: on the first 90 % of TEXT, so that
-           the last 10 % of that is what they are judged by
-best-SEED  the one that did best there, or --recipe, on the whole of TEXT with five seeds
-time-*     short runs, to see how soon they reach the original's validation loss
+choose-*   a comparison of recipes on the first 90 % of TEXT, the training split; its last 10 % are
+           the validation split of these runs, so that the real one does not influence the choice
+best-SEED  the best of these recipes, or --recipe, on all of TEXT with five seeds
+time-*     short runs, to measure the time to the original's validation loss
 
-It may be cut off at any time and started again: what is finished is kept, what was begun is
-resumed. After each run, what is worth keeping stands in OUT/pack (or --pack DIR) in a few files of
-at most 15 MB: a report, every run's record, and the checkpoint of the best-* with the median loss.
-To unpack them:
+The command can be interrupted at any time and started again: finished runs are kept, and an
+unfinished run is resumed. After each run, the results are written to OUT/pack (or --pack DIR), in a
+few files of at most 15 MB: a report, the records of all runs, and the checkpoint of the best-* run
+with the median loss. To unpack them:
 
 mkdir -p OUT && tar xzf PACK/records.tar.gz -C OUT && cat PACK/best-*.tar.* | tar x -C OUT
 
-A checkpoint that opens is whole: its config.json holds the SHA-256 of its files. A run whose record
-is in OUT counts as finished, so that another machine goes on from there.
+If a checkpoint opens, it is complete: its config.json holds the SHA-256 of its files. A run whose
+record is in OUT counts as finished, so another machine can continue from the unpacked files.
 """
 
 import argparse
@@ -44,9 +46,9 @@ from microgpt.training.run import RunFolder, Source, train_checkpoint
 
 
 def make(args: argparse.Namespace) -> Iterator[Run]:
-    """Make the runs that are missing; yield each when it is there.
+    """Make the missing runs; yield each run when it is finished.
 
-    Raises TrainError where one fails that the others need, DataError and OSError.
+    Raises TrainError if a run fails that others need, DataError and OSError.
     """
     corpus, part = read_text(args.text), args.out / "train-split.txt"
     part.write_text(corpus[: int(TRAIN_FRACTION * len(corpus))], encoding="utf-8", newline="")
@@ -72,7 +74,7 @@ def _compared(
     recipes: list[Settings],
     losses: list[tuple[float, Settings]],
 ) -> Iterator[Run]:
-    """A run of each recipe, whose loss is added to losses; one that fails is told and left out."""
+    """Make a run of each recipe and add its loss to `losses`; report and skip a run that fails."""
     for settings in recipes:
         name = "-".join(["choose", *(f"{name}{value}" for name, value in settings.items())])
         try:
@@ -86,12 +88,12 @@ def _compared(
 
 def _lowest(losses: list[tuple[float, Settings]]) -> Settings:
     if not losses:
-        raise TrainError("no recipe could be tried; name one with --recipe")
+        raise TrainError("every comparison run failed; pass a recipe with --recipe")
     return min(losses, key=lambda pair: pair[0])[1]
 
 
 def _measured(args: argparse.Namespace, name: str, preset: str, settings: Settings) -> Run:
-    """A run on the whole text, measured by the original's protocol too."""
+    """Make a run on the whole text, and measure it with the original's protocol too."""
     run = _made(args, name, args.text, preset, settings)
     path = estimates_path(args.out, name)
     if not path.exists() and (args.out / name / WEIGHTS).exists():
@@ -100,7 +102,7 @@ def _measured(args: argparse.Namespace, name: str, preset: str, settings: Settin
 
 
 def _estimate(folder: Path, data: Path, device: str | None, path: Path) -> None:
-    """Write the losses of a checkpoint by the original's protocol, as `evaluate --sampled`."""
+    """Write the losses of a checkpoint to a file, as `evaluate --sampled` prints them."""
     chosen, made = pick_device(device), checkpoint.load(folder)
     splits = split(made.tokenizer.encode(read_text(data)), made.config.block_size)
     splits = Splits(*(part.to(chosen) for part in splits))
@@ -117,7 +119,7 @@ def _made(
     settings: Settings,
     cold: bool = False,
 ) -> Run:
-    """A finished run: the one that is there, or one resumed or made now."""
+    """Return a finished run; make it or resume it if necessary."""
     if run := finished(args.out / name):
         return run
     pairs = [*(f"{name}={value}" for name, value in settings.items()), *args.set]
@@ -130,13 +132,13 @@ def _made(
 def _train(
     preset: str, data: Path, out: Path, pairs: list[str], args: argparse.Namespace, cold: bool
 ) -> None:
-    """Make one run, or go on with it."""
+    """Make a run, or resume it."""
     recipe = PRESETS[preset]
     told = ["train", "--preset", preset, "--data", str(data), "--out", str(out)]
     told += [f"--set={pair}" for pair in pairs] + ([] if args.no_compile else ["--compile"])
     source = Source(data.name, preset, command_line(told), code_commit())
     with Interrupt() as interrupt, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
-        if cold:  # what was compiled for other runs is kept in another folder
+        if cold:  # an empty cache, so that compilation is timed too
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = empty
         rows = train_checkpoint(
             read_text(data),
@@ -154,17 +156,14 @@ def _train(
 
 
 def _call(out: Path, name: str, function: Callable[..., None], *args: Any) -> None:
-    """Call a function in a process of its own, which is forked where that can be.
-
-    What it prints goes to OUT/NAME.log. Raises TrainError.
-    """
+    """Call a function in a new process, with its output in OUT/NAME.log. Raises TrainError."""
     log = out / f"{name}.log"
     process = multiprocessing.Process(target=_child, args=(log, function, args))
     process.start()
     process.join()
     if process.exitcode:
         last = log.read_text(encoding="utf-8").splitlines()[-1:]
-        raise TrainError(f"{name} failed ({' '.join(last)}); the rest is in {log}")
+        raise TrainError(f"{name} failed ({' '.join(last)}); see {log}")
 
 
 def _child(log: Path, function: Callable[..., None], args: tuple[Any, ...]) -> None:
@@ -183,15 +182,21 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m experiments.gpu_runs", description="Make the runs that need a GPU."
     )
     parser.add_argument("text", type=Path, metavar="TEXT", help="the corpus, a UTF-8 text file")
-    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to make the runs in")
-    parser.add_argument("--pack", type=Path, metavar="DIR", help="what to keep (default: OUT/pack)")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder for the runs")
     parser.add_argument(
-        "--recipe", nargs="+", default=[], metavar="NAME=VALUE", help="try no others, take this one"
+        "--pack", type=Path, metavar="DIR", help="folder of the results (default: OUT/pack)"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of every run"
+        "--recipe",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="skip the comparison, use this",
     )
-    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting for every run"
+    )
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     parser.add_argument("--no-compile", action="store_true", help="run without torch.compile")
     args = parser.parse_args(argv)
     if bad := [pair for pair in args.recipe if "=" not in pair]:

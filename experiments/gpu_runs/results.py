@@ -1,4 +1,4 @@
-"""What the runs came to: which are finished, a table of them, and the files worth keeping."""
+"""Results of the GPU runs: which are finished, a report, and the files to keep."""
 
 import io
 import json
@@ -18,39 +18,39 @@ PART_BYTES = 15 * 10**6
 
 
 def finished(folder: Path) -> Run | None:
-    """The run in a folder, None where there is none that came to its end."""
+    """The finished run in a folder, or None."""
     run = read_run(folder) if (folder / CONFIG).exists() else None
     return run if run is not None and run.training.val_loss_full is not None else None
 
 
 def finished_runs(out: Path) -> list[Run]:
-    """The finished runs in out, the first made first."""
+    """The finished runs in a folder, oldest first."""
     runs = [run for folder in out.iterdir() if (run := finished(folder))]
     return sorted(runs, key=lambda run: (out / run.name / CONFIG).stat().st_mtime)
 
 
 def best_runs(runs: list[Run]) -> list[Run]:
-    """The best-*, the lowest loss first."""
+    """The best-* runs, in order of their loss, lowest first."""
     best = [run for run in runs if run.name.startswith("best-")]
     return sorted(best, key=lambda run: run.training.val_loss_full)
 
 
 def median(runs: list[Run]) -> Run:
-    """The run in the middle of some in order, the first of the two where there are two."""
+    """The run in the middle of a sorted list; of an even number, the one with the lower loss."""
     return runs[(len(runs) - 1) // 2]
 
 
 def estimates_path(out: Path, name: str) -> Path:
-    """Where the losses of a run by the original's protocol stand, as evaluate prints them."""
+    """The file with the losses of a run by the original's protocol, as evaluate prints them."""
     return out / f"{name}.json"
 
 
 def report(out: Path) -> str:
-    """A Markdown table of the finished runs, and the mean of the best-*."""
+    """A Markdown table of the finished runs, and the mean loss of the best-* runs."""
     runs = finished_runs(out)
     lines = [
         "| run | whole validation split | train, val over 200 random batches "
-        f"| val {TARGET} at step, s, s of wall clock | characters/s | of the matmul rate |",
+        f"| val {TARGET} at step, training s, wall-clock s | characters/s | MFU |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for run in runs:
@@ -68,9 +68,9 @@ def report(out: Path) -> str:
         mean = statistics.mean(run.training.val_loss_full for run in best)
         lines.append(f"\nbest-*: mean {mean:.4f} of {len(best)}, median {median(best).name}.")
         if len({(run.config, replace(run.training.config, seed=0)) for run in best}) > 1:
-            lines.append("They are of different recipes: move those of one of them away.")
+            lines.append("Their recipes differ; move the runs of all but one recipe elsewhere.")
         if not (out / median(best).name / WEIGHTS).exists():
-            lines.append("The weights of the median are not here: move it away to make it anew.")
+            lines.append("The median run has no weights here; move its folder to make it again.")
     return "\n".join(lines) + "\n"
 
 
@@ -87,9 +87,9 @@ def _reached(run: Run) -> str:
 
 
 def pack(out: Path, folder: Path) -> None:
-    """Write what is worth keeping of the runs in out to a few files, none larger than PART_BYTES.
+    """Write the results of the runs in `out` to files in `folder`, of at most PART_BYTES each.
 
-    Each takes its place whole. The parts of a checkpoint that is no longer the median go.
+    Each file is written atomically. The parts of an earlier median checkpoint are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "report.md", report(out).encode())

@@ -1,4 +1,4 @@
-"""The command line: one module per command, whose arguments become one call of the library.
+"""The command line: one module per command, which calls the library with its arguments.
 
 Run: python -m microgpt COMMAND --help
 """
@@ -24,14 +24,13 @@ COMMANDS = {
     "publish": "upload a checkpoint to the Hugging Face Hub",
     "runs": "print the table of the training runs kept in assets/runs/",
 }
-_BROKEN_PIPE = 128 + 13  # what a shell reports for a program that SIGPIPE ended
+_BROKEN_PIPE = 128 + 13  # the exit code that a shell reports after SIGPIPE
 
 
 def parser_for(command: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the arguments of one of them.
 
-    Only that command's module is imported, because importing a module's libraries may take
-    seconds.
+    Only the module of that command is imported, because its libraries may take seconds to load.
     """
     parser = argparse.ArgumentParser(
         prog="microgpt",
@@ -42,7 +41,7 @@ def parser_for(command: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"microgpt {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, about in COMMANDS.items():
-        # Without abbreviations, so that a checkpoint's record of its command has each full name.
+        # No abbreviations: a checkpoint records its command, which should have full names.
         sub = commands.add_parser(name, help=about, allow_abbrev=False)
         if name == command:
             module = importlib.import_module(f"microgpt.cli.{name}")
@@ -56,12 +55,11 @@ def parser_for(command: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    The code is 0 for success, 2 for an error that a person can correct, 130 after Ctrl-C and 141
-    when the reader of stdout has closed it. argparse itself exits with code 2 for arguments that it
-    refuses.
+    The code is 0 for success, 2 for an error that the user can correct, 130 after Ctrl-C, and 141
+    if the reader of stdout has closed it. For invalid arguments, argparse exits with code 2.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    # A locale's encoding may lack a character; a "?" in its place is better than no text.
+    # The encoding of the locale may lack a character; then "?" is printed instead.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     parser = parser_for(argv[0] if argv else None)
@@ -69,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.argv = argv
     try:
         code = args.run(args)
-        sys.stdout.flush()  # a full disk or a closed pipe shows here, not after main has ended
+        sys.stdout.flush()  # so that a full disk or a closed pipe raises here, not after main
         return code
     except MicroGPTError as error:
         return _fail(str(error))
@@ -95,7 +93,7 @@ def _fail(message: str) -> int:
 
 
 def _discard_stdout() -> None:
-    """Send what is still buffered to the null device, or Python would fail on it again at exit."""
+    """Send buffered output to the null device; otherwise Python would fail on it again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -106,7 +104,7 @@ def _out_of_memory(error: Exception) -> str | None:
     """Return the message for a device without free memory, None for any other error."""
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
         return "there is too little free memory; use a smaller model or a smaller batch_size"
-    import torch  # after the command has loaded it, or not at all
+    import torch  # imported late, because it takes seconds
 
     from microgpt.device import OUT_OF_MEMORY
 

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and what they stand for."""
+"""Arguments that several commands share, and functions that open what they name."""
 
 import argparse
 import os
@@ -29,14 +29,14 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--device", help="cpu, cuda or cuda:N (default: cuda where there is one, else cpu)"
+        "--device", help="cpu, cuda or cuda:N (default: cuda if available, else cpu)"
     )
 
 
 def open_checkpoint(name: str) -> Checkpoint:
-    """Open a checkpoint folder, or a repo on the Hub if there is no folder of that name.
+    """Open a checkpoint folder, or a repo on the Hub if no folder has that name.
 
-    The Hub's client is imported for a repo only. Raises CheckpointError or HubError.
+    The client of the Hub is imported only for a repo. Raises CheckpointError or HubError.
     """
     if os.path.isdir(name):
         return checkpoint.load(Path(name))
@@ -47,5 +47,5 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 
 def text_of(data: Path | None) -> str:
-    """Read the file of --data, by default Tiny Shakespeare. Raises DataError."""
+    """Read the file given by --data, or Tiny Shakespeare by default. Raises DataError."""
     return read_text(data or tiny_shakespeare())

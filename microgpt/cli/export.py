@@ -1,6 +1,6 @@
 """Write a checkpoint in another library's format.
 
---to transformers: a folder that AutoModelForCausalLM and AutoTokenizer open without code of ours.
+--to transformers: a folder that AutoModelForCausalLM and AutoTokenizer can open without microgpt.
 """
 
 import argparse

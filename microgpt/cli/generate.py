@@ -1,7 +1,7 @@
 """Write text after a prompt.
 
-The text goes to stdout, the rate to stderr. The same checkpoint, prompt, settings and seed give the
-same text.
+The text goes to stdout, the speed to stderr. The same checkpoint, prompt, settings and seed give
+the same text.
 """
 
 import argparse
@@ -65,14 +65,17 @@ def run(args: argparse.Namespace) -> int:
     try:
         rate = _write(args.prompt, stream)
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # the text broke off in the middle of a line
+        print(file=sys.stderr)  # the text may have stopped in the middle of a line
         raise
     print(f"\n{rate:.1f} characters/s", file=sys.stderr)
     return 0
 
 
 def _write(prompt: str, stream: Iterator[GeneratedCharacter]) -> float:
-    """Write a text to stdout as it comes and return its rate, characters/s. Raises OSError."""
+    """Write the text to stdout as it is generated; return the speed, characters/s.
+
+    Raises OSError.
+    """
     first = next(stream, None)
     sys.stdout.write(prompt + (first.text if first else ""))
     sys.stdout.flush()

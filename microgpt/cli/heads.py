@@ -1,8 +1,9 @@
 """Measure what each attention head of a checkpoint does over the validation split.
 
-Prints a table: per head its head scores, the entropy and mean distance of its attention, and by how
-much the loss rises when the head is ablated (column `off`). Layers and heads count from 1. The row
-`even` holds the scores of even attention, the row `queries` how many positions each score is over.
+Prints a table with one row per head: its head scores, the entropy and mean distance of its
+attention, and how much the loss rises when the head is ablated (column `off`). Layers and heads
+count from 1. The row `even` holds the scores of uniform attention. The row `queries` holds the
+number of positions that each score is averaged over.
 """
 
 import argparse
@@ -31,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     folder = Path(args.checkpoint)
     if args.write and not folder.is_dir():
-        raise CheckpointError(f"--write needs a checkpoint folder, and there is none at {folder}")
+        raise CheckpointError(f"--write needs a checkpoint folder; {folder} is not a folder")
     checkpoint = open_checkpoint(args.checkpoint)
     if checkpoint.config.block_size < 2:
         raise CheckpointError(
-            "the model's context window is one character, so its heads attend to nothing else"
+            "the context window of the model is one character, so there is no attention to measure"
         )
     device = pick_device(args.device)
     text = text_of(args.data)
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(scores: HeadScores) -> str:
     """Format one line per head, then the lines `even` and `queries`."""
-    assert scores.off is not None  # head_scores always ablates
+    assert scores.off is not None  # head_scores() always ablates
     kinds = list(scores.scores)
     lines = [["layer", "head", *kinds, "entropy", "distance", "off", "badge"]]
     for layer in range(scores.entropy.size(0)):

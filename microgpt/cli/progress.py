@@ -9,14 +9,14 @@ from tqdm import tqdm
 
 
 class Bars:
-    """One bar after another; a new title closes the previous bar."""
+    """Shows one progress bar at a time; a new title closes the previous bar."""
 
     def __init__(self) -> None:
         self._title = ""
         self._bar: tqdm | None = None
 
     def show(self, title: str, done: int, total: int, unit: str = "window", note: str = "") -> None:
-        """Move the bar of that title to `done` of `total`; the note is shown after it."""
+        """Set the bar with this title to `done` of `total`; `note` is shown after it."""
         if self._bar is None or title != self._title:
             self.close()
             self._title = title
@@ -36,7 +36,7 @@ class Bars:
 
 @contextmanager
 def progress_bar(title: str = "", unit: str = "window") -> Iterator[Callable[[int, int], None]]:
-    """Give a function that moves a bar: it takes how many units are done, and how many in all."""
+    """Show a bar; yield a function that takes the number of units done and their total."""
     bars = Bars()
     try:
         yield lambda done, total: bars.show(title, done, total, unit)
@@ -46,7 +46,7 @@ def progress_bar(title: str = "", unit: str = "window") -> Iterator[Callable[[in
 
 @contextmanager
 def download_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that counts bytes; it appears once their number is known, so not for a copy on disk."""
+    """Like progress_bar, in bytes. The bar appears only if there is something to download."""
     with contextlib.ExitStack() as stack:
         bar: tqdm | None = None
 

@@ -1,4 +1,4 @@
-"""Print the README's table of the training runs kept in assets/runs/, as Markdown."""
+"""Print the table of the training runs in assets/runs/, as Markdown, as in the README."""
 
 import argparse
 

@@ -1,7 +1,7 @@
-"""Recompute the snapshots in a checkpoint folder from the weights that its training kept.
+"""Recompute the snapshots of a checkpoint from the weights that were saved during training.
 
-Each snapshot holds the attention weights and the predictions of the model over one passage, and a
-sample of its text, at one step of the training. The weights are in DIR.state/snapshots.
+Each snapshot holds the attention weights and the predictions of the model for one passage, and a
+sample of generated text, at one step of the training. The saved weights are in DIR.state/snapshots.
 """
 
 import argparse
@@ -22,9 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--passage",
         type=Path,
         metavar="FILE",
-        help="a UTF-8 text file with the passage; its start is used as far as it fits into the "
-        "context window (default: the passage of the snapshots there are, else the one that "
-        "training uses)",
+        help="a UTF-8 text file with the passage, which is cut to the context window (default: the "
+        "passage of the existing snapshots, or else the one that training uses)",
     )
 
 

@@ -1,7 +1,7 @@
 """Train a model on a text and write its checkpoint folder.
 
 Ctrl-C ends the run after the current step and still writes the checkpoint. The training state and
-the weights of each snapshot are kept in DIR.state; --resume continues from there. On several GPUs:
+the weights of each snapshot are saved in DIR.state; --resume continues from there. On several GPUs:
 torchrun --nproc_per_node N -m microgpt train --preset seed --out runs/seed
 """
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PRESETS,
         default="tiny",
         metavar="NAME",
-        help=f"the model and its training recipe (default: %(default)s). {presets}",
+        help=f"the model and its training settings (default: %(default)s). {presets}",
     )
     add_data(parser)
     parser.add_argument(
@@ -62,12 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _names(config: type[GPTConfig] | type[TrainConfig]) -> str:
-    """List the settings of a config that --set can change."""
+    """The settings of a config that --set can change, as text."""
     return ", ".join(f.name for f in dataclasses.fields(config) if f.name != "vocab_size")
 
 
 def run(args: argparse.Namespace) -> int:
-    commit = code_commit()  # of the code that runs, whatever is checked out meanwhile
+    commit = code_commit()  # before training, during which another commit may be checked out
     preset = PRESETS[args.preset]
     RunFolder(args.out).check(args.resume)
     model_config, config = set_values(args.set, preset.model, preset.train)
@@ -99,14 +99,14 @@ def run(args: argparse.Namespace) -> int:
 def _show(
     rows: Generator[LossRow, None, Checkpoint | None], steps: int, bars: Bars
 ) -> Checkpoint | None:
-    """Show the progress of a run and return its checkpoint, None in all but the first process."""
+    """Show the progress of a run and return its checkpoint; None unless this process has rank 0."""
     note = ""
     while True:
         try:
             row = next(rows)
         except StopIteration as end:
             return end.value
-        writes = distributed.rank() == 0  # known once the processes have joined
+        writes = distributed.rank() == 0  # the rank is known only after the first row
         if row.batch_loss is not None:
             note = f"loss {row.batch_loss:.4f}, {row.tokens / row.seconds:,.0f} tokens/s"
         if writes:
@@ -119,7 +119,7 @@ def _show(
 def set_values(
     pairs: list[str], model: GPTConfig, config: TrainConfig
 ) -> tuple[GPTConfig, TrainConfig]:
-    """Replace fields of the two configs by NAME=VALUE pairs. Raises ConfigError."""
+    """Change settings of the two configs by NAME=VALUE pairs. Raises ConfigError."""
     of_model: dict[str, Any] = {}
     of_train: dict[str, Any] = {}
     for pair in pairs:
@@ -140,7 +140,7 @@ def set_values(
 class Interrupt:
     """Turns the first Ctrl-C or SIGTERM into a request to stop; a second one stops at once.
 
-    A signal that the process was started to ignore, as nohup or a background job may be, stays
+    A signal that the process ignores from the start, for example in a background job, stays
     ignored.
     """
 
@@ -171,7 +171,7 @@ def _summary(made: Checkpoint) -> str:
     loss = made.training.val_loss_full
     lines = [] if loss is None else [f"val_loss_full {loss:.4f}"]
     if (share := estimate_mfu(made.config, made.training)) is None:
-        lines.append("too short a run to tell its speed")
+        lines.append("the run was too short to measure its speed")
     else:
         rate = characters_per_second(made.training)
         lines.append(f"{rate:,.0f} tokens/s, {share:.1%} of the measured matmul rate")

@@ -401,4 +401,4 @@ def test_a_window_of_one_character_trains_without_scores(corpus_file, tmp_path, 
     assert checkpoint.load(out).head_scores is None
     capsys.readouterr()
     assert main(["heads", "--checkpoint", str(out), "--data", str(corpus_file)]) == 2
-    assert "attend to nothing else" in capsys.readouterr().err
+    assert "no attention to measure" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Write docs/cli.md, the help of every command. Run: python -m tests.cli.reference
 
-It is made from the arguments themselves, because argparse lays out its help differently in each
-version of Python.
+It is made from the arguments themselves, because the layout of argparse's help differs between
+versions of Python.
 """
 
 import argparse
@@ -13,22 +13,22 @@ PATH = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def command_parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command's own arguments."""
+    """The parser of the arguments of one command."""
     (subparsers,) = (a for a in parser_for(command)._actions if a.dest == "command")
     return subparsers.choices[command]
 
 
 def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """All arguments of a parser but --help."""
+    """All arguments of a parser except --help."""
     return [action for action in parser._actions if action.dest != "help"]
 
 
 def markdown() -> str:
-    """The whole of docs/cli.md."""
+    """The content of docs/cli.md."""
     parts = [
         "# Commands\n",
         "`python -m microgpt COMMAND` runs a command from a checkout, `microgpt COMMAND` after "
-        "`pip install -e .`.\nExit codes: 0 for success, 2 for an error in what was asked for, "
+        "`pip install -e .`.\nExit codes: 0 for success, 2 for an error that the user can correct, "
         "130 after Ctrl-C.\n",
         "This page is written by `python -m tests.cli.reference`.\n",
         *(f"- [`{name}`](#{name}): {about}" for name, about in COMMANDS.items()),
