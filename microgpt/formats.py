@@ -49,7 +49,7 @@ class Document:
         number, optional = rest.pop("format", 1), rest.pop("optional", [])
         if type(number) is not int or not 1 <= number < 10**6:
             raise FormatError(
-                f"the format of {name} is {reprlib.repr(number)}, not a number from 1"
+                f"the format of {name} is {reprlib.repr(number)}; it must be a whole number from 1"
             )
         if not isinstance(optional, list) or not all(isinstance(each, str) for each in optional):
             raise FormatError(f'"optional" of {name} must be a list of names')

@@ -371,7 +371,9 @@ def test_json_from_outside_is_an_object_or_a_sentence(data, message):
 
 @pytest.mark.parametrize("number", [0, -1, 2.0, True, None, "2", [], 10**400], ids=repr)
 def test_a_format_is_a_number_from_1(number):
-    with pytest.raises(FormatError, match=r"^the format of a.json is .*, not a number from 1$"):
+    with pytest.raises(
+        FormatError, match=r"^the format of a.json is .*; it must be a whole number from 1$"
+    ):
         Document.of("a.json", {"format": number})
 
 

@@ -1,12 +1,12 @@
-"""A checkpoint is a folder. Save it whole, read it with suspicion.
+"""A checkpoint: a folder that is saved atomically, and checked when it is loaded.
 
-config.json       the model's shape, the SHA-256 of the other files, how it was trained
+config.json       the model's shape, the SHA-256 of the other files, the training settings
 tokenizer.json    the vocabulary
-model.safetensors the weights, half precision
+model.safetensors the weights, float16
 loss_record.csv   the losses, step by step
 README.md         the model card
 baselines.json    optional: the losses of the uniform, unigram and bigram models
-snapshots.npz     optional: maps, predictions and samples at some steps of the training
+snapshots.npz     optional: attention, predictions and samples at some steps of the training
 head_scores.json  optional: what each head attends to, and the loss without it
 
 docs/formats.md describes every field.

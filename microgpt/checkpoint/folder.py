@@ -1,4 +1,4 @@
-"""What a checkpoint is: a folder of files on disk, one object in memory."""
+"""The files of a checkpoint folder, and the Checkpoint object in memory."""
 
 import hashlib
 import json
@@ -20,9 +20,9 @@ from microgpt.tokenizer import CharTokenizer
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 LOSS_RECORD, CARD = "loss_record.csv", "README.md"
 BASELINES, SNAPSHOTS, HEAD_SCORES = "baselines.json", "snapshots.npz", "head_scores.json"
-EVOLUTION = "evolution.npz"  # what snapshots.npz is called in format 1
+EVOLUTION = "evolution.npz"  # the name of snapshots.npz in format 1
 MIB = 2**20
-# The files every checkpoint has, and the most bytes each may have.
+# The required files, and the largest size of each in bytes.
 FILES = {
     CONFIG: MIB,
     TOKENIZER: MIB,
@@ -30,21 +30,21 @@ FILES = {
     LOSS_RECORD: 16 * MIB,
     CARD: MIB,
 }
-# The files it may have besides; config.json says which.
+# The optional files, and their largest sizes; config.json lists those that are present.
 OPTIONAL = {BASELINES: 16 * MIB, SNAPSHOTS: 16 * MIB, EVOLUTION: 16 * MIB, HEAD_SCORES: MIB}
-# The required files whose SHA-256 is in config.json, where that of each optional one is too.
+# The required files whose SHA-256 is in config.json, besides those of the optional files.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
 CONFIG_FIELDS = ("architecture", "model", "sha256", "training")
 
 
 class CheckpointError(MicroGPTError):
-    """A folder is not a checkpoint this program can use; the message says why in one sentence."""
+    """A folder cannot be used as a checkpoint."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a checkpoint was read from: a folder's path, or a repo and its commit."""
+    """The source of a checkpoint: the path of a folder, or a repo and its commit."""
 
     kind: Literal["folder", "hub", "bundled"]
     name: str
@@ -53,12 +53,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, how it was trained, and what was measured on it.
+    """A model, its training, and the measurements on it.
 
-    The model of a loaded checkpoint is in eval mode, float32, and is never written to.
-    weights_sha256 and origin are those of the files it was read from, None before it is saved.
-    baselines, snapshots and head_scores are None where there are none. notes: a sentence without
-    its full stop for each optional file that config.json lists and that cannot be used.
+    model: after loading, in eval mode and float32; sessions share it, so never change it.
+    baselines, snapshots, head_scores: None if the file is absent. weights_sha256, origin: those of
+    the files that were read, None before the checkpoint is saved. notes: for each listed optional
+    file that cannot be used, a sentence without its full stop.
     """
 
     model: GPT
@@ -78,7 +78,7 @@ class Checkpoint:
 
     @property
     def fingerprint(self) -> str:
-        """64 hex digits that differ for any two checkpoints that compute or read differently."""
+        """64 hex digits that identify the config, the vocabulary and the weights."""
         parts = [self.config.to_dict(), self.tokenizer.characters, self.weights_sha256]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

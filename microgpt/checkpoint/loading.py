@@ -1,4 +1,4 @@
-"""Read a checkpoint folder that may come from anyone."""
+"""Load a checkpoint folder; its content is untrusted."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def check_files(folder: Path) -> None:
-    """Raise CheckpointError unless every required file is there and within its size."""
+    """Raise CheckpointError if a required file is missing or too large."""
     if not folder.is_dir():
         raise CheckpointError(f"there is no checkpoint folder at {folder}")
     for name, most in FILES.items():
@@ -51,7 +51,7 @@ def check_files(folder: Path) -> None:
             pickles = [p.name for p in folder.iterdir() if p.suffix in _PICKLES]
             if name == WEIGHTS and pickles:
                 raise CheckpointError(
-                    f"the weights are in {pickles[0]}, a pickle, which can run code when read; "
+                    f"the weights are in {pickles[0]}, a pickle, which can run code when loaded; "
                     f"save them as {WEIGHTS}"
                 )
             raise CheckpointError(f"not a microGPT checkpoint: {name} is missing")
@@ -61,21 +61,21 @@ def check_files(folder: Path) -> None:
 def _check_size(path: Path, most: int) -> None:
     if path.stat().st_size > most:
         raise CheckpointError(
-            f"{path.name} has {path.stat().st_size:,} bytes; at most {most:,} are read"
+            f"{path.name} has {path.stat().st_size:,} bytes; at most {most:,} are allowed"
         )
 
 
 def files_in(folder: Path, hashes: Mapping[str, str]) -> list[str]:
-    """The names of a checkpoint's files: those required, and the optional ones that are there.
+    """The names of a checkpoint's files: the required ones and the optional ones that exist.
 
-    An optional file without a hash is none of the checkpoint's.
+    An optional file without a hash does not belong to the checkpoint.
     """
     optional = [name for name in OPTIONAL if name in hashes and (folder / name).is_file()]
     return [*FILES, *optional]
 
 
 def read_config(folder: Path) -> tuple[GPTConfig, Training, dict[str, str]]:
-    """The model's shape, the training's provenance and the files' SHA-256, from config.json.
+    """Read config.json: the model's shape, its training and the SHA-256 of the other files.
 
     Raises CheckpointError.
     """
@@ -116,7 +116,7 @@ def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
 
 
 def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]:
-    """For each optional file the part of a Checkpoint that it holds, and how it is read."""
+    """For each optional file, the attribute of Checkpoint that it fills and its parser."""
     layers, heads, vocab = config.n_layer, config.n_head, config.vocab_size
 
     def snapshots(data: bytes) -> Snapshots:
@@ -133,7 +133,7 @@ def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]
 def _read_optional(
     folder: Path, config: GPTConfig, hashes: dict[str, str], strict: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """What the optional files hold, by the parts of a Checkpoint, and a note for each left out."""
+    """Read the optional files: values by attribute of Checkpoint, and a note per unusable file."""
     parts: dict[str, Any] = {}
     notes = []
     for name, (part, read) in _readers(config).items():
@@ -153,10 +153,10 @@ def _read_optional(
 
 
 def load(folder: Path, origin: Origin | None = None, strict: bool = False) -> Checkpoint:
-    """Read a checkpoint folder from anyone: sizes, shapes and the hashes are checked first.
+    """Load a checkpoint folder; sizes, shapes and hashes are checked first.
 
-    origin says where the folder came from, by default itself. An optional file that cannot be used
-    is left out, and the checkpoint's notes say why; strict raises for it instead. Raises
+    origin: the source of the folder, by default the folder itself. strict: raise for an optional
+    file that cannot be used; otherwise the file is treated as absent, and the notes say why. Raises
     CheckpointError.
     """
     check_files(folder)

@@ -1,7 +1,7 @@
-"""The loss record: one CSV file that tells how a checkpoint was trained, step by step.
+"""The loss record: a CSV file with the losses and other measurements of a training run.
 
-The last column, `format`, is that of the file. It is filled in the first row alone, so that
-spreadsheets and pandas read the file as any other.
+The last column, `format`, holds the format of the file in the first row and is empty in the others.
+So spreadsheets and pandas can read the file without special treatment.
 """
 
 import math
@@ -22,13 +22,13 @@ class LossRecordError(MicroGPTError):
 
 @dataclass(frozen=True)
 class LossRow:
-    """What was measured after `step` optimiser updates; None where nothing was.
+    """Measurements after `step` optimizer updates; None if not measured at this step.
 
-    tokens: characters trained on so far. seconds: the training clock, compilation and evaluations
-    left out; wall_seconds: all of the time since the run began, pauses before a resume left out.
-    learning_rate: of the update; under Muon it is AdamW's, Muon's rises and falls with it.
-    batch_loss: of the step's own batch, dropout on. train_loss, val_loss: estimates on each split,
-    dropout off, of the weights that would be saved. Losses are nats per character.
+    tokens: characters trained on so far. seconds: training time so far, without compilation and
+    evaluation. wall_seconds: all time since the run began, without pauses before a resume.
+    learning_rate: AdamW's rate for this update; Muon's follows the same schedule. batch_loss: loss
+    on the batch of this step, with dropout. train_loss, val_loss: estimates on each split without
+    dropout, of the weights that would be saved. Losses are in nats per character.
     """
 
     step: int
@@ -56,12 +56,12 @@ def _line(row: LossRow, first: bool) -> str:
 
 
 def to_csv(rows: Iterable[LossRow]) -> str:
-    """The whole record as text, header first."""
+    """Convert a record to CSV text with a header."""
     return _HEADER + "".join(_line(row, first=at == 0) for at, row in enumerate(rows))
 
 
 def append(path: Path, row: LossRow) -> None:
-    """Add one row to a record that exists, as one write."""
+    """Append a row to an existing record, in one write."""
     with open(path, "a", encoding="utf-8", newline="") as file:
         file.write(_line(row, first=file.tell() == len(_HEADER)))
         file.flush()
@@ -75,18 +75,19 @@ def _parse(name: str, text: str, kind: Any, line: int) -> float | None:
         value = int(text) if kind is int else float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < 2**63:  # so neither NaN nor infinite
+    if not 0 <= value < 2**63:  # also refuses NaN and infinity
         raise LossRecordError(
-            f"line {line} of the loss record: {name} is {reprlib.repr(text)}, not a number from 0"
+            f"line {line} of the loss record: {name} is {reprlib.repr(text)}; "
+            "it must be a number of 0 or more"
         )
     return value
 
 
 def from_csv(text: str, row_type: type[LossRow] = LossRow) -> list[LossRow]:
-    """Read and check a record: known columns, finite numbers, steps that rise.
+    """Parse and check a record: known columns, finite numbers, increasing steps.
 
-    An optional column that is missing is None in every row. row_type is what a row is read as, a
-    dataclass. Raises LossRecordError, naming the line.
+    A missing optional column is None in every row. row_type: the dataclass for a row. Raises
+    LossRecordError, which names the line.
     """
     header, *lines = text.splitlines() or [""]
     columns = header.split(",")
@@ -111,31 +112,31 @@ def from_csv(text: str, row_type: type[LossRow] = LossRow) -> list[LossRow]:
         }
         row = row_type(**values)
         if rows and row.step <= rows[-1].step:
-            raise LossRecordError(f"line {line} of the loss record: steps must rise")
+            raise LossRecordError(f"line {line} of the loss record: steps must increase")
         rows.append(row)
     return rows
 
 
 def _check_columns(columns: list[str], first_row: list[str], known: Iterable[str]) -> None:
-    """Raise LossRecordError for a column that is not known."""
+    """Raise LossRecordError for an unknown column."""
     written = dict(zip(columns, first_row, strict=False)).get(_FORMAT) or "1"
     try:
         document = Document.of("loss_record.csv", {"format": int(written)})
         document.known(dict.fromkeys(columns), {*known, _FORMAT}, "column")
     except ValueError as error:
         raise LossRecordError(
-            f"line 2 of the loss record: format is {reprlib.repr(written)}, not a number from 1"
+            f"line 2 of the loss record: format is {reprlib.repr(written)}; it must be a whole number from 1"
         ) from error
     except FormatError as error:
         raise LossRecordError(str(error)) from error
 
 
 def first_reaching(rows: Iterable[LossRow], val_loss: float) -> LossRow | None:
-    """The first row whose validation loss is at most val_loss, None where none is."""
+    """The first row with a validation loss of at most val_loss, or None."""
     return next((r for r in rows if r.val_loss is not None and r.val_loss <= val_loss), None)
 
 
 def best_validation(rows: Iterable[LossRow]) -> LossRow | None:
-    """The row with the lowest validation loss, None where none was measured."""
+    """The row with the lowest validation loss, or None if none was measured."""
     measured = [(row.val_loss, row.step, row) for row in rows if row.val_loss is not None]
     return min(measured)[2] if measured else None

@@ -1,4 +1,4 @@
-"""The model card of a checkpoint, written from what was measured."""
+"""The model card of a checkpoint, generated from its measurements."""
 
 import math
 

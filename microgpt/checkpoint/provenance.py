@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from, as config.json tells it."""
+"""The provenance of a checkpoint, as recorded in config.json."""
 
 import os
 import shlex
@@ -16,15 +16,15 @@ _LONGEST_STRING = 2000
 
 
 def storable(text: str) -> str:
-    """A command line or file name, which need be neither Unicode nor short, as it can be stored."""
+    """Make a command line or file name fit to store: valid Unicode and not too long."""
     return text.encode("utf-8", "replace").decode("utf-8")[:_LONGEST_STRING]
 
 
 def command_line(arguments: Iterable[str]) -> str:
-    """The command that makes the same checkpoint from nothing, to be published.
+    """The command that would make the same checkpoint from the start, in a form fit to publish.
 
-    A resumed run ends as one that was never stopped, so --resume is left out; of an absolute path
-    the last part is told.
+    --resume is left out, because a resumed run gives the same result as an uninterrupted one. Of an
+    absolute path only the last part is kept.
     """
 
     def shorten(text: str) -> str:
@@ -41,9 +41,9 @@ def command_line(arguments: Iterable[str]) -> str:
 
 
 def code_commit() -> str:
-    """The Git commit of this code, marked where files were changed since; `unknown` without Git.
+    """The Git commit of this code, marked `-dirty` if files differ from it; `unknown` without Git.
 
-    MICROGPT_COMMIT names it where the code travels without its repository.
+    The environment variable MICROGPT_COMMIT overrides it, for code that runs outside a repository.
     """
     if commit := os.environ.get("MICROGPT_COMMIT"):
         return storable(commit)
@@ -58,12 +58,12 @@ def code_commit() -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """Where a checkpoint comes from. Whoever wrote the folder says so: show it as plain text.
+    """The provenance of a checkpoint. It is untrusted: show it as plain text.
 
-    commit is the code's, `unknown` outside a repository. seconds is the training clock.
-    matmul_flops: what the hardware reached in a large matrix product of the run's precision,
-    FLOP/s, None where it was not measured. val_loss_full is measured on the saved weights, None
-    when the run was interrupted before.
+    commit: of the code, `unknown` outside a repository. seconds: training time, without compilation
+    and evaluation. matmul_flops: measured speed of large matrix products in the precision of the
+    run, FLOP/s, or None. val_loss_full: loss of the saved weights over the validation split, None
+    for an interrupted run.
     """
 
     config: TrainConfig
@@ -83,10 +83,9 @@ class Training:
 
     @classmethod
     def from_dict(cls, values: Any, document: Document | None = None) -> Self:
-        """Read what asdict wrote; document is the file that holds it.
+        """Convert from the output of asdict; document is the file that holds it.
 
-        Raises FormatError for a field that is not known, ConfigError for one that is missing or
-        malformed.
+        Raises FormatError for an unknown field, ConfigError for a missing or malformed one.
         """
         if not isinstance(values, dict):
             raise ConfigError("the training's provenance must be a JSON object")
@@ -102,13 +101,13 @@ class Training:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of a field's type, and text or numbers within bounds."""
-    if kinds := get_args(kind):  # of float | None
+    """Whether a value has the type of its field and is within the limits for text and numbers."""
+    if kinds := get_args(kind):  # for float | None
         return any(_fits(value, each) for each in kinds)
     if kind is str:
         good = isinstance(value, str) and len(value) <= _LONGEST_STRING
         return good and not any("\ud800" <= char <= "\udfff" for char in value)
     if kind in (int, float):
         number = type(value) is int or type(value) is kind
-        return number and 0 <= value < 2**63  # so neither NaN nor infinite
+        return number and 0 <= value < 2**63  # also refuses NaN and infinity
     return isinstance(value, kind)

@@ -1,4 +1,4 @@
-"""The training runs that are kept with the code: each a folder with its config and its record."""
+"""The training runs kept in assets/runs: a folder per run, with its config and loss record."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 
-# What the original recorded: losses on random batches of the two splits.
+# The training and validation losses that the original recorded, on random batches.
 ORIGINAL = {
     "phase1": (2.2838, 2.2877),
     "phase2": (2.0105, 2.0843),
@@ -27,7 +27,7 @@ RUNS = Path(__file__).parents[2] / "assets" / "runs"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run without its weights: the folder's name and what it recorded."""
+    """A finished run without its weights; name is that of its folder."""
 
     name: str
     config: GPTConfig
@@ -36,12 +36,12 @@ class Run:
 
 
 def kept_runs(folder: Path = RUNS) -> list[Run]:
-    """Every run kept, by name. Raises CheckpointError or LossRecordError where one is damaged."""
+    """All runs in a folder. Raises CheckpointError or LossRecordError if one is damaged."""
     return [read_run(path) for path in sorted(folder.iterdir()) if path.is_dir()]
 
 
 def read_run(folder: Path) -> Run:
-    """The run in a folder. Raises CheckpointError or LossRecordError where it is damaged."""
+    """Read the run in a folder. Raises CheckpointError or LossRecordError if it is damaged."""
     config, training, hashes = read_config(folder)
     data = (folder / LOSS_RECORD).read_bytes()
     if hashlib.sha256(data).hexdigest() != hashes[LOSS_RECORD]:
@@ -50,7 +50,7 @@ def read_run(folder: Path) -> Run:
 
 
 def last_estimate(rows: Iterable[LossRow]) -> tuple[float, float]:
-    """The last training and validation loss of a record, NaN where none was measured."""
+    """The last estimated training and validation losses of a record; NaN if there are none."""
     last = (math.nan, math.nan)
     for row in rows:
         if row.train_loss is not None and row.val_loss is not None:
@@ -59,7 +59,7 @@ def last_estimate(rows: Iterable[LossRow]) -> tuple[float, float]:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """The runs beside the original's, as a Markdown table."""
+    """A Markdown table that compares the runs with those of the original."""
     lines = [
         "| run | parameters | train, val | the original's | whole validation split | on |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -1,4 +1,4 @@
-"""Write a checkpoint folder whole or not at all."""
+"""Save a checkpoint folder, and add optional files to it."""
 
 import hashlib
 import json
@@ -50,10 +50,10 @@ def _config_text(checkpoint: Checkpoint, hashes: dict[str, str]) -> str:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint folder whole or not at all; one that is there already is replaced.
+    """Save a checkpoint to a folder in one atomic step; an existing folder is replaced.
 
-    Weights are stored as float16. Raises CheckpointError when one does not fit, CheckpointError or
-    OSError when the folder cannot be written.
+    Weights are stored as float16. Raises CheckpointError if a weight is not finite in float16, and
+    CheckpointError or OSError if the folder cannot be written.
     """
     weights = {name: t.detach().cpu().half() for name, t in checkpoint.model.state_dict().items()}
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
@@ -62,7 +62,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         with atomic.replacing(folder) as partial:
             partial.mkdir()
             save_file(weights, partial / WEIGHTS)
-            (partial / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
+            (partial / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read it
             _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
             _write(partial / LOSS_RECORD, to_csv(checkpoint.loss_record))
             if checkpoint.baselines is not None:
@@ -74,15 +74,15 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
             hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
             _write(partial / CONFIG, _config_text(checkpoint, hashes))
             _write(partial / CARD, model_card.render(checkpoint))
-    except SafetensorError as error:  # also where the disk is full
+    except SafetensorError as error:  # also if the disk is full
         raise CheckpointError(f"cannot write the weights of {folder}: {error}") from error
 
 
 def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None:
-    """Write head_scores.json into a checkpoint folder.
+    """Add head scores to a checkpoint folder, or replace them.
 
-    Raises HeadScoresError for scores that could not be read again, OSError when the folder cannot
-    be written.
+    Raises HeadScoresError for scores that could not be loaded again, and OSError if the folder
+    cannot be written.
     """
     text = scores.to_json()
     HeadScores.from_json(text, config.n_layer, config.n_head)
@@ -90,9 +90,9 @@ def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None
 
 
 def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None:
-    """Write the snapshots into a checkpoint folder.
+    """Add snapshots to a checkpoint folder, or replace them.
 
-    Raises SnapshotsError for snapshots that could not be read again, OSError when the folder
+    Raises SnapshotsError for snapshots that could not be loaded again, and OSError if the folder
     cannot be written.
     """
     content = snapshots.to_npz()
@@ -103,10 +103,10 @@ def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None
 def replace_optional(
     folder: Path, name: str, content: bytes, also_remove: str | None = None
 ) -> None:
-    """Write an optional file into a checkpoint folder, and its hash into config.json.
+    """Write an optional file to a checkpoint folder, and its hash to config.json.
 
-    also_remove names an earlier file that it takes the place of. If the writer is killed, the
-    folder still loads, at worst without the file. Raises OSError when the folder cannot be written.
+    also_remove: an older file that the new one replaces. If the process is killed, the folder can
+    still be loaded, possibly without the file. Raises OSError if the folder cannot be written.
     """
     values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     optional = sorted({*values.pop("optional", ()), name} - {also_remove})

@@ -1,4 +1,4 @@
-"""How a model came to write: what it did at some steps of its training, as one .npz file."""
+"""Snapshots of a training run, stored as one .npz file."""
 
 import io
 import math
@@ -11,24 +11,24 @@ import numpy as np
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FORMAT, Document, FormatError, required_fields
 
-# Of all arrays together, uncompressed. A checkpoint may be anyone's, and so may its zip file.
+# Limit for all arrays together, uncompressed. The file is untrusted and may be a zip bomb.
 MOST_BYTES = 32 * 2**20
 
 
 class SnapshotsError(MicroGPTError):
-    """A file of snapshots is malformed."""
+    """The snapshots of a checkpoint are missing, malformed or do not fit its model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
-    """S snapshots of a training: what the model made of one passage then, and what it wrote.
+    """S snapshots of a training run: attention and predictions over a passage, and samples.
 
-    steps: (S,) optimiser updates made, rising. passage: (T,) ids. maps: (S, L, H, T, T), 255 times
-    the attention weights, rounded. probs: (S, T, V), of the character after each position.
-    samples: (S, N) ids written after a newline, always with the same draws.
+    steps: (S,) optimizer updates made, increasing. passage: (T,) ids. maps: (S, L, H, T, T), 255
+    times the attention weights, rounded. probs: (S, T, V), probabilities of the next character at
+    each position. samples: (S, N), ids generated after a newline, with the same seed each time.
     """
 
-    # Each with the type it has in the file.
+    # The annotations give the dtypes in the file.
     steps: Annotated[np.ndarray, np.int64]
     passage: Annotated[np.ndarray, np.uint16]
     maps: Annotated[np.ndarray, np.uint8]
@@ -36,7 +36,7 @@ class Snapshots:
     samples: Annotated[np.ndarray, np.uint16]
 
     def to_npz(self) -> bytes:
-        """The file's content; the same snapshots give the same bytes."""
+        """Convert to the content of a .npz file; equal snapshots give equal bytes."""
         file = io.BytesIO()
         arrays: dict[str, Any] = {
             name: getattr(self, name).astype(dtype)
@@ -47,16 +47,16 @@ class Snapshots:
         return file.getvalue()
 
     def most_changed_head(self) -> tuple[int, int]:
-        """Layer and head, from 0, whose map differs most between the first and the last."""
+        """Layer and head, from 0, whose map changed most from the first to the last snapshot."""
         change = np.abs(self.maps[-1].astype(np.int16) - self.maps[0]).sum(axis=(2, 3))
         layer, head = np.unravel_index(change.argmax(), change.shape)
         return int(layer), int(head)
 
     @classmethod
     def from_npz(cls, data: bytes, n_layer: int, n_head: int, vocab_size: int) -> Self:
-        """Read what to_npz wrote, of a model of that many layers, heads and characters.
+        """Convert from the output of to_npz, for a model with these sizes.
 
-        Raises SnapshotsError; no more than MOST_BYTES are taken.
+        The file is untrusted; at most MOST_BYTES of memory are used. Raises SnapshotsError.
         """
         try:
             snapshots = cls(**_read(data, _dtypes(cls), required_fields(cls)))
@@ -77,18 +77,18 @@ class Snapshots:
             and min(s, t) > 0
             and self.steps[0] >= 0
             and bool((self.steps[1:] > self.steps[:-1]).all())
-            and bool((self.probs >= 0).all() and (self.probs <= 1).all())  # so neither NaN
+            and bool((self.probs >= 0).all() and (self.probs <= 1).all())  # also refuses NaN
             and max(self.passage.max(), self.samples.max(initial=0)) < vocab_size
         )
 
 
 def _dtypes(cls: type[Snapshots]) -> dict[str, type]:
-    """The type that each array has in the file."""
+    """The dtype of each array in the file."""
     return {field.name: get_args(field.type)[1] for field in fields(cls)}
 
 
 def _read(data: bytes, dtypes: dict[str, type], required: set[str]) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file whose sizes are within bounds. Raises anything."""
+    """Read the arrays of an untrusted .npz file; it may raise any exception."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if sum(member.file_size for member in members.values()) > MOST_BYTES:
@@ -106,15 +106,15 @@ def _read(data: bytes, dtypes: dict[str, type], required: set[str]) -> dict[str,
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    # Only what the directory promises is unpacked; bzip2 and LZMA would unpack all first.
+    # read(n) limits the memory only for these methods; bzip2 and LZMA decompress without a limit.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise SnapshotsError("an array is packed in another way")
+        raise SnapshotsError("an array has an unsupported compression")
     with archive.open(member) as file:
         return file.read(member.file_size)
 
 
 def _array(content: bytes, dtype: type) -> np.ndarray:
-    """One .npy file; its header is not believed about how much memory it needs."""
+    """Parse an untrusted .npy file; its size is checked against its header."""
     file = io.BytesIO(content)
     np.lib.format.read_magic(file)
     shape, is_fortran, found = np.lib.format.read_array_header_1_0(file)

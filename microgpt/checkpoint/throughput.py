@@ -23,14 +23,14 @@ def flops_per_character(config: GPTConfig) -> int:
 
 
 def characters_per_second(training: Training) -> float:
-    """Characters that a run trained on per second; 0 if its time was not measured."""
+    """Training speed in characters per second; 0 if the time was not measured."""
     return training.tokens / training.seconds if training.seconds else 0.0
 
 
 def estimate_mfu(config: GPTConfig, training: Training) -> float | None:
-    """Estimate the MFU of a run, relative to the measured rate of matrix products, matmul_flops.
+    """Estimate the MFU of a run, relative to the measured speed of matrix products (matmul_flops).
 
-    None if that rate or the time was not measured.
+    None if that speed or the time was not measured.
     """
     if not training.matmul_flops or not training.seconds:
         return None

@@ -1,4 +1,4 @@
-"""Read a checkpoint's weights: nothing is loaded before names, shapes and types are checked."""
+"""Read the weights of a checkpoint; names, shapes and dtypes are checked before loading."""
 
 import reprlib
 from pathlib import Path
@@ -14,7 +14,7 @@ _DTYPES = ("F16", "BF16", "F32")
 
 
 def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
-    """The weights of a checkpoint that are those of a model, which may be on the meta device.
+    """Read the weights of a checkpoint, which must fit a model; it may be on the meta device.
 
     Raises CheckpointError.
     """
@@ -26,21 +26,21 @@ def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, 
     except OSError as error:
         raise CheckpointError(f"{WEIGHTS} cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
-        raise CheckpointError(f"{WEIGHTS} is not a safetensors file, or not a whole one") from error
+        raise CheckpointError(f"{WEIGHTS} is not a safetensors file, or is truncated") from error
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        raise CheckpointError(f"{WEIGHTS} holds numbers that are not finite")
+        raise CheckpointError(f"{WEIGHTS} contains NaN or infinite numbers")
     return weights
 
 
 def _check_tensors(path: Path, model: GPT) -> None:
-    """Check that a file's tensors are the model's.
+    """Check that the tensors of a file fit the model.
 
-    safetensors checks that the file is as long as they need. Raises CheckpointError, OSError or
+    safetensors itself checks the length of the file. Raises CheckpointError, OSError or
     SafetensorError.
     """
     with open(path, "rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
-    if header_bytes > MIB:  # safetensors would read a header of 100 MB
+    if header_bytes > MIB:  # safetensors alone allows 100 MB
         raise SafetensorError("the header is too large")
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
@@ -49,7 +49,7 @@ def _check_tensors(path: Path, model: GPT) -> None:
     for name in expected | shapes:
         if name not in expected or name not in shapes:
             raise CheckpointError(
-                f"{WEIGHTS} does not fit {CONFIG}: {reprlib.repr(name)} is in one of them only"
+                f"{WEIGHTS} does not fit {CONFIG}: {reprlib.repr(name)} is in only one of them"
             )
         shape, dtype = shapes[name]
         if shape != expected[name] or dtype not in _DTYPES:

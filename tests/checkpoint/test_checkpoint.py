@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_read_is_told_apart_from_a_damaged_one(folder, nam
 def test_truncated_or_longer_weights_are_found(folder, change):
     path = folder / WEIGHTS
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(CheckpointError, match="not a safetensors file, or not a whole one"):
+    with pytest.raises(CheckpointError, match="not a safetensors file, or is truncated"):
         load(folder)
 
 
@@ -152,11 +152,11 @@ def transpose(weights: dict[str, torch.Tensor]) -> None:
     ("change", "message"),
     [
         (transpose, r"blocks.0.mlp.up.weight must be numbers of shape \[96, 24\]"),
-        (lambda weights: weights.pop("head.bias"), "'head.bias' is in one of them only"),
-        (lambda weights: weights.update(more=torch.zeros(1)), "'more' is in one of them only"),
-        (lambda weights: weights.update({"x" * 5000: torch.zeros(1)}), "is in one of them only"),
+        (lambda weights: weights.pop("head.bias"), "'head.bias' is in only one of them"),
+        (lambda weights: weights.update(more=torch.zeros(1)), "'more' is in only one of them"),
+        (lambda weights: weights.update({"x" * 5000: torch.zeros(1)}), "is in only one of them"),
         (lambda weights: weights.update({"head.bias": weights["head.bias"].int()}), "head.bias"),
-        (lambda weights: weights["head.bias"].fill_(torch.nan), "not finite"),
+        (lambda weights: weights["head.bias"].fill_(torch.nan), "contains NaN"),
     ],
 )
 def test_weights_that_do_not_fit_the_config_are_refused(folder, change, message):
@@ -630,7 +630,7 @@ def test_an_optional_file_beyond_its_size_is_left_out_unread(full, name):
     with open(full / name, "r+b") as file:
         file.truncate(most + 1)  # sparse: takes no room
     assert is_refused_if_strict(
-        full, name, f"{name} has {most + 1:,} bytes; at most {most:,} are read"
+        full, name, f"{name} has {most + 1:,} bytes; at most {most:,} are allowed"
     )
 
 

@@ -71,7 +71,10 @@ def test_appended_rows_equal_a_record_written_at_once(loss_record, tmp_path):
         ("", "must begin with the names of its columns, step,tokens"),
         ("step,loss\n1,2\n", "must begin with"),
         ("step,tokens,seconds,step\n1,64,0.5,1\n", "must begin with"),
-        ("step,tokens,seconds,format\n1,64,0.5,two\n", "format is 'two', not a number from 1"),
+        (
+            "step,tokens,seconds,format\n1,64,0.5,two\n",
+            "format is 'two'; it must be a whole number",
+        ),
         ("step,tokens,seconds,format\n1,64,0.5,-1\n", "format of loss_record.csv is -1"),
         (HEADER + "1,64,0.5,,,,,\n", "line 2 .* has 8 cells, not 9"),
         (HEADER + "1,64,0.5,,,,,,,\n", "line 2 .* has 10 cells"),
@@ -84,7 +87,7 @@ def test_appended_rows_equal_a_record_written_at_once(loss_record, tmp_path):
         (HEADER + "1,64,0.5,,,high,,,\n", "batch_loss is 'high'"),
         (HEADER + f"1,{'9' * 400},0.5,,,,,,\n", "tokens is"),
         (HEADER + f'1,64,0.5,,,"{"x" * 200_000}",,,\n', "batch_loss is"),
-        (HEADER + "2,64,0.5,,,,,,\n2,128,1,,,,,,\n", "line 3 .* steps must rise"),
+        (HEADER + "2,64,0.5,,,,,,\n2,128,1,,,,,,\n", "line 3 .* steps must increase"),
     ],
 )
 def test_a_malformed_record_is_refused_with_its_line(text, message):
