@@ -125,7 +125,8 @@ def _check_columns(columns: list[str], first_row: list[str], known: Iterable[str
         document.known(dict.fromkeys(columns), {*known, _FORMAT}, "column")
     except ValueError as error:
         raise LossRecordError(
-            f"line 2 of the loss record: format is {reprlib.repr(written)}; it must be a whole number from 1"
+            f"line 2 of the loss record: format is {reprlib.repr(written)}; "
+            "it must be a whole number from 1"
         ) from error
     except FormatError as error:
         raise LossRecordError(str(error)) from error
