@@ -57,7 +57,10 @@ class CharTokenizer:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Make a tokenizer for a corpus. Raises TokenizerError if it is empty or too varied."""
+        """Make a tokenizer for a corpus.
+
+        Raises TokenizerError if the corpus is empty or has too many different characters.
+        """
         return cls("".join(sorted(set(text))))
 
     @classmethod

@@ -134,9 +134,9 @@ def _train(
 ) -> None:
     """Make a run, or resume it."""
     recipe = PRESETS[preset]
-    told = ["train", "--preset", preset, "--data", str(data), "--out", str(out)]
-    told += [f"--set={pair}" for pair in pairs] + ([] if args.no_compile else ["--compile"])
-    source = Source(data.name, preset, command_line(told), code_commit())
+    arguments = ["train", "--preset", preset, "--data", str(data), "--out", str(out)]
+    arguments += [f"--set={pair}" for pair in pairs] + ([] if args.no_compile else ["--compile"])
+    source = Source(data.name, preset, command_line(arguments), code_commit())
     with Interrupt() as interrupt, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
         if cold:  # an empty cache, so that compilation is timed too
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = empty

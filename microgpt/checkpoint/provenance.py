@@ -30,14 +30,14 @@ def command_line(arguments: Iterable[str]) -> str:
     def shorten(text: str) -> str:
         return Path(text).name or text if Path(text).is_absolute() else text
 
-    told = []
+    kept = []
     for argument in arguments:
         if argument == "--resume":
             continue
         option, equals, value = argument.partition("=")
         is_pair = equals and option.startswith("-")  # --out=DIR
-        told.append(f"{option}={shorten(value)}" if is_pair else shorten(argument))
-    return storable(shlex.join(["python", "-m", "microgpt", *told]))
+        kept.append(f"{option}={shorten(value)}" if is_pair else shorten(argument))
+    return storable(shlex.join(["python", "-m", "microgpt", *kept]))
 
 
 def code_commit() -> str:

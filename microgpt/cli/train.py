@@ -147,10 +147,10 @@ class Interrupt:
     requested = False
 
     def __enter__(self) -> "Interrupt":
-        heard = (signal.SIGINT, signal.SIGTERM)
+        signals = (signal.SIGINT, signal.SIGTERM)
         self._previous = {
             number: signal.signal(number, self._note)
-            for number in heard
+            for number in signals
             if signal.getsignal(number) is not signal.SIG_IGN
         }
         return self

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import others  # noqa: E402
-from record import machine, options, read_record, told, write_record  # noqa: E402
+from record import machine, machine_line, options, read_record, write_record  # noqa: E402
 
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
 from microgpt.engine import Decoder, ReadableStep, compiled  # noqa: E402
@@ -154,7 +154,7 @@ def table(record: dict) -> str:
     for what, wanted, measured in goals(taken):
         verdict = "met" if measured >= wanted else "missed"
         lines.append(f"| {what} | {wanted} × | {measured:.1f} × | {verdict} |")
-    lines += ["", told(record["machine"])]
+    lines += ["", machine_line(record["machine"])]
     return "\n".join(lines)
 
 

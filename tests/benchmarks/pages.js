@@ -47,7 +47,7 @@
       return [...(customdata ?? z).at(-1)];
     },
     // The strip's text for the character under the pointer. It is in a component's shadow tree.
-    told: () => {
+    stripText: () => {
       says ??= [...document.querySelectorAll("*")]
         .map((node) => node.shadowRoot?.querySelector(".strip .says"))
         .find(Boolean);

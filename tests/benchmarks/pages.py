@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, options, read_record, told, write_record  # noqa: E402
+from record import machine, machine_line, options, read_record, write_record  # noqa: E402
 from serving import Server, chromium, served  # noqa: E402
 from wire import Wire, relayed  # noqa: E402
 
@@ -164,14 +164,14 @@ def feeling(
     return taken
 
 
-def moves(page: "Page", points: list[tuple[float, float]], told: str) -> dict[str, float]:
+def moves(page: "Page", points: list[tuple[float, float]], answer: str) -> dict[str, float]:
     """Move the pointer: the longest task in ms (0 if none exceeds 50), reruns, and redrawn maps."""
     page.evaluate("bench.longTasks.length = bench.seen.runs = bench.seen.drawings = 0")
     answers = set()
     for x, y in points:
         page.mouse.move(x, y)
         page.evaluate("bench.frame()")
-        answers.add(page.evaluate(told))
+        answers.add(page.evaluate(answer))
     page.wait_for_timeout(500)  # the browser reports a long task with a delay
     # A chart updates its hover label at most once in 50 ms.
     assert len(answers) > MOVES / 4, f"{len(answers)} answers to {MOVES} moves"
@@ -201,7 +201,7 @@ def over_the_text(page: "Page") -> dict[str, float]:
         "cells => cells.map(c => c.getBoundingClientRect()).map(b => [b.x + b.width / 2, b.y + 8])"
     )
     chosen = np.linspace(0, CHARACTERS - 1, MOVES).round().astype(int)
-    return moves(page, [boxes[at] for at in chosen], "bench.told()")
+    return moves(page, [boxes[at] for at in chosen], "bench.stripText()")
 
 
 def memory(server: Server, browser: "Browser", texts: Texts, idle: int) -> dict[str, int]:
@@ -277,7 +277,7 @@ def table(record: dict) -> str:
         )
     times = ", ".join(f"{name} {ms:.0f}" for name, ms in record["milliseconds, medians"].items())
     lines += ["", f"Medians of {record['rounds']} rounds, in milliseconds: {times}."]
-    lines.append(told(record["machine"]))
+    lines.append(machine_line(record["machine"]))
     return "\n".join(lines)
 
 

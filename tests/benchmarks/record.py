@@ -32,7 +32,7 @@ def machine(*packages: str) -> dict[str, object]:
     }
 
 
-def told(machine: dict) -> str:
+def machine_line(machine: dict) -> str:
     """The README's sentence about the machine of a record."""
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return f"Measured on {machine['cpu']}, {machine['cores']} cores, with {versions}."

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, options, read_record, told, write_record  # noqa: E402
+from record import machine, machine_line, options, read_record, write_record  # noqa: E402
 from serving import served  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
@@ -89,7 +89,7 @@ def table(record: dict) -> str:
     growth = max(late - early for early, late in held.values())
     verdict = "met" if growth <= MOST_GROWTH else "missed"
     goal = f"Memory grows by at most {growth} MiB (goal: {MOST_GROWTH} MiB, {verdict})."
-    return "\n".join([*lines, "", f"{goal} {told(record['machine'])}"])
+    return "\n".join([*lines, "", f"{goal} {machine_line(record['machine'])}"])
 
 
 def main() -> None:

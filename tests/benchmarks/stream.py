@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, options, read_record, told, write_record  # noqa: E402
+from record import machine, machine_line, options, read_record, write_record  # noqa: E402
 
 from microgpt.generate import generate, start_ids  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
@@ -83,7 +83,7 @@ def table(record: dict) -> str:
             f"| {statistics.median(alone):,.0f} | {statistics.median(streamed):,.0f} "
             f"| {on_top:+.0%} | at most {MOST:.0%} | {verdict} |",
             "",
-            told(record["machine"]),
+            machine_line(record["machine"]),
         ]
     )
 
