@@ -12,13 +12,14 @@ from microgpt.ui.page import page_header, show_views
 checkpoint = page_header(
     "pages/attention.py",
     "Attention",
-    "What each head looks at when it reads your text: one map a head, one row a character.",
+    "Which characters the model uses to predict the next one. "
+    "Each attention head has its own map of your text.",
 )
 views = {
     "All heads": maps_view,
     "On the text": text_view,
-    "What they do": head_scores_view,
-    "Switchboard": switchboard_view,
+    "Head scores": head_scores_view,
+    "Ablation": switchboard_view,
     "Stages": stages_view,
     "Combined": combined_view,
     "Compare": compare_view,

@@ -8,12 +8,13 @@ from microgpt.ui.page import page_header, show_views
 checkpoint = page_header(
     "pages/generate.py",
     "Generate",
-    "Type a few words; a small GPT trained from scratch goes on, one character at a time.",
+    "Type a few words. A small GPT, trained from scratch, continues the text one character at a "
+    "time.",
 )
 views = {
     "Write": write_view,
     "Side by side": side_by_side_view,
     "Score a text": score_view,
-    "How far back": context_view,
+    "Context length": context_view,
 }
 show_views(checkpoint, views, TAB)

@@ -8,12 +8,13 @@ from microgpt.ui.page import page_header, show_views
 checkpoint = page_header(
     "pages/loss_record.py",
     "Loss record",
-    "How this checkpoint was trained, from its own record.",
+    "How the loss fell while this checkpoint was trained. "
+    "The loss measures how badly the model predicts the next character.",
 )
 views = {"Curves": curves_view}
 if checkpoint.snapshots is not None:
     views[SNAPSHOTS] = snapshots_view
 if checkpoint.baselines is not None:
-    views["The ladder"] = baselines_view
+    views["Baselines"] = baselines_view
 views |= {"Compare runs": compare_view, "Measure your text": measure_view}
 show_views(checkpoint, views, TAB)

@@ -1,1 +1,1 @@
-"""What the pages are made of; Streamlit is imported here, in pages/ and in app.py, nowhere else."""
+"""The parts of the pages. Only this package, pages/ and app.py import Streamlit."""

@@ -1,7 +1,7 @@
-"""Everything the app keeps between reruns; nothing else in ui/ calls st.cache_*.
+"""All caches of the app; nothing else in ui/ calls st.cache_*.
 
-What is cached is bounded and shared by all visitors. A checkpoint counts by its fingerprint, so
-that a visitor's own checkpoint never gets an answer meant for another one.
+The caches are bounded and shared by all visitors. The cache key of a checkpoint is its fingerprint,
+so that two checkpoints never share a result.
 """
 
 import os
@@ -37,10 +37,10 @@ from microgpt.ui.stream import stream
 T = TypeVar("T")
 
 
-give_back_large_blocks()  # before anything is kept
+give_back_large_blocks()  # before the first cached array
 
 
-# Cache a function's results for all visitors; two who ask at once wait for one result.
+# Caches a function's results for all visitors; simultaneous calls compute a result once.
 _shared = partial(
     st.cache_resource,
     show_spinner=False,
@@ -65,10 +65,10 @@ def remembered(key: str, of: object) -> Any: ...
 def remembered(
     key: str, of: object, make: Callable[[], T] | None = None, again: bool = False
 ) -> T | None:
-    """What make() returned for `of`, kept in this visitor's session under the key.
+    """Return make(), remembered under the key in this visitor's session.
 
-    It is made when `of` is another one than last time, and when `again` is true. Without make the
-    result is what is kept for `of`, or None.
+    make is called if `of` differs from the last call, or if `again` is true. Without make, return
+    the remembered result for `of`, or None.
     """
     known, result = st.session_state.get(key, (None, None))
     if again or known != of:
@@ -86,7 +86,7 @@ def bundled() -> Checkpoint:
 
 
 def _as_written(path: Path) -> tuple[str, int]:
-    """A checkpoint folder and when it was written, 0 if it is none."""
+    """A folder and the time its config was written, 0 if it has none."""
     try:
         return str(path), (path / CONFIG).stat().st_mtime_ns
     except OSError:
@@ -97,22 +97,19 @@ def _as_written(path: Path) -> tuple[str, int]:
     max_entries=1, show_spinner="Loading the checkpoint …", hash_funcs={type(Path()): _as_written}
 )
 def folder(path: Path) -> Checkpoint:
-    """The operator's own checkpoint folder, read again when it was written anew.
-
-    Raises CheckpointError.
-    """
+    """The operator's checkpoint folder, loaded again after it changes. Raises CheckpointError."""
     return load_folder(path)
 
 
 @_shared(max_entries=1)
 def operator_fetch(ref: RepoRef) -> Fetch:
-    """The one download of the operator's repo that every visitor waits for or uses."""
+    """The download of the operator's repo, one for all visitors."""
     return Fetch(ref)
 
 
 @_shared(max_entries=1)
 def local_copy(ref: RepoRef) -> Checkpoint | None:
-    """The newest copy of the operator's repo that an earlier download left."""
+    """The newest copy of the operator's repo from an earlier download, if any."""
     return cached(ref)
 
 
@@ -123,14 +120,14 @@ def kept_runs() -> list[Run]:
 
 
 def operator_setting() -> Path | RepoRef | None:
-    """What the operator asked for: a folder, a repo, or nothing. Raises HubError."""
-    st.secrets.load_if_toml_exists()  # which copies the secrets into the environment
+    """The checkpoint that the operator configured: a folder, a repo, or none. Raises HubError."""
+    st.secrets.load_if_toml_exists()  # copies the secrets into the environment
     return operator_choice(os.environ)
 
 
 @_shared(max_entries=4)
 def engine(checkpoint: Checkpoint) -> Engine:
-    """What decodes with a checkpoint's weights, fast; one for all visitors."""
+    """The decoding engine of a checkpoint, one for all visitors."""
     return Engine(checkpoint.model)
 
 
@@ -140,19 +137,19 @@ def attention_maps(checkpoint: Checkpoint, text: str) -> AttentionMaps:
     return attention.attention_maps(checkpoint.model, checkpoint.tokenizer.encode(text))
 
 
-# Up to 64 MiB each, for a window as long as is allowed.
+# Up to 64 MiB each, for the longest allowed window.
 @_shared(max_entries=2)
 def head_stages(checkpoint: Checkpoint, text: str, layer: int, head: int) -> HeadStages:
-    """What one head computes over a text of 1 to block_size known characters, step by step."""
+    """The stages of one head over a text of 1 to block_size known characters."""
     ids = checkpoint.tokenizer.encode(text)
     return attention.head_stages(checkpoint.model, ids, layer, head)
 
 
 @_shared(max_entries=12)
 def overview(checkpoint: Checkpoint, text: str) -> bytes:
-    """All maps as one PNG: a row a layer, a column a head, each layer's mean at the right.
+    """All maps as one PNG: a row for each layer, a column for each head, the layer's mean last.
 
-    The last row is empty but for the mean of all heads, at its right.
+    The last row holds only the mean of all heads, in the last column.
     """
     maps = attention.with_means(attention_maps(checkpoint, text).weights)
     return attention_overview(maps.numpy())
@@ -160,7 +157,7 @@ def overview(checkpoint: Checkpoint, text: str) -> bytes:
 
 @_shared(max_entries=12)
 def text_scores(checkpoint: Checkpoint, text: str) -> HeadScores:
-    """What the heads do over a text of 2 to block_size known characters."""
+    """The head scores over a text of 2 to block_size known characters."""
     weights = attention_maps(checkpoint, text).weights
     return heads.text_scores(weights, checkpoint.tokenizer.encode(text), checkpoint.tokenizer)
 
@@ -169,7 +166,7 @@ def text_scores(checkpoint: Checkpoint, text: str) -> HeadScores:
 def finished(
     checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
 ) -> Predictions:
-    """What the checkpoint writes after a prompt of known characters, all of it."""
+    """The whole text that the checkpoint writes after a prompt of known characters."""
     decoder = engine(checkpoint).decoder()
     characters = stream(decoder, checkpoint.tokenizer, prompt, length, config)
     return predictions.of_characters(characters)
@@ -185,7 +182,7 @@ def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
 
 @_shared(max_entries=12)
 def logits_without(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> Tensor:
-    """Logits (T, V) over a text with some heads, by layer and head from 0, switched off."""
+    """Logits (T, V) over a text with the heads in `off`, (layer, head) from 0, ablated."""
     return ablation.ablated_logits(checkpoint.model, checkpoint.tokenizer.encode(text), off)
 
 
@@ -197,7 +194,7 @@ def finished_without(
     config: SamplingConfig,
     off: frozenset[tuple[int, int]],
 ) -> Predictions:
-    """What the checkpoint writes with some heads, by layer and head from 0, switched off."""
+    """The text that the checkpoint writes with the heads in `off` ablated."""
     decoder = Decoder(checkpoint.model, head_mask=ablation.head_mask(checkpoint.config, off))
     characters = stream(decoder, checkpoint.tokenizer, prompt, length, config)
     return predictions.of_characters(characters)

@@ -1,4 +1,4 @@
-"""The checkpoint picker: which checkpoint a page shows, where it comes from, how to change it."""
+"""The checkpoint picker in the sidebar: which checkpoint a page shows and where it comes from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,28 +20,29 @@ from microgpt.ui.controls import Control, control
 from microgpt.ui.text import plain
 
 REPO = control("repo")
-# How long a page waits for a checkpoint before it opens with another one.
+# How long a page waits for a checkpoint before it opens with a fallback.
 PATIENCE_SECONDS = 2.0
 
 
 def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
-    """Show in the sidebar which checkpoint is loaded, and take another from the visitor.
+    """Show the picker in the sidebar and return the checkpoint of the page.
 
-    What goes wrong or takes time is told in notes, on the page itself. Where no checkpoint can be
-    had the page ends here, with one sentence that says why.
+    Errors and progress are shown in notes, on the page itself. Without any checkpoint the script
+    stops here.
     """
     with notes:
         loaded = _operators_checkpoint()
     with st.sidebar:
         st.subheader("Checkpoint", anchor=False)
         card = st.container()
-        name = repo_control("Load another from the Hub", REPO)
+        name = repo_control("Load another from the Hugging Face Hub", REPO)
         outcome = st.container()
     with notes:
         loaded, awaited = named_checkpoint("visitor", name, fallback=loaded)
     st.session_state["checkpoint_awaited"] = awaited
     if awaited:
-        outcome.caption("Not loaded yet; the page says why.")  # a phone's sidebar hides the page
+        # On a phone the sidebar hides the page.
+        outcome.caption("Not loaded yet. Close the sidebar to see why.")
     if loaded is None:
         st.stop()
     with card:
@@ -50,7 +51,7 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
 
 
 def repo_control(label: str, repo: Control) -> str:
-    """The name of a repo on the Hub, empty at first; it is in the URL."""
+    """Show the input of a repo on the Hub and return its name, empty by default; in the URL."""
     return st.text_input(
         label,
         **repo.bound,
@@ -69,7 +70,7 @@ def _bundled() -> Checkpoint | None:
 
 
 def _operators_checkpoint() -> Checkpoint | None:
-    """What the app opens with."""
+    """The checkpoint that the app opens with."""
     try:
         setting = cache.operator_setting()
         if isinstance(setting, Path):
@@ -90,10 +91,10 @@ def _operators_checkpoint() -> Checkpoint | None:
 def named_checkpoint(
     who: str, name: str, fallback: Checkpoint | None
 ) -> tuple[Checkpoint | None, bool]:
-    """What the visitor named, once it is there; until then, and without a name, the fallback.
+    """The checkpoint that the visitor named, or the fallback, and whether the named one is missing.
 
-    Also whether something was named that is not there. How a download stands is told here. who
-    tells one such checkpoint of a session from another; a new name gives up the old one.
+    Shows the progress or the error of the download. who: identifies one of the session's downloads;
+    a new name abandons the old download.
     """
     key = f"{who} fetch"
     try:
@@ -101,7 +102,7 @@ def named_checkpoint(
     except HubError as error:
         st.error(plain(f"{error}."))
         ref = None
-    # A link names the very commit, which may be the one that the app opens with.
+    # A link names a commit, which may be that of the fallback.
     there = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
     if ref is not None and (ref.repo_id, ref.revision) == there:
         ref, name = None, ""
@@ -113,7 +114,7 @@ def named_checkpoint(
     if ref is None:
         return fallback, bool(name)
     if fetch is None:
-        # token=False: the host's own token must open nothing for a stranger.
+        # token=False: a visitor must not read private repos with the host's token.
         fetch = Fetch(
             ref,
             token=False,
@@ -129,7 +130,7 @@ def named_checkpoint(
 
 
 def _settled(fetch: Fetch) -> bool:
-    """Whether a checkpoint is there, after a little patience with one that was just asked for."""
+    """Whether the checkpoint is loaded; waits a little for a download that has just started."""
     fetch.wait(max(0.0, PATIENCE_SECONDS - fetch.age))
     return fetch.loaded is not None
 
@@ -137,18 +138,19 @@ def _settled(fetch: Fetch) -> bool:
 def _report(
     who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[..., None]
 ) -> None:
-    """Say how a fetch stands and what is shown instead; a failed one can be tried again."""
-    shown = f" Shown instead: {title_of(fallback)}." if fallback else ""
+    """Show the progress or the error of a fetch, and the title of the fallback."""
+    title = title_of(fallback) if fallback else None
     if fetch.error is None:
-        _follow(fetch, shown)
+        _follow(fetch, f" Until then the page shows: {title}." if title else "")
     else:
+        shown = f" The page shows: {title}." if title else ""
         st.error(plain(f"{fetch.error}.{shown}"))
         st.button("Try again", key=f"try {who} again", on_click=forget)
 
 
 @st.fragment(run_every=0.5)
 def _follow(fetch: Fetch, shown: str) -> None:
-    """The progress of a download, refreshed without running the page, until it is over."""
+    """Show the progress of a download until it ends, without rerunning the page."""
     if fetch.done:
         st.rerun()
     done, total = fetch.bytes_done / 1e6, fetch.bytes_total / 1e6
@@ -158,7 +160,7 @@ def _follow(fetch: Fetch, shown: str) -> None:
 
 
 def title_of(checkpoint: Checkpoint) -> str:
-    """What a checkpoint is called on a page."""
+    """The title of a checkpoint on a page."""
     assert checkpoint.origin is not None  # it was loaded
     if checkpoint.origin.kind == "bundled":
         return "Bundled checkpoint"

@@ -21,9 +21,9 @@ def download(
     help: str | None = None,
     key: str | None = None,
 ) -> None:
-    """Offer a file, whose content is made when the button is pressed and which runs nothing else.
+    """Show a download button; the content is made when it is pressed, without a rerun.
 
-    The ending of file_name gives its media type. Raises KeyError for an ending without one.
+    The extension of file_name gives the media type. Raises KeyError for an unknown extension.
     """
     st.download_button(
         label,

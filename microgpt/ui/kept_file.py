@@ -1,4 +1,4 @@
-"""A JSON file that a page gives and takes again: a text's record, a view of the maps."""
+"""A JSON file that a page writes and opens again: record.json or view.json."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from microgpt.formats import Document, FormatError, parse_json, stamped
 from microgpt.hub import RepoRef
 from microgpt.ui.text import plain
 
-# What every such file tells of its checkpoint.
+# The fields that identify the checkpoint in every such file.
 ORIGIN = ("weights_sha256", "checkpoint", "commit")
 
 
 @dataclass(frozen=True)
 class KeptFile:
-    """What a kind of file is called, how large it may be, and how it is read.
+    """The name, fields and size limit of a kind of file, and how to read it.
 
-    noun: `record`, of which the file is record.json; whose: `a text's`; kind: what the file says it
-    is; fields: those it has besides the checkpoint's; differs: what another checkpoint would
-    change; largest: MiB. read takes a file, gives what it asks of the page's widgets by their keys,
-    and raises ConfigError, FormatError, or what a malformed file makes it raise.
+    noun: `record` for record.json. whose: `a text's`, for messages. kind: the value of the file's
+    field `kind`. fields: besides kind and ORIGIN. differs: what changes with another checkpoint,
+    for messages. largest: in MiB. read: returns the values of the page's widgets by key; it may
+    raise ConfigError, FormatError, or any error of a malformed file.
     """
 
     noun: str
@@ -43,11 +43,11 @@ class KeptFile:
     def written(
         self, checkpoint: Checkpoint, values: Mapping[str, Any], optional: Iterable[str] = ()
     ) -> dict[str, Any]:
-        """The file's content: what it is, of which checkpoint, and the values of its fields."""
+        """The content of a file with these values, including kind, format and checkpoint."""
         return stamped({"kind": self.kind, **told_origin(checkpoint), **values}, optional)
 
     def uploader(self, checkpoint: Checkpoint, use: Callable[[dict[str, Any]], None]) -> None:
-        """Take a file and have what it asks for used, from a callback, or say what is wrong."""
+        """Show the upload; a callback passes the widgets' values to `use`, or shows the error."""
         st.file_uploader(
             self.name,
             type="json",
@@ -75,12 +75,12 @@ class KeptFile:
                 asked["repo"] = repo
             else:
                 st.toast(
-                    f"The {self.noun} is of another checkpoint, so its {self.differs} will differ."
+                    f"The {self.noun} comes from another checkpoint, so the {self.differs} differ."
                 )
         use(asked)
 
     def _read(self, data: bytes) -> tuple[dict[str, Any], str, str]:
-        """What a file asks for, the weights it is of, and the repo that has them or nothing.
+        """The widgets' values, the SHA-256 of the weights, and their repo, empty if none.
 
         Raises ConfigError or FormatError.
         """
@@ -113,11 +113,11 @@ class KeptFile:
 
 
 def told_origin(checkpoint: Checkpoint) -> dict[str, str]:
-    """What a file tells of its checkpoint."""
+    """The fields that identify a checkpoint in a file."""
     origin = checkpoint.origin
     assert origin is not None and checkpoint.weights_sha256 is not None  # it was loaded
     return {
-        # Where a folder lies on the server is no business of its visitors.
+        # Only the folder's name, so that visitors do not learn the server's paths.
         "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
         "commit": origin.commit or "",
         "weights_sha256": checkpoint.weights_sha256,

@@ -1,4 +1,4 @@
-"""How the process holds its memory."""
+"""Memory settings of the process."""
 
 import ctypes
 import functools
@@ -12,10 +12,10 @@ _LARGE = 2**20  # bytes
 
 
 def give_back_large_blocks() -> None:
-    """Have every freed array of a MiB or more returned to the system at once.
+    """Make malloc return freed arrays of 1 MiB or more to the system at once.
 
-    Else glibc comes to keep such blocks for each of the threads that Streamlit starts a run in,
-    and what the caches let go stays with the process. Other C libraries do without.
+    Otherwise glibc keeps such blocks for each thread that Streamlit starts, and memory that the
+    caches free stays in the process. Other C libraries do not need this.
     """
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
@@ -23,10 +23,10 @@ def give_back_large_blocks() -> None:
 
 @functools.cache
 def freeze_loaded_objects(page: str) -> None:
-    """Leave what is in memory after a page's first run out of every later garbage collection.
+    """Exclude all objects in memory after a page's first run from later garbage collections.
 
-    Modules, classes and functions live as long as the process. PyTorch and Streamlit bring some
-    270,000 such objects, and a full collection looks at each of them.
+    Modules, classes and functions live as long as the process. PyTorch and Streamlit create about
+    270,000 such objects, and a full collection visits each of them.
     """
     gc.collect()
     gc.freeze()

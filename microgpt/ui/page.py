@@ -10,16 +10,17 @@ from microgpt.ui.controls import Control
 
 
 def frame_session() -> None:
-    """Tell page_header that app.py has run; go on to the page that was asked for before it had."""
+    """Record that app.py has run, and open the page that was requested before it ran."""
     st.session_state["framed"] = True
     if page := st.session_state.pop("asked_page", None):
         st.switch_page(page, query_params=st.query_params.to_dict())
 
 
 def page_header(page: str, title: str, caption: str) -> Checkpoint:
-    """Open a page: its title, the checkpoint picker in the sidebar, and the checkpoint to show.
+    """Show the title and the checkpoint picker of a page, and return the checkpoint.
 
-    A fresh server runs a page that is its first visit without app.py; such a run goes back there.
+    On the first visit to a fresh server, Streamlit runs a page without app.py. Such a run switches
+    to app.py, which switches back.
     """
     if not st.session_state.get("framed"):
         st.session_state["asked_page"] = page
@@ -33,7 +34,7 @@ def page_header(page: str, title: str, caption: str) -> Checkpoint:
 def show_views(
     checkpoint: Checkpoint, views: Mapping[str, Callable[[Checkpoint], None]], tab: Control
 ) -> None:
-    """Show a page's views in tabs; only the open one runs, and its name is the control's value."""
+    """Show a page's views in tabs; only the open tab runs. Its name is the value of `tab`."""
     tabs = st.tabs(list(views), **tab.bound)
     for each, view in zip(tabs, views.values(), strict=True):
         if each.open:

@@ -1,4 +1,4 @@
-"""Text from outside, shown exactly as it is."""
+"""Escape text from outside, so that the page shows it unchanged."""
 
 import re
 from collections.abc import Container
@@ -7,7 +7,7 @@ from html import escape
 _ESCAPES = str.maketrans(
     {char: "\\" + char for char in r"\`*_[]<>#$:~|&"} | dict.fromkeys("\n\r", " ")
 )
-# Bare addresses become links whatever is escaped; an invisible word joiner keeps them text.
+# Markdown makes links of bare addresses; an invisible word joiner prevents that.
 _ADDRESS = re.compile(r"(https?|www|@)", re.IGNORECASE)
 _EXCERPT = 240
 _MARK = (
@@ -16,12 +16,12 @@ _MARK = (
 
 
 def plain(text: str) -> str:
-    """Text from outside, so that Markdown shows it as it is and on one line."""
+    """Escape a text for Markdown, on one line."""
     return _ADDRESS.sub("\\1\u2060", text.translate(_ESCAPES))
 
 
 def marked(text: str, characters: Container[str], first: int) -> str:
-    """An excerpt of a text around position `first` as HTML, with some characters marked."""
+    """An excerpt of a text around position `first` as HTML, with the given characters marked."""
     start = max(0, first - _EXCERPT // 4)
     shown = "".join(
         _MARK.format(escape(c)) if c in characters else escape(c) for c in text[start:][:_EXCERPT]

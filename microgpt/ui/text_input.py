@@ -1,4 +1,4 @@
-"""The input of a text that the model reads."""
+"""The text area of a text that the model reads."""
 
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from microgpt.ui.charts import style
 from microgpt.ui.controls import MOST_LINK_BYTES, Control
 from microgpt.ui.text import marked, plain
 
-# Known characters that are named.
+# The number of known characters that a message lists.
 _MOST_NAMED = 128
 
 
@@ -28,11 +28,11 @@ def text_control(
     reads: str | None = None,
     most: int | None = None,
 ) -> str | None:
-    """A text for the model to read, in the URL while it is short; None where it cannot be read.
+    """Show a text area and return its text; None if the model does not know all characters.
 
-    Characters that the model does not know are named, with their replacement a click away, and of
-    a text beyond the window it is said which part the model reads: the last window, or `reads`.
-    when_empty is said of no text at all; of a text longer than `most` the first so many are taken.
+    A text that fits into a link is in the URL. Unknown characters are listed, with a button that
+    replaces them. when_empty: shown for an empty text. reads: which part of a text longer than the
+    window the model reads, the last window by default. most: a longer text is cut to this length.
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     default = tokenizer.replace_unknown(default) or tokenizer.characters
@@ -40,7 +40,7 @@ def text_control(
     shown = st.session_state.get(control.key, default)
     bound, unbound_key = fits_link(shown), f"{control.key} is out of the URL"
     if bound and st.session_state.get(unbound_key):
-        # Only a value that the script sets is written to the URL when a widget is bound again.
+        # A widget that is bound again writes to the URL only a value that the script sets.
         st.session_state[control.key] = shown
     st.session_state[unbound_key] = not bound
     text = st.text_area(
@@ -50,18 +50,20 @@ def text_control(
         height=110,
         bind="query-params" if bound else None,
         persist_state="session",
-        help=f"The model knows {tokenizer.vocab_size} characters, those of the text it was "
-        f"trained on, and sees at most {window} at once.",
+        help=f"The model knows the {tokenizer.vocab_size} characters of its training text. "
+        f"It sees at most {window} characters at once.",
     )
-    # In a container, so that a note that comes or goes does not move the widgets below: the
-    # browser would draw those anew and lose what is being typed into them.
+    # In a container, because a note that moves the widgets below would make the browser draw them
+    # again and lose unfinished input.
     with st.container():
         if not bound:
-            st.caption("This text is too long for a link: the page's address leaves it out.")
+            st.caption("This text is too long for a link, so the page's address leaves it out.")
         if not is_known(tokenizer, label, control, text):
             return None
         if most is not None and len(text) > most:
-            st.caption(f"Of the text's {len(text):,} characters the first {most:,} are taken.")
+            st.caption(
+                f"The text has {len(text):,} characters; the page uses the first {most:,} of them."
+            )
             text = text[:most]
         if not text:
             st.caption(when_empty)
@@ -72,14 +74,14 @@ def text_control(
 
 
 def is_known(tokenizer: CharTokenizer, label: str, control: Control, text: str) -> bool:
-    """Whether the model can read a text area's text; if not, say why and offer to mend it."""
+    """Whether the model knows all characters; if not, list the others and offer to replace them."""
     unknown = tokenizer.unknown(text)
     if unknown:
         st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
         st.html(marked(text, unknown, min(unknown.values())))
         known = "".join(style.visible(tokenizer.characters[:_MOST_NAMED]))
         st.caption(
-            plain(f"It knows {known}") + " and others" * (tokenizer.vocab_size > _MOST_NAMED)
+            plain(f"The model knows {known}") + " and others" * (tokenizer.vocab_size > _MOST_NAMED)
         )
         st.button(
             "Replace them",
@@ -87,11 +89,11 @@ def is_known(tokenizer: CharTokenizer, label: str, control: Control, text: str) 
             icon=":material/find_replace:",
             on_click=set_text,
             args=(control, tokenizer.replace_unknown(text)),
-            help="’ becomes ', é becomes e; what has no plain form is left out.",
+            help="’ becomes ' and é becomes e. Characters without a plain form are removed.",
         )
     return not unknown
 
 
 def set_text(control: Control, text: str) -> None:
-    """Put a text into a text control, in a callback."""
+    """Set a text control to a text. For a callback."""
     st.session_state[control.key] = text

@@ -38,7 +38,7 @@ def test_type_write_and_go_on_to_the_other_pages(page, server):
 
     turn_to(page, "Loss record")
     page.locator('[data-testid="stPlotlyChart"] .main-svg').first.wait_for()
-    page.get_by_text("best validation, 2.5500").wait_for()
+    page.get_by_text("best validation loss, 2.5500").wait_for()
     settle(page)
 
     turn_to(page, "Generate")
@@ -128,7 +128,7 @@ def test_the_map_shows_its_values_on_hover(page, server):
     visit(page, f"{server}/attention?text=ba", "Attention")
     plot = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
     plot.wait_for()
-    answer = page.locator(".hoverlayer").get_by_text("b (1) looks at b (1): 1")
+    answer = page.locator(".hoverlayer").get_by_text("b (1) attends to b (1): 1")
     answered(lambda: plot.hover(position={"x": 40, "y": 40}), answer)
 
 

@@ -108,7 +108,7 @@ def test_a_map_is_taken_home(page, browser, server, tiny_checkpoint, tmp_path):
     home.goto((tmp_path / name).as_uri())
     home.locator(".main-svg .heatmaplayer image").first.wait_for(state="attached")
     assert home.title() == "Mean of layer 2 · microGPT"
-    home.get_by_text("looking (query position)").wait_for()
+    home.get_by_text("query (attends)").wait_for()
     context.close()
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 TEXT = "Ba do ke.\nBa do"
 WINDOW = 256
 PINNED, MAIN, CHART = "pinned", '[data-testid="stMain"]', '[data-testid="stPlotlyChart"]'
-TABS = ["All heads", "On the text", "What they do", "Switchboard", "Stages", "Combined", "Compare"]
+TABS = ["All heads", "On the text", "Head scores", "Ablation", "Stages", "Combined", "Compare"]
 WIDTHS = f"[document.documentElement, document.querySelector('{MAIN}')].map(n => n.scrollWidth)"
 STICKING_OUT = """nodes => nodes
     .filter((node) => !node.closest('[role="tablist"], [aria-hidden="true"]'))
@@ -87,7 +87,7 @@ def all_is_drawn(page):
 
     At a run's end Streamlit writes the address anew, and forgets a click that came before.
     """
-    page.get_by_role("heading", name="Which head matters most").wait_for()
+    page.get_by_role("heading", name="The most important heads").wait_for()
     settle(page)
 
 
@@ -157,7 +157,7 @@ def map_is_drawn(page):
 def told_of_cell(page, query, key, point):
     """The weight that the first map tells of a cell that is pointed at or tapped."""
     names = style.positions(TEXT)
-    start = f"{names[query]} looks at {names[key]}: "
+    start = f"{names[query]} attends to {names[key]}: "
     label = page.locator(".hoverlayer .hovertext", has_text=start)
     answered(lambda: point(*at_cell(page, query, key)), label)
     return float(label.text_content().removeprefix(start))
@@ -181,7 +181,7 @@ def test_the_tour(page, browser, server, loaded):
     cells(page).nth(12).click()
     says(page, f"{style.positions(TEXT)[12]}, {PINNED},")
 
-    turn(page, "Switchboard")
+    turn(page, "Ablation")
     change = page.get_by_test_id("stMetric").nth(1).get_by_test_id("stMetricValue")
     assert change.inner_text() == "0.000"
     all_is_drawn(page)
@@ -200,7 +200,7 @@ def test_the_tour(page, browser, server, loaded):
     last = csv[csv["query_position"] == len(TEXT)]
     assert last["attention"].tolist() == pytest.approx(head[-1].tolist(), rel=1e-4, abs=1e-7)
 
-    turn(page, "Switchboard")
+    turn(page, "Ablation")
     addressed(page, "off_2=")
     context = browser.new_context()
     other = context.new_page()
@@ -226,12 +226,12 @@ def test_pointing_shades_what_a_character_attends_to(page, server, loaded):
     pointed = shades(page)
     assert pointed != first and not any(pointed[7:]), "nothing after it is shaded"
     assert sum(bool(shade) for shade in pointed) == sum(float(w) >= 0.5 / 255 for w in head[6])
-    page.get_by_role("radio", name="is attended by").click()
+    page.get_by_role("radio", name="is attended to by").click()
     cells(page).nth(6).hover()
-    assert says(page, f"{names[6]} is attended by").endswith(" · ".join(told(head[:, 6])))
+    assert says(page, f"{names[6]} is attended to by").endswith(" · ".join(told(head[:, 6])))
     received = shades(page)
     assert not any(received[:6]) and any(received[7:])
-    page.get_by_role("radio", name="is attended by").press("ArrowLeft")
+    page.get_by_role("radio", name="is attended to by").press("ArrowLeft")
     assert page.get_by_role("radio", name="attends to").get_attribute("aria-checked") == "true"
     page.mouse.move(0, 0)
     says(page, f"{names[-1]} attends to")
@@ -332,12 +332,12 @@ def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
     head = weights(loaded)[0, 1]
     cells(phone).nth(6).tap()
     assert says(phone, f"{names[6]}, {PINNED},").endswith(" · ".join(told(head[6])))
-    phone.get_by_role("radio", name="is attended by").tap()
+    phone.get_by_role("radio", name="is attended to by").tap()
     assert says(phone, f"{names[6]}, {PINNED},").endswith(" · ".join(told(head[:, 6])))
     phone.get_by_role("radio", name="attends to").first.tap()
     cells(phone).nth(6).tap()
     says(phone, f"{names[-1]} attends to")
-    phone.get_by_role("tab", name="Switchboard").tap()
+    phone.get_by_role("tab", name="Ablation").tap()
     all_is_drawn(phone)
     phone.get_by_role("toolbar", name="Layer 1").get_by_role("button", name="H2").tap()
     phone.get_by_test_id("stMetricDelta").wait_for()
@@ -389,17 +389,17 @@ def test_choices_outlast_a_hasty_visit_to_other_tabs(page, server):
     opened(page, server, "All heads", text="Ba do ke li mu.\n" * 16)
     choose(page, "Colours", "log")
     addressed(page, "scale=log")
-    turn(page, "Switchboard")
+    turn(page, "Ablation")
     all_is_drawn(page)
     page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3").click()
     addressed(page, "off_2=")
-    for tab in ("All heads", "Stages", "All heads", "Switchboard", "Combined", "All heads"):
+    for tab in ("All heads", "Stages", "All heads", "Ablation", "Combined", "All heads"):
         page.get_by_role("tab", name=tab, exact=True).click()
     page.locator(".main-svg:visible").get_by_text("logarithmic").wait_for()
     assert pressed(page, "Colours") == "log"
     addressed(page, "scale=log")
     page.get_by_role("tab", name="Stages").click()
-    page.get_by_role("tab", name="Switchboard").click()
+    page.get_by_role("tab", name="Ablation").click()
     page.get_by_test_id("stMetricDelta").wait_for()
     off = page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3")
     assert off.get_attribute("aria-pressed") == "true"
@@ -425,14 +425,14 @@ def test_the_heads_choices_are_in_the_link(page, elsewhere, server):
     opened(page, server, "All heads")
     choose(page, "Colours", "log")
     addressed(page, "scale=log")
-    choose(page, "Badges from", "this text")
+    choose(page, "Labels from", "this text")
     addressed(page, "scores_from=")
     page.get_by_text("One row as a table").click()
     page.get_by_role("slider").press("ArrowLeft")
     addressed(page, f"query={len(TEXT) - 1}")
     other = elsewhere(page)
-    other.get_by_text("attention (share of the row), logarithmic").wait_for()
-    assert pressed(other, "Colours") == "log" and pressed(other, "Badges from") == "this text"
+    other.get_by_text("attention weight (logarithmic)").wait_for()
+    assert pressed(other, "Colours") == "log" and pressed(other, "Labels from") == "this text"
     other.get_by_text("One row as a table").click()
     value = '[aria-valuenow="{0}"], input[value="{0}"]'.format(len(TEXT) - 1)
     other.get_by_test_id("stSlider").locator(value).wait_for(state="attached")
@@ -494,7 +494,7 @@ def test_a_view_too_long_for_a_link_is_opened_from_its_file(page, browser, serve
     context.set_default_timeout(60_000)
     other = context.new_page()
     opened(other, server, "Stages")
-    other.get_by_text("Keep this view, or open one that was kept").click()
+    other.get_by_text("Save this view or open a saved one").click()
     other.locator('input[type="file"]').set_input_files(tmp_path / "view.json")
     titled(other, "Layer 2, head 1")
     map_is_drawn(other)

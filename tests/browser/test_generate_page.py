@@ -26,12 +26,12 @@ def text(page, server):
 
 
 def test_hover_tells_what_else_a_character_could_have_been(text):
-    text.get_by_text("Point at a character, or tap one").wait_for()
+    text.get_by_text("Point at a character or tap it").wait_for()
     text.locator(".char").nth(11).hover()
     text.get_by_text("character 12 of 60").wait_for()
     first = text.locator(".facts").inner_text()
-    assert re.search(r"probability [\d.]+ % · \d+(st|nd|rd|th) of 28", first)
-    assert re.search(r"after the sliders [\d.]+ % · 28 could be drawn", first)
+    assert re.search(r"probability [\d.]+ % · rank \d+ of 28", first)
+    assert re.search(r"after the settings [\d.]+ % · 28 possible characters", first)
     assert text.locator(".guess").count() == 6
     text.locator(".char").nth(12).hover()
     text.get_by_text("character 13 of 60").wait_for()
@@ -56,12 +56,12 @@ def test_a_text_is_coloured_by_what_the_visitor_chooses(text):
 def test_a_click_shows_the_whole_distribution_and_a_guess_goes_on_from_there(text):
     line = written(text)
     text.locator(".char").nth(9).click()
-    text.get_by_role("heading", name="What else could stand at character 10").wait_for()
+    text.get_by_role("heading", name="Other characters at position 10").wait_for()
     settle(text)
     instead = text.locator("button.guess").first
     char = instead.locator(".name").inner_text()
     instead.click()
-    text.get_by_text("The line it left at character 10").wait_for()
+    text.get_by_text("differs from character 10 on").wait_for()
     settle(text)
     assert written(text, 1) == line, "the old line stays beside the new one"
     new = written(text)
@@ -71,7 +71,7 @@ def test_a_click_shows_the_whole_distribution_and_a_guess_goes_on_from_there(tex
     assert text.get_by_label("Prompt", exact=True).input_value() == prefix
     marks = text.locator(".mark").all_inner_texts()
     assert marks == [prefix[-1], line[len(prefix) - 1]], "where they part is marked in both"
-    text.get_by_role("button", name="Back to this one").click()
+    text.get_by_role("button", name="Go back to this text").click()
     wait_for_text(text, f"t.length === {len(line)}")
     settle(text)
     assert written(text) == line and text.locator(".tokens").count() == 1
@@ -87,17 +87,17 @@ def test_keys_go_from_character_to_character(text):
     page.press("End")
     text.get_by_text("character 60 of 60").wait_for()
     page.press("Enter")
-    text.get_by_role("heading", name="What else could stand at character 60").wait_for()
+    text.get_by_role("heading", name="Other characters at position 60").wait_for()
     page.press("Escape")
-    text.get_by_text("Point at a character, or tap one").wait_for()
+    text.get_by_text("Point at a character or tap it").wait_for()
 
 
 def test_the_writing_is_played_back(text):
-    text.get_by_role("button", name="Play the writing").click()
+    text.get_by_role("button", name="Replay how the text was written").click()
     text.locator(".future").last.wait_for()
     text.get_by_role("button", name="Pause").click()
     at = text.locator(".where").inner_text()
-    text.get_by_role("button", name="One character on").click()
+    text.get_by_role("button", name="Go to the next character").click()
     assert text.locator(".where").inner_text() != at
     assert text.locator(".replay").count() == 0
 
@@ -123,9 +123,9 @@ def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     page.locator(".char").nth(59).wait_for()
     assert written(page) == copied[0]
     page.get_by_text("· exact past the window").wait_for()
-    assert page.get_by_text("text of another checkpoint").count() == 0
+    assert page.get_by_text("made with another checkpoint").count() == 0
     visit(page, f"{server}/?weights=abc", "Generate")
-    page.get_by_text("text of another checkpoint").wait_for()
+    page.get_by_text("made with another checkpoint").wait_for()
     context.close()
 
 
@@ -148,7 +148,7 @@ def test_two_settings_part_where_they_are_marked(page, server):
     left, right = written(page), written(page, 1)
     at = int(page.locator(".mark").first.get_attribute("data-at"))
     assert left[: 2 + at] == right[: 2 + at] and left[2 + at] != right[2 + at]
-    page.get_by_text(f"part at character {at + 1}, marked").wait_for()
+    page.get_by_text(f"differ at character {at + 1}, which is marked").wait_for()
 
 
 def test_a_text_is_scored(page, server):
@@ -172,11 +172,11 @@ def test_a_text_is_scored(page, server):
 
 
 def test_how_far_back_the_model_looks(page, server):
-    visit(page, f"{server}/?view=How+far+back", "Generate")
-    page.get_by_text("characters seen before each").wait_for()
-    page.get_by_text("brightens downwards").wait_for()
+    visit(page, f"{server}/?view=Context+length", "Generate")
+    page.get_by_text("context length (characters)").wait_for()
+    page.get_by_text("becomes brighter").wait_for()
     settle(page)
     page.get_by_label("Text", exact=True).fill("ba")
     page.get_by_label("Text", exact=True).blur()
-    page.get_by_text("last 1 characters of the text").wait_for()
+    page.get_by_text("of the last 1 characters").wait_for()
     settle(page)

@@ -104,7 +104,7 @@ def test_a_failing_hub_leaves_the_page_usable(
     def usable(sentence):
         """Check that the page says what failed, shows the fallback and still writes."""
         note.get_by_text(sentence).wait_for()
-        note.get_by_text("Shown instead: Bundled checkpoint").wait_for()
+        note.get_by_text("The page shows: Bundled checkpoint").wait_for()
         wait_for_text(page, "t.length > 100")
         page.get_by_test_id("stSidebar").get_by_text("Bundled checkpoint").wait_for()
         again.wait_for()
@@ -148,7 +148,7 @@ def test_a_visitors_repo_is_that_visitors_alone(page, browser, visited, tiny_che
     commit = hub.add(REPO, tiny_checkpoint)
     visit(page, url, "Generate")
     sidebar = page.get_by_test_id("stSidebar")
-    name = sidebar.get_by_label("Load another from the Hub", exact=True)
+    name = sidebar.get_by_label("Load another from the Hugging Face Hub", exact=True)
     name.fill("someone/missing")
     name.press("Enter")
     page.get_by_text("no public repo someone/missing").wait_for()

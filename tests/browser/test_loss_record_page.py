@@ -55,7 +55,7 @@ def shown(page):
 
 def test_the_open_tab_is_in_the_url_and_survives(page, server):
     visit(page, server, "Loss record")
-    page.get_by_text("best validation, 2.5500").wait_for()
+    page.get_by_text("best validation loss, 2.5500").wait_for()
     open_tab(page, "Compare runs")
     page.get_by_text("phase4, validation").wait_for()
     assert "record_view=Compare+runs" in page.url
@@ -66,12 +66,12 @@ def test_the_open_tab_is_in_the_url_and_survives(page, server):
     turn_to(page, "Loss record")
     page.get_by_role("tab", name="Compare runs", selected=True).wait_for()
     open_tab(page, "Curves")
-    page.get_by_role("button", name="Watch it learn to write").click()
+    page.get_by_role("button", name="Watch the model learn").click()
     page.get_by_text("Step 20", exact=True).wait_for()
 
 
 def test_the_sliders_keys_go_from_step_to_step(scrubber, grown):
-    slider = scrubber.get_by_role("slider", name="Step of the training")
+    slider = scrubber.get_by_role("slider", name="Training step")
     seen = []
     for key, step, losses in (
         ("Home", 0, ["validation 3.250", "training 3.200"]),
@@ -102,7 +102,7 @@ def test_playing_shows_every_step_and_ends(scrubber, by):
     if by == "button":
         scrubber.get_by_role("button", name="Play").click()
     else:
-        scrubber.get_by_role("slider", name="Step of the training").press(" ")
+        scrubber.get_by_role("slider", name="Training step").press(" ")
     scrubber.wait_for_function("() => window.steps.at(-1) === 'Step 20'")
     assert scrubber.evaluate("window.steps") == ["Step 0", "Step 10", "Step 20"]
     scrubber.get_by_role("button", name="Play").wait_for()
@@ -131,14 +131,14 @@ def test_the_curve_is_clicked_and_dragged(scrubber):
     scrubber.mouse.up()
     scrubber.mouse.move(box["x"] + box["width"], middle)
     assert shown(scrubber)["step"] == "Step 10"
-    assert scrubber.get_by_role("slider", name="Step of the training").input_value() == "1"
+    assert scrubber.get_by_role("slider", name="Training step").input_value() == "1"
 
 
 def weight_at(page, grown, query, key):
     """What the page should say of a cell of the map of layer 1, head 2 at the last step."""
     labels = visible(grown.tokenizer.decode(grown.snapshots.passage))
     weight = grown.snapshots.maps[-1, 0, 1, query, key] / 255
-    return f"{labels[query]} ({query + 1}) looks at {labels[key]} ({key + 1}): {weight:.2f}"
+    return f"{labels[query]} ({query + 1}) attends to {labels[key]} ({key + 1}): {weight:.2f}"
 
 
 def place(page, grown, query, key):
@@ -172,7 +172,7 @@ def test_what_hover_shows_a_tap_shows_on_a_phone(browser, server, grown):
     assert page.locator(".letter").nth(9).get_attribute("aria-pressed") == "true"
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     height = page.locator(".scrubber").bounding_box()["height"]
-    slider = page.get_by_role("slider", name="Step of the training")
+    slider = page.get_by_role("slider", name="Training step")
     for key in ("Home", "ArrowRight"):
         slider.press(key)
         assert page.locator(".scrubber").bounding_box()["height"] == height, "nothing jumps"
@@ -206,13 +206,13 @@ def test_a_character_chosen_tells_what_was_expected_after_it(scrubber, grown):
 
 def test_another_head_keeps_the_step_and_the_character(scrubber):
     scrubber.locator(".letter").nth(5).click()
-    scrubber.get_by_role("slider", name="Step of the training").press("Home")
+    scrubber.get_by_role("slider", name="Training step").press("Home")
     before = shown(scrubber)
-    scrubber.get_by_role("heading", name="Where layer 1, head 2 looked").wait_for()
+    scrubber.get_by_role("heading", name="Attention of layer 1, head 2").wait_for()
     for name, value in (("Head", "3"), ("Layer", "2")):
         scrubber.get_by_label(name, exact=True).fill(value)
         scrubber.get_by_label(name, exact=True).press("Enter")
-    scrubber.get_by_role("heading", name="Where layer 2, head 3 looked").wait_for()
+    scrubber.get_by_role("heading", name="Attention of layer 2, head 3").wait_for()
     settle(scrubber)
     after = shown(scrubber)
     assert after["map"] != before["map"]
@@ -240,11 +240,11 @@ def test_what_the_scrubber_shows_is_taken(scrubber, grown):
 def test_each_table_is_taken(page, app_server):
     with app_server() as url:
         visit(page, f"{url}/loss_record", "Loss record")
-        page.get_by_text("The record as a table").click()
+        page.get_by_text("As a table").click()
         record = pd.read_csv(io.BytesIO(taken(page, "loss_record.csv")))
         assert tuple(record.columns) == (*COLUMNS, "format") and len(record) > 2
         for tab, name, column, values in (
-            ("The ladder", "baselines.csv", "model", {"Uniform", "This checkpoint"}),
+            ("Baselines", "baselines.csv", "model", {"Uniform", "This checkpoint"}),
             ("Compare runs", "runs.csv", "run", {"this checkpoint", "phase4"}),
             ("Measure your text", "measured.csv", "model", {"this checkpoint", "bigram"}),
         ):

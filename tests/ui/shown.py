@@ -8,7 +8,7 @@ import numpy as np
 
 APP = Path(__file__).parents[2] / "app.py"
 # The tabs of the Loss record page.
-CURVES, SNAPSHOTS, BASELINES = "Curves", "Scrub through training", "The ladder"
+CURVES, SNAPSHOTS, BASELINES = "Curves", "Snapshots", "Baselines"
 COMPARE, MEASURE = "Compare runs", "Measure your text"
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
 

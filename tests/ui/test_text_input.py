@@ -27,7 +27,7 @@ def test_any_text_gives_a_result_or_a_sentence(app, page, key, text):
     elif page == PAGES[1] and text in ("b", "ba" * 40):
         assert not app.error and app.get("plotly_chart")
     elif text == "":
-        assert any("type at least one character" in caption.value for caption in app.caption)
+        assert any("Type at least one character" in caption.value for caption in app.caption)
     else:
         assert len(app.error) == 1
 
@@ -56,5 +56,5 @@ def test_the_characters_that_a_model_knows_are_named(
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "known"))
     app.run()
     app.text_area("prompt").set_value("a").run()
-    (known,) = (each.value for each in app.caption if each.value.startswith("It knows"))
-    assert known == f"It knows {tokenizer.characters[:128]}" + " and others" * others
+    (known,) = (each.value for each in app.caption if each.value.startswith("The model knows"))
+    assert known == f"The model knows {tokenizer.characters[:128]}" + " and others" * others

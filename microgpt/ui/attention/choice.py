@@ -1,4 +1,4 @@
-"""Which map the page's tabs show: that of a head, or the mean of a layer's heads or of all."""
+"""Which map the tabs show: one head, the mean of a layer, or the mean of all heads."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,19 +24,19 @@ _OPENED_ON = "head that the page opened on"
 
 @dataclass(frozen=True)
 class Choice:
-    """A layer and a head, from 0; None is all of them, of which the mean is shown."""
+    """A layer and a head, from 0; None stands for the mean over all of them."""
 
     layer: int | None
     head: int | None
 
     def heads(self, config: GPTConfig) -> list[tuple[int, int]]:
-        """Layer and head, from 0, of those whose mean it is; of a head, itself alone."""
+        """Layer and head, from 0, of every head that the mean is taken over."""
         layers = range(config.n_layer) if self.layer is None else [self.layer]
         heads = range(config.n_head) if self.head is None else [self.head]
         return [(layer, head) for layer in layers for head in heads]
 
     def fits(self, config: GPTConfig) -> bool:
-        """Whether a model has such a head or layer."""
+        """Whether a model of this config has the layer and the head."""
         return (self.layer or 0) < config.n_layer and (self.head or 0) < config.n_head
 
     @property
@@ -49,24 +49,24 @@ class Choice:
 
     @property
     def named(self) -> dict[str, int | str]:
-        """Its layer and head, from 1, as a file's columns name them."""
+        """The layer and the head, from 1, by the column names of a file."""
         places = {"layer": self.layer, "head": self.head}
         return {name: MEAN if at is None else at + 1 for name, at in places.items()}
 
     @property
     def file_name(self) -> str:
-        """What a file of it is called, without the ending."""
+        """The name of a file of this map, without the extension."""
         return "microgpt-" + self.title.lower().replace(",", "").replace(" ", "-")
 
 
 def head_choice(checkpoint: Checkpoint) -> Choice:
-    """The controls that choose one map, below its title."""
+    """Show the title of one map and the controls that choose it, and return the choice."""
     config, opening = checkpoint.config, opening_head(checkpoint)
     _follow(dict(zip((LAYER.key, HEAD.key), opening, strict=True)))
     title, row = st.empty(), st.container(horizontal=True)
     with row:
         layer = _place("Layer", LAYER, config.n_layer, opening[0])
-        if layer == MEAN:  # the same head of every layer has nothing in common but its number
+        if layer == MEAN:  # heads with the same number in different layers are unrelated
             st.session_state[HEAD.key] = MEAN
         head = _place("Head", HEAD, config.n_head, opening[1], disabled=layer == MEAN)
     choice = Choice(*(None if place == MEAN else place - 1 for place in (layer, head)))
@@ -75,21 +75,21 @@ def head_choice(checkpoint: Checkpoint) -> Choice:
 
 
 def choose(choice: Choice) -> None:
-    """Put a choice into the controls, from a callback."""
+    """Set the controls to a choice. For a callback."""
     for each, place in ((LAYER, choice.layer), (HEAD, choice.head)):
         st.session_state[each.key] = MEAN if place is None else place + 1
 
 
 def keep_place() -> None:
-    """Let the layer and head in the controls stay when another checkpoint comes, from a callback.
+    """Keep the layer and head when another checkpoint is loaded. For a callback.
 
-    What a file asked for counts as what a link does, before its checkpoint is there and after.
+    A choice from a file, like one from a link, holds before and after its checkpoint is loaded.
     """
     st.session_state[_OPENED_ON] = {}
 
 
 def opening_head(checkpoint: Checkpoint) -> tuple[int, int]:
-    """Layer and head, from 1, to open a checkpoint on: the one that its loss gains most without."""
+    """Layer and head, from 1, shown first: the head whose ablation raises the loss most."""
     scores = checkpoint.head_scores
     if scores is None or scores.off is None:
         return 1, 1
@@ -98,7 +98,7 @@ def opening_head(checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 def _follow(opening: dict[str, int]) -> None:
-    """Open another checkpoint on its own head, where neither a link nor the visitor chose one."""
+    """Show another checkpoint's opening head, unless a link or the visitor chose a head."""
     linked = st.query_params
     opened_on = st.session_state.setdefault(
         _OPENED_ON, {key: place for key, place in opening.items() if key not in linked}

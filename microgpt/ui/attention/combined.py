@@ -1,4 +1,4 @@
-"""Several heads as one map: rollout from the input, the mean or the maximum of chosen heads."""
+"""Several heads as one map: attention rollout, or the mean or maximum of chosen heads."""
 
 import numpy as np
 import streamlit as st
@@ -24,12 +24,10 @@ _UP_TO = control("up_to", is_count, saved=VIEW)
 _HEADS = control("combined_heads", is_list_of(is_text), saved=VIEW)
 
 _READ = {
-    "rollout": "Attention followed from this layer down to the input: each layer's mean over its "
-    "heads, half of it replaced by the residual path (Abnar and Zuidema, 2020). A row says which "
-    "characters of the text a position is made of by then, and sums to 1.",
-    "mean": "The mean of the chosen heads; a row sums to 1.",
-    "maximum": "The largest share that any of the chosen heads gives; a row may sum to more than "
-    "1.",
+    "rollout": "Attention rollout multiplies the maps of all layers up to this one. Each row shows "
+    "how much each character of the text contributes to one position (Abnar and Zuidema, 2020).",
+    "mean": "The mean of the chosen heads. Each row sums to 1.",
+    "maximum": "The largest attention weight of the chosen heads. A row may sum to more than 1.",
 }
 
 
@@ -66,7 +64,7 @@ def combined_view(checkpoint: Checkpoint) -> None:
 
 
 def _rolled(checkpoint: Checkpoint, maps: AttentionMaps) -> tuple[str, np.ndarray]:
-    """What is combined, in words, and its map; as _of_heads."""
+    """The combined layers in words and the map (T, T); _of_heads returns the same for heads."""
     most = checkpoint.config.n_layer
     _UP_TO.keep_within(most)
     up_to = st.number_input("Up to layer", 1, most, most, **_UP_TO.bound, width=CONTROL_WIDTH)

@@ -1,4 +1,4 @@
-"""The same head on two texts, or of two checkpoints, side by side."""
+"""The same head on two texts or in two checkpoints, side by side."""
 
 import streamlit as st
 
@@ -32,7 +32,7 @@ _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from t
 
 
 def compare_view(checkpoint: Checkpoint) -> None:
-    """Show one head on two texts, or of two checkpoints, beside each other."""
+    """Show one head on two texts or in two checkpoints, side by side."""
     of, against = st.columns(2)
     with of:
         choice = head_choice(checkpoint)
@@ -51,23 +51,23 @@ def compare_view(checkpoint: Checkpoint) -> None:
         _map(other, other_text, choice, scale, "right", _QUERY_RIGHT)
     image_control()
     st.caption(
-        "Both maps are on the same scale, from 0 to 1. Heads of two checkpoints have nothing in "
-        "common but their place, unless one grew from the other."
+        "Both maps use the same colours. In two checkpoints that were trained separately, heads "
+        "with the same number do different things."
     )
 
 
 def _other(checkpoint: Checkpoint) -> Checkpoint:
-    """The right-hand checkpoint: this one too, the bundled one, or one from the Hub."""
+    """Show the choice of the right-hand checkpoint and return it."""
     names = [_THIS, _BUNDLED, _HUB]
     if checkpoint.origin and checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
-    st.subheader("Against", anchor=False)
+    st.subheader("Compared with", anchor=False)
     of = st.selectbox("Checkpoint", names, **_CHECKPOINT.bound)
     if of == _BUNDLED:
         try:
             checkpoint = cache.bundled()
         except CheckpointError:
-            st.error("The bundled checkpoint cannot be used; compare texts of this one.")
+            st.error("The bundled checkpoint cannot be used. Both sides show this checkpoint.")
     name = repo_control("Repo on the Hub", _REPO) if of == _HUB else ""
     other, _ = named_checkpoint("compared", name, fallback=checkpoint)
     assert other is not None  # there is a fallback
@@ -87,7 +87,10 @@ def _map(
         return
     config = checkpoint.config
     if not choice.fits(config):
-        st.info(f"That checkpoint has {config.n_layer} layers of {config.n_head} heads.")
+        st.info(
+            f"This checkpoint has only {config.n_layer} layers of {config.n_head} heads. "
+            "Choose a head that it has."
+        )
         return
     maps = cache.attention_maps(checkpoint, text).weights
     weights = combined(maps, choice.heads(config), "mean").numpy()

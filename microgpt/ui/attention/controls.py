@@ -1,4 +1,4 @@
-"""The controls that the Attention page's tabs share: the text, and how its maps are read."""
+"""Controls that the tabs of the Attention page share: the text, the query and the colours."""
 
 import numpy as np
 import streamlit as st
@@ -23,7 +23,7 @@ _SCORES_FROM = control("scores_from", is_text, saved=VIEW)
 _IMAGE = control("image", url=False)
 
 PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
-# From so many characters on, most shares are too small to be seen on the linear scale.
+# From this length on, most attention weights are too small to see on the linear scale.
 _LONG = 64
 _SPLIT, _THIS_TEXT = "validation split", "this text"
 _IMAGES = ["SVG", "PNG"]
@@ -32,27 +32,29 @@ _IMAGES = ["SVG", "PNG"]
 def attended_text(
     checkpoint: Checkpoint, label: str = "Text", default: str = PASSAGE, of: Control = TEXT
 ) -> str | None:
-    """A text to look at, of which the page shows as much as its maps may take; None without one.
+    """Show the text area of a text and return the part whose maps are shown; None without one.
 
-    Unless told otherwise it is the one that all of the page's tabs look at.
+    The default is the text that all tabs of the page share.
     """
     text = text_control(
         checkpoint,
         label,
         default,
         of,
-        when_empty="There is no text to look at; type at least one character.",
+        when_empty="The text is empty. Type at least one character.",
     )
     if not text:
         return None
     most = most_positions(checkpoint.config)
     if most < min(len(text), checkpoint.config.block_size):
-        st.caption(f"This model's maps are large; the page shows the last {most} characters.")
+        st.caption(
+            f"The maps of this model are large, so the page shows the last {most} characters."
+        )
     return text[-most:]
 
 
 def query_control(text: str, query: Control = QUERY) -> int:
-    """The position that looks, from 0; at first the last one, which decides the next character."""
+    """Show the control of the query position and return it, from 0; the last one by default."""
     last = len(text)
     if last == 1:
         return 0
@@ -65,45 +67,45 @@ def query_control(text: str, query: Control = QUERY) -> int:
             last,
             last,
             **query.bound,
-            help="Which character looks. The last one is what the model decides the next on.",
+            help="The character whose attention is shown. The model predicts the next character "
+            "from the last one.",
         )
         - 1
     )
 
 
 def scale_control(text: str) -> str:
-    """Which of attention_charts.MAP_SCALES the maps over a text are drawn with."""
+    """Show the control of the colour scale and return one of attention_charts.MAP_SCALES."""
     scale = st.segmented_control(
         "Colours",
         list(attention_charts.MAP_SCALES),
         default="linear",
         required=True,
         **_SCALE.bound,
-        help="linear compares heads; log brings out what is faint; row shows each row at its "
-        "full strength.",
+        help="linear: the same colours for every head. log: makes small weights visible. row: "
+        "the largest weight of each row has the brightest colour.",
     )
     if scale == "linear" and len(text) >= _LONG:
-        st.caption("Over many characters each share is small: log or row shows more.")
+        st.caption("In a long text each attention weight is small. Try log or row.")
     return scale
 
 
 def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None:
-    """One row of a map in numbers, for those who cannot see it."""
+    """Show one row of a map (T, T) as a table, for readers who cannot see the map."""
     with st.expander("One row as a table"):
         at = query_control(text, query)
-        # The table's own menu, which is there after a tap, would lie on the slider; so short a
-        # sentence leaves it room.
+        # A short caption keeps the table's menu, which a tap opens, off the slider.
         named = plain(style.positions(text)[at])
-        st.caption(f"What {named} looks at, most first.")
+        st.caption(f"What {named} attends to, most first.")
         table = row_table(weights, text, at)
         share = st.column_config.NumberColumn(format="%.3g")
         st.dataframe(table, hide_index=True, column_config={"attention (share)": share})
 
 
 def shown_scores(checkpoint: Checkpoint, text: str, label: str) -> HeadScores | None:
-    """The scores that the visitor asked for; None where a text is too short to have any.
+    """Show where the head scores come from and return them; None if the text is too short.
 
-    A checkpoint without scores of its own has nothing to ask for: they are the text's.
+    The choice is offered only for a checkpoint with scores; without them the text is measured.
     """
     kept = checkpoint.head_scores
     if kept is not None and _scores_control(label) == _SPLIT:
@@ -118,17 +120,17 @@ def _scores_control(label: str) -> str:
 
 
 def image_format() -> str:
-    """What a chart's own menu saves, as image_control says, which comes after it."""
+    """The image format that charts save; image_control, below them, sets it."""
     return (_IMAGE.value or _IMAGES[0]).lower()
 
 
 def image_control() -> None:
-    """What the menus of a tab's charts save; once a tab."""
+    """Show the control of the image format; once in each tab."""
     st.segmented_control(
-        "Image in the chart's menu",
+        "Image format",
         _IMAGES,
         default=_IMAGES[0],
         required=True,
         **_IMAGE.bound,
-        help="The camera in the chart's own menu saves the figure in this format.",
+        help="The camera button of a chart saves the image in this format.",
     )

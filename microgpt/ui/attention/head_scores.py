@@ -1,4 +1,4 @@
-"""What the heads do: how much each looks at what, over the validation split or a text."""
+"""Head scores over the validation split or a text, and one head's attention by class."""
 
 from functools import partial
 from typing import Any
@@ -31,48 +31,66 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
     if not text:
         return
     if len(text) < 2:
-        st.caption("Type at least two characters: the first has nothing to choose from.")
+        st.caption("Type at least two characters. The first can only attend to itself.")
         return
-    scores = shown_scores(checkpoint, text, "Measured on")
+    scores = shown_scores(checkpoint, text, "Measure on")
     assert scores is not None  # the text is long enough
     kept = checkpoint.head_scores
     off = kept.off if kept else None
     frame = scores_frame(scores, off)
     st.dataframe(frame, hide_index=True, column_config=_columns())
     st.caption(
-        "Each score is the mean share of attention that goes to what the column's help names, over "
-        f"the positions that have such a thing; all rest on {scores.positions:,} positions or "
-        f"fewer. A head is called after its best score where that reaches {BADGE_FROM:g}. A head "
-        "that attended to everything alike would score "
-        + ", ".join(f"{value:.2f} in {kind}" for kind, value in scores.even.items())
-        + "."
-        + (
-            " ‘Loss when off’ is what the loss gains with that head alone switched off, over "
-            f"{off.positions:,} positions of the validation split; below 0 the model is better "
-            "without it."
-            if off
-            else ""
-        )
+        "Each head score is the mean share of attention that goes to one kind of character, from "
+        f"0 to 1. A head is labelled with its best score, if that is at least {BADGE_FROM:g}."
     )
+    with st.expander("How the scores are measured"):
+        st.caption(
+            "Point at the name of a column to see which characters count. A score is the mean "
+            "over the positions that have such characters, at most "
+            f"{scores.positions:,} positions. For comparison, a head that attends equally to all "
+            "characters scores "
+            + ", ".join(f"{value:.2f} in {kind}" for kind, value in scores.even.items())
+            + "."
+        )
+        if off:
+            st.caption(
+                "The loss change is measured with only this head switched off (an ablation), over "
+                f"{off.positions:,} positions of the validation split. Below 0, the model is "
+                "better without the head."
+            )
     download("heads.csv", lambda: frame.to_csv(index=False), "heads.csv")
     _one_head(checkpoint, text, cache.attention_maps(checkpoint, text))
 
 
+def _sentence(about: str) -> str:
+    return f"Attention to {about}."
+
+
 def _columns() -> dict[str, Any]:
-    """How the table's numbers are shown."""
     number = st.column_config.NumberColumn
     return {
         "head": st.column_config.TextColumn(pinned=True),
-        "called": st.column_config.TextColumn(width=110),
-        **{kind: number(format="%.2f", help=about) for kind, about in KINDS.items()},
-        _WORTH: number(format="%.4f"),
-        _ENTROPY: number(format="%.2f", help="0 is all on one character."),
-        _DISTANCE: number(format="%.1f", help="Characters back, in the mean."),
+        "called": st.column_config.TextColumn("label", width=110),
+        **{kind: number(format="%.2f", help=_sentence(about)) for kind, about in KINDS.items()},
+        _WORTH: number(
+            "loss change (nats)",
+            format="%.4f",
+            help="How much the loss rises when this head is switched off.",
+        ),
+        _ENTROPY: number(
+            format="%.2f",
+            help="How widely the attention is spread. 0: all of it is on one character.",
+        ),
+        _DISTANCE: number(
+            "mean distance (characters)",
+            format="%.1f",
+            help="How many characters back the attention goes, on average.",
+        ),
     }
 
 
 def scores_frame(scores: HeadScores, off: Ablation | None) -> pd.DataFrame:
-    """A row a head: its name, badge, what it is worth, its scores, entropy and mean distance."""
+    """One row for each head: name, badge, loss change, scores, entropy and mean distance."""
     layers, heads = scores.entropy.shape
     rows = []
     for layer in range(layers):
@@ -95,7 +113,7 @@ def scores_frame(scores: HeadScores, off: Ablation | None) -> pd.DataFrame:
 
 
 def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
-    """One head's attention on the text by class of character and by distance."""
+    """Show one head's attention on the text by class of character and by distance."""
     choice = head_choice(checkpoint)
     heads = choice.heads(checkpoint.config)
     tokenizer = checkpoint.tokenizer
@@ -120,14 +138,14 @@ def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
             alt="Attention by distance",
         )
     st.caption(
-        "On your text, the mean over its positions: what this attention goes to, by class and "
-        "by distance; 0 is the character itself."
+        "Where the attention goes in your text, by kind of character and by distance. "
+        "Distance 0 is the character itself."
     )
     _as_tables(choice, by_class.tolist(), by_distance.tolist())
 
 
 def _as_tables(choice: Choice, by_class: list[float], by_distance: list[float]) -> None:
-    """Both charts in numbers, to read and to take home."""
+    """Show both charts as tables, with downloads."""
     share = "attention (share)"
     tables = {
         "by-class": pd.DataFrame({"class": CLASSES, share: by_class}),

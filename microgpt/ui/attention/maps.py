@@ -1,4 +1,4 @@
-"""The Attention page's first view: every head as a small image, one of them in full."""
+"""The All heads tab: every head as a small map, and one map in full."""
 
 import streamlit as st
 
@@ -23,7 +23,7 @@ from microgpt.ui.components.head_grid.head_grid import head_grid
 
 
 def maps_view(checkpoint: Checkpoint) -> None:
-    """The tab with every head as a small image, one of them in full."""
+    """Show every head as a small map, and one map in full."""
     text = attended_text(checkpoint)
     if not text:
         return
@@ -41,34 +41,31 @@ def maps_view(checkpoint: Checkpoint) -> None:
             alt=f"Attention map: {choice.title}",
         )
         st.caption(
-            "Read a row from left to right: what the character at its left looked at. "
-            "A row sums to 1; a character cannot look at those after it, so they are blank."
+            "Each row shows how much one character attends to itself and to each earlier "
+            "character; the row sums to 1. Later characters are masked, so their cells are blank."
         )
         row_as_table(weights, text)
         named = choice.named
         take_home(checkpoint, text, choice.title, choice.file_name, named, weights, figure)
         image_control()
-    # The map that was asked for does not wait for all the small ones.
+    # Drawn last, so that the chosen map does not wait for the small ones.
     with overview:
         _overview(checkpoint, text, choice)
 
 
 def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
-    """Every head and the means, small, and what each head is called."""
+    """Show small maps of every head and of the means, with a label under each head."""
     st.subheader("All heads", anchor=False)
     if sentence := _opening_sentence(checkpoint):
         st.caption(sentence)
-    scores = shown_scores(checkpoint, text, "Badges from")
-    about = (
-        "One row a layer, one column a head, on one scale from 0 to 1; at the right the mean of "
-        "each layer. Choose one; its map follows. "
-    )
+    scores = shown_scores(checkpoint, text, "Labels from")
+    about = "Each row is a layer and each column a head. Choose a map to see it in full. "
     if scores is None:
-        about += "A text of two characters or more gives each head a badge."
+        about += "Type at least two characters to get labels."
     else:
         about += (
-            "Below a head stands what it mostly looks at, where that takes "
-            f"{BADGE_FROM:g} of its attention or more, and the share."
+            "The label under a head names what it attends to most, if that is at least "
+            f"{BADGE_FROM:.0%} of its attention."
         )
     st.caption(about)
     head_grid(
@@ -82,20 +79,20 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
 
 
 def _opening_sentence(checkpoint: Checkpoint) -> str | None:
-    """Why the page opens on the head that it opens on, where that was measured."""
+    """Why the page opens on this head; None if no ablation was measured."""
     scores = checkpoint.head_scores
     if scores is None or scores.off is None:
         return None
     layer, head = scores.off.costliest()
     change = float(scores.off.loss_change[layer, head])
     return (
-        f"Opens on layer {layer + 1}, head {head + 1}: switched off, it costs the most loss on "
-        f"the validation split, {change:+.2g} nats per character."
+        f"The page opens on the most important head, layer {layer + 1}, head {head + 1}: without "
+        f"it the validation loss is highest ({change:+.2g} nats per character)."
     )
 
 
 def _badges(config: GPTConfig, scores: HeadScores | None) -> list[list[str]]:
-    """What each head is called after its scores, or nothing."""
+    """The label of each head by layer, empty for a head without one."""
     badges = [
         [scores.badge(layer, head) if scores else None for head in range(config.n_head)]
         for layer in range(config.n_layer)

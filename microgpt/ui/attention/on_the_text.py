@@ -1,4 +1,4 @@
-"""The text itself under one layer's heads: what each character attends to."""
+"""The On the text tab: the text, shaded by what one of its characters attends to."""
 
 import numpy as np
 import streamlit as st
@@ -13,20 +13,21 @@ from microgpt.ui.components.strip.strip import text_strip
 
 
 def text_view(checkpoint: Checkpoint) -> None:
-    """Show the text, shaded by what each character attends to."""
+    """Show the text, shaded by what the character under the pointer attends to."""
     text = attended_text(checkpoint)
     if not text:
         return
     choice = head_choice(checkpoint)
     names, shown = _stripes(checkpoint.config, choice)
     st.caption(
-        "Point at a character, or tap it: the others are shaded by how much "
-        f"{'this head looks' if choice.head is not None else 'the heads look, in the mean,'} at "
-        "them, from nothing to the largest share; the stripes below are "
-        f"{'the means of all layers' if choice.layer is None else 'all heads of the layer'}, "
-        f"the first on top{'' if choice.head is not None else ', and the mean of them at the end'}."
-        " A click or a tap pins, a second one or Escape lets go. At first it is the last "
-        "character's turn: what the model looks at while it decides on the next one."
+        "Point at a character or tap it. The shading shows how much it attends to each earlier "
+        f"character{'' if choice.head is not None else ', on average over the heads'}."
+    )
+    stripes = "the means of all layers" if choice.layer is None else "all heads of the layer"
+    st.caption(
+        f"The stripes under the text show {stripes}, the first on top"
+        f"{'' if choice.head is not None else ' and their mean at the bottom'}. "
+        "Click a character to keep it selected; click it again or press Escape to release it."
     )
     maps = cache.attention_maps(checkpoint, text).weights
     weights = [combined(maps, each.heads(checkpoint.config), "mean").numpy() for each in shown]
@@ -34,7 +35,7 @@ def text_view(checkpoint: Checkpoint) -> None:
 
 
 def _stripes(config: GPTConfig, choice: Choice) -> tuple[list[str], list[Choice]]:
-    """What stands under each character, by name: a layer's heads or all layers, and their mean."""
+    """Names and choices of the stripes: a layer's heads or all layers, and their mean."""
     if choice.layer is None:
         names = [f"layer {number}" for number in range(1, config.n_layer + 1)]
         shown = [Choice(layer, None) for layer in range(config.n_layer)]

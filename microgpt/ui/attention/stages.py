@@ -1,4 +1,4 @@
-"""One query's way through one head: scores, scaled, softmax, and what each key gives."""
+"""What one head computes for one query: scores, scaled scores, softmax, contributions."""
 
 import pandas as pd
 import streamlit as st
@@ -25,11 +25,11 @@ def stages_view(checkpoint: Checkpoint) -> None:
         return
     choice = head_choice(checkpoint)
     if choice.head is None:
-        st.info("A mean of heads has no stages of its own: choose one head.")
+        st.info("Stages exist only for a single head. Choose one head.")
         return
     query = query_control(text)
     found = cache.head_stages(checkpoint, text, choice.layer, choice.head)
-    seen = slice(0, query + 1)  # a query sees no key after itself
+    seen = slice(0, query + 1)  # the causal mask hides later keys
     columns = (found.raw, found.scaled, found.weights, found.contributions)
     frame = pd.DataFrame({"key": style.positions(text)[seen]}).assign(
         **{
@@ -46,12 +46,18 @@ def stages_view(checkpoint: Checkpoint) -> None:
     )
     size = checkpoint.config.head_size
     st.caption(
-        f"The query of {plain(style.positions(text)[query])} meets the key of each character up "
-        f"to itself; what comes after is masked. The scores are divided by √{size} = "
-        f"{size**0.5:.3g}, softmax makes them shares of 1, and each share carries its character's "
-        "value, as seen through the output projection, into the sum that the head adds. A large "
-        "share of a small value adds little."
+        f"The head compares the query of {plain(style.positions(text)[query])} with the key of "
+        "each character up to itself. The four charts show the steps of this computation."
     )
+    with st.expander("What each step does"):
+        st.markdown(
+            "1. **q·k**: the score of a key is its dot product with the query.\n"
+            f"2. **scaled**: the score is divided by √{size} = {size**0.5:.3g}, the square root of "
+            "the head size.\n"
+            "3. **softmax**: turns the scaled scores into attention weights, which sum to 1.\n"
+            "4. **contribution**: each weight is multiplied by the value of its character, after "
+            "the output projection. The chart shows the length of the resulting vector."
+        )
     with st.expander("As a table"):
         number = st.column_config.NumberColumn(format="%.3g")
         st.dataframe(

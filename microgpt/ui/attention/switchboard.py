@@ -1,4 +1,4 @@
-"""Switch heads off, and see what the model predicts, loses and writes without them."""
+"""The Ablation tab: what the model predicts and writes with some heads switched off."""
 
 import numpy as np
 import pandas as pd
@@ -20,23 +20,26 @@ from microgpt.ui.download import download
 
 OFF = control("off", is_list_of(is_count), saved=VIEW, numbered=True)
 
-# Two continuations are written at each flick of a switch.
+# Each change of a switch writes two continuations.
 LENGTH = 160
 DRAWN = SamplingConfig()
 
 
 def switchboard_view(checkpoint: Checkpoint) -> None:
-    """Show what the model predicts, loses and writes without the heads that are off."""
+    """Show the loss, the next character and a continuation with and without some heads."""
     text = attended_text(checkpoint)
     if not text:
         return
-    st.caption("Choose the heads to switch off; what they would have added is then left out.")
+    st.caption(
+        "An ablation switches a part of a model off to see what that part does. "
+        "Choose the heads to switch off; they then add nothing."
+    )
     switches, found = st.columns([5, 6], gap="medium")
     with switches:
         off = _switches(checkpoint.config)
     ids = checkpoint.tokenizer.encode(text)
     whole = cache.attention_maps(checkpoint, text).logits
-    # With no head off the same numbers, not those of another way to them.
+    # With no head off, reuse the logits: the ablated computation may round differently.
     without = cache.logits_without(checkpoint, text, off) if off else whole
     with found:
         _figures(ablation_effect(ids, whole, without), of_text(ids, whole))
@@ -59,7 +62,7 @@ def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
             **OFF.at(layer + 1).bound,
         )
         off |= {(layer, number - 1) for number in numbers}
-    st.button("All on", on_click=_all_on, args=(config.n_layer,), disabled=not off)
+    st.button("Switch all on", on_click=_all_on, args=(config.n_layer,), disabled=not off)
     return frozenset(off)
 
 
@@ -72,31 +75,33 @@ def _figures(found: AblationEffect, whole: Predictions) -> None:
     with st.container(horizontal=True):
         if found.loss_change is not None:
             st.metric(
-                "Loss on the text",
+                "Loss on the text (nats)",
                 f"{whole.loss + found.loss_change:.3f}",
                 f"{found.loss_change:+.3f}" if found.loss_change else None,
                 delta_color="inverse",
-                help="Nats per character, of each character but the first.",
+                help="Mean surprise in nats per character, over all characters but the first.",
             )
         st.metric(
-            "Change of the next character",
+            "Change of the next character (nats)",
             f"{found.next_divergence:.3f}",
-            help="Nats: the Kullback-Leibler divergence of the distribution without those heads "
-            "from the one with all of them.",
+            help="How much the prediction changes: the Kullback-Leibler divergence between the "
+            "distributions with all heads and without these heads.",
         )
 
 
 def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarray) -> None:
-    """The probabilities (V,) of what comes after the text, with all heads and without some."""
+    """Show the probabilities (V,) of the next character with all heads and without some."""
     labels = style.visible(checkpoint.tokenizer.characters)
     st.plotly_chart(
-        text_charts.distribution(whole, without, labels, changed="without those heads"),
+        text_charts.distribution(whole, without, labels, changed="without these heads"),
         height=300,
         config=style.menu("microgpt-heads-off", image_format()),
         alt="Probability of the next character with all heads and without some",
     )
-    st.caption("What comes after the text: bars without those heads, dashes with all of them.")
-    names = ("with all heads", "without those heads")
+    st.caption(
+        "The next character after the text. Bars: without these heads. Dashes: with all heads."
+    )
+    names = ("with all heads", "without these heads")
     table = pd.DataFrame({"character": labels, names[0]: whole, names[1]: without})
     table = table.sort_values(names[0], ascending=False, kind="stable")
     with st.expander("As a table"):
@@ -105,13 +110,13 @@ def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarr
 
 
 def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> None:
-    st.subheader("How it goes on", anchor=False)
-    shown = {"With all heads": frozenset(), **({"Without those": off} if off else {})}
+    st.subheader("What the model writes next", anchor=False)
+    shown = {"With all heads": frozenset(), **({"Without these heads": off} if off else {})}
     texts = [
         cache.finished_without(checkpoint, text, LENGTH, DRAWN, each) for each in shown.values()
     ]
     parting = first_difference(*texts) if off else None
-    # Two columns though one may be empty, so that what is there stays where it is.
+    # Always two columns, so that the first text does not move when the second appears.
     for column, name, written in zip(st.columns(2), shown, texts, strict=False):
         with column:
             st.markdown(f"**{name}**")
@@ -124,19 +129,19 @@ def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, 
                 Packing(DRAWN),
                 mark=parting,
             )
-    drawn = f"with seed {DRAWN.seed} at temperature {DRAWN.temperature:g}"
+    drawn = f"seed {DRAWN.seed} and temperature {DRAWN.temperature:g}"
     if not off:
-        st.caption(f"Drawn {drawn}; switch heads off to see how it goes on without them.")
+        st.caption(f"Written with {drawn}. Switch heads off to compare the texts.")
     elif parting is None:
-        st.caption(f"Both are drawn {drawn}; they are the same.")
+        st.caption(f"Both texts use {drawn}; they are the same.")
     else:
-        st.caption(f"Both are drawn {drawn}; the mark is where they part.")
+        st.caption(f"Both texts use {drawn}. The mark shows where they first differ.")
 
 
 def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
-    """Every head by what its loss costs, when a visitor asks for it."""
-    st.subheader("Which head matters most", anchor=False)
-    pressed = st.button("Switch each head off by itself", icon=":material/leaderboard:")
+    """Show the effect of ablating each head by itself, when the visitor asks for it."""
+    st.subheader("The most important heads", anchor=False)
+    pressed = st.button("Switch off each head by itself", icon=":material/leaderboard:")
     effects = cache.remembered(
         "head_effects",
         (checkpoint.fingerprint, text),
@@ -160,20 +165,22 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
         attention_charts.head_values(frame, "change over the text (nats)"),
         height=90 + 40 * checkpoint.config.n_layer,
         config=style.menu("microgpt-head-effects", image_format()),
-        alt="What the text's predictions lose without each head",
+        alt="Change of the predictions without each head",
     )
     st.caption(
-        "How far the predictions of every character move when one head is off; the table has the "
-        "next character and the loss too, and can be sorted. Below 0 the loss is better without it."
+        "How much the predictions change when only this head is off. In the table, a negative "
+        "loss change means that the model predicts this text better without the head."
     )
     order = frame.sort_values("change over the text (nats)", ascending=False)
     number = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(order, hide_index=True, column_config=dict.fromkeys(order.columns[2:], number))
+    shown = {name: number for name in order.columns[2:]}
+    shown["loss (nats)"] = st.column_config.NumberColumn("loss change (nats)", format="%.4f")
+    st.dataframe(order, hide_index=True, column_config=shown)
     download("heads.csv", lambda: order.to_csv(index=False), "heads.csv")
 
 
 def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], AblationEffect]:
-    """The effect of each head, by layer and head from 0, switched off by itself."""
+    """The effect of ablating each head by itself, by layer and head from 0."""
     heads = checkpoint.config.n_layer * checkpoint.config.n_head
     bar = st.progress(0.0, "Switching heads off …")
     effects = {}

@@ -1,4 +1,4 @@
-"""Take one map home, in numbers or as a figure, or all heads' maps of the text."""
+"""Downloads of an attention map: numbers, figure, or the maps of all heads."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,9 +23,9 @@ def take_home(
     weights: np.ndarray,
     figure: go.Figure,
 ) -> None:
-    """Downloads of a map (T, T) and its figure; what takes time is made when it is asked for.
+    """Show the downloads of a map (T, T); each file is made when its button is pressed.
 
-    named: what the map is of, in each row of its CSV.
+    named: columns that name the map, the same in every row of its CSV.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, name, content in (
@@ -41,7 +41,7 @@ def take_home(
 
 
 def _all_heads(checkpoint: Checkpoint, text: str) -> bytes:
-    # Not until it is asked for: a button would keep the maps for as long as its visitor stays.
+    # Computed here, because a button would keep the maps as long as the visitor stays.
     maps = cache.attention_maps(checkpoint, text).weights
     assert checkpoint.weights_sha256 is not None  # it was loaded
     return maps_npz(maps, text, checkpoint.weights_sha256)

@@ -1,4 +1,4 @@
-"""The page's choices: held while tabs are turned, and kept in a file with its texts."""
+"""The values of the page's controls: kept when the tab changes, and saved in view.json."""
 
 import json
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from microgpt.ui.text_input import fits_link
 
 
 def hold_choices() -> None:
-    """Keep what was chosen in a tab through a visit to others; call it before any tab is drawn.
+    """Keep the choices of a tab while others are open; call it before any tab is drawn.
 
-    Streamlit does it too, but not where the run of another tab was cut short by the next click:
-    the browser then opens the first tab's controls at their defaults.
+    Streamlit loses them if the next click ends the run of another tab early: the browser then
+    resets the first tab's controls to their defaults.
     """
     drawn_key = f"{TAB.key} drawn"
     if st.session_state.get(drawn_key) != TAB.value:
@@ -32,29 +32,28 @@ def hold_choices() -> None:
 
 
 def view_file(checkpoint: Checkpoint) -> None:
-    """Offer the page's choices as a file, and open one."""
+    """Show the download and the upload of a view.json."""
     texts = [each.value or "" for each in saved_controls(VIEW) if each.url == "short"]
     too_long = not all(map(fits_link, texts))
-    with st.expander("Keep this view, or open one that was kept", expanded=too_long):
+    with st.expander("Save this view or open a saved one", expanded=too_long):
         st.caption(
-            "The page's address opens this tab on another machine as it stands here. view.json "
-            "holds the choices of all tabs, and texts that are too long for an address: drop it "
-            "in here."
+            "view.json holds the texts and the settings of all tabs. Drop it here to see them "
+            "again. The address of the page holds only this tab, without long texts."
         )
-        # Read now: where a file is made there is no session.
+        # Read now, because a download is made without a session.
         choices = saved_values(VIEW)
         download(VIEW_FILE.name, lambda: view_json(checkpoint, choices), VIEW_FILE.name)
         VIEW_FILE.uploader(checkpoint, _use)
 
 
 def view_json(checkpoint: Checkpoint, choices: Mapping[str, object]) -> str:
-    """A view.json that holds these choices, by the keys of the page's controls."""
+    """The content of a view.json with these values of the controls, by key."""
     values = VIEW_FILE.written(checkpoint, {"choices": choices})
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
 
 def _use(choices: dict[str, Any]) -> None:
-    # Of a control for each layer, such as the switches, a file holds those that were drawn.
+    # A file lacks the numbered controls that were never drawn, such as a layer's switches.
     numbered = [each for each in saved_controls(VIEW) if each.numbered]
     for key in (key for each in numbered for key in each.keys):
         st.session_state[key] = []

@@ -1,4 +1,4 @@
-"""Attention in, plotly figures and one picture out; no streamlit and no torch here."""
+"""Plotly figures of attention, and one image of all maps; imports neither streamlit nor torch."""
 
 import io
 from collections.abc import Sequence
@@ -21,33 +21,33 @@ from microgpt.ui.charts.style import (
     visible,
 )
 
-# How a map's colours follow its weights, as its legend names it.
+# The colour scales of a map and the titles of their legends.
 MAP_SCALES = {
-    "linear": "attention (share of the row)",
-    "log": "attention (share of the row), logarithmic",
-    "row": "attention, as a share of the row's largest",
+    "linear": "attention weight",
+    "log": "attention weight (logarithmic)",
+    "row": "attention weight / largest of the row",
 }
 _FAINTEST = 1e-3
-# The most that a map is wide in the overview, where it is about so large on the screen.
+# The largest width of a map in the overview, about its size on the screen.
 _OVERVIEW_PIXELS = 64
-# Labels that fit below each other in the height of a chart.
+# The number of labels that fit in the height of a chart.
 _MOST_DOWN = 41
-_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last for the longest window there may be
+_STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last is for the longest allowed window
 _TRANSPARENT = 255
-_PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last is not seen
+_PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last colour is transparent
 
 
 def attention_overview(weights: np.ndarray) -> bytes:
-    """Maps (rows, columns, T, T) side by side as one PNG; cells after the diagonal are transparent.
+    """Draw maps (rows, columns, T, T) as a grid in one PNG; masked cells are transparent.
 
-    A map takes a square; in that of a long text a pixel shows the largest of several weights.
+    For a long text, a pixel shows the largest of several weights.
     """
     rows, columns, size, _ = weights.shape
     step = -(-size // _OVERVIEW_PIXELS)
     pixels = -(-size // step)
     spare = (0, pixels * step - size)
     padded = np.pad(weights, ((0, 0), (0, 0), spare, spare))
-    # One axis after the other is three times as fast as both at once.
+    # One axis after the other takes a third of the time of both at once.
     blocks = padded.reshape(rows, columns, pixels, step, -1).max(axis=3)
     blocks = blocks.reshape(rows, columns, pixels, pixels, step).max(axis=4)
     levels = np.round(np.clip(blocks, 0, 1) * 254).astype(np.uint8)
@@ -61,8 +61,8 @@ def attention_overview(weights: np.ndarray) -> bytes:
 
 
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
-    # Characters that are not side by side would read as a word that is not there; of numbers,
-    # which are wide, there are fewer.
+    # Every n-th character would read as a word, so a long axis has numbers. Numbers are wide, so
+    # there are fewer of them.
     every = 1
     ticks: Sequence[str] | Sequence[int] = labels
     if len(names) > most:
@@ -81,9 +81,9 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
 
 
 def _lower_rows(cells: np.ndarray) -> np.ndarray:
-    """A (T, T) array as T lists, each up to the diagonal: a chart leaves the rest blank.
+    """A (T, T) array as T lists, each up to the diagonal; a chart leaves the rest blank.
 
-    Short numbers are the fewest bytes to send that still tell what they are.
+    As JSON, short decimal numbers take the fewest bytes.
     """
     rows = np.empty(len(cells), dtype=object)
     rows[:] = [row[: at + 1] for at, row in enumerate(cells.tolist())]
@@ -93,15 +93,15 @@ def _lower_rows(cells: np.ndarray) -> np.ndarray:
 def _three_digits(weights: np.ndarray) -> np.ndarray:
     """Weights to three significant digits."""
     wide = weights.astype(np.float64)
-    # Powers up to 22 are exact, so that what is divided by one has no digit more.
+    # Powers of ten up to 22 are exact, so the quotient has no further digits.
     units = 10.0 ** (2 - np.floor(np.log10(np.maximum(wide, 1e-20))))
     return np.round(wide * units) / units
 
 
 def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
-    """One head's (T, T) map over a text of T characters; cells after the diagonal are blank.
+    """Draw one head's map (T, T) over a text of T characters; masked cells are blank.
 
-    scale is one of MAP_SCALES; what hover tells is always the weight, to three digits.
+    scale is one of MAP_SCALES. Hover always shows the weight, to three digits.
     """
     labels = visible(text)
     names = positions(text)
@@ -133,34 +133,32 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
                 "yanchor": "top",
                 **bar,
             },
-            hovertemplate="%{y} looks at %{x}: "
+            hovertemplate="%{y} attends to %{x}: "
             f"%{{{'z' if scale == 'linear' else 'customdata'}:.3g}}<extra></extra>",
         )
     )
-    figure.update_xaxes(
-        title="looked at (key position)", side="top", **_axis(names, labels, MOST_ACROSS)
-    )
+    figure.update_xaxes(title="key (attended to)", side="top", **_axis(names, labels, MOST_ACROSS))
     figure.update_yaxes(
-        title="looking (query position)",
+        title="query (attends)",
         autorange="reversed",
         **_axis(names, labels, _MOST_DOWN),
     )
-    # On a phone the menu would lie on the title above the map.
+    # With a smaller margin the menu covers the axis title on a phone.
     figure.update_layout(margin={**MARGIN, "t": 92}, dragmode=False)
     return figure
 
 
-# One query's way from scores to what is added: name, unit.
+# The stages of attention for one query: name, unit.
 STAGES = {
     "q·k": "score",
     "scaled": "score / √head size",
-    "softmax": "attention (share)",
-    "contribution": "norm of weight × value",
+    "softmax": "attention weight",
+    "contribution": "vector length",
 }
 
 
 def stages(frame: pd.DataFrame) -> go.Figure:
-    """What one query makes of every key it sees: a row of bars a stage, a column a key.
+    """Draw the stages of one query: a bar chart for each stage, a bar for each key.
 
     frame: `key` and a column for each of STAGES.
     """
@@ -177,13 +175,13 @@ def stages(frame: pd.DataFrame) -> go.Figure:
         figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
     labels = [key[0] for key in frame["key"]]
     figure.update_xaxes(**_axis(list(frame["key"]), labels, MOST_ACROSS))
-    figure.update_xaxes(title="key (what is looked at)", row=len(STAGES), col=1)
+    figure.update_xaxes(title="key (attended to)", row=len(STAGES), col=1)
     figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)
     return figure
 
 
 def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
-    """A number for each head as a grid; frame has `layer` and `head`, from 1, and the column."""
+    """Draw a number for each head as a grid; frame: `layer` and `head`, from 1, and the column."""
     grid = frame.pivot(index="layer", columns="head", values=column)
     figure = go.Figure(
         go.Heatmap(
@@ -202,7 +200,7 @@ def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
 
 
 def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
-    """Mean shares of attention by what is looked at, as bars beside their names."""
+    """Draw the mean share of attention to each class of character as bars."""
     figure = go.Figure(
         go.Bar(
             x=list(values),
@@ -213,22 +211,22 @@ def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
         )
     )
     figure.update_xaxes(title="attention (share)", rangemode="tozero")
-    figure.update_yaxes(title="class looked at", autorange="reversed")
+    figure.update_yaxes(title="kind of character", autorange="reversed")
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure
 
 
 def shares_by_distance(values: Sequence[float]) -> go.Figure:
-    """Mean shares of attention to the character so many back, from 0, as bars."""
+    """Draw the mean share of attention at each distance, from 0, as bars."""
     figure = go.Figure(
         go.Bar(
             x=list(range(len(values))),
             y=list(values),
             marker_color=CALM,
-            hovertemplate="%{x} back: %{y:.3g}<extra></extra>",
+            hovertemplate="%{x} characters back: %{y:.3g}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="characters back")
+    figure.update_xaxes(title="distance (characters back)")
     figure.update_yaxes(title="attention (share)", rangemode="tozero")
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure

@@ -1,4 +1,4 @@
-"""Loss records in, plotly figures out; no streamlit and no torch here."""
+"""Plotly figures of loss records; imports neither streamlit nor torch."""
 
 import math
 from itertools import cycle
@@ -11,14 +11,14 @@ from plotly.subplots import make_subplots
 from microgpt.ui.charts.style import CALM, GREY, MARGIN, VIVID
 
 TRAIN_COLOUR, VAL_COLOUR = CALM, VIVID
-# What a record can be drawn over: its column, and the axis title.
+# The choices of the x-axis: a column of the record and the axis title.
 ACROSS = {
-    "steps": ("step", "step (optimiser updates)"),
+    "steps": ("step", "step (optimizer updates)"),
     "characters": ("tokens", "characters read"),
-    "training time": ("seconds", "training time (s), evaluations left out"),
+    "training time": ("seconds", "training time (s), without evaluations"),
 }
 _UNITS = "%{y:.4f} nats, %{customdata[0]:.3f} bits, perplexity %{customdata[1]:.2f}"
-# Okabe and Ito, 2008: told apart by colour-blind readers.
+# Safe for colour-blind readers (Okabe and Ito, 2008).
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
@@ -29,10 +29,7 @@ def in_other_units(losses: pd.Series) -> np.ndarray:
 
 
 def smoothed(losses: pd.Series, weight: float) -> pd.Series:
-    """The exponential moving average that keeps `weight` of itself at each value.
-
-    It begins as a plain mean, so that the first values do not pull it for long.
-    """
+    """Exponential moving average with bias correction; `weight` is the share of the old average."""
     return losses.ewm(alpha=1 - weight, adjust=True).mean()
 
 
@@ -45,11 +42,11 @@ def loss_curves(
     log_y: bool = False,
     smoothing: float = 0.0,
 ) -> go.Figure:
-    """Training and validation loss, with reference lines.
+    """Draw training and validation loss, with reference lines.
 
-    record has the columns of a loss record, NaN where nothing was measured; best is one of its
-    rows; references maps a label to a loss. Losses are nats per character. smoothing, from 0 to
-    below 1, adds the moving average of the batch losses. On a logarithmic axis nothing is at 0.
+    record: the columns of a loss record, NaN where nothing was measured. best: one of its rows.
+    references: losses by label. All losses are in nats per character. smoothing: the weight of the
+    moving average of the batch losses, from 0 (none) to below 1. A logarithmic axis leaves out 0.
     """
     x, title = ACROSS[across]
     figure = go.Figure()
@@ -61,7 +58,7 @@ def loss_curves(
         mode="lines",
         line={"color": TRAIN_COLOUR, "width": 1},
         opacity=0.3 if smoothing else 0.6,
-        hoverinfo="skip",  # so that what is hovered is always a measured step
+        hoverinfo="skip",  # hover shows evaluated steps only
     )
     if smoothing:
         figure.add_scatter(
@@ -91,7 +88,7 @@ def loss_curves(
         figure.add_scatter(
             x=[best[x]],
             y=[best["val_loss"]],
-            name=f"best validation, {best['val_loss']:.4f}",
+            name=f"best validation loss, {best['val_loss']:.4f}",
             mode="markers",
             marker={
                 "symbol": "star",
@@ -125,7 +122,7 @@ def compared(
     log_x: bool = False,
     log_y: bool = False,
 ) -> go.Figure:
-    """The losses of several runs: validation solid, training dotted, a colour a run."""
+    """Draw the losses of several runs: validation solid, training dotted, one colour for each."""
     x, title = ACROSS[across]
     figure = go.Figure()
     for (name, record), colour in zip(records.items(), cycle(_COLOURS), strict=False):
@@ -149,7 +146,7 @@ def compared(
 
 
 def training_details(record: pd.DataFrame, across: str = "steps", log_x: bool = False) -> go.Figure:
-    """The gap between the two losses, the learning rate and the gradient norm, below each other."""
+    """Draw the gap between the losses, the learning rate and the gradient norm in three rows."""
     x, title = ACROSS[across]
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     rows = record.assign(gap=record["val_loss"] - record["train_loss"])
@@ -180,10 +177,10 @@ def training_details(record: pd.DataFrame, across: str = "steps", log_x: bool = 
 
 
 def baselines(models: pd.DataFrame) -> go.Figure:
-    """Validation loss of baselines and of ever larger models, ours and the original's.
+    """Draw the validation loss of baselines and trained models, ours and the original's.
 
-    models has the columns model, ours and original, NaN where nothing was measured; the highest
-    loss comes first.
+    models: the columns model, ours and original, NaN where nothing was measured, in the order of
+    the chart from top to bottom.
     """
     figure = go.Figure()
     for column, name, colour, symbol in (
@@ -209,7 +206,7 @@ def baselines(models: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         categoryorder="array", categoryarray=list(models["model"]), autorange="reversed"
     )
-    # Below: above, a phone has no room for it beside the menu.
+    # Below the chart, because a phone has no room above it beside the menu.
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
     figure.update_layout(legend=legend, margin=MARGIN, dragmode=False)
     return figure

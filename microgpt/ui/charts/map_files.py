@@ -1,4 +1,4 @@
-"""An attention map as files and as a table; no streamlit and no torch here."""
+"""An attention map as files and as a table; imports neither streamlit nor torch."""
 
 from collections.abc import Mapping
 from html import escape
@@ -11,9 +11,9 @@ from microgpt.ui.charts.style import menu, visible
 
 
 def attention_csv(weights: np.ndarray, text: str, named: Mapping[str, object]) -> str:
-    """One (T, T) map as CSV: a row for each pair of positions, query first, from 1.
+    """Write one map (T, T) as CSV: a row for each query and key, with positions from 1.
 
-    named: what the map is of, the same in every row.
+    named: columns that name the map, the same in every row.
     """
     query, key = np.tril_indices(len(weights))
     labels = np.array(visible(text))
@@ -31,22 +31,22 @@ def attention_csv(weights: np.ndarray, text: str, named: Mapping[str, object]) -
 
 
 def standalone_html(figure: go.Figure, title: str, file_name: str) -> str:
-    """A figure under its title as a page that needs no network, some 5 MB with what draws it.
+    """Write a figure and its title as an HTML page of about 5 MB that needs no network.
 
-    Its own menu saves it as PNG, called file_name.
+    The menu of the figure saves it as a PNG called file_name.
     """
     titled = go.Figure(figure).update_layout(
         title={"text": escape(title)},
         margin={"t": 100},
-        template="plotly_white",  # on which what is masked is blank
+        template="plotly_white",  # so that masked cells are blank
     )
     page = titled.to_html(config=menu(file_name, "png"))
     return page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
 
 
 def row_table(weights: np.ndarray, text: str, query: int) -> pd.DataFrame:
-    """What the query at a position, from 0, attends to in a (T, T) map, the largest share first."""
-    row = weights[query, : query + 1]  # a query sees no key after itself
+    """One row of a map (T, T) as a table, largest weight first; query counts from 0."""
+    row = weights[query, : query + 1]  # the causal mask hides later keys
     order = np.argsort(-row, kind="stable")
     labels = visible(text)
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""A text's probabilities and losses in, plotly figures out; no streamlit and no torch here."""
+"""Plotly figures of a text's probabilities and losses; imports neither streamlit nor torch."""
 
 from collections.abc import Sequence
 
@@ -22,11 +22,12 @@ def distribution(
     after: np.ndarray,
     labels: Sequence[str],
     taken: int | None = None,
-    changed: str = "with the sliders",
+    changed: str = "after the settings",
 ) -> go.Figure:
-    """Probabilities (V,) of the next character: the model's own, and what they are changed to.
+    """Draw probabilities (V,) of the next character before and after a change, likeliest first.
 
-    Likeliest first; `taken` is the id of the character that stands there, in a colour of its own.
+    taken: the id of the character in the text, drawn in another colour. changed: the legend of
+    `after`.
     """
     order = np.argsort(-before, kind="stable")
     names = [labels[i] for i in order]
@@ -34,7 +35,7 @@ def distribution(
     hover = "%{customdata} %{y:.3g}<extra>%{fullData.name}</extra>"
     figure = go.Figure()
     is_taken = order == taken
-    for name, colour, shown in ((changed, CALM, ~is_taken), ("the text's own", VIVID, is_taken)):
+    for name, colour, shown in ((changed, CALM, ~is_taken), ("in the text", VIVID, is_taken)):
         if shown.any():
             figure.add_bar(
                 x=np.array(ranks)[shown],
@@ -48,12 +49,12 @@ def distribution(
         x=ranks,
         y=before[order],
         customdata=names,
-        name="the model's own",
+        name="model",
         mode="markers",
         marker={"symbol": "line-ew", "size": 9, "line": {"width": 2, "color": GREY}},
         hovertemplate=hover,
     )
-    # In two rows, so that a phone has room for them all.
+    # Labels in two rows, so that all of them fit on a phone.
     every = -(-len(names) // (2 * MOST_ACROSS))
     figure.update_xaxes(
         title="character, likeliest first",
@@ -76,17 +77,17 @@ def distribution(
 def loss_by_context(
     lengths: Sequence[int], loss: np.ndarray, baselines: dict[str, float]
 ) -> go.Figure:
-    """Mean loss (lengths,) in nats over how many characters were seen, with reference lines."""
+    """Draw the mean loss (lengths,) in nats by context length, with a line for each baseline."""
     figure = go.Figure(
         go.Scatter(
             x=list(lengths),
             y=loss,
             mode="lines+markers",
             line={"color": CALM},
-            hovertemplate="%{x} characters seen: %{y:.3f} nats<extra></extra>",
+            hovertemplate="context of %{x} characters: %{y:.3f} nats<extra></extra>",
         )
     )
-    # Two that lie close together are named at either end.
+    # Labels alternate between the two ends, so that close lines can be read.
     for i, (name, value) in enumerate(sorted(baselines.items(), key=lambda item: item[1])):
         figure.add_hline(
             y=value,
@@ -95,7 +96,7 @@ def loss_by_context(
             annotation_position=f"top {('right', 'left')[i % 2]}",
         )
     figure.update_xaxes(
-        title="characters seen before each", type="log", tickvals=list(lengths), ticktext=lengths
+        title="context length (characters)", type="log", tickvals=list(lengths), ticktext=lengths
     )
     figure.update_yaxes(title="loss (nats per character)", rangemode="tozero")
     figure.update_layout(margin=MARGIN, dragmode=False)
@@ -103,7 +104,7 @@ def loss_by_context(
 
 
 def probability_by_context(lengths: Sequence[int], surprise: np.ndarray, text: str) -> go.Figure:
-    """The probability of each character of a text, by how many before it were seen.
+    """Draw the probability of each character of a text by context length.
 
     surprise: (lengths, characters), -log p in nats.
     """
@@ -122,19 +123,19 @@ def probability_by_context(lengths: Sequence[int], surprise: np.ndarray, text: s
         )
     )
     figure.update_xaxes(
-        title="the text's last characters",
+        title="last characters of the text",
         tickvals=list(range(len(text))),
         ticktext=labels,
         tickangle=0,
         tickfont={"family": "monospace", "size": 10},
     )
-    figure.update_yaxes(title="characters seen", type="category", autorange="reversed")
+    figure.update_yaxes(title="context length", type="category", autorange="reversed")
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure
 
 
 def context_table(lengths: Sequence[int], surprise: np.ndarray, text: str) -> pd.DataFrame:
-    """A row a character, a column of probabilities a length of context."""
+    """One row for each character, one column of probabilities for each context length."""
     columns = {
         f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprise, strict=True)
     }

@@ -1,4 +1,4 @@
-"""The browser components: a folder each, with its Python, JavaScript, CSS and HTML."""
+"""The browser components: one folder for each, with its Python, JavaScript, CSS and HTML."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +10,18 @@ _FOLDER = Path(__file__).parent
 
 
 def component(folder: str, name: str | None = None) -> Callable[..., object]:
-    """Register a component from its folder and return what mounts it.
+    """Register a component from its folder and return the function that mounts it.
 
-    name is that of the folder unless given. Raises OSError for a folder without NAME.js.
+    name defaults to the name of the folder. Raises OSError without NAME.js.
     """
     name = name or folder
     return st.components.v2.component(f"microgpt.{name}", **sources(folder, name))
 
 
 def sources(folder: str, name: str) -> dict[str, Any]:
-    """The html, css and js of a component, None for a file that is not there.
+    """The html, css and js of a component, None for a missing file.
 
-    The definitions of shared.js come before those of NAME.js. Raises OSError without NAME.js.
+    js holds shared.js followed by NAME.js. Raises OSError without NAME.js.
     """
 
     def text(path: Path) -> str:

@@ -1,6 +1,6 @@
-// What several components use; it stands before each component's own code.
+// Helpers of several components, put before the code of each.
 
-// An element with a class and a text.
+// Create an element with a class and a text.
 const make = (name, className, text = "") => {
   const node = document.createElement(name);
   node.className = className;
@@ -8,7 +8,7 @@ const make = (name, className, text = "") => {
   return node;
 };
 
-// A button; its label is read aloud and shown as a tooltip.
+// Create a button; screen readers and the tooltip use its label.
 const button = (className, text, label, onclick) => {
   const node = make("button", className, text);
   node.type = "button";
@@ -18,32 +18,32 @@ const button = (className, text, label, onclick) => {
   return node;
 };
 
-// The bytes of a text in base 64.
+// Decode base64.
 const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
-// A colour of the palette, of red, green and blue, as CSS.
+// Convert [red, green, blue] to a CSS colour.
 const css = (rgb, opacity = 1) => `rgb(${rgb.join(" ")} / ${opacity})`;
 
-// The name of the character at a position, counted from 0.
+// The name of the character at a position: its label and the position from 1.
 const named = (labels, at) => `${labels[at]} (${at + 1})`;
 
-// Whether a label stands for a character that cannot be seen, as charts/style.py shows them.
+// Whether a label is a sign for an invisible character, as in charts/style.py.
 const isSign = (label) => "␣⏎⇥".includes(label);
 
-// One step to the left or right, or with both up or down too; undefined for any other key.
+// -1 or 1 for the left or right arrow key, also for up or down if both; undefined otherwise.
 const arrow = ({ key }, both = false) =>
   ({ ArrowLeft: -1, ArrowRight: 1, ...(both && { ArrowUp: -1, ArrowDown: 1 }) })[key];
 
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
 
-// Make exactly one of some elements reachable by the Tab key, and mark it with an ARIA state.
+// Roving tabindex: only the chosen element can be reached by Tab and has the ARIA state.
 const rove = (nodes, chosen, state) =>
   nodes.forEach((node, i) => {
     node.setAttribute(state, String(i === chosen));
     node.tabIndex = i === chosen ? 0 : -1;
   });
 
-// A row of radio buttons: [text, value] each, of which choose(value) is called for the chosen one.
+// Create a row of radio buttons from [text, value] pairs; a click calls choose(value).
 const radios = (label, className, options, choose) => {
   const root = make("div", `${className}s`);
   root.setAttribute("role", "radiogroup");
@@ -70,13 +70,13 @@ const radios = (label, className, options, choose) => {
   return { root, show };
 };
 
-// The position of the character that an event points at, from its data-at; null without one.
+// The position (data-at) of the character under the pointer, or null.
 const under = (event) => {
   const node = event.target.closest?.("[data-at]");
   return node ? Number(node.dataset.at) : null;
 };
 
-// The view that a component built in its parent, built again where the page has dropped it.
+// The view of a component in its parent, built again if the page has removed it.
 const views = new WeakMap();
 const viewOf = (parent, build) => {
   let view = views.get(parent);

@@ -1,4 +1,4 @@
-"""How far back the model looks: the same characters after ever more of the text before them."""
+"""Loss by context length: the same characters, predicted from longer and longer contexts."""
 
 import numpy as np
 import streamlit as st
@@ -33,19 +33,19 @@ FISHERMAN:
 Go, brother, go, and tell him what I said:
 My house is small, but what I have is his."""
 TARGETS, SHOWN = 48, 24
-TOO_SHORT = "Type at least two characters: the first is only read."
+TOO_SHORT = "Type at least two characters. The first one is not predicted."
 _LONGEST = 20_000
 
 
 def context_view(checkpoint: Checkpoint) -> None:
-    """Show the loss on a text by the length of the context."""
+    """Show the loss on a text by context length."""
     text = text_control(
         checkpoint,
         "Text",
         PASSAGE,
         _TEXT,
         when_empty=TOO_SHORT,
-        reads=f"its last {TARGETS} characters, each after ever more of what precedes it",
+        reads=f"the last {TARGETS} of them, each with longer and longer contexts",
         most=_LONGEST,
     )
     if text and len(text) < 2:
@@ -59,30 +59,29 @@ def context_view(checkpoint: Checkpoint) -> None:
         (checkpoint.fingerprint, text),
         lambda: _surprise(checkpoint, text, targets, lengths),
     )
-    less = {}
+    baseline_losses = {}
     if checkpoint.baselines is not None:
         ids = checkpoint.tokenizer.encode(text)[-targets - 1 :]
-        less = checkpoint.baselines.losses(ids)
+        baseline_losses = checkpoint.baselines.losses(ids)
     st.plotly_chart(
-        text_charts.loss_by_context(lengths, surprise.mean(axis=1), less),
+        text_charts.loss_by_context(lengths, surprise.mean(axis=1), baseline_losses),
         height=320,
         config=menu("microgpt-context"),
-        alt="Loss by length of the context",
+        alt="Loss by context length",
     )
     st.caption(
-        f"The mean loss on the last {targets} characters of the text when the model sees only so "
-        "many characters before each. Where the line is flat, what stands further back tells it "
-        "nothing new."
+        "The context is the text that the model can see before a character. Where the line is "
+        "flat, a longer context does not help the model."
     )
     st.plotly_chart(
         text_charts.probability_by_context(lengths, surprise[:, -SHOWN:], text[-targets:][-SHOWN:]),
         height=120 + 26 * len(lengths),
         config=menu("microgpt-context-characters"),
-        alt="Probability of each character by length of the context",
+        alt="Probability of each character by context length",
     )
     st.caption(
-        f"The probability of each of the last {min(SHOWN, targets)}; a column that brightens "
-        "downwards is a character that becomes clear at that distance."
+        f"The probability of each of the last {min(SHOWN, targets)} characters. Where a column "
+        "becomes brighter, the longer context helped to predict its character."
     )
     table = text_charts.context_table(lengths, surprise, text[-targets:])
     with st.expander("As a table"):
@@ -91,7 +90,7 @@ def context_view(checkpoint: Checkpoint) -> None:
 
 
 def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]) -> np.ndarray:
-    """-log p of the last characters of a text by length of context: (lengths, targets), nats."""
+    """-log p of the last characters of a text by context length: (lengths, targets), nats."""
     bar = st.progress(0.0, "Reading …")
     surprise = surprise_by_context(
         checkpoint.model,

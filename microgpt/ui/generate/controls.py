@@ -1,4 +1,4 @@
-"""The controls that the Generate page's tabs share: the prompt, and how characters are drawn."""
+"""Controls that the tabs of the Generate page share: the prompt and the sampling settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ OTHER_DRAWING = {name: control(f"other_{name}") for name in SAMPLING_SETTINGS}
 
 
 def prompt_control(checkpoint: Checkpoint) -> str | None:
-    """What to go on from; None where the model cannot read it."""
+    """Show the prompt's text area and return the prompt; None if the model cannot read it."""
     return text_control(
         checkpoint,
         "Prompt",
@@ -39,7 +39,7 @@ def prompt_control(checkpoint: Checkpoint) -> str | None:
 
 
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
-    """How the next characters are drawn, and how many of them; each setting is in the URL."""
+    """Show the sampling settings and the length, and return both; each is in the URL."""
     with st.container(horizontal=True):
         drawing = drawing_controls(checkpoint.tokenizer)
         length, seed = length_control(MOST_CHARACTERS), seed_control()
@@ -47,9 +47,9 @@ def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
     exact = st.toggle(f"Exact past {window} characters (slow)", **EXACT.bound)
     if exact:
         st.caption(
-            f"The model sees {window} characters, and past them reads the last {window} anew for "
-            f"every one. Otherwise, each time they are full, it goes on from the last "
-            f"{max(1, int(KEPT * window))}."
+            f"The model sees at most {window} characters. In longer texts it reads the last "
+            f"{window} again before each new character. Without this setting it keeps the last "
+            f"{max(1, int(KEPT * window))} each time the window is full, which is faster."
         )
     return SamplingConfig(**drawing, seed=seed, exact=exact), length
 
@@ -60,9 +60,9 @@ def drawing_controls(
     defaults: Mapping[str, float] | None = None,
     width: int = CONTROL_WIDTH,
 ) -> dict[str, Any]:
-    """A slider for each of SAMPLING_SETTINGS; the values, by the name of the setting.
+    """Show a slider for each of SAMPLING_SETTINGS and return the values by setting.
 
-    defaults: where they differ from the settings' own. width is each slider's, in pixels.
+    defaults: replace the defaults of the settings. width: of each slider, in pixels.
     """
     return {
         name: _slider(setting, controls[name], tokenizer, (defaults or {}).get(name), width)
@@ -80,7 +80,7 @@ def _slider(
     if setting.counts_tokens:
         every = max(2, tokenizer.vocab_size)  # a slider needs two values
         least, most, default = 1, every, every
-        about += f"; {every} is all of them"
+        about += f"; {every} means all of them"
         of.follow_default(every)
         of.keep_within(every)
     return st.slider(
@@ -96,7 +96,10 @@ def _slider(
 
 
 def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as the page's widgets show them: a number of tokens that is 0 is all of them."""
+    """Convert settings to the values of the page's widgets.
+
+    A setting that counts tokens stores 0 for all of them; its slider shows their number.
+    """
     return {
         name: tokenizer.vocab_size
         if not value and name in SAMPLING_SETTINGS and SAMPLING_SETTINGS[name].counts_tokens
@@ -106,7 +109,7 @@ def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict
 
 
 def length_control(most: int) -> int:
-    """How many characters to write, up to `most` in this view."""
+    """Show the control of the number of characters to write and return it, at most `most`."""
     length = st.number_input(
         "Characters to write",
         1,
@@ -115,13 +118,13 @@ def length_control(most: int) -> int:
         100,
         **LENGTH.bound,
         width=CONTROL_WIDTH,
-        help=f"At most {most:,} are written here.",
+        help=f"This tab writes at most {most:,} characters.",
     )
     return min(most, length)
 
 
 def seed_control() -> int:
-    """Where the random draws start."""
+    """Show the control of the random seed and return the seed."""
     seed = st.number_input(
         "Seed",
         0,

@@ -1,4 +1,4 @@
-"""What could stand next: the whole distribution, before and after temperature, top-k and top-p."""
+"""The distribution of the next character, before and after the sampling settings."""
 
 import pandas as pd
 import streamlit as st
@@ -18,9 +18,9 @@ from microgpt.ui.text import plain
 def next_character(
     checkpoint: Checkpoint, written: Written, prompt: str | None, config: SamplingConfig
 ) -> None:
-    """Of the character chosen in the text, else of the one after the prompt.
+    """Show the distribution of the character chosen in the text, or of the one after the prompt.
 
-    From stored logits: the sliders move it without another pass through the model.
+    The logits are stored, so a slider needs no forward pass.
     """
     chosen, at = st.session_state.get("chosen", (None, 0))
     labels = style.visible(checkpoint.tokenizer.characters)
@@ -29,10 +29,10 @@ def next_character(
     if chosen is not None and chosen in (written, earlier):
         here = chosen.predictions[at : at + 1]
         logits, taken = here.logits[0], int(here.tokens[0])
-        st.subheader(f"What else could stand at character {at + 1}", anchor=False)
+        st.subheader(f"Other characters at position {at + 1}", anchor=False)
     elif prompt is not None:
         logits = cache.next_logits(checkpoint, prompt)
-        st.subheader("What could come after the prompt", anchor=False)
+        st.subheader("The first character after the prompt", anchor=False)
     else:
         return
     found = predictions.next_character(logits, config)
@@ -42,31 +42,30 @@ def next_character(
         config=menu("microgpt-next-character"),
         alt="Probability of every character",
     )
-    says = f"{found.possible} of {len(labels)} characters can be drawn with the sliders as they are"
-    all_possible = found.possible == len(labels)
-    cut = "" if all_possible else f"; the others hold {found.lost:.1%} of the model's own"
+    possible = f"The settings allow {found.possible} of {len(labels)} characters"
+    if found.possible < len(labels):
+        possible += f"; they cut off {found.lost:.1%} of the probability"
     st.caption(
-        f"Bars: what temperature, top-k and top-p make of the model's own probabilities, the "
-        f"dashes. {says}{cut}." + ("" if taken is None else _told(chosen, at, labels[taken]))
+        f"Dashes: the probabilities that the model predicts. Bars: the probabilities after the "
+        f"sampling settings. {possible}."
+        + ("" if taken is None else _taken_sentence(chosen, at, labels[taken]))
     )
     if taken is not None:
         _branch(checkpoint, chosen, at, taken)
     with st.expander("As a table"):
         table = pd.DataFrame(
-            {"character": labels, "the model's own": found.model, "with the sliders": found.drawn}
+            {"character": labels, "model": found.model, "after the settings": found.drawn}
         )
-        st.dataframe(
-            table.sort_values("the model's own", ascending=False, kind="stable"), hide_index=True
-        )
+        st.dataframe(table.sort_values("model", ascending=False, kind="stable"), hide_index=True)
 
 
-def _told(chosen: Written, at: int, label: str) -> str:
+def _taken_sentence(chosen: Written, at: int, label: str) -> str:
     drawn = chosen.predictions[at : at + 1].drawn_with(chosen.config).item()
-    return f" The text has {plain(label)}, to which its own settings gave {drawn:.1%}."
+    return f" The text has {plain(label)} here; its own settings gave it {drawn:.1%}."
 
 
 def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> None:
-    """Take any other character here, or leave the place again."""
+    """Show the controls that continue the text with another character, or close this view."""
     characters = checkpoint.tokenizer.characters
     order = chosen.predictions[at : at + 1].order[0].tolist()
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -1,4 +1,4 @@
-"""A text taken home: as it is, as a table, and as a record that opens here again."""
+"""Downloads of a text: plain, as a table, and as a record that the page opens again."""
 
 import json
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from microgpt.ui.kept_file import KeptFile, told_origin
 
 
 def take_home(checkpoint: Checkpoint, written: Written) -> None:
-    """Downloads of a text; what takes time to make is made when it is asked for."""
+    """Show the downloads of a text; each file is made when its button is pressed."""
     text = checkpoint.tokenizer.decode(written.predictions.tokens.tolist())
     with st.container(horizontal=True):
         download("text.txt", lambda: written.prompt + text, "text.txt")
@@ -27,13 +27,13 @@ def take_home(checkpoint: Checkpoint, written: Written) -> None:
 
 
 def record_csv(checkpoint: Checkpoint, written: Written) -> str:
-    """A row a character, each with the settings and the checkpoint it was drawn under."""
+    """One row for each character, with the settings and the checkpoint in every row."""
     same = {**asdict(written.config), **told_origin(checkpoint), "numerics": NUMERICS}
     return to_csv(written.predictions, checkpoint.tokenizer.characters, written.config, same)
 
 
 def record_json(checkpoint: Checkpoint, written: Written) -> str:
-    """All that it takes to write the text again, and what was measured of each character."""
+    """The settings that reproduce the text, and the measurements of each character."""
     found = written.predictions
     values = {
         "numerics": NUMERICS,
@@ -51,15 +51,15 @@ def record_json(checkpoint: Checkpoint, written: Written) -> str:
 
 
 def open_record(checkpoint: Checkpoint) -> None:
-    """Take a record.json, put its prompt and settings into the page, and write it anew."""
+    """Show the upload of a record.json; the page takes its prompt and settings and writes."""
 
     def use(asked: dict[str, Any]) -> None:
         write_next(**widget_values(checkpoint.tokenizer, asked))
 
     with st.expander("Open a record"):
         st.caption(
-            "A copied link opens a text again. Where the prompt is too long for one, record.json "
-            "does the same: drop it in here, on any machine."
+            "A record holds the prompt and the settings of a text. Drop a record.json here to "
+            "write that text again."
         )
         RECORD.uploader(checkpoint, use)
 
@@ -68,7 +68,7 @@ def _read(document: Document) -> dict[str, Any]:
     values = document.values
     config = SamplingConfig.from_dict(values["settings"], document)
     prompt = str(values["prompt"])
-    prompt.encode()  # half of a surrogate pair is no text
+    prompt.encode()  # raises for half of a surrogate pair
     length = max(1, min(MOST_CHARACTERS, int(values["length"])))
     return {"prompt": prompt, "length": length, **asdict(config)}
 

@@ -1,4 +1,4 @@
-"""Score a text of the visitor's: how surprised the model is, character by character."""
+"""Score a visitor's text: how surprised the model is by each character."""
 
 import math
 
@@ -12,6 +12,7 @@ from microgpt.ui.charts import style
 from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
+from microgpt.ui.generate.context import TOO_SHORT
 from microgpt.ui.text_input import text_control
 
 _TEXT = control("scored", url="short")
@@ -25,7 +26,7 @@ FISHERMAN:
 Take heart, good mother. I have seen a light
 Beyond the reef, and light is made by hands."""
 LONGEST = 10_000
-# Characters times vocabulary, so that a session keeps a few megabytes whatever the checkpoint.
+# Characters x vocabulary. A session keeps a few megabytes at most, whatever the vocabulary.
 _MOST_LOGITS = 650_000
 _MOST_SURPRISING, _SHOWN_BEFORE = 10, 16
 
@@ -37,14 +38,14 @@ def score_view(checkpoint: Checkpoint) -> None:
         "Text to score",
         PASSAGE,
         _TEXT,
-        when_empty="Type at least two characters: the first is only read.",
-        reads="all of it, a window at a time",
+        when_empty=TOO_SHORT,
+        reads=f"all of them, {checkpoint.config.block_size} at a time",
         most=min(LONGEST, _MOST_LOGITS // checkpoint.config.vocab_size),
     )
     if not text:
         return
     if len(text) < 2:
-        st.caption("Type at least two characters: the first is only read.")
+        st.caption(TOO_SHORT)
         return
     predictions, packing = cache.remembered(
         "scored_text", (checkpoint.fingerprint, text), lambda: _read(checkpoint, text)
@@ -72,27 +73,34 @@ def _read(checkpoint: Checkpoint, text: str) -> tuple[Predictions, Packing]:
 
 def _figures(checkpoint: Checkpoint, predictions: Predictions, text: str) -> None:
     loss = predictions.loss
-    less = {}
+    losses = {}
     if checkpoint.baselines is not None:
-        less = checkpoint.baselines.losses(checkpoint.tokenizer.encode(text))
+        losses = checkpoint.baselines.losses(checkpoint.tokenizer.encode(text))
     with st.container(horizontal=True):
-        st.metric("Loss", f"{loss:.3f}", help="Nats per character; lower is less surprised.")
+        st.metric(
+            "Loss (nats)",
+            f"{loss:.3f}",
+            help="Mean surprise in nats per character. Lower is better.",
+        )
         st.metric("Bits per character", f"{loss / math.log(2):.3f}")
         st.metric(
             "Perplexity",
             f"{math.exp(min(loss, 700)):.2f}",
-            help="Between how many equally likely characters the model wavers.",
+            help="The model is as uncertain as a choice among this many equally likely characters.",
         )
-        for name in reversed(less):
-            st.metric(name.capitalize(), f"{less[name]:.3f}", help=_BASELINES[name])
-    if less:
-        st.caption("Bigram, unigram and uniform are models that know less, on the same text.")
+        for name in reversed(losses):
+            title = f"{name.capitalize()} (nats)"
+            st.metric(title, f"{losses[name]:.3f}", help=_BASELINES[name])
+    if losses:
+        st.caption(
+            "Bigram, unigram and uniform are baselines: the losses of simpler models on this text."
+        )
 
 
 _BASELINES = {
-    "uniform": "Loss of a model to which every character is equally likely.",
-    "unigram": "Loss of a model that knows how often each character stands anywhere.",
-    "bigram": "Loss of a table of the next character by the one before.",
+    "uniform": "Every character is equally likely.",
+    "unigram": "Predicts each character by how often it occurs in the training text.",
+    "bigram": "Predicts each character from the one before it.",
 }
 
 

@@ -1,4 +1,4 @@
-"""The same prompt and seed under two settings, and where the two texts part."""
+"""The same prompt and seed under two settings, and where the two texts first differ."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ from microgpt.ui.generate.controls import (
 )
 from microgpt.ui.text import plain
 
-# Two texts are made at once here, at each change of a slider.
+# Each change of a slider makes two texts.
 LONGEST = 400
 SLIDER_WIDTH = 120
 OTHERS = {"temperature": 1.2}  # the right-hand settings that differ at first
@@ -43,10 +43,10 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
     if prompt is None:
         return
     if length < LENGTH.value:
-        st.caption(f"Here each writes {length:,} characters at most.")
+        st.caption(f"This tab writes at most {length:,} characters on each side.")
     texts = [cache.finished(checkpoint, prompt, length, config) for config in configs]
     parting = first_difference(*texts)
-    st.caption(_said(texts, parting, style.visible(checkpoint.tokenizer.characters), seed))
+    st.caption(_difference(texts, parting, style.visible(checkpoint.tokenizer.characters), seed))
     for column, key, config, text in zip(
         st.columns(2), ("Left", "Right"), configs, texts, strict=True
     ):
@@ -56,11 +56,11 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
             token_text(key, name, checkpoint.tokenizer, prompt, text, Packing(config), mark=parting)
 
 
-def _said(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
+def _difference(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
     if at is None:
         return f"With seed {seed} both settings write the same text."
     left, right = (plain(labels[int(text.tokens[at])]) for text in texts)
     return (
-        f"Both draw with seed {seed}, and their texts part at character {at + 1:,}, marked: the "
-        f"left takes {left}, the right {right}. From there on each reads its own text."
+        f"Both texts use seed {seed}. They first differ at character {at + 1:,}, which is marked: "
+        f"{left} on the left, {right} on the right."
     )

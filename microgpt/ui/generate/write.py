@@ -1,4 +1,4 @@
-"""The Generate page's first view: a prompt, settings, and the text as it is written."""
+"""The Write tab: a prompt, sampling settings, and the text while it is written."""
 
 import secrets
 import time
@@ -32,24 +32,24 @@ from microgpt.ui.generate.written import (
 from microgpt.ui.stream import stream
 from microgpt.ui.text_input import fits_link, set_text
 
-# A page opens with a text this long at once; a longer one is seen as it is written.
+# The page opens with a finished text up to this length; a longer one is shown while it is written.
 OPENING_LENGTH = 400
-# A text is sent to the browser this often: smooth to the eye, light on the connection.
+# How often a growing text is sent: often enough to look smooth, without loading the connection.
 FLUSH_SECONDS = 0.08
 
 
 def write_view(checkpoint: Checkpoint) -> None:
-    """Write a text after the prompt, and show it while it grows."""
+    """Write a text after the prompt and show it while it grows."""
     _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
     pressed, stop = _buttons(disabled=prompt is None)
     config, length = sampling_controls(checkpoint)
     written = current()
     if written is not None:
-        written.end()  # if it was still being written, this very rerun stopped it
+        written.end()  # this rerun has stopped a text that was still being written
     status, page, feed = st.empty(), st.container(), st.container(gap=None)
     stale = written is None or written.fingerprint != checkpoint.fingerprint
-    # While a checkpoint is on its way, what was asked of it waits, and the page shows a little.
+    # While a checkpoint loads, a requested text waits and the page shows a short one.
     awaited = st.session_state.get("checkpoint_awaited", False)
     wanted = pressed or (is_asked_for() and not awaited)
     slow = length > OPENING_LENGTH or config.exact
@@ -67,14 +67,14 @@ def write_view(checkpoint: Checkpoint) -> None:
         show_from_now_on(written)
     elif stale:
         return
-    assert written is not None  # it is stale otherwise
-    earlier = "an earlier prompt" * (prompt != written.prompt)
-    if not earlier and (config, length) != (written.config, written.length):
-        earlier = "earlier settings"
-    _status(status, checkpoint, written, earlier)
+    assert written is not None  # None is stale
+    changed = "prompt" * (prompt != written.prompt)
+    if not changed and (config, length) != (written.config, written.length):
+        changed = "settings"
+    _status(status, checkpoint, written, changed)
     _show(page, checkpoint, written)
     if _of_other_weights(checkpoint):
-        st.caption("The link you followed is to a text of another checkpoint; this one differs.")
+        st.caption("The link was made with another checkpoint, so this text differs.")
     next_character(checkpoint, written, prompt, config)
     take_home(checkpoint, written)
     open_record(checkpoint)
@@ -88,7 +88,7 @@ def _examples(tokenizer: CharTokenizer) -> None:
 
 
 def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
-    """Whether to write was pressed, and the place of a button to stop."""
+    """Whether Write was pressed, and an empty place for the Stop button."""
     with st.container(horizontal=True):
         pressed = st.button(
             "Write",
@@ -98,11 +98,11 @@ def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
             disabled=disabled,
         )
         st.button(
-            "Another seed",
+            "Try another seed",
             icon=":material/casino:",
             disabled=disabled,
             on_click=_draw_seed,
-            help="Draws a seed and writes with it.",
+            help="Chooses a random seed and writes a new text with it.",
         )
         return pressed, st.empty()
 
@@ -112,7 +112,7 @@ def _draw_seed() -> None:
 
 
 def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGenerator) -> None:
-    """Write until the length is reached; a rerun ends the script before."""
+    """Write until the length is reached or a rerun ends the script."""
     engine = cache.engine(checkpoint)
     started = flushed = time.perf_counter()
     tokenizer, config = checkpoint.tokenizer, written.config
@@ -120,7 +120,7 @@ def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGe
         written.add(character)
         now = time.perf_counter()
         if written.count == 1:
-            started = now  # reading the prompt is no part of the rate
+            started = now  # the rate leaves out the reading of the prompt
         elif now - flushed > FLUSH_SECONDS:
             flushed = now
             written.rate, written.path = (written.count - 1) / (now - started), engine.path
@@ -133,7 +133,7 @@ def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGe
 
 
 def _show(page: DeltaGenerator, checkpoint: Checkpoint, written: Written) -> None:
-    """The text, beside the line it parted from if there is one."""
+    """Show the text; if it is a branch, beside the text that it left."""
     with page:
         if written.parted_from is None:
             _line(checkpoint, written, "written line")
@@ -141,12 +141,12 @@ def _show(page: DeltaGenerator, checkpoint: Checkpoint, written: Written) -> Non
         new, old = st.columns(2)
         earlier, at = written.parted_from
         with new:
-            st.caption("The new line")
+            st.caption("The new text")
             _line(checkpoint, written, "written line", mark=-1)
         with old:
-            st.caption(f"The line it left at character {at + 1}")
+            st.caption(f"The earlier text; the new one differs from character {at + 1} on")
             _line(checkpoint, earlier, "earlier line", mark=at)
-            st.button("Back to this one", on_click=_go_back, args=(earlier,))
+            st.button("Go back to this text", on_click=_go_back, args=(earlier,))
 
 
 def _line(checkpoint: Checkpoint, written: Written, key: str, mark: int | None = None) -> None:
@@ -173,7 +173,7 @@ def _line(checkpoint: Checkpoint, written: Written, key: str, mark: int | None =
 
 
 def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
-    """What a link to a text says; None where the prompt is too long for one."""
+    """The query parameters of a link to a text; None if the prompt is too long for a link."""
     if not fits_link(written.prompt):
         return None
     shown = widget_values(checkpoint.tokenizer, asdict(written.config))
@@ -187,7 +187,7 @@ def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
 
 
 def _of_other_weights(checkpoint: Checkpoint) -> bool:
-    """Whether the page was opened by a link to a text of another checkpoint."""
+    """Whether the page was opened by a link that was made with other weights."""
     return not (checkpoint.weights_sha256 or "").startswith(st.query_params.get("weights", ""))
 
 
@@ -197,7 +197,7 @@ def _go_back(written: Written) -> None:
 
 
 def _status(
-    status: DeltaGenerator, checkpoint: Checkpoint, written: Written, earlier: str = ""
+    status: DeltaGenerator, checkpoint: Checkpoint, written: Written, changed: str = ""
 ) -> None:
     config = written.config
     parts = [f"{written.count:,} characters after the prompt"]
@@ -213,5 +213,8 @@ def _status(
         parts.append("exact past the window")
     with status.container():
         st.caption(" · ".join(parts))
-        if earlier:
-            st.caption(f":material/edit: This text is from {earlier}; Write makes a new one.")
+        if changed:
+            st.caption(
+                f":material/edit: You changed the {changed} after this text was written. "
+                "Press Write for a new one."
+            )

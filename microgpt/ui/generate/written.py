@@ -1,4 +1,4 @@
-"""A text that the model wrote, or is writing, and what a session keeps of it."""
+"""A text that the model wrote or is writing, as the session keeps it."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from microgpt.ui.components.tokens.tokens import Packing
 
 @dataclass(eq=False)
 class Written:
-    """A generation, finished or not; it stays on the page until the next one.
+    """A generated text, finished or not; it stays on the page until the next one.
 
-    growing: its predictions, of `length` characters at most. rate: characters/s, with that path of
-    the engine. parted_from: the line this one went on from with another character, and where.
+    growing: the predictions of at most `length` characters. rate: characters/s, measured with that
+    path of the engine. parted_from: for a branch, the text that it left, and the position.
     """
 
     prompt: str
@@ -40,7 +40,7 @@ class Written:
     def begin(
         cls, checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
     ) -> Self:
-        """A text of which nothing is written yet."""
+        """A text that is still empty."""
         growing = GrowingPredictions(length, checkpoint.config.vocab_size)
         return cls(prompt, config, length, checkpoint.fingerprint, growing)
 
@@ -53,18 +53,18 @@ class Written:
         config: SamplingConfig,
         predictions: Predictions,
     ) -> Self:
-        """A text that is over; the predictions are those of all of it or of its beginning."""
+        """A finished text; its predictions may be fewer than length."""
         return cls(prompt, config, length, checkpoint.fingerprint, predictions, over=True)
 
     def add(self, character: GeneratedCharacter) -> None:
-        """Add one character, unless the text is over."""
+        """Add one character, unless the text has ended."""
         if isinstance(self.growing, GrowingPredictions):
             self.growing.add(character)
 
     def end(self) -> None:
-        """Add no more characters.
+        """End the text; later characters are ignored.
 
-        A rerun starts beside the script that it ends, which may be about to add a character.
+        A rerun starts before the old script has stopped, and that script may add one more.
         """
         if not self.over:
             if isinstance(self.growing, GrowingPredictions):
@@ -73,7 +73,7 @@ class Written:
 
     @property
     def predictions(self) -> Predictions:
-        """Those of the characters written so far."""
+        """The predictions of the characters written so far."""
         return self.growing if isinstance(self.growing, Predictions) else self.growing.so_far
 
     @property
@@ -88,35 +88,35 @@ def current() -> Written | None:
 
 
 def show_from_now_on(written: Written) -> None:
-    """Make a text the session's."""
+    """Make this the session's text."""
     st.session_state["written"] = written
     st.session_state.pop("chosen", None)
 
 
 def branch(tokenizer: CharTokenizer, written: Written, at: int, token: int) -> None:
-    """Go on with another character at a place of a text; for a callback.
+    """Continue a text with another character at one position. For a callback.
 
-    A branch is a text like any other: its prompt is all that stands before, so that its link and
-    its record open it elsewhere. Past the window it reads on from the end of that prompt.
+    The prompt of the branch is the whole text up to and with that character, so its link and its
+    record work like those of any text. If that is longer than the window, the model reads its end.
     """
     start = tokenizer.decode(start_ids(tokenizer, written.prompt))
     before = tokenizer.decode([*written.predictions.tokens[:at].tolist(), token])
-    written.parted_from = None  # two lines are kept, not all that ever were
+    written.parted_from = None  # keep two texts, not the whole history
     write_next((written, at), prompt=start + before)
 
 
 def write_next(parted_from: tuple[Written, int] | None = None, /, **settings: object) -> None:
-    """Give the page's widgets these values and write; for a callback."""
+    """Set the page's widgets to these values and write. For a callback."""
     for key, value in settings.items():
         st.session_state[key] = value
     st.session_state["write_next"] = parted_from
 
 
 def is_asked_for() -> bool:
-    """Whether a callback asked for a text that is not begun yet."""
+    """Whether a callback requested a text that has not been started."""
     return "write_next" in st.session_state
 
 
 def take_asked() -> tuple[Written, int] | None:
-    """The line that the text asked for parts from, if any; it counts as begun."""
+    """Mark the requested text as started; return the text that it branches from, if any."""
     return st.session_state.pop("write_next", None)

@@ -1,4 +1,4 @@
-"""The losses of baselines and of ever larger models, beside the checkpoint's."""
+"""Losses of baselines and of larger and larger models, beside the checkpoint's."""
 
 import math
 
@@ -14,24 +14,25 @@ from microgpt.ui.charts.style import menu
 from microgpt.ui.download import download
 
 _PHASES = {
-    "phase1": ("Attention and MLP", "three blocks, 32 channels, a window of 8"),
-    "phase2": ("Residual connections", "each block adds to its input; the MLP 4 times wider"),
+    "phase1": ("Attention and MLP", "3 blocks, 32 channels, a window of 8 characters"),
+    "phase2": ("Residual connections", "each block adds to its input; MLP 4 times wider"),
     "phase3": ("LayerNorm in the blocks", "before attention and before the MLP"),
     "phase4": ("LayerNorm before the head", "the finished architecture, small"),
 }
 
 
 def baselines_view(checkpoint: Checkpoint) -> None:
-    """A chart and its table, for a checkpoint that has baselines to stand on."""
+    """Show the losses as a chart and a table, for a checkpoint that has baselines."""
     st.caption(
-        "From a model that knows nothing to the one you have loaded: what each idea was worth."
+        "A baseline is a simple model to compare with. Each further model adds one idea; the "
+        "chart shows how much the idea lowers the loss."
     )
     assert checkpoint.baselines is not None
-    less = checkpoint.baselines.val_loss
+    losses = checkpoint.baselines.val_loss
     rows = [
-        ("Uniform", "every character equally likely", less["uniform"], math.nan),
-        ("Unigram", "how often each character stands anywhere", less["unigram"], math.nan),
-        ("Bigram", "a table: the next character from the one before", less["bigram"], math.nan),
+        ("Uniform", "every character is equally likely", losses["uniform"], math.nan),
+        ("Unigram", "knows how often each character occurs", losses["unigram"], math.nan),
+        ("Bigram", "predicts each character from the one before", losses["bigram"], math.nan),
     ]
     if checkpoint.training.data_sha256 == TINY_SHAKESPEARE_SHA256:
         runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.kept_runs()}
@@ -39,7 +40,7 @@ def baselines_view(checkpoint: Checkpoint) -> None:
             (model, change, runs.get(name, math.nan), ORIGINAL[name][1])
             for name, (model, change) in _PHASES.items()
         ]
-        change = "384 channels, 6 heads, 6 blocks, a window of 256"
+        change = "384 channels, 6 heads, 6 blocks, a window of 256 characters"
         rows.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
     ours = last_estimate(checkpoint.loss_record)[1]
     rows.append(("This checkpoint", "as loaded", ours, math.nan))
@@ -48,11 +49,11 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         loss_charts.baselines(frame),
         height=110 + 34 * len(frame),
         config=menu("microgpt-baselines"),
-        alt="Validation loss of ever better models",
+        alt="Validation loss of baselines and trained models",
     )
     st.caption(
-        "Further left is better. Baselines are measured over the validation split, trained models "
-        "by their last estimate over random batches of it, which is the original's way."
+        "Further left is better. Baselines are measured on the whole validation split, trained "
+        "models on random batches of it, as in the original project."
     )
     st.dataframe(
         frame,

@@ -1,4 +1,4 @@
-"""Several records on one chart: this checkpoint's, those kept with the code, one of a visitor's."""
+"""Several loss records on one chart: the checkpoint's, those in assets/, and a visitor's."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ THIS, YOURS = "this checkpoint", "your record"
 
 
 def compare_view(checkpoint: Checkpoint) -> None:
-    """Choose runs, see their losses on one chart and what differs in their settings."""
+    """Show the losses of chosen runs on one chart and the settings that differ."""
     runs = {run.name: run for run in cache.kept_runs()}
     chosen = st.multiselect(
-        "Runs beside this checkpoint",
+        "Compare this checkpoint with",
         list(runs),
         list(runs)[-1:],
         **_RUNS.bound,
-        help="Kept with the code: the small models that the original grew through.",
+        help="Training runs of the small models that the original project built first.",
     )
     records = {THIS: checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}
@@ -45,40 +45,40 @@ def compare_view(checkpoint: Checkpoint) -> None:
         alt="Losses of several runs",
     )
     st.caption(
-        "A colour a run; solid is the validation split, dotted the training split. Runs that read "
-        "batches of different sizes compare best over characters or training time."
+        "Each run has its own colour. Solid: validation split. Dotted: training split. For runs "
+        "with different batch sizes, choose characters or training time as the x-axis."
     )
     configs = {THIS: _settings(checkpoint.config, checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
     if differing := _differences(configs):
-        st.caption("What differs in their settings; a setting that all share is left out.")
+        st.caption("The settings that differ between these runs.")
         st.dataframe(pd.DataFrame(differing, index=list(configs)).T, height="content")
     columns = [frame.assign(run=name) for name, frame in frames.items()]
     download("runs.csv", lambda: pd.concat(columns).to_csv(index=False), "runs.csv")
 
 
 def _own_record() -> list[LossRow] | None:
-    """The record that the visitor added; it stays while another view is open."""
+    """Show the upload of a loss record and return its rows; it stays while other tabs are open."""
 
     def keep() -> None:
         file = st.session_state["record"]
         st.session_state[YOURS] = file and (file.name, file.getvalue())
 
     uploaded = st.file_uploader(
-        "Add a record of yours",
+        "Add your own loss record",
         type="csv",
         key="record",
         max_upload_size=16,
         on_change=keep,
-        help="A loss_record.csv, as training writes it. It is shown to you alone.",
+        help="A loss_record.csv from training. Only you will see it.",
     )
     with st.container():
         if not (kept := st.session_state.get(YOURS)):
             return None
         name, data = kept
-        if uploaded is None:  # an uploader that was out of sight has forgotten its file
+        if uploaded is None:  # the uploader forgets its file while another tab is open
             st.button(
-                plain(f"Take {name} off the chart"),
+                plain(f"Remove {name} from the chart"),
                 icon=":material/close:",
                 on_click=st.session_state.pop,
                 args=(YOURS,),
@@ -92,7 +92,7 @@ def _read(data: bytes) -> list[LossRow] | None:
     except UnicodeDecodeError:
         st.error("The file is not a loss record: it is not UTF-8 text.")
     except LossRecordError as error:
-        st.error(plain(f"The file cannot be drawn: {error}."))
+        st.error(plain(f"The loss record cannot be used: {error}."))
     return None
 
 
@@ -101,7 +101,7 @@ def _settings(config: GPTConfig, training: Training) -> dict[str, Any]:
 
 
 def _differences(configs: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """The settings that are not the same in all, each with every run's value as text."""
+    """The settings that differ between runs, each with the value of every run as text."""
     names = next(iter(configs.values()))
     values = {name: [str(config[name]) for config in configs.values()] for name in names}
     return {name: each for name, each in values.items() if len(set(each)) > 1}

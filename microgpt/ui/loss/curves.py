@@ -1,4 +1,4 @@
-"""The Loss record page's view: how training and validation loss fell."""
+"""The Curves tab: training and validation loss over the run."""
 
 import math
 from dataclasses import asdict
@@ -20,7 +20,7 @@ _OVER, _LOG_X, _LOG_Y = control("over"), control("log_x"), control("log_y")
 _SMOOTHING = control("smoothing")
 
 _NUMBER = st.column_config.NumberColumn
-# What is asked for first stands first: a phone shows three columns.
+# The most important columns come first, because a phone shows three.
 TABLE = {
     "step": _NUMBER("step", format="localized"),
     "val_loss": _NUMBER("validation (nats)", format="%.4f"),
@@ -28,7 +28,7 @@ TABLE = {
     "batch_loss": _NUMBER("batch (nats)", format="%.4f"),
     "tokens": _NUMBER("characters read", format="localized"),
     "seconds": _NUMBER("training time (s)", format="%.1f"),
-    "wall_seconds": _NUMBER("time since the start (s)", format="%.1f"),
+    "wall_seconds": _NUMBER("time with evaluations (s)", format="%.1f"),
     "learning_rate": _NUMBER("learning rate", format="%.3g"),
     "grad_norm": _NUMBER("gradient norm", format="%.3f"),
 }
@@ -40,15 +40,15 @@ def record_frame(rows: list[LossRow]) -> pd.DataFrame:
 
 
 def curves_view(checkpoint: Checkpoint) -> None:
-    """The page's first view: the figures, the curves, what went on beneath them."""
+    """Show the main figures, the loss curves, and the learning rate and gradient norm."""
     rows, training = checkpoint.loss_record, checkpoint.training
     best = best_validation(rows)
     if best is None or best.val_loss is None:
-        st.info("This checkpoint's record holds no validation loss.")
+        st.info("The loss record of this checkpoint holds no validation loss.")
         return
     _figures(checkpoint, best.val_loss)
     if checkpoint.snapshots is not None:
-        st.button("Watch it learn to write", icon=":material/play_circle:", on_click=open_snapshots)
+        st.button("Watch the model learn", icon=":material/play_circle:", on_click=open_snapshots)
     frame = record_frame(rows)
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
     names = ("the original, training", "the original, validation")
@@ -64,12 +64,17 @@ def curves_view(checkpoint: Checkpoint) -> None:
     )
     setting = training.config
     st.caption(
-        "Lower is better; where the two curves part, the model has begun to learn its text by "
-        f"heart. Both are estimates over {setting.eval_batches} random batches of "
-        f"{setting.batch_size} windows without dropout, of the weights that would have been saved "
-        "at that step; the thin line is the batch each step trained on, with dropout. "
-        + ("The dotted lines are the original microGPT's final losses." if comparable else "")
+        "Lower is better. When the training loss falls much faster than the validation loss, the "
+        "model memorizes its training text (overfitting)."
+        + (" Dotted lines: the final losses of the original microGPT." if comparable else "")
     )
+    with st.expander("How the losses are measured"):
+        st.caption(
+            f"Each point is the mean loss over {setting.eval_batches} random batches of "
+            f"{setting.batch_size} windows, without dropout. It is measured with the weights that "
+            "a checkpoint of that step would hold. The thin line is the loss of each training "
+            "batch, with dropout."
+        )
     with st.expander("Gap, learning rate and gradient norm"):
         st.plotly_chart(
             loss_charts.training_details(frame, across, log_x),
@@ -78,10 +83,10 @@ def curves_view(checkpoint: Checkpoint) -> None:
             alt="Gap between the losses, learning rate and gradient norm",
         )
         st.caption(
-            "The gap is validation less training loss: how much better the model does on the text "
-            "it has seen. The gradient norm is measured before it is clipped."
+            "The gap is the validation loss minus the training loss. "
+            "The gradient norm is measured before gradient clipping."
         )
-    with st.expander("The record as a table"):
+    with st.expander("As a table"):
         st.dataframe(
             frame.dropna(subset="val_loss"),
             hide_index=True,
@@ -93,14 +98,14 @@ def curves_view(checkpoint: Checkpoint) -> None:
 
 
 def axis_controls() -> tuple[str, bool, bool]:
-    """What to draw losses over, and which axes are logarithmic; all views share the choice."""
-    across = st.selectbox("Over", list(loss_charts.ACROSS), **_OVER.bound, width=CONTROL_WIDTH)
+    """Show the controls of the axes, which the tabs share; return ACROSS's key, log x and log y."""
+    across = st.selectbox("x-axis", list(loss_charts.ACROSS), **_OVER.bound, width=CONTROL_WIDTH)
     log_x = st.toggle(
         "Log x",
         **_LOG_X.bound,
-        help="Logarithmic: the first steps get room, and what is at 0 is not shown.",
+        help="Logarithmic x-axis: the first steps get more space. Step 0 is not shown.",
     )
-    log_y = st.toggle("Log y", **_LOG_Y.bound)
+    log_y = st.toggle("Log y", **_LOG_Y.bound, help="Logarithmic y-axis.")
     return across, log_x, log_y
 
 
@@ -113,8 +118,7 @@ def _smoothing_control() -> float:
         0.01,
         **_SMOOTHING.bound,
         width=CONTROL_WIDTH,
-        help="Adds a moving average of the batch losses; each value keeps this share of the "
-        "one before. The points themselves stay.",
+        help="Adds a moving average of the batch losses. A higher value gives a smoother line.",
     )
 
 
@@ -124,12 +128,16 @@ def _figures(checkpoint: Checkpoint, best: float) -> None:
     with st.container(horizontal=True):
         if full is not None:
             st.metric(
-                "Validation loss",
+                "Validation loss (nats)",
                 f"{full:.4f}",
-                help="Nats per character over the whole validation split, of the saved weights.",
+                help="Nats per character, measured on the whole validation split.",
             )
             st.metric("Bits per character", f"{full / math.log(2):.3f}")
-        st.metric("Best estimate", f"{best:.4f}", help="The lowest estimate of the record.")
+        st.metric(
+            "Best estimate (nats)",
+            f"{best:.4f}",
+            help="The lowest validation loss in the record, measured on random batches.",
+        )
         st.metric("Steps", f"{training.steps:,}")
         st.metric("Characters read", _short(training.tokens))
         st.metric("Training time", _duration(training.seconds))

@@ -1,4 +1,4 @@
-"""Measure the checkpoint on a text of the visitor's, beside the baselines."""
+"""The loss of the checkpoint and of the baselines on a visitor's text."""
 
 import math
 
@@ -26,10 +26,10 @@ LONGEST = 100_000
 
 
 def measure_view(checkpoint: Checkpoint) -> None:
-    """A text, a button, and what the checkpoint loses on it."""
+    """Show a text area, a button and the losses on the text."""
     st.caption(
-        "How well does the checkpoint know a text? Paste one, and compare it with models that know "
-        "less."
+        "How well does the model predict your text? Paste a text and compare the model with the "
+        "baselines, which are simpler models."
     )
     example = checkpoint.tokenizer.replace_unknown(PASSAGE)
     _TEXT.follow_default(example)
@@ -43,7 +43,7 @@ def measure_view(checkpoint: Checkpoint) -> None:
     with st.container():
         known = is_known(checkpoint.tokenizer, "Text to measure", _TEXT, text)
         if known and len(text) < 2:
-            st.caption("Type at least two characters: the first is only read.")
+            st.caption("Type at least two characters. The first one is not predicted.")
     can = known and len(text) >= 2
     asked = st.button("Measure", icon=":material/straighten:", disabled=not can)
     opening = can and text == example  # the view opens with a result
@@ -59,7 +59,7 @@ def measure_view(checkpoint: Checkpoint) -> None:
 
 
 def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
-    """Loss by model, nats per character, each asked for every character but the first."""
+    """Loss by model in nats per character, over all characters but the first."""
     ids = checkpoint.tokenizer.encode(text)
     bar = st.progress(0.0, "Measuring …")
     loss = text_loss(
@@ -68,8 +68,8 @@ def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
         lambda done, total: bar.progress(done / total, f"Measuring … {done:,} of {total:,}"),
     )
     bar.empty()
-    less = checkpoint.baselines.losses(ids) if checkpoint.baselines else {}
-    return {"this checkpoint": loss} | {name: less[name] for name in reversed(less)}
+    losses = checkpoint.baselines.losses(ids) if checkpoint.baselines else {}
+    return {"this checkpoint": loss} | {name: losses[name] for name in reversed(losses)}
 
 
 def _show(losses: dict[str, float], length: int, is_stale: bool, val_loss: float | None) -> None:
@@ -91,10 +91,17 @@ def _show(losses: dict[str, float], length: int, is_stale: bool, val_loss: float
             "perplexity": st.column_config.NumberColumn(format="%.2f"),
         },
     )
-    of = "an earlier text" if is_stale else "the text"
-    usual = "" if val_loss is None else f" On its validation split it loses {val_loss:.4f} nats."
+    if is_stale:
+        st.caption("You changed the text after this measurement. Press Measure for a new one.")
+    usual = (
+        "" if val_loss is None else f" Its validation loss is {val_loss:.4f} nats per character."
+    )
     st.caption(
-        f"Of {of}, {length:,} characters. The model begins with nothing before it, so a short text "
-        "is harder than a long one; perplexity is how many characters it wavers between." + usual
+        f"Measured on {length:,} characters. A perplexity of 5 means that the model is as "
+        "uncertain as a choice among 5 equally likely characters."
+    )
+    st.caption(
+        "The first characters are hard to predict because they have little text before them, so "
+        "a short text has a higher loss." + usual
     )
     download("measured.csv", lambda: frame.to_csv(index=False), "measured.csv")

@@ -1,4 +1,4 @@
-"""What the model wrote, attended to and predicted at the snapshots of its training run."""
+"""The Snapshots tab: samples, attention and predictions of the model during its training."""
 
 import pandas as pd
 import streamlit as st
@@ -11,21 +11,21 @@ from microgpt.ui.controls import CONTROL_WIDTH, control
 from microgpt.ui.download import download
 
 TAB = control("record_view")
-SNAPSHOTS = "Scrub through training"  # the name of this tab
+SNAPSHOTS = "Snapshots"  # the name of this tab
 _LAYER, _HEAD = control("snapshot_layer"), control("snapshot_head")
 
 
 def snapshots_view(checkpoint: Checkpoint) -> None:
-    """The snapshots with a slider, for a checkpoint that has them."""
+    """Show the snapshots with a slider, for a checkpoint that has them."""
     kept = checkpoint.snapshots
     assert kept is not None
     table = _table(checkpoint, kept)
     if table is None:
-        st.info("The loss record and the snapshots of this checkpoint are of different steps.")
+        st.info("The snapshots cannot be shown: the loss record lacks some of their steps.")
         return
     st.caption(
-        "The same model at snapshots of its training, from its first random weights to those you "
-        "have loaded. Press play, or move the slider; its arrow keys and the curve work too."
+        "A snapshot shows the model at one step of its training. Press play or move the slider "
+        "to watch the model learn."
     )
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -38,18 +38,18 @@ def snapshots_view(checkpoint: Checkpoint) -> None:
             checkpoint.tokenizer.decode(kept.passage),
             checkpoint.tokenizer.characters,
             kept.probs,
-            f"Where layer {layer}, head {head} looked",
+            f"Attention of layer {layer}, head {head}",
             kept.maps[:, layer - 1, head - 1],
         )
 
 
 def open_snapshots() -> None:
-    """Open this tab, in a button's callback."""
+    """Open this tab. For a callback."""
     TAB.choose(SNAPSHOTS)
 
 
 def _choice(checkpoint: Checkpoint, kept: Snapshots) -> tuple[int, int]:
-    """The layer and the head whose map is shown, from 1; at first the one that learned most."""
+    """Show the controls of the layer and head and return both, from 1."""
     numbers = []
     for name, place, most, default in zip(
         ("Layer", "Head"),
@@ -68,22 +68,23 @@ def _choice(checkpoint: Checkpoint, kept: Snapshots) -> tuple[int, int]:
                 default + 1,
                 **place.bound,
                 width=CONTROL_WIDTH,
-                help="Whose map is shown: at first the head whose map changed most.",
+                help="The map of this head is shown. By default it is the head whose map changed "
+                "most during training.",
             )
         )
     return numbers[0], numbers[1]
 
 
 def _downloads(table: pd.DataFrame, kept: Snapshots) -> None:
-    download("samples.txt", lambda: _as_text(table), "samples.txt", "What it wrote, to read.")
+    download("samples.txt", lambda: _as_text(table), "samples.txt", "The samples as plain text.")
     download(
         "samples.csv",
         lambda: table.to_csv(index=False),
         "samples.csv",
-        "The same, as a table.",
+        "The samples as a table.",
     )
     name = "snapshots.npz"
-    download(name, kept.to_npz, name, "All maps, probabilities and texts, for NumPy.")
+    download(name, kept.to_npz, name, "All maps, probabilities and samples, for NumPy.")
 
 
 def _as_text(table: pd.DataFrame) -> str:
@@ -94,7 +95,7 @@ def _as_text(table: pd.DataFrame) -> str:
 
 
 def _table(checkpoint: Checkpoint, kept: Snapshots) -> pd.DataFrame | None:
-    """A row a snapshot: step, val, train, sample; None where the record lacks its losses."""
+    """One row for each snapshot: step, val, train, sample. None if the record lacks a step."""
     measured: dict[int, LossRow] = {
         row.step: row
         for row in checkpoint.loss_record

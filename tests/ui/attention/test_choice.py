@@ -7,14 +7,14 @@ from ui.shown import PAGES, captions, component, drawn, title
 def test_a_checkpoint_opens_on_its_costliest_head_and_says_so(opened, scored):
     app = opened(scored(2, 3))
     assert not app.exception and title(app) == "Layer 2, head 3"
-    assert "Opens on layer 2, head 3: switched off, it costs the most loss" in captions(app)
+    assert "opens on the most important head, layer 2, head 3" in captions(app)
     assert "+0.12 nats" in captions(app)
     assert (component(app)["layer"], component(app)["head"]) == (1, 2)
 
 
 def test_a_checkpoint_without_scores_opens_on_the_first_head(opened):
     app = opened()
-    assert title(app) == "Layer 1, head 1" and "Opens on" not in captions(app)
+    assert title(app) == "Layer 1, head 1" and "opens on" not in captions(app)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_link_to_the_first_head_wins_over_a_checkpoint_that_comes_later(
     assert title(app.run()) == "Layer 1, head 1"
 
 
-@pytest.mark.parametrize("tab", ["All heads", "What they do", "Compare"])
+@pytest.mark.parametrize("tab", ["All heads", "Head scores", "Compare"])
 def test_a_mean_is_drawn_like_a_head(opened, tab):
     app = opened(tab=tab)
     seen = [drawn(app)]

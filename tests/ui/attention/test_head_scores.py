@@ -4,7 +4,7 @@ from ui.shown import captions, on_tab
 
 
 def test_what_heads_do_is_tabled_for_the_text(app):
-    on_tab(app, "What they do")
+    on_tab(app, "Head scores")
     table = app.dataframe[0].value
     assert len(table) == 6 and table["itself"].between(0, 1).all()
     drawn = [chart.proto.spec for chart in app.get("plotly_chart")]
@@ -18,11 +18,11 @@ def test_what_heads_do_is_tabled_for_the_text(app):
 
 
 def test_what_a_head_is_worth_is_tabled(opened, scored, tiny_checkpoint):
-    app = opened(scored(2, 1), "What they do")
+    app = opened(scored(2, 1), "Head scores")
     worth = app.dataframe[0].value["loss when off (nats)"]
     assert worth.tolist() == [0, 0, 0, 0.1234, 0, 0]
     assert "over 10 positions of the validation split" in captions(app)
     app.segmented_control("scores_from").set_value("this text").run()
     assert app.dataframe[0].value["loss when off (nats)"].tolist() == worth.tolist()
-    app = opened(tiny_checkpoint, "What they do")
+    app = opened(tiny_checkpoint, "Head scores")
     assert "loss when off (nats)" not in app.dataframe[0].value

@@ -76,7 +76,7 @@ def test_badges_are_of_the_split_or_of_the_text(opened, scored):
     app = opened(folder, text=TEXT)
     kept = badges_of(checkpoint.load(folder).head_scores)
     assert badges(app) == kept
-    assert f"where that takes {BADGE_FROM:g} of its attention" in captions(app)
+    assert f"at least {BADGE_FROM:.0%} of its attention" in captions(app)
     app.segmented_control("scores_from").set_value("this text").run()
     on_text = badges_of(scores_on(folder, TEXT))
     assert not app.exception and badges(app) == on_text != kept
@@ -84,7 +84,7 @@ def test_badges_are_of_the_split_or_of_the_text(opened, scored):
     assert badges(app) == badges_of(scores_on(folder, "mumumumu")) != on_text
     app.text_area("text").set_value("b").run()
     assert not app.exception and not any(badge for row in badges(app) for badge in row)
-    assert "A text of two characters or more gives each head a badge" in captions(app)
+    assert "Type at least two characters to get labels" in captions(app)
 
 
 def test_a_link_says_whose_badges(opened, scored):

@@ -20,6 +20,6 @@ def test_the_stages_are_of_the_query_and_head_chosen(app):
 
 def test_the_stages_of_a_mean_ask_for_a_head(opened):
     app = opened(tab="Stages", head="mean")
-    assert not app.exception and "choose one head" in app.info[0].value and not drawn(app)
+    assert not app.exception and "Choose one head" in app.info[0].value and not drawn(app)
     app.selectbox("head").set_value(2).run()
     assert title(app) == "Layer 1, head 2" and drawn(app) and not app.info

@@ -37,7 +37,7 @@ def opened(app, values):
 
 def test_a_text_too_long_for_a_link_is_kept_in_a_file(app):
     def keeps():
-        (expander,) = (each for each in app.expander if each.label.startswith("Keep this view"))
+        (expander,) = (each for each in app.expander if each.label.startswith("Save this view"))
         return expander.proto.expanded
 
     assert not keeps()
@@ -67,7 +67,7 @@ CHOICES = {
         ("Compare", "segmented_control", "scale"),
         ("Combined", "segmented_control", "combine"),
         ("Combined", "multiselect", "combined_heads"),
-        ("Switchboard", "pills", "off_1"),
+        ("Ablation", "pills", "off_1"),
     ],
 )
 def test_a_file_opens_on_all_its_choices(app, tiny_checkpoint, tab, kind, key):
@@ -77,7 +77,7 @@ def test_a_file_opens_on_all_its_choices(app, tiny_checkpoint, tab, kind, key):
 
 
 def test_what_a_file_does_not_switch_off_is_on(app, tiny_checkpoint):
-    app.session_state["attention_view"] = "Switchboard"
+    app.session_state["attention_view"] = "Ablation"
     app.run()
     app.pills("off_2").set_value([2]).run()
     opened(app, view(tiny_checkpoint, off_1=[3]))
@@ -89,8 +89,8 @@ def test_what_a_file_does_not_switch_off_is_on(app, tiny_checkpoint):
     [
         ("All heads", ["layer", "head", "query"]),
         ("On the text", ["layer", "head"]),
-        ("What they do", ["layer", "head"]),
-        ("Switchboard", []),
+        ("Head scores", ["layer", "head"]),
+        ("Ablation", []),
         ("Stages", ["layer", "head", "query"]),
         ("Combined", ["up_to", "query"]),
         ("Compare", ["layer", "head"]),
@@ -103,7 +103,7 @@ def test_a_file_of_a_larger_checkpoint_is_brought_within_this_one(
     beyond |= {"combined_heads": ["L6 H1", "L1 H1"], "query_left": 200}
     values = view(tiny_checkpoint, attention_view=tab, text="ba do", **beyond)
     opened(app, {**values, "weights_sha256": "0" * 64})
-    assert not app.error and "of another checkpoint" in app.toast[0].value
+    assert not app.error and "comes from another checkpoint" in app.toast[0].value
     assert app.session_state["attention_view"] == tab
     within = {"layer": 2, "head": 3, "query": 5, "up_to": 2}
     shown = {each.key: each.value for each in (*app.selectbox, *app.slider, *app.number_input)}
@@ -187,7 +187,7 @@ def test_a_name_that_no_control_offers_is_left_out(app, tiny_checkpoint):
         ("Combined", {"combine": "mean", "combined_heads": ["L6 H1"]}),
         ("Combined", {"combine": "mean", "combined_heads": ["nothing"]}),
         ("Compare", {"compared_checkpoint": "none"}),
-        ("What they do", {"scores_from": "elsewhere"}),
+        ("Head scores", {"scores_from": "elsewhere"}),
     ],
     ids=str,
 )
@@ -225,7 +225,7 @@ def test_a_file_holds_the_choices_of_tabs_that_were_never_drawn(app, tiny_checkp
         ("Compare", "text_area", "other_text", "ke li"),
         ("Compare", "slider", "query_left", 2),
         ("Combined", "number_input", "up_to", 1),
-        ("Switchboard", "pills", "off_2", [3]),
+        ("Ablation", "pills", "off_2", [3]),
     ):
         app.session_state["attention_view"] = tab
         app.run()

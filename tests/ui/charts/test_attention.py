@@ -85,7 +85,7 @@ def test_a_map_tells_three_significant_digits_of_each_weight():
             f"{w:.3g}" if w > 1e-20 else "0" for w in exact[: len(row)].tolist()
         ]
         assert all(len(f"{w:g}") <= 8 and repr(w) == repr(float(f"{w:.3g}")) for w in row)
-    assert sent["hovertemplate"].startswith("%{y} looks at %{x}: %{z:.3g}")
+    assert sent["hovertemplate"].startswith("%{y} attends to %{x}: %{z:.3g}")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_loss_curves_plot_what_was_measured_and_no_more():
     assert drawn["training batch"] == ([5, 10], [3.0, 2.5])
     assert drawn["training split"] == ([0, 10], [4.0, 2.4])
     assert drawn["validation split"] == ([0, 10], [4.1, 2.6])
-    assert drawn["best validation, 2.6000"] == ([10], [2.6])
+    assert drawn["best validation loss, 2.6000"] == ([10], [2.6])
     assert [shape.y0 for shape in figure.layout.shapes] == [1.5]
     assert figure.layout.xaxis.title.text and "nats" in figure.layout.yaxis.title.text
 

@@ -4,7 +4,7 @@ from ui.shown import PAGES, captions, drawn, on_tab
 
 
 def test_a_text_is_measured_once_and_another_one_anew(app):
-    on_tab(app, "How far back", PAGES[0], "view")
+    on_tab(app, "Context length", PAGES[0], "view")
     app.text_area("context_text").set_value("ba do ke li mu. ba do ke li mu.").run()
     assert not app.exception
     first, kept = drawn(app), app.session_state["context_surprise"]

@@ -8,7 +8,10 @@ def test_of_a_text_too_long_the_beginning_is_taken_and_the_page_says_so(app):
     app.run()
     app.text_area("scored").set_value("ba do" * 2500).run()
     assert not app.exception and not app.error
-    assert any("12,500 characters the first 10,000" in caption.value for caption in app.caption)
+    assert any(
+        "12,500 characters; the page uses the first 10,000" in caption.value
+        for caption in app.caption
+    )
     ((before, text),) = shown_texts(app)
     assert before + text == "ba do" * 2000
 

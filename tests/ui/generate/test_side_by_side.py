@@ -7,7 +7,7 @@ def test_side_by_side_says_that_it_writes_less(app):
     app.query_params["view"] = "Side by side"
     app.query_params["length"] = "600"
     app.run()
-    assert any("each writes 400 characters" in caption.value for caption in app.caption)
+    assert any("writes at most 400 characters" in caption.value for caption in app.caption)
     assert [len(text) for _, text in shown_texts(app)] == [400, 400]
     app.number_input("length").set_value(40).run()
-    assert not any("each writes" in caption.value for caption in app.caption)
+    assert not any("writes at most" in caption.value for caption in app.caption)

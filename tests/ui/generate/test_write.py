@@ -26,12 +26,12 @@ def test_generate_writes_what_its_settings_say(app):
     press(app, "Write")
     assert written(app) == text
     app.text_area("prompt").set_value("ba").run()
-    assert any("from an earlier prompt" in caption.value for caption in app.caption)
+    assert any("You changed the prompt" in caption.value for caption in app.caption)
     app.text_area("prompt").set_value("ba do").run()
     assert not any("earlier" in caption.value for caption in app.caption)
     app.number_input("seed").set_value(2).run()
     assert written(app) == text, "a setting alone must not take the text away"
-    assert any("from earlier settings" in caption.value for caption in app.caption)
+    assert any("You changed the settings" in caption.value for caption in app.caption)
     press(app, "Write")
     assert written(app) != text
 
@@ -70,7 +70,7 @@ def test_a_text_shown_while_a_checkpoint_is_missing_is_from_no_earlier_settings(
 def test_another_seed_writes_another_text(app):
     app.run()
     before = written(app)
-    press(app, "Another seed")
+    press(app, "Try another seed")
     assert not app.exception
     assert app.number_input("seed").value != 1 and written(app) != before
 
@@ -81,7 +81,7 @@ def test_a_text_goes_on_with_another_character(app):
     before, text = shown_texts(app)[0]
     app.session_state["chosen"] = (first, 7)
     app.run()
-    assert any(each.value == "What else could stand at character 8" for each in app.subheader)
+    assert any(each.value == "Other characters at position 8" for each in app.subheader)
     instead = app.selectbox(f"instead of 7 in {first.name}")
     assert len(instead.options) == 27
     instead.select_index(3).run()
@@ -91,5 +91,5 @@ def test_a_text_goes_on_with_another_character(app):
     assert (old_before, old) == (before, text)
     assert new_before[:-1] == before + text[:7] and new_before[-1] != text[7]
     assert len(new) == 400 and app.text_area("prompt").value == new_before
-    press(app, "Back to this one")
+    press(app, "Go back to this text")
     assert shown_texts(app) == [(before, text)] and app.text_area("prompt").value == before

@@ -36,6 +36,6 @@ def test_a_record_of_ones_own_stays_until_it_is_taken_off(app, tiny_checkpoint):
     assert not app.button
     turn_to(turn_to(app, CURVES), COMPARE)
     assert "your record, validation" in chart(app)
-    assert app.button[0].label.replace("\\", "") == "Take my_own.csv off the chart"
+    assert app.button[0].label.replace("\\", "") == "Remove my_own.csv from the chart"
     app.button[0].click().run()
     assert not app.exception and "your record" not in chart(app) and not app.button

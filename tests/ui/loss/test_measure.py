@@ -10,7 +10,7 @@ def test_a_text_is_measured_beside_the_baselines(app, monkeypatch):
     assert list(first.index) == ["this checkpoint", "bigram", "unigram", "uniform"]
     assert list(first.iloc[:, 0]) == sorted(first.iloc[:, 0])
     app.text_area("measured_text").set_value("zq" * 300).run()
-    assert any("an earlier text" in caption.value for caption in app.caption)
+    assert any("Press Measure for a new one" in caption.value for caption in app.caption)
     app.button[-1].click().run()
     second = app.dataframe[0].value.set_index("model")
     assert second.iloc[1, 0] > first.iloc[1, 0]

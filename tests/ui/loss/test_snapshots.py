@@ -12,7 +12,7 @@ def test_another_head_brings_another_map(app, monkeypatch, grown_checkpoint):
     turn_to(app, SNAPSHOTS)
     layer, head = checkpoint.load(grown_checkpoint).snapshots.most_changed_head()
     shown = scrubber(app)
-    assert shown["head"] == f"Where layer {layer + 1}, head {head + 1} looked"
+    assert shown["head"] == f"Attention of layer {layer + 1}, head {head + 1}"
     for name, value in (("layer", 2 - layer), ("head", 3 if head < 2 else 1)):
         app.number_input(f"snapshot_{name}").set_value(value).run()
         assert not app.exception
@@ -38,4 +38,4 @@ def test_snapshots_of_other_steps_than_the_records_is_said_to_be(
     checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training, snapshots=grown))
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
     turn_to(app, SNAPSHOTS)
-    assert "different steps" in app.info[0].value and not app.get("bidi_component")
+    assert "lacks some of their steps" in app.info[0].value and not app.get("bidi_component")

@@ -1,6 +1,6 @@
-// The layers x heads grid of small maps, with each layer's mean in the last column and the mean of
-// all heads in a row of its own; a click, Enter or Space picks one, arrows move. The maps are parts
-// of the picture that head_images.js offers, which has the grid's rows and columns.
+// A grid of small maps: one row for each layer, one column for each head. The last column shows the
+// mean of each layer, the last row the mean of all heads. A click, Enter or Space picks a map; arrow
+// keys move. All maps are parts of one image, from head_images.js, with the same rows and columns.
 export default function ({ data, parentElement, setTriggerValue }) {
   const layers = data.badges.length;
   const heads = data.badges[0].length;
@@ -22,7 +22,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return `Layer ${layer + 1}, head ${head + 1}${badge && `: ${badge}`}`;
   };
   const cells = [];
-  // A mean's layer or head is null, as in data; its place in the grid is after all others.
+  // layer or head is null for a mean, which comes last in the grid.
   const add = (layer, head) => {
     const chosen = layer === data.layer && head === data.head;
     const row = layer ?? layers, column = head ?? heads;

@@ -1,4 +1,4 @@
-"""All heads as a grid of small maps, of which a click picks one."""
+"""A grid of small maps of all heads; a click picks one."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import streamlit as st
 from microgpt.ui.components import component
 
 _GRID = component("head_grid")
-# Apart from the grid, so that they are not sent again when another head is chosen in it.
+# A separate component, so that choosing another head does not send the images again.
 _IMAGES = component("head_grid", "head_images")
 
 
@@ -19,11 +19,11 @@ def head_grid(
     images: bytes,
     on_pick: Callable[[int | None, int | None], None],
 ) -> None:
-    """Show a map for each head of each layer and for the means, with the chosen one marked.
+    """Show a map for each head and for the means, with the chosen one marked.
 
-    badges: for each layer the label under each head, or nothing. layer, head: the chosen one, from
-    0; None is the mean. images: a PNG of all maps, as charts.attention.attention_overview draws it.
-    on_pick is called with a layer and a head before the next run.
+    badges: the label under each head, by layer, empty for none. layer, head: the chosen map, from
+    0; None for a mean. images: a PNG from charts.attention.attention_overview. on_pick: called with
+    the layer and the head before the next run.
     """
 
     def picked() -> None:

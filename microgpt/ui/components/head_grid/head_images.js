@@ -1,5 +1,5 @@
-// Offers one picture of all heads' maps to the grid that shows them, as a custom property of the
-// whole document: it reaches into the grid's own shadow tree.
+// Passes one image of all maps to the head grid, as a CSS custom property of the document. The
+// property is inherited by the shadow tree of the grid.
 let picture = new Uint8Array();
 let address = null;
 

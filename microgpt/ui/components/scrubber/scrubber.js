@@ -1,6 +1,6 @@
-// Scrub through a training: one slider moves a marker on the loss curve and shows, as they were at
-// that step, the text the model wrote, one head's map and the expected next character.
-const CURVE_HEIGHT = 0.94; // of its box, so that its ends are not cut
+// The snapshots of a training run. A slider chooses the step; the view shows its losses, its sample,
+// one head's map and the predicted next character.
+const CURVE_HEIGHT = 0.94; // share of the box, so that the ends are not cut off
 const BARS = 6, CONTEXT = 14;
 
 const compact = (n) => n.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
@@ -24,7 +24,7 @@ function build(parentElement) {
   const T = () => data.passage.length;
   const last = () => data.step.length - 1;
   const x = (i) => i / Math.max(1, last());
-  const looks = (query) => {
+  const rowOf = (query) => {
     const start = (at * T() + query) * T();
     return maps.subarray(start, start + query + 1);
   };
@@ -34,7 +34,7 @@ function build(parentElement) {
     maps = bytes(data.maps);
     probs = bytes(data.probs);
     at = Math.min(at ?? last(), last());
-    chosen = Math.min(chosen ?? learned(), T() - 1);
+    chosen = Math.min(chosen ?? mostImproved(), T() - 1);
     slider.max = last();
     draw();
     find("head").textContent = data.head;
@@ -45,8 +45,8 @@ function build(parentElement) {
     show(at);
   }
 
-  // The position after which the true character gained most.
-  function learned() {
+  // The position whose correct next character gained most probability.
+  function mostImproved() {
     const V = data.characters.length;
     const gains = data.passage.slice(1).map((char, i) => {
       const [first, final] = [0, last()].map(
@@ -57,7 +57,7 @@ function build(parentElement) {
     return gains.length ? gains.indexOf(Math.max(...gains)) : 0;
   }
 
-  // The snapshots are evenly spaced, as they are on the slider below.
+  // Evenly spaced, like the slider below.
   function draw() {
     const high = Math.max(...data.val, ...data.train), low = Math.min(...data.val, ...data.train);
     const y = (loss) => 0.5 + CURVE_HEIGHT * (0.5 - (loss - low) / (high - low || 1));
@@ -81,7 +81,7 @@ function build(parentElement) {
     find("ticks").replaceChildren(...ticks);
   }
 
-  // The passage as buttons; a line is broken between words and after a ⏎ only.
+  // The passage as buttons; lines break only between words and after ⏎.
   function spell() {
     letters = data.passage.map((char, i) => {
       const letter = make("button", "letter", char);
@@ -129,17 +129,17 @@ function build(parentElement) {
     const context = canvas.getContext("2d");
     const image = context.createImageData(n, n);
     for (let query = 0; query < n; query++) {
-      looks(query).forEach((weight, key) => {
+      rowOf(query).forEach((weight, key) => {
         image.data.set([...data.palette[weight], 255], 4 * (query * n + key));
       });
     }
     context.putImageData(image, 0, 0);
   }
 
-  // What the head and the model made of one character of the passage.
+  // Show the attention and the prediction of one character of the passage.
   function choose(i) {
     chosen = i;
-    const row = looks(i);
+    const row = rowOf(i);
     rove(letters, i, "aria-pressed");
     letters.forEach((letter, j) => {
       letter.style.setProperty("--look", j <= i ? css(data.palette[row[j]]) : "transparent");
@@ -147,22 +147,22 @@ function build(parentElement) {
     const mark = find("row");
     mark.style.top = `${(100 * i) / T()}%`;
     mark.style.height = `${100 / T()}%`;
-    tell(i, row.indexOf(Math.max(...row)), "looks most at");
-    expect(i);
+    tell(i, row.indexOf(Math.max(...row)), "attends most to");
+    predict(i);
   }
 
-  function tell(query, key, looks_at) {
-    const weight = looks(query)[key] / 255;
-    value.textContent = `${named(data.passage, query)} ${looks_at} ${named(data.passage, key)}: ${weight.toFixed(2)}`;
+  function tell(query, key, verb) {
+    const weight = rowOf(query)[key] / 255;
+    value.textContent = `${named(data.passage, query)} ${verb} ${named(data.passage, key)}: ${weight.toFixed(2)}`;
   }
 
-  function expect(i) {
+  function predict(i) {
     const V = data.characters.length;
     const row = probs.subarray((at * T() + i) * V, (at * T() + i + 1) * V);
     const next = data.passage[i + 1], truth = data.characters.indexOf(next);
     const order = [...row.keys()].sort((a, b) => row[b] - row[a]);
     const best = order.slice(0, BARS);
-    // So that the true one can be seen to rise.
+    // Always show the correct character.
     if (truth >= 0 && !best.includes(truth)) best[best.length - 1] = truth;
     const before = data.passage.slice(Math.max(0, i + 1 - CONTEXT), i + 1).join("");
     find("after").textContent = `${i + 1 > CONTEXT ? "…" : ""}${before} → ${next ?? "?"}`;
@@ -186,10 +186,10 @@ function build(parentElement) {
     const query = Math.floor(((event.clientY - box.top) / box.height) * T());
     if (key < 0 || query < 0 || key > query || query >= T()) return;
     if (event.type === "pointerdown") choose(query);
-    tell(query, key, "looks at");
+    tell(query, key, "attends to");
   };
   canvas.onpointerleave = (event) => {
-    if (event.pointerType === "mouse") choose(chosen); // a finger leaves with each tap
+    if (event.pointerType === "mouse") choose(chosen); // a tap also ends in pointerleave
   };
 
   chart.onpointerdown = chart.onpointermove = (event) => {

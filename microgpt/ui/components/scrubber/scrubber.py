@@ -1,4 +1,4 @@
-"""Snapshots of a training run, one step at a time, in the browser."""
+"""The browser component that shows the snapshots of a training run, one step at a time."""
 
 import base64
 
@@ -22,9 +22,9 @@ def scrubber(
 ) -> None:
     """Show S snapshots with a slider: the losses, the sample, one head's map, the predictions.
 
-    table: a row for each snapshot with its step, val and train loss, and sample. passage: T
-    characters that each snapshot read. characters: the vocabulary. probs: (S, T, V), from 0 to 1,
-    of the character after each. title: of the map. maps: (S, T, T), from 0 to 255.
+    table: one row for each snapshot: step, val and train (losses), sample. passage: the T
+    characters that every snapshot reads. characters: the vocabulary. probs: (S, T, V), the
+    predictions after each character. title: of the map. maps: (S, T, T), from 0 to 255.
     """
     _SCRUBBER(
         key=key,
@@ -41,5 +41,5 @@ def scrubber(
 
 
 def _packed(array: np.ndarray) -> str:
-    """Numbers from 0 to 255, a byte each, in base 64."""
+    """Encode numbers from 0 to 255 as bytes in base64."""
     return base64.b64encode(np.round(array).astype(np.uint8).tobytes()).decode()

@@ -1,5 +1,6 @@
-// A text whose characters show what they attend to: hover or tap shades the others, a click pins,
-// Escape or a second click releases, arrow keys move. Below each character stand all maps' shares.
+// A text, shaded by what one of its characters attends to. Hover or a tap chooses the character, a
+// click pins it, Escape or a second click releases it, arrow keys move. The stripes below each
+// character show the weights of all maps.
 const MOST_LISTED = 5;
 
 export default function ({ data, parentElement }) {
@@ -9,8 +10,8 @@ export default function ({ data, parentElement }) {
 function build(parentElement) {
   const root = make("div", "strip");
   const bar = make("div", "bar");
-  const ways = [["attends to", true], ["is attended by", false]];
-  const wayRadios = radios("Which way to look", "way", ways, (value) => {
+  const ways = [["attends to", true], ["is attended to by", false]];
+  const wayRadios = radios("Direction", "way", ways, (value) => {
     backwards = value;
     paint();
   });
@@ -39,7 +40,7 @@ function build(parentElement) {
     data = fresh;
     maps = bytes(data.maps);
     T = data.labels.length;
-    // Faint shares fade into the page, so that a text stays readable in light and in dark.
+    // Small weights are nearly transparent, so that the text is readable in light and dark.
     colours = data.palette.map((rgb, level) => css(rgb, Math.min(1, (1.7 * level) / 255)));
     if (!same) {
       pinned = null;
@@ -75,23 +76,23 @@ function build(parentElement) {
     cells.forEach((cell, i) => {
       const level = shares[i], [sign, bands] = cell.children;
       sign.style.background = level ? colour(level, most) : "";
-      // Below the middle the page shines through, above it the scale is light.
+      // The lower half of the scale is nearly transparent, the upper half is light.
       sign.style.color = level / most < 0.5 ? "" : "#111";
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
       cell.classList.toggle("blind", backwards ? i > at : i < at);
       const stripes = rows[i].map((each, j) => `${colour(each, mostOfAll)} 0 ${4 * (j + 1)}px`);
-      // What is not looked at would be drawn all the same, and that is half of a text.
+      // Half of the cells have no weight; leaving out their stripes saves drawing time.
       bands.style.background = rows[i].some(Boolean) ? `linear-gradient(${stripes.join(",")})` : "";
     });
     const listed = shares
       .map((level, i) => [level, i])
-      .filter(([level]) => level > 1) // less reads as 0.00
+      .filter(([level]) => level > 1) // smaller weights would be shown as 0.00
       .sort((a, b) => b[0] - a[0])
       .slice(0, MOST_LISTED)
       .map(([level, i]) => `${named(data.labels, i)}: ${told(level)}`);
-    const verb = backwards ? "attends to" : "is attended by";
-    const state = pinned === at ? ", pinned," : "";
+    const verb = backwards ? "attends to" : "is attended to by";
+    const state = pinned === at ? " (pinned)" : "";
     says.textContent = `${named(data.labels, at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 

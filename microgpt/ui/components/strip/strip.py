@@ -1,4 +1,4 @@
-"""The text itself: what each character attends to, in the browser and without a rerun."""
+"""The browser component that shades a text by attention, without a rerun of the page."""
 
 import base64
 
@@ -11,7 +11,7 @@ _STRIP = component("strip")
 
 
 def packed(weights: np.ndarray) -> str:
-    """Maps (N, T, T) as base64 of their lower triangles, 8 bits a weight, row after row."""
+    """Encode the lower triangles of maps (N, T, T), row by row, as bytes in base64."""
     rows, columns = np.tril_indices(weights.shape[-1])
     levels = np.round(np.clip(weights[:, rows, columns], 0, 1) * 255).astype(np.uint8)
     return base64.b64encode(levels.tobytes()).decode()
@@ -24,9 +24,10 @@ def text_strip(
     weights: np.ndarray,
     chosen: int,
 ) -> None:
-    """Show a text of T characters under N maps (N, T, T), of which one is in the foreground.
+    """Show a text of T characters, shaded by one of N maps (N, T, T), with stripes for all.
 
-    names: what each map is called. Until a character is pointed at it is the last one's row.
+    names: of the maps. chosen: the index of the map that shades the text. The last character is
+    selected first.
     """
     _STRIP(
         key=key,

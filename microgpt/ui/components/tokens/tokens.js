@@ -1,15 +1,17 @@
-// A text whose characters answer hover, tap and keys. Numbers come packed (tokens.py); while a text
-// is live they also come in hidden elements of the page, which are read as they appear.
+// A text whose characters show their predictions on hover, tap and arrow keys. The numbers come
+// packed (see tokens.py). While a text is being written, more of them come in hidden elements of the
+// page.
 const STEPS_PER_NAT = 2000, NEVER = 65535, STRONG_NATS = 6, PLAY_MS = 140;
-const LONGEST_BEFORE = 500; // of what precedes a text the end is shown
+const LONGEST_BEFORE = 500; // only the end of a longer prompt is shown
 const COLOURS = { none: "Plain", probability: "Probability", surprise: "Surprise" };
 const LEGENDS = { none: [], probability: ["0", "1"], surprise: ["0", `${STRONG_NATS}+ nats`] };
+const PLAY = "Replay how the text was written";
 const numbers = (text) => new Uint16Array(bytes(text).buffer);
 const put = async (text, node) => {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    return prompt("Copy this:", text); // without https there is no clipboard
+    return prompt("Copy this text:", text); // the clipboard needs https
   }
   node.dataset.name ??= node.textContent;
   node.textContent = "Copied";
@@ -53,10 +55,10 @@ function build(parentElement) {
   const card = make("aside", "card");
   card.setAttribute("aria-live", "polite");
   const [head, facts, bars, key] = ["head", "facts", "bars", "key"].map((name) => make("div", name));
-  key.append(make("span", "drawn"), "after the sliders", make("span", "model"), "the model's own");
+  key.append(make("span", "drawn"), "after the settings", make("span", "model"), "model");
   const play = make("div", "play");
   card.append(head, facts, bars, key, play);
-  const close = button("close", "✕", "Let go of this character", () => leave());
+  const close = button("close", "✕", "Release this character", () => leave());
   const body = make("div", "body");
   body.append(page, card);
   root.append(bar, body);
@@ -69,11 +71,11 @@ function build(parentElement) {
   const label = (id) => data.labels[id] ?? "";
 
   const [first, back, go, next, last] = [
-    ["«", "To the first character", () => jump(0)],
-    ["‹", "One character back", () => jump((at ?? count()) - 1)],
-    ["▶", "Play the writing", () => (playing ? pause() : start())],
-    ["›", "One character on", () => jump((at ?? -1) + 1)],
-    ["»", "To the last character", () => jump(count() - 1)],
+    ["«", "Go to the first character", () => jump(0)],
+    ["‹", "Go to the previous character", () => jump((at ?? count()) - 1)],
+    ["▶", PLAY, () => (playing ? pause() : start())],
+    ["›", "Go to the next character", () => jump((at ?? -1) + 1)],
+    ["»", "Go to the last character", () => jump(count() - 1)],
   ].map(([sign, title, act]) => button("tool", sign, title, act));
   play.append(first, back, go, next, last);
 
@@ -82,7 +84,7 @@ function build(parentElement) {
     data = fresh;
     width = 6 + 2 * data.alternatives;
     if (other) {
-      // A visitor who asks for another text wants to see it written.
+      // A new text was requested, so scroll to it.
       if (table.length && fresh.live) root.scrollIntoView({ block: "nearest", behavior: "smooth" });
       pause();
       text.replaceChildren();
@@ -126,7 +128,7 @@ function build(parentElement) {
     }
   }
 
-  // Take the characters from `from` on, those that are not there yet.
+  // Add the records of the characters from `from` on, unless they are known.
   function take(from, records) {
     const known = count(), end = from + (records.length * 3) / 4 / 2 / width;
     if (from > known || end <= known) return;
@@ -171,13 +173,13 @@ function build(parentElement) {
     text.childNodes.forEach(tint);
   }
 
-  // What the model expected where character i stands.
+  // Show what the model predicted at character i.
   function inspect(i) {
     const shown = i === null || i >= count() ? null : i;
     card.classList.toggle("empty", shown === null);
     if (shown === null) {
-      head.replaceChildren(make("span", "hint", "Point at a character, or tap one"));
-      facts.textContent = "to see what else it could have been.";
+      head.replaceChildren(make("span", "hint", "Point at a character or tap it"));
+      facts.textContent = "to see what the model predicted there.";
       bars.replaceChildren();
       key.hidden = true;
       return;
@@ -190,11 +192,11 @@ function build(parentElement) {
       ...(chosen === null ? [] : [close]),
     );
     const lines = [
-      `probability ${percent(p)} · ${rank}${ordinal(rank)} of ${data.labels.length}`,
+      `probability ${percent(p)} · rank ${rank} of ${data.labels.length}`,
       `surprise ${nats(record[3]).toFixed(2)} nats · entropy ${nats(record[5]).toFixed(2)} nats`,
     ];
     if (data.temperature !== null) {
-      lines.push(`after the sliders ${percent(drawn)} · ${kept} could be drawn`);
+      lines.push(`after the settings ${percent(drawn)} · ${kept} possible characters`);
     }
     key.hidden = data.temperature === null;
     facts.replaceChildren(...lines.map((line) => make("div", "fact", line)));
@@ -216,7 +218,7 @@ function build(parentElement) {
 
   function guess(i, id, before, after, taken) {
     const can = data.picks && data.temperature !== null && !data.live && !taken;
-    const name = `Go on with ${label(id)} here instead`;
+    const name = `Continue with ${label(id)} instead`;
     const node = can ? button("guess", "", name, () => view.pick(i, id)) : make("div", "guess");
     node.classList.toggle("taken", taken);
     const track = make("span", "track");
@@ -250,7 +252,7 @@ function build(parentElement) {
     if (!count()) return;
     chosen = i;
     move(i);
-    // Where the card lies over the text, on a narrow screen, the character stays above it.
+    // On a narrow screen the card covers the text; keep the character above it.
     const covers = getComputedStyle(card).bottom === "0px";
     text.childNodes[i].style.scrollMarginBottom = covers ? `${card.offsetHeight + 8}px` : "";
     text.childNodes[i].scrollIntoView({ block: "nearest" });
@@ -285,7 +287,7 @@ function build(parentElement) {
   function pause() {
     clearInterval(playing);
     playing = null;
-    retitle(go, "▶", "Play the writing");
+    retitle(go, "▶", PLAY);
     root.classList.remove("replay");
   }
 
@@ -323,9 +325,4 @@ function build(parentElement) {
     },
   };
   return view;
-}
-
-function ordinal(n) {
-  const tens = n % 100;
-  return (tens > 10 && tens < 14 ? "" : ["", "st", "nd", "rd"][n % 10]) || "th";
 }

@@ -1,7 +1,7 @@
-"""A text whose characters answer hover, tap and keys in the browser, and how it grows there.
+"""The browser component that shows a text and the predictions of each character.
 
-What the browser is told of a character is packed into 16-bit numbers; while a text is being
-written, only what is new goes out, in elements that nobody sees and tokens.js reads.
+The measurements of a character are packed into 16-bit numbers. While a text is being written, only
+new characters are sent, in hidden elements that tokens.js reads.
 """
 
 import base64
@@ -18,11 +18,11 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.charts import style
 from microgpt.ui.components import component
 
-# Alternatives told with each character; the exact distribution is the server's to show.
+# The number of likely characters sent with each; the page shows the whole distribution.
 ALTERNATIVES = 6
-# -log p in steps of 1/2000 nat, or 0.05 %; the last value stands for a probability of 0.
+# -log p is sent in steps of 1/2000 nat (0.05 % of p); the highest value stands for p = 0.
 _STEPS_PER_NAT, _NEVER = 2000, 2**16 - 1
-# A text is packed and sent in parts of so many characters; the last one anew as it grows.
+# Characters in a part. A text is packed and sent in parts; the last is sent again as it grows.
 _PART = 256
 
 _TOKENS = component("tokens")
@@ -30,17 +30,17 @@ _TOKENS = component("tokens")
 
 @dataclass(frozen=True)
 class Picked:
-    """What a visitor did with a character: chose it, or another one in its place (token)."""
+    """The position that a visitor chose, and the token to put there, if any."""
 
     at: int
     token: int | None = None
 
 
 def packed(predictions: Predictions, config: SamplingConfig | None = None) -> str:
-    """N characters as base64 of (N, 6 + 2 x ALTERNATIVES) little-endian uint16.
+    """Encode N characters as base64 of (N, 6 + 2 x ALTERNATIVES) little-endian uint16.
 
-    id, rank, how many could be drawn, -log p, -log of what it was drawn with, entropy, then the
-    ids and the -log p of the likeliest. Without a config nothing was drawn: the text was read.
+    Columns: id, rank, number of possible characters, -log p, -log p after the sampling settings,
+    entropy, then the ids and the -log p of the likeliest. config is None for a text that was read.
     """
     if not len(predictions):
         return ""
@@ -77,13 +77,13 @@ def _steps(nats: np.ndarray) -> np.ndarray:
 
 @dataclass(eq=False)
 class Packing:
-    """Growing predictions in packed parts; those that are complete are packed once."""
+    """Packs growing predictions in parts; a complete part is packed once."""
 
     config: SamplingConfig | None
     _complete: dict[int, str] = field(default_factory=dict)
 
     def parts(self, predictions: Predictions) -> list[str]:
-        """What is there so far; they can be joined, as a character takes a multiple of 3 bytes."""
+        """The parts so far. They can be joined: a character takes a multiple of 3 bytes."""
         starts = range(0, len(predictions), _PART)
         return [self._part(predictions[start : start + _PART], start) for start in starts]
 
@@ -110,13 +110,13 @@ def token_text(
     link: dict[str, str] | None = None,
     on_pick: Callable[[Picked], None] | None = None,
 ) -> None:
-    """Show a text after what stands before it.
+    """Show a text and its predictions after `before`, the prompt.
 
-    name tells this text from the next one under the same key. colour: `none`, `probability` or
-    `surprise`, until the visitor takes another. live: the text goes on growing, by a Feed of the
-    same name. mark: the character where it parts from another text, -1 is the last of those before.
-    link: the query parameters of a link to it; without them none is offered. on_pick is called
-    before the next run; of a text that was drawn it may be told another character to go on with.
+    name: differs from that of the next text with the same key. colour: `none`, `probability` or
+    `surprise`, until the visitor changes it. live: a Feed with the same name adds to the text.
+    mark: the position of a character to mark, -1 for the last one of `before`. link: the query
+    parameters of a link to the text; None offers no link. on_pick: called before the next run,
+    with a token only for a generated text.
     """
     config = packing.config
 
@@ -153,18 +153,18 @@ def token_text(
 
 @dataclass
 class Feed:
-    """The way of a growing text into the browser; parts go into the place it was made in."""
+    """Sends the parts of a growing text to the browser, in hidden elements of `place`."""
 
     name: str
     place: DeltaGenerator
     _slots: list[DeltaGenerator] = field(default_factory=list)
 
     def send(self, parts: list[str]) -> None:
-        """Send the part that was the last one before, which may have grown, and those after it."""
+        """Send the last part again, because it may have grown, and all new parts."""
         for at in range(max(0, len(self._slots) - 1), len(parts)):
             if at == len(self._slots):
                 self._slots.append(self.place.empty())
-            # Letters, digits, + and / only; the name is the app's own.
+            # Safe without escaping: records are base64 and the app made the name.
             self._slots[at].html(
                 f'<span hidden data-microgpt-feed="{self.name}" data-from="{at * _PART}" '
                 f'data-records="{parts[at]}"></span>'
