@@ -1,4 +1,4 @@
-"""Write a file or a folder whole or not at all, even if the writer is killed."""
+"""Write a file or a folder atomically: completely or not at all, even if the process is killed."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, where the partial files of killed writers stay
+except ImportError:  # on Windows, partial files of killed processes are not removed
     fcntl = None  # type: ignore[assignment]
 
 _PARTIAL = ".partial"
@@ -18,18 +18,18 @@ _PARTIAL = ".partial"
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to create a file or a folder at, which then replaces `path`.
+    """Yield a temporary path for a new file or folder, which then replaces `path`.
 
     The new file, or every file of the new folder, is flushed to the disk before it takes the name.
-    After an error nothing has changed. Partial files that killed writers of the same path left
-    behind are removed at the end. Missing parents of `path` are created.
+    After an error, `path` is unchanged. Partial files that killed processes left for the same path
+    are removed at the end. Missing parents of `path` are created.
 
         with replacing(Path("words.txt")) as partial:
             partial.write_text("new words")
 
     Raises OSError when the path cannot be written.
     """
-    path = path.resolve()  # a link stays a link
+    path = path.resolve()  # write to the target of a symbolic link
     path.parent.mkdir(parents=True, exist_ok=True)
     with _writing_in(path.parent) as lock:
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
@@ -46,12 +46,14 @@ def replacing(path: Path) -> Iterator[Path]:
 def _sync(path: Path) -> None:
     for file in (path, *path.rglob("*")) if path.is_dir() else (path,):
         if not file.is_dir():
-            with open(file, "r+b") as opened:  # Windows does not flush what is open for reading
+            with open(
+                file, "r+b"
+            ) as opened:  # Windows flushes only files that are open for writing
                 os.fsync(opened.fileno())
 
 
 def _remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there and can be deleted."""
+    """Delete a file or a folder if it exists; ignore errors."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -61,7 +63,7 @@ def _remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def _writing_in(parent: Path) -> Iterator[int | None]:
-    """Hold a shared lock on a folder while writing into it; None where there are no locks.
+    """Hold a shared lock on a folder while writing into it; yield None if locks are unsupported.
 
     The system releases the lock of a process that is killed.
     """
@@ -76,13 +78,13 @@ def _writing_in(parent: Path) -> Iterator[int | None]:
 def _locked(lock: int, kind: int) -> bool:
     try:
         fcntl.flock(lock, kind)
-    except OSError:  # held by others, or unknown to the file system
+    except OSError:  # held by another process, or not supported by the file system
         return False
     return True
 
 
 def _remove_leftovers(path: Path, lock: int) -> None:
-    """Delete the partial files and folders beside `path`, unless another writer is at work."""
+    """Delete partial files and folders beside `path`, unless another process is writing there."""
     if not _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
         return
     name = re.compile(rf"\.{re.escape(path.name)}\.\w{{8}}{re.escape(_PARTIAL)}(\.old)?")
@@ -94,8 +96,8 @@ def _remove_leftovers(path: Path, lock: int) -> None:
 def _put_in_place(new: Path, path: Path) -> None:
     """Rename new to path.
 
-    A folder that has the name is moved aside first, because a folder cannot replace one that is
-    not empty; it is deleted, or moved back on failure.
+    An existing folder is moved aside first, because a rename cannot replace a folder that is not
+    empty. It is deleted afterwards, or moved back on failure.
     """
     old = new.with_name(f"{new.name}.old")
     try:

@@ -32,7 +32,7 @@ FILES = {
 }
 # The optional files, and their largest sizes; config.json lists those that are present.
 OPTIONAL = {BASELINES: 16 * MIB, SNAPSHOTS: 16 * MIB, EVOLUTION: 16 * MIB, HEAD_SCORES: MIB}
-# The required files whose SHA-256 is in config.json, besides those of the optional files.
+# config.json holds the SHA-256 of these required files, and of every optional file.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
 CONFIG_FIELDS = ("architecture", "model", "sha256", "training")

@@ -63,13 +63,13 @@ def _code(text: str) -> str:
 
 
 def _metadata(training: Training, shakespeare: bool) -> str:
-    """Return the block of YAML metadata, or "" where the Hub's client is not installed.
+    """Return the block of YAML metadata, or "" if the client of the Hub is not installed.
 
-    Training must be able to save its checkpoint on such a machine.
+    Training can save a checkpoint on such a machine too.
     Format: huggingface.co/docs/hub/model-cards.
     """
     try:
-        # Imported here because reading a checkpoint must not need the client.
+        # Imported here so that loading a checkpoint does not need the client.
         from huggingface_hub import EvalResult, ModelCardData
     except ImportError:
         return ""

@@ -14,7 +14,7 @@ _DTYPES = ("F16", "BF16", "F32")
 
 
 def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
-    """Read the weights of a checkpoint, which must fit a model; it may be on the meta device.
+    """Read the weights of a checkpoint for a model, which may be on the meta device.
 
     Raises CheckpointError.
     """

@@ -41,7 +41,7 @@ def parser_for(command: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"microgpt {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, about in COMMANDS.items():
-        # No abbreviations: a checkpoint records its command, which should have full names.
+        # No abbreviations: a checkpoint records the command that made it, with full option names.
         sub = commands.add_parser(name, help=about, allow_abbrev=False)
         if name == command:
             module = importlib.import_module(f"microgpt.cli.{name}")

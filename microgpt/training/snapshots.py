@@ -24,7 +24,7 @@ from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
-# Two speakers whose words repeat, so that every head score has matching keys.
+# Two speakers whose words repeat, so that every head score can be measured.
 PASSAGE = """\
 MIRIAM:
 The lamp burns low, good Tobias; bring the oil.

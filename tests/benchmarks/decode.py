@@ -113,9 +113,8 @@ def measure(checkpoint: Checkpoint, rounds: int) -> Iterator[dict[str, dict[str,
             for name, contender in found.items():
                 row = taken.setdefault(name, {})
                 for place, length in PLACES.items():
-                    if place != PAST or not others.is_other(
-                        name
-                    ):  # they have no positions past the window
+                    # The other libraries have no positions past the window.
+                    if place != PAST or not others.is_other(name):
                         row[place] = round(1000 * contender(text[:length]), 3)
             yield taken
 
