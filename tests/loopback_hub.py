@@ -110,6 +110,7 @@ class LoopbackHub:
             "HF_TOKEN": TOKEN,
             "HF_HUB_DISABLE_XET": "1",  # real uploads take Xet, which this Hub does not speak
             "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_OFFLINE": "0",  # tests of exports set it for this process
             "MICROGPT_CACHE": str(home / "cache"),
         }
 
@@ -120,6 +121,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # or it asks the real Hub
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # tests of exports set it
     with LoopbackHub() as hub:
         monkeypatch.setattr(_xet, "get_xet_session", lambda: _XetSession(hub))
         yield hub

@@ -5,8 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save as to_safetensors
 
 from microgpt import atomic
 from microgpt.analysis.head_scores import HeadScores
@@ -52,30 +51,26 @@ def _config_text(checkpoint: Checkpoint, hashes: dict[str, str]) -> str:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Save a checkpoint to a folder in one atomic step; an existing folder is replaced.
 
-    Weights are stored as float16. Raises CheckpointError if a weight is not finite in float16, and
-    CheckpointError or OSError if the folder cannot be written.
+    Weights are stored as float16. Raises CheckpointError if a weight is not finite in float16,
+    and OSError if the folder cannot be written.
     """
     weights = {name: t.detach().cpu().half() for name, t in checkpoint.model.state_dict().items()}
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
         raise CheckpointError("the weights are not finite in half precision; nothing was written")
-    try:
-        with atomic.replacing(folder) as partial:
-            partial.mkdir()
-            save_file(weights, partial / WEIGHTS)
-            (partial / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read it
-            _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
-            _write(partial / LOSS_RECORD, to_csv(checkpoint.loss_record))
-            if checkpoint.baselines is not None:
-                _write(partial / BASELINES, checkpoint.baselines.to_json())
-            if checkpoint.snapshots is not None:
-                (partial / SNAPSHOTS).write_bytes(checkpoint.snapshots.to_npz())
-            if checkpoint.head_scores is not None:
-                _write(partial / HEAD_SCORES, checkpoint.head_scores.to_json())
-            hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
-            _write(partial / CONFIG, _config_text(checkpoint, hashes))
-            _write(partial / CARD, model_card.render(checkpoint))
-    except SafetensorError as error:  # also if the disk is full
-        raise CheckpointError(f"cannot write the weights of {folder}: {error}") from error
+    with atomic.replacing(folder) as partial:
+        partial.mkdir()
+        (partial / WEIGHTS).write_bytes(to_safetensors(weights))
+        _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
+        _write(partial / LOSS_RECORD, to_csv(checkpoint.loss_record))
+        if checkpoint.baselines is not None:
+            _write(partial / BASELINES, checkpoint.baselines.to_json())
+        if checkpoint.snapshots is not None:
+            (partial / SNAPSHOTS).write_bytes(checkpoint.snapshots.to_npz())
+        if checkpoint.head_scores is not None:
+            _write(partial / HEAD_SCORES, checkpoint.head_scores.to_json())
+        hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
+        _write(partial / CONFIG, _config_text(checkpoint, hashes))
+        _write(partial / CARD, model_card.render(checkpoint))
 
 
 def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None:

@@ -108,7 +108,7 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
         case LocalTokenNotFoundError():
             text = f"{ref} needs a login; run `hf auth login` or set HF_TOKEN"
         case OfflineModeIsEnabled():
-            text = f"{ref} cannot be downloaded while HF_HUB_OFFLINE is set; unset it"
+            text = f"{ref} cannot be reached while HF_HUB_OFFLINE is set; unset it"
         case FileMetadataError() | httpx2.UnsupportedProtocol():
             text = f"{hub} is not a Hugging Face Hub; check HF_ENDPOINT"
         case httpx2.ConnectError():

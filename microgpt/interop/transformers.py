@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from microgpt import atomic
@@ -46,7 +46,7 @@ def export(checkpoint: Checkpoint, folder: Path) -> None:
     weights = state_dict(checkpoint.model)
     with atomic.replacing(folder) as partial:
         partial.mkdir()
-        save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
+        (partial / "model.safetensors").write_bytes(save(weights, {"format": "pt"}))
         for name, values in files.items():
             text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
             (partial / name).write_text(text, encoding="utf-8", newline="")

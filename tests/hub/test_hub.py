@@ -526,6 +526,8 @@ def test_a_client_that_is_offline(server, folder, fetching, monkeypatch):
     server.add(REPO, folder)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in failure(fetching())
+    with pytest.raises(hub.HubError, match="cannot be reached while HF_HUB_OFFLINE is set"):
+        hub.publish(folder, REPO, token=TOKEN, endpoint=server.url)
 
 
 def test_a_cache_that_cannot_be_written(server, folder, fetching, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,25 @@ def test_the_command_exports_once_and_never_overwrites(wide, tmp_path, capsys):
     assert names == {path.name for path in (tmp_path / "out").iterdir()}
     assert main([*args, "--out", str(tmp_path / "out")]) == 2
     assert "already exists" in capsys.readouterr().err
+
+
+def test_others_can_read_an_export(exported):
+    assert {path.stat().st_mode for path in exported.iterdir()} == {
+        (exported / "config.json").stat().st_mode
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(wide, tmp_path, capsys):
+    import resource  # not on Windows
+
+    out = tmp_path / "out"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        command = ["export", "--checkpoint", str(wide), "--to", "transformers", "--out", str(out)]
+        assert main(command) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capsys.readouterr().err == f"error: cannot write {out}: File too large\n"
+    assert list(tmp_path.iterdir()) == []
