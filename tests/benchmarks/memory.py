@@ -9,7 +9,7 @@ from serving import chromium, served
 
 PAGES = {
     "generate": ("", "characters after the prompt"),
-    "attention, 256 characters": ("attention?text=" + "the%20sea" * 32, "share of the row"),
+    "attention, 256 characters": ("attention?text=" + "the%20sea" * 32, "attention weight"),
     "loss record": ("loss_record", "best validation"),
 }
 
