@@ -36,11 +36,12 @@ from microgpt.analysis.loss import evaluate
 from microgpt.checkpoint import WEIGHTS
 from microgpt.checkpoint.provenance import code_commit, command_line
 from microgpt.checkpoint.runs import Run
-from microgpt.cli.train import Interrupt, set_values
+from microgpt.cli.arguments import set_values
 from microgpt.config import PRESETS
 from microgpt.data import TRAIN_FRACTION, Splits, read_text, split
 from microgpt.device import pick_device
 from microgpt.errors import MicroGPTError
+from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
 from microgpt.training.run import RunFolder, Source, train_checkpoint
 
@@ -137,12 +138,14 @@ def _train(
     arguments = ["train", "--preset", preset, "--data", str(data), "--out", str(out)]
     arguments += [f"--set={pair}" for pair in pairs] + ([] if args.no_compile else ["--compile"])
     source = Source(data.name, preset, command_line(arguments), code_commit())
+    model_config, config = set_values(pairs, recipe.model, recipe.train)
     with Interrupt() as interrupt, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
         if cold:  # an empty cache, so that compilation is timed too
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = empty
         rows = train_checkpoint(
             read_text(data),
-            *set_values(pairs, recipe.model, recipe.train),
+            model_config,
+            config,
             out,
             source=source,
             device=args.device,
@@ -153,6 +156,8 @@ def _train(
         for row in rows:
             if row.val_loss is not None:
                 print(f"step {row.step}: train {row.train_loss:.4f}, val {row.val_loss:.4f}")
+            if row.step == config.steps:
+                interrupt.restore()  # a signal ends the measurements at once
 
 
 def _call(out: Path, name: str, function: Callable[..., None], *args: Any) -> None:

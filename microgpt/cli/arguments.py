@@ -1,12 +1,16 @@
 """Arguments that several commands share, and functions that open what they name."""
 
 import argparse
+import dataclasses
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.cli.progress import download_bar
+from microgpt.config import ConfigError, GPTConfig, TrainConfig
 from microgpt.data import read_text, tiny_shakespeare
 
 
@@ -49,3 +53,24 @@ def open_checkpoint(name: str) -> Checkpoint:
 def text_of(data: Path | None) -> str:
     """Read the file given by --data, or Tiny Shakespeare by default. Raises DataError."""
     return read_text(data or tiny_shakespeare())
+
+
+def set_values(
+    pairs: list[str], model: GPTConfig, config: TrainConfig
+) -> tuple[GPTConfig, TrainConfig]:
+    """Change settings of the two configs by NAME=VALUE pairs. Raises ConfigError."""
+    of_model: dict[str, Any] = {}
+    of_train: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        if equals and name in model.to_dict() and name != "vocab_size":
+            of_model[name] = value
+        elif equals and name in config.to_dict():
+            of_train[name] = value
+        else:
+            raise ConfigError(f"--set {pair}: there is no such setting; write NAME=VALUE")
+    return dataclasses.replace(model, **of_model), dataclasses.replace(config, **of_train)

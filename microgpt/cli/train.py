@@ -1,20 +1,17 @@
 """Train a model on a text and write its checkpoint folder.
 
-Ctrl-C ends the run after the current step and still writes the checkpoint. The training state and
-the weights of each snapshot are saved in DIR.state; --resume continues from there. On several GPUs:
+Ctrl-C ends the training after the current step and still writes the checkpoint; during the
+measurements after the last step it ends the command at once. The training state and the weights of
+each snapshot are saved in DIR.state; --resume continues from there. On several GPUs:
 torchrun --nproc_per_node N -m microgpt train --preset seed --out runs/seed
 """
 
 import argparse
 import contextlib
 import dataclasses
-import json
-import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from tqdm import tqdm
 
@@ -22,11 +19,12 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import code_commit, command_line
 from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
-from microgpt.cli.arguments import add_data, add_device
+from microgpt.cli.arguments import add_data, add_device, set_values
 from microgpt.cli.progress import Bars
-from microgpt.config import PRESETS, ConfigError, GPTConfig, TrainConfig
+from microgpt.config import PRESETS, GPTConfig, TrainConfig
 from microgpt.data import read_text, tiny_shakespeare
 from microgpt.training import distributed
+from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
 from microgpt.training.run import RunFolder, Source, train_checkpoint
 
@@ -88,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
             progress=bars.show,
         )
         try:
-            made = _show(rows, config.steps, bars)
+            with contextlib.closing(rows):
+                made = _show(rows, config.steps, bars, interrupt)
         except OSError as error:
             raise TrainError(f"cannot write {args.out}: {error.strerror}") from error
     if made is not None:
@@ -97,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(
-    rows: Generator[LossRow, None, Checkpoint | None], steps: int, bars: Bars
+    rows: Generator[LossRow, None, Checkpoint | None], steps: int, bars: Bars, interrupt: Interrupt
 ) -> Checkpoint | None:
     """Show the progress of a run and return its checkpoint; None unless this process has rank 0."""
     note = ""
@@ -114,57 +113,8 @@ def _show(
         if writes and row.val_loss is not None:
             losses = f"train {row.train_loss:.4f}, val {row.val_loss:.4f}"
             tqdm.write(f"step {row.step}: {losses}", file=sys.stderr)
-
-
-def set_values(
-    pairs: list[str], model: GPTConfig, config: TrainConfig
-) -> tuple[GPTConfig, TrainConfig]:
-    """Change settings of the two configs by NAME=VALUE pairs. Raises ConfigError."""
-    of_model: dict[str, Any] = {}
-    of_train: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = text
-        if equals and name in model.to_dict() and name != "vocab_size":
-            of_model[name] = value
-        elif equals and name in config.to_dict():
-            of_train[name] = value
-        else:
-            raise ConfigError(f"--set {pair}: there is no such setting; write NAME=VALUE")
-    return dataclasses.replace(model, **of_model), dataclasses.replace(config, **of_train)
-
-
-class Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a request to stop; a second one stops at once.
-
-    A signal that the process ignores from the start, for example in a background job, stays
-    ignored.
-    """
-
-    requested = False
-
-    def __enter__(self) -> "Interrupt":
-        signals = (signal.SIGINT, signal.SIGTERM)
-        self._previous = {
-            number: signal.signal(number, self._note)
-            for number in signals
-            if signal.getsignal(number) is not signal.SIG_IGN
-        }
-        return self
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def __exit__(self, *exception: object) -> None:
-        self._restore()
+        if row.step == steps:
+            interrupt.restore()  # Ctrl-C ends the measurements at once
 
 
 def _summary(made: Checkpoint) -> str:

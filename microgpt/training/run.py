@@ -172,12 +172,14 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
             # Use the weights as saved, in float16, so that `recompute` gives the same snapshot.
             kept = load_weights(weights_file(files.snapshots, row.step), state.model.config)
             state.snapshots.append(take_snapshot(kept, run.tokenizer, run.passage, row.step))
+        evaluated = row.val_loss is not None
+        if evaluated:  # before the consumer, which may leave here
+            state.save(files.state, run.settings)
         yield row
         ask = recorded or distributed.world_size() == 1
-        stopping = ask and any(distributed.gather(stop()))
-        if row.val_loss is not None or stopping:
-            state.save(files.state, run.settings)
-        if stopping:
+        if ask and any(distributed.gather(stop())):
+            if not evaluated:
+                state.save(files.state, run.settings)
             return
 
 

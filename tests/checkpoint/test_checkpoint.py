@@ -363,9 +363,7 @@ def test_a_failure_while_saving_leaves_the_old_checkpoint_and_nothing_else(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
-def test_a_full_disk_leaves_the_old_checkpoint(
-    folder, model, tokenizer, loss_record, training
-):
+def test_a_full_disk_leaves_the_old_checkpoint(folder, model, tokenizer, loss_record, training):
     import resource  # not on Windows
 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -6,7 +6,7 @@ import pytest
 
 from microgpt.checkpoint import CheckpointError, runs
 from microgpt.cli import parser_for
-from microgpt.cli.train import set_values
+from microgpt.cli.arguments import set_values
 from microgpt.config import PRESETS
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 

@@ -1,5 +1,7 @@
+import contextlib
 import dataclasses
 import hashlib
+import io
 import math
 import shutil
 import signal
@@ -14,9 +16,10 @@ from microgpt import checkpoint
 from microgpt.analysis.loss import full_loss
 from microgpt.checkpoint import loss_record
 from microgpt.cli import main
-from microgpt.cli.train import Interrupt
+from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import read_text, split
 from microgpt.model import GPT
+from microgpt.training.run import train_checkpoint
 from microgpt.training.snapshots import snapshot_steps
 
 ROOT = Path(__file__).parents[2]
@@ -150,27 +153,36 @@ def test_a_compiled_run_records_the_same_losses(corpus_file, tmp_path):
     torch.testing.assert_close(torch.tensor(compiled), torch.tensor(plain), atol=1e-4, rtol=0)
 
 
-def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not():
-    before = signal.getsignal(signal.SIGINT)
-    with Interrupt() as interrupt:
-        signal.raise_signal(signal.SIGINT)
-        assert interrupt.requested
-        with pytest.raises(KeyboardInterrupt):
+class _InterruptsAt(io.StringIO):
+    """A stream that sends this process SIGINT when it is given some text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.text = text
+
+    def write(self, text: str) -> int:
+        if self.text in text:
+            self.text = "\0"
             signal.raise_signal(signal.SIGINT)
-    with Interrupt():
-        pass
-    assert signal.getsignal(signal.SIGINT) is before
+        return super().write(text)
 
 
-def test_a_signal_that_the_process_ignores_stays_ignored():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with Interrupt() as interrupt:
-            signal.raise_signal(signal.SIGINT)
-        assert not interrupt.requested
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
+def test_an_interrupt_ends_the_measurements_at_once(corpus_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", _InterruptsAt("val_loss_full"))
+    assert main(arguments(corpus_file, tmp_path / "out", steps=1)) == 130
+    assert checkpoint.load(tmp_path / "out").training.val_loss_full is None
+    assert main(arguments(corpus_file, tmp_path / "out", "--resume", steps=1)) == 0
+    assert checkpoint.load(tmp_path / "out").training.val_loss_full is not None
+
+
+def test_a_consumer_that_leaves_at_an_evaluation_finds_its_state_saved(corpus, tmp_path):
+    fields = {field.name for field in dataclasses.fields(GPTConfig)}
+    model = GPTConfig(**{k: v for k, v in SETTINGS.items() if k in fields})
+    config = TrainConfig(**{k: v for k, v in SETTINGS.items() if k not in fields})
+    with contextlib.closing(train_checkpoint(corpus, model, config, tmp_path / "out")) as rows:
+        next(row for row in rows if row.step == 20)
+    state = torch.load(tmp_path / "out.state" / "state.pt", weights_only=True)
+    assert state["step"] == 20
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
