@@ -313,7 +313,7 @@ class Noted(TrainConfig):
 )
 def test_a_setting_that_has_its_default_or_changes_nothing_is_optional(changes, listed):
     made = Noted(**changes)
-    assert sorted(made.ignorable()) == listed
+    assert sorted(made.ignorable() - TrainConfig().ignorable()) == listed
     document = Document.of("config.json", stamped({"train": made.to_dict()}, made.ignorable()))
     if "label_smoothing" in changes:
         with pytest.raises(FormatError, match="unknown setting 'label_smoothing'"):
@@ -337,15 +337,17 @@ def test_a_checkpoint_lists_its_optional_settings(folder, tmp_path):
     held = (loaded.model, loaded.tokenizer, loaded.loss_record, training)
     checkpoint.save(tmp_path / "saved", Checkpoint(*held))
     values = json_of(tmp_path / "saved" / "config.json")
-    assert (values["format"], values["optional"]) == (FORMAT, ["label_smoothing", "remark"])
+    assert values["format"] == FORMAT
+    assert {"label_smoothing", "remark"} <= set(values["optional"])
     assert checkpoint.load(tmp_path / "saved").training.config == TrainConfig(steps=8)
 
 
 def test_a_record_lists_its_optional_settings(folder):
     loaded = checkpoint.load(folder)
-    for settings, optional in ((LaterSettings(), ["min_p"]), (LaterSettings(min_p=0.1), [])):
+    for settings, optional in ((LaterSettings(), True), (LaterSettings(min_p=0.1), False)):
         text = Written.begin(loaded, "Ba", 1, settings)
-        assert json.loads(record_json(loaded, text)).get("optional", []) == optional
+        listed = json.loads(record_json(loaded, text)).get("optional", [])
+        assert ("min_p" in listed) == optional
 
 
 # Reading JSON from anyone.
