@@ -1,9 +1,11 @@
 """The real app in a real browser, on the small checkpoint of the tests."""
 
 import re
+from pathlib import Path
 
 import pytest
 from driving import answered, settle, turn_to, visit, wait_for_text, written
+from ui.shown import NAVIGATION
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +22,7 @@ def test_a_fresh_servers_first_visit_may_be_a_deep_link(page, app_server, tiny_c
         page.get_by_role("heading", name="Layer 2, head 3").wait_for()
         page.wait_for_function("() => document.querySelector('textarea')?.value === 'ba do'")
         assert "head=3" in page.url
-        assert page.locator('[data-testid="stSidebarNavLink"]').count() == 3
+        assert page.locator('[data-testid="stSidebarNavLink"]').count() == len(NAVIGATION)
         assert page.title() == "Attention · microGPT"
 
 
@@ -135,12 +137,9 @@ def test_the_map_shows_its_values_on_hover(page, server):
 def test_the_page_fits_a_phone(browser, server):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
-    for path, heading in (
-        ("", "Generate"),
-        ("attention", "Attention"),
-        ("loss_record", "Loss record"),
-    ):
-        visit(page, f"{server}/{path}", heading)
+    for script, heading in NAVIGATION.items():
+        path = Path(script).stem
+        visit(page, f"{server}/{'' if path == 'generate' else path}", heading)
         wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
         assert wide <= 390, f"{heading} scrolls sideways"
     context.close()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ APP = Path(__file__).parents[2] / "app.py"
 CURVES, SNAPSHOTS, BASELINES = "Curves", "Snapshots", "Baselines"
 COMPARE, MEASURE = "Compare runs", "Measure your text"
 PAGES = ["pages/generate.py", "pages/attention.py", "pages/loss_record.py"]
+# The titles of all pages by their scripts, as app.py lists them.
+NAVIGATION = dict(
+    re.findall(r'st\.Page\(\s*"([^"]+)",\s*title="([^"]+)"', APP.read_text(encoding="utf-8"))
+)
 
 
 def errors(app):

@@ -60,3 +60,12 @@ def test_no_widget_is_bound_but_by_its_control():
     files = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "microgpt/ui").rglob("*.py")]
     found = {path.name for path in files if bound.search(path.read_text(encoding="utf-8"))}
     assert found == {"text_input.py"}
+
+
+def test_no_two_controls_have_the_same_key():
+    """All pages share one session, so the second of two would show the value of the first."""
+    declared = re.compile(r'\bcontrol\(\s*f?"([^"]+)"')
+    ui = ROOT / "microgpt" / "ui"
+    files = set(ui.rglob("*.py")) - {ui / "controls.py"}
+    keys = [key for path in files for key in declared.findall(path.read_text(encoding="utf-8"))]
+    assert len(keys) > 30 and len(keys) == len(set(keys))
