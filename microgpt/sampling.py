@@ -69,7 +69,7 @@ class SamplingConfig(CheckedConfig):
         0.8,
         (0.0, 2.0),
         label="Temperature",
-        help="0 always takes the likeliest character; above 1 unlikely characters gain",
+        help="0 always takes the likeliest character; above 1, unlikely characters become likelier",
         step=0.05,
     )
     top_k: int = _setting(

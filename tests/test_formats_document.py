@@ -125,6 +125,13 @@ def test_the_limits_of_the_settings_are_those_of_the_code():
             assert f"| `{name}` | {low:g} to {high:g} |" in text
 
 
+def test_the_choices_of_the_settings_are_those_of_the_code():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, choices in {**GPTConfig._choices, **TrainConfig._choices}.items():
+        (described,) = re.findall(rf"^\| `{name}` \| ([^|]+) \|", text, flags=re.MULTILINE)
+        assert re.findall("`([^`]+)`", described) == list(choices)
+
+
 def test_the_sizes_of_the_files_are_those_of_the_code():
     text = DOCUMENT.read_text(encoding="utf-8")
     for name, most in {**checkpoint.FILES, **checkpoint.OPTIONAL}.items():

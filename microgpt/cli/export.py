@@ -1,7 +1,4 @@
-"""Write a checkpoint in another library's format.
-
---to transformers: a folder that AutoModelForCausalLM and AutoTokenizer can open without microgpt.
-"""
+"""Write a checkpoint in another library's format."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +10,14 @@ from microgpt.interop import EXPORTS, export
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
-    parser.add_argument("--to", required=True, choices=EXPORTS, help="the format of the export")
+    formats = "; ".join(f"{name}: {about}" for name, about in EXPORTS.items())
+    parser.add_argument(
+        "--to",
+        required=True,
+        choices=EXPORTS,
+        metavar="FORMAT",
+        help=f"the format of the export. {formats}",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help="the folder to write, which must not exist yet"
     )

@@ -1,7 +1,7 @@
 """Checkpoints in the formats of other libraries.
 
-A format is one module of this package with a function export(checkpoint, folder), and one entry in
-EXPORTS.
+A format is one module of this package, of the format's name, with a function
+export(checkpoint, folder), and one entry in EXPORTS.
 """
 
 import importlib
@@ -10,8 +10,12 @@ from pathlib import Path
 from microgpt.checkpoint import Checkpoint
 from microgpt.errors import MicroGPTError
 
-# The module of each format, by the name that people choose it by.
-EXPORTS = {"transformers": "microgpt.interop.transformers"}
+# What an export in each format is, for the help of --to. The name is also that of the module.
+EXPORTS = {
+    "transformers": (
+        "a folder that AutoModelForCausalLM and AutoTokenizer can open without microgpt"
+    ),
+}
 
 
 class InteropError(MicroGPTError):
@@ -24,4 +28,4 @@ def export(checkpoint: Checkpoint, to: str, folder: Path) -> None:
     Raises InteropError when the format cannot express the model, OSError when the folder cannot be
     written.
     """
-    importlib.import_module(EXPORTS[to]).export(checkpoint, folder)
+    importlib.import_module(f"{__name__}.{to}").export(checkpoint, folder)
