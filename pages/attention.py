@@ -1,3 +1,4 @@
+from microgpt.ui.attention.ablation import ablation_view
 from microgpt.ui.attention.combined import combined_view
 from microgpt.ui.attention.compare import compare_view
 from microgpt.ui.attention.controls import TAB
@@ -5,7 +6,6 @@ from microgpt.ui.attention.head_scores import head_scores_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
-from microgpt.ui.attention.switchboard import switchboard_view
 from microgpt.ui.attention.view_file import hold_choices, view_file
 from microgpt.ui.page import page_header, show_views
 
@@ -19,7 +19,7 @@ views = {
     "All heads": maps_view,
     "On the text": text_view,
     "Head scores": head_scores_view,
-    "Ablation": switchboard_view,
+    "Ablation": ablation_view,
     "Stages": stages_view,
     "Combined": combined_view,
     "Compare": compare_view,

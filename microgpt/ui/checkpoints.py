@@ -35,7 +35,7 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
     with st.sidebar:
         st.subheader("Checkpoint", anchor=False)
         card = st.container()
-        name = repo_control("Load another from the Hugging Face Hub", REPO)
+        name = repo_control("Load another checkpoint", REPO)
         outcome = st.container()
     with notes:
         loaded, awaited = named_checkpoint("visitor", name, fallback=loaded)
@@ -56,8 +56,8 @@ def repo_control(label: str, repo: Control) -> str:
         label,
         **repo.bound,
         placeholder="user/name",
-        help="A public microGPT checkpoint: user/name, or user/name@revision. "
-        "Only you will see it.",
+        help="A public microGPT checkpoint on the Hugging Face Hub: user/name or "
+        "user/name@revision. Only you will see it.",
     ).strip()
 
 

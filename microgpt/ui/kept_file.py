@@ -44,7 +44,7 @@ class KeptFile:
         self, checkpoint: Checkpoint, values: Mapping[str, Any], optional: Iterable[str] = ()
     ) -> dict[str, Any]:
         """The content of a file with these values, including kind, format and checkpoint."""
-        return stamped({"kind": self.kind, **told_origin(checkpoint), **values}, optional)
+        return stamped({"kind": self.kind, **origin_fields(checkpoint), **values}, optional)
 
     def uploader(self, checkpoint: Checkpoint, use: Callable[[dict[str, Any]], None]) -> None:
         """Show the upload; a callback passes the widgets' values to `use`, or shows the error."""
@@ -112,7 +112,7 @@ class KeptFile:
             raise foreign from error
 
 
-def told_origin(checkpoint: Checkpoint) -> dict[str, str]:
+def origin_fields(checkpoint: Checkpoint) -> dict[str, str]:
     """The fields that identify a checkpoint in a file."""
     origin = checkpoint.origin
     assert origin is not None and checkpoint.weights_sha256 is not None  # it was loaded

@@ -83,7 +83,7 @@ def turn(page, tab):
 
 
 def all_is_drawn(page):
-    """Wait for the switchboard's last line.
+    """Wait for the Ablation tab's last line.
 
     At a run's end Streamlit writes the address anew, and forgets a click that came before.
     """

@@ -148,7 +148,7 @@ def test_a_visitors_repo_is_that_visitors_alone(page, browser, visited, tiny_che
     commit = hub.add(REPO, tiny_checkpoint)
     visit(page, url, "Generate")
     sidebar = page.get_by_test_id("stSidebar")
-    name = sidebar.get_by_label("Load another from the Hugging Face Hub", exact=True)
+    name = sidebar.get_by_label("Load another checkpoint", exact=True)
     name.fill("someone/missing")
     name.press("Enter")
     page.get_by_text("no public repo someone/missing").wait_for()

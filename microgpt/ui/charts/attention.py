@@ -105,8 +105,8 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
     """
     labels = visible(text)
     names = positions(text)
-    told = _lower_rows(_three_digits(weights))
-    cells, bar = {"z": told}, {}
+    rounded = _lower_rows(_three_digits(weights))
+    cells, bar = {"z": rounded}, {}
     if scale != "linear":
         if scale == "log":
             decades = -np.log10(_FAINTEST)
@@ -115,7 +115,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         else:
             shade = weights / weights.max(axis=1, keepdims=True)
         # A screen has 256 shades.
-        cells = {"z": _lower_rows(shade.astype(np.float64).round(3)), "customdata": told}
+        cells = {"z": _lower_rows(shade.astype(np.float64).round(3)), "customdata": rounded}
     figure = go.Figure(
         go.Heatmap(
             **cells,

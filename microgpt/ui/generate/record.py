@@ -14,7 +14,7 @@ from microgpt.sampling import SamplingConfig
 from microgpt.ui.download import download
 from microgpt.ui.generate.controls import MOST_CHARACTERS, widget_values
 from microgpt.ui.generate.written import Written, write_next
-from microgpt.ui.kept_file import KeptFile, told_origin
+from microgpt.ui.kept_file import KeptFile, origin_fields
 
 
 def take_home(checkpoint: Checkpoint, written: Written) -> None:
@@ -28,7 +28,7 @@ def take_home(checkpoint: Checkpoint, written: Written) -> None:
 
 def record_csv(checkpoint: Checkpoint, written: Written) -> str:
     """One row for each character, with the settings and the checkpoint in every row."""
-    same = {**asdict(written.config), **told_origin(checkpoint), "numerics": NUMERICS}
+    same = {**asdict(written.config), **origin_fields(checkpoint), "numerics": NUMERICS}
     return to_csv(written.predictions, checkpoint.tokenizer.characters, written.config, same)
 
 

@@ -121,6 +121,10 @@ def _most_surprising(checkpoint: Checkpoint, predictions: Predictions, text: str
         )
     st.subheader("The most surprising characters", anchor=False)
     share = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, column_config={"probability": share, "with": share}
-    )
+    columns = {
+        "probability": share,
+        "expected": st.column_config.TextColumn("most likely"),
+        "with": st.column_config.NumberColumn("its probability", format="%.4f"),
+        "after": st.column_config.TextColumn("text before"),
+    }
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)

@@ -70,9 +70,9 @@ function build(parentElement) {
     const rows = cells.map((_, i) => data.names.map((_, map) => share(map, i)));
     const shares = rows.map((row) => row[data.chosen]);
     const most = Math.max(1, ...shares), mostOfAll = Math.max(1, ...rows.flat());
-    const told = (level) => (level / 255).toFixed(2);
+    const shown = (level) => (level / 255).toFixed(2);
     legend.querySelector(".scale").textContent =
-      `${told(most)} in the text, ${told(mostOfAll)} in the stripes`;
+      `${shown(most)} in the text, ${shown(mostOfAll)} in the stripes`;
     cells.forEach((cell, i) => {
       const level = shares[i], [sign, bands] = cell.children;
       sign.style.background = level ? colour(level, most) : "";
@@ -90,7 +90,7 @@ function build(parentElement) {
       .filter(([level]) => level > 1) // smaller weights would be shown as 0.00
       .sort((a, b) => b[0] - a[0])
       .slice(0, MOST_LISTED)
-      .map(([level, i]) => `${named(data.labels, i)}: ${told(level)}`);
+      .map(([level, i]) => `${named(data.labels, i)}: ${shown(level)}`);
     const verb = backwards ? "attends to" : "is attended to by";
     const state = pinned === at ? " (pinned)" : "";
     says.textContent = `${named(data.labels, at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;

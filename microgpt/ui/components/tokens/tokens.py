@@ -121,15 +121,15 @@ def token_text(
     config = packing.config
 
     def picked() -> None:
-        told = st.session_state[key]["picked"]
+        event = st.session_state[key]["picked"]
         if (
             on_pick is not None
-            and told
-            and told["name"] == name
-            and told["at"] in range(len(predictions))
+            and event
+            and event["name"] == name
+            and event["at"] in range(len(predictions))
         ):
-            token = told["token"]
-            on_pick(Picked(told["at"], token if token in range(tokenizer.vocab_size) else None))
+            token = event["token"]
+            on_pick(Picked(event["at"], token if token in range(tokenizer.vocab_size) else None))
 
     _TOKENS(
         key=key,

@@ -25,7 +25,7 @@ LENGTH = 160
 DRAWN = SamplingConfig()
 
 
-def switchboard_view(checkpoint: Checkpoint) -> None:
+def ablation_view(checkpoint: Checkpoint) -> None:
     """Show the loss, the next character and a continuation with and without some heads."""
     text = attended_text(checkpoint)
     if not text:
