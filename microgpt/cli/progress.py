@@ -20,9 +20,12 @@ class Bars:
         if self._bar is None or title != self._title:
             self.close()
             self._title = title
+            # Drawn after it is assigned, so that an interrupt always finds a bar to close.
             self._bar = tqdm(
-                desc=title or None, initial=done, total=total, unit=unit, file=sys.stderr
+                desc=title or None, initial=done, total=total, unit=unit, file=sys.stderr, delay=1
             )
+            self._bar.delay = 0
+            self._bar.refresh()
         self._bar.total = total
         if note:
             self._bar.set_postfix_str(note, refresh=False)

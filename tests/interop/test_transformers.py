@@ -1,17 +1,12 @@
 """What is exported, opened by transformers itself."""
 
 import dataclasses
-import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
-
-# Before its client is imported: nothing here may ask the Hub.
-os.environ["HF_HUB_OFFLINE"] = "1"
-
-from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from microgpt import interop
 from microgpt.checkpoint import Checkpoint, load, save
@@ -25,6 +20,14 @@ from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
 GREEDY = SamplingConfig(temperature=0.0)
+
+
+@pytest.fixture(scope="module")
+def transformers() -> ModuleType:
+    """The library, imported here because it takes seconds, which other tests need not spend."""
+    import transformers
+
+    return transformers
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +47,28 @@ def exported(wide, tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_logits_are_ours(exported, wide):
+def test_the_logits_are_ours(transformers, exported, wide):
     ours = load(wide).model
-    theirs = AutoModelForCausalLM.from_pretrained(exported)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
     ids = torch.randint(ours.config.vocab_size, (3, ours.config.block_size))
     with torch.inference_mode():
         torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=0, atol=1e-4)
 
 
-def test_greedy_generation_is_ours(exported, wide):
+def test_greedy_generation_is_ours(transformers, exported, wide):
     ours = load(wide)
     ids = ours.tokenizer.encode("ba do")
     length = ours.config.block_size - len(ids)
     written = generate(Decoder(ours.model), ours.tokenizer, ids, length, GREEDY)
     text = "ba do" + "".join(character.text for character in written)
 
-    tokenizer = AutoTokenizer.from_pretrained(exported)
-    theirs = AutoModelForCausalLM.from_pretrained(exported)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(exported)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
     inputs = tokenizer("ba do", return_tensors="pt")
     output = theirs.generate(**inputs, max_new_tokens=length, do_sample=False)
     assert tokenizer.decode(output[0]) == text
 
-    writer = pipeline("text-generation", model=str(exported))
+    writer = transformers.pipeline("text-generation", model=str(exported))
     assert writer("ba do", max_new_tokens=length, do_sample=False)[0]["generated_text"] == text
 
 
@@ -81,13 +84,15 @@ def test_greedy_generation_is_ours(exported, wide):
         "👩‍👧e\u0301\ufeff",
     ],
 )
-def test_the_tokenizer_takes_every_character_there_and_back(tmp_path, characters, training):
+def test_the_tokenizer_takes_every_character_there_and_back(
+    transformers, tmp_path, characters, training
+):
     characters = "".join(sorted(set(characters)))
     config = GPTConfig(vocab_size=len(characters), block_size=8, n_layer=1, n_head=1, n_embd=24)
     tokenizer = CharTokenizer(characters)
     made = Checkpoint(GPT(config), tokenizer, [], training)
     interop.export(made, "transformers", tmp_path / "out")
-    theirs = AutoTokenizer.from_pretrained(tmp_path / "out")
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     text = characters + characters[::-1] + 3 * characters
     assert theirs(text).input_ids == tokenizer.encode(text)
     assert theirs.decode(tokenizer.encode(text)) == text
