@@ -13,7 +13,7 @@ from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts.style import visible
 
 pytestmark = pytest.mark.browser
-SCRUB = "record_view=Scrub+through+training"
+SCRUB = "record_view=Snapshots"
 
 
 @pytest.fixture(scope="module")
