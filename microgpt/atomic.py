@@ -20,9 +20,9 @@ _PARTIAL = ".partial"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path for a new file or folder, which then replaces `path`.
 
-    The new file, or every file of the new folder, is flushed to the disk before it takes the name.
-    After an error, `path` is unchanged. Partial files that killed processes left for the same path
-    are removed at the end. Missing parents of `path` are created.
+    The new file, or every file of the new folder, is flushed to disk before the rename to `path`.
+    After an error, `path` is unchanged. Partial files of killed processes for the same path are
+    removed at the end. Missing parents of `path` are created.
 
         with replacing(Path("words.txt")) as partial:
             partial.write_text("new words")

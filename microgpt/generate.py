@@ -10,9 +10,9 @@ from microgpt.engine import Decoder
 from microgpt.sampling import SamplingConfig, next_token_probs, sample
 from microgpt.tokenizer import CharTokenizer
 
-# With learned positions a cache cannot slide: when the window is full, its last part is read again
-# from position 0. KEPT is the smallest part that costs at most 0.005 nats per character, measured
-# by tests/benchmarks/sliding.py.
+# Learned position embeddings do not allow a sliding cache. When the window is full, the model reads
+# the last part of it again from position 0. KEPT is the smallest such fraction that raises the loss
+# by at most 0.005 nats per character, as measured by tests/benchmarks/sliding.py.
 KEPT = 1 / 8
 
 
@@ -26,9 +26,9 @@ class GeneratedCharacter:
 
 
 def start_ids(tokenizer: CharTokenizer, prompt: str) -> list[int]:
-    """The ids that a generation continues: the prompt's, or a newline's if the prompt is empty.
+    """The ids from which generation starts: those of the prompt, or a newline if it is empty.
 
-    A vocabulary without a newline starts from its first character. Raises UnknownCharacterError.
+    If the vocabulary has no newline, its first character is used. Raises UnknownCharacterError.
     """
     return tokenizer.encode(prompt) or [max(0, tokenizer.characters.find("\n"))]
 
@@ -42,10 +42,10 @@ def generate(
 ) -> Iterator[GeneratedCharacter]:
     """Yield `length` characters that continue a text, one at a time.
 
-    ids: of the text. If it is longer than the window, its last part is read. When the window is
-    full, its last part, the fraction KEPT, is read again from position 0; with config.exact, a
-    whole window is read for every character. The decoder is reset, and must not be used for
-    anything else until the stream ends.
+    ids: the ids of the text; only the last block_size of them are read. When the window is full,
+    the last part of it (the fraction KEPT) is read again from position 0. With config.exact, the
+    last block_size ids are read again for every character instead. The decoder is reset, and must
+    not be used for anything else until the iterator ends.
     """
     ids = list(ids)
     window = decoder.config.block_size

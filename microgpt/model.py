@@ -1,9 +1,9 @@
 """The transformer, written to be read from top to bottom.
 
 Sizes: B batch, T time (position in the window), C channels (n_embd), H heads, L layers,
-V vocabulary. S is the number of positions seen so far. The architecture is the pre-norm decoder of
-GPT-2 (Radford et al., 2019) with ReLU in the MLP, scores scaled by head_size^-0.5 (Vaswani et al.,
-2017, section 3.2.1) and a head that is not tied to the embedding.
+V vocabulary. S is the number of keys: T, plus the positions in the cache. The architecture is the
+pre-norm decoder of GPT-2 (Radford et al., 2019) with ReLU in the MLP, scores scaled by
+head_size^-0.5 (Vaswani et al., 2017, section 3.2.1) and a head that is not tied to the embedding.
 """
 
 import torch
@@ -14,9 +14,9 @@ from microgpt.config import GPTConfig
 
 
 class KVCache:
-    """Keys and values of the positions that a model has seen; the caller owns it.
+    """The keys and values of the positions that a model has processed; the caller owns it.
 
-    keys, values: (L, B, H, block_size, head_size). length: the number of positions filled in.
+    keys, values: (L, B, H, block_size, head_size). length: the number of positions in the cache.
     """
 
     def __init__(self, config: GPTConfig, batch_size: int = 1, device: torch.device | str = "cpu"):
@@ -26,7 +26,7 @@ class KVCache:
         self.length = 0
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add a layer's k and v (B, H, T, head_size); return all of them (B, H, S, head_size)."""
+        """Append k and v (B, H, T, head_size); return all S positions (B, H, S, head_size)."""
         end = self.length + k.size(2)
         self.keys[layer, :, :, self.length : end] = k
         self.values[layer, :, :, self.length : end] = v
@@ -34,9 +34,9 @@ class KVCache:
 
 
 def causal_mask(t: int, s: int, device: torch.device) -> Tensor:
-    """Which keys each query sees, (T, S) bool: those up to its own position.
+    """A mask (T, S), True for the keys that a query may attend to: those up to its own position.
 
-    The T queries are at the last of the S positions.
+    The T queries are the last T of the S positions.
     """
     return torch.ones(t, s, dtype=torch.bool, device=device).tril(s - t)
 
@@ -51,7 +51,7 @@ class CausalSelfAttention(nn.Module):
         self.proj = nn.Linear(config.n_embd, config.n_embd)
 
     def project_qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of all heads, each (B, H, T, head_size), from x (B, T, C)."""
+        """Project x (B, T, C) to queries, keys and values, each (B, H, T, head_size)."""
         q, k, v = self.qkv(x).chunk(3, dim=-1)  # (B, T, C) each
         q, k, v = (t.unflatten(-1, (self.n_head, -1)).transpose(1, 2) for t in (q, k, v))
         return q, k, v
@@ -62,7 +62,7 @@ class CausalSelfAttention(nn.Module):
         *,
         cache: KVCache | None = None,
         head_mask: Tensor | None = None,  # (H,)
-        maps: list[Tensor] | None = None,  # gets this layer's attention weights
+        maps: list[Tensor] | None = None,  # the attention weights are appended to it
     ) -> Tensor:  # (B, T, C)
         q, k, v = self.project_qkv(x)
         if cache is not None:
@@ -122,7 +122,7 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """A decoder-only transformer: token ids (B, T) in, logits (B, T, V) out.
 
-    A call stores nothing on the model, so threads may share one in eval mode.
+    A call stores nothing on the model, so threads may share a model in eval mode.
     """
 
     def __init__(self, config: GPTConfig):
@@ -152,17 +152,17 @@ class GPT(nn.Module):
                 nn.init.zeros_(module.mlp.down.weight)
 
     def embed(self, idx: Tensor, past: int = 0) -> Tensor:
-        """The first block's input (B, T, C) for token ids idx (B, T) at positions past, past + 1, …
+        """Embed token ids idx (B, T) at positions past, past + 1, …; return (B, T, C).
 
         Raises ValueError when there is no token, or when the positions do not fit the window.
         """
         end = past + idx.size(1)
         if end == past:
-            raise ValueError("there is no token to read")
+            raise ValueError("there is no token; pass at least one")
         if end > self.config.block_size:
             raise ValueError(
                 f"{end} positions do not fit the window of {self.config.block_size}; "
-                "pass the last of them only"
+                "pass fewer tokens"
             )
         positions = torch.arange(past, end, device=idx.device)  # (T,)
         return self.token_embedding(idx) + self.position_embedding(positions)
@@ -181,10 +181,10 @@ class GPT(nn.Module):
     ) -> Tensor:
         """Logits (B, T, V) for token ids idx (B, T).
 
-        cache: idx holds only the positions that follow the cache.length already seen; the cache
-        is extended. head_mask: (L, H), scales each head's output; 0 ablates a head. maps: a list
-        to which each layer appends its attention weights (B, H, T, S). Raises ValueError when
-        there is no token, or when the positions do not fit the window.
+        cache: holds the positions before idx; the positions of idx are added to it. head_mask:
+        (L, H), scales each head's output; 0 ablates a head. maps: a list to which each layer
+        appends its attention weights (B, H, T, S). Raises ValueError when there is no token, or
+        when the positions do not fit the window.
         """
         past = cache.length if cache is not None else 0
         x = self.embed(idx, past)
@@ -200,7 +200,8 @@ class GPT(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits (B, T, V) and the attention weights of every head, (B, L, H, T, T).
 
-        Row t of a map holds what position t attends to: it sums to 1 and is 0 after t.
+        Row t of a map holds the attention weights of the query at t: they sum to 1 and are 0
+        after t.
         Raises ValueError when there is no token, or when the positions do not fit the window.
         """
         maps: list[Tensor] = []

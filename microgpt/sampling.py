@@ -1,7 +1,7 @@
-"""From logits to the next token: pure functions of numbers.
+"""From logits to the next token: pure functions.
 
-A sampling method is a filter, which is one function, and a field of SamplingConfig that declares
-it. The command line, the pages and the files take the settings from that declaration.
+A sampling method is a filter function and a field of SamplingConfig that declares it. The command
+line, the pages and the files read the settings from these fields.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from microgpt.config import CheckedConfig
 
-# Sets the weight of each token that it cuts off to 0. It is given weights (N, V), proportional to
-# the probabilities, each row from the likeliest token to the least, and the value of its setting.
+# A filter takes weights (N, V) and the value of its setting. The weights are proportional to the
+# probabilities, and each row is sorted from the likeliest token to the least likely. The filter
+# sets the weights of the tokens that it removes to 0, in place.
 Filter = Callable[[np.ndarray, Any], None]
 
 
@@ -25,20 +26,21 @@ def keep_top_k(weights: np.ndarray, k: int) -> None:
 
 
 def keep_top_p(weights: np.ndarray, p: float) -> None:
-    """Keep the fewest tokens that together hold the probability p (Holtzman et al., 2020)."""
+    """Keep the fewest tokens that together have at least probability p (Holtzman et al., 2020)."""
     weights /= weights.sum(axis=1, keepdims=True)
-    # A token stays if those ahead of it hold less than p; the first one always stays.
+    # A token stays if the likelier ones sum to less than p; the first one always stays.
     ahead = weights.cumsum(axis=1) - weights
     weights[:, 1:][ahead[:, 1:] >= p] = 0.0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that shapes the distribution, as people meet it.
+    """A setting that changes the distribution, and how it is shown.
 
-    label: its name. help: what its value means, a phrase without a full stop. limits: the lowest
-    and the highest value. step: of a slider. filter: keeps some of the tokens; at the default it
-    would keep all and is not applied. counts_tokens: the value is a number of tokens, 0 for all.
+    limits: the lowest and the highest value. label: the name on the screen. help: what the value
+    means, a phrase without a full stop. step: the step of a slider. filter: removes tokens; it is
+    not applied at the default, which keeps all. counts_tokens: the value is a number of tokens; 0
+    means all.
     """
 
     default: float
@@ -58,9 +60,10 @@ def _setting(default: float, limits: tuple[float, float], **shown: Any) -> Any:
 class SamplingConfig(CheckedConfig):
     """How the next token is drawn; filters are applied in the order of their fields.
 
-    exact: past the window every token is predicted from a whole window, read again for it, as in
-    the original; otherwise the last part of a full window is read again, and there is room to go
-    on. Raises ConfigError beyond SAMPLING_LIMITS.
+    exact: how a text continues when the window is full. If True, the model reads the last
+    block_size tokens again for every new token, as the original does. If False, it reads only the
+    last part of the window again and continues from there, which is faster. Raises ConfigError for
+    a value outside SAMPLING_LIMITS.
     """
 
     _format_1 = ("temperature", "top_k", "top_p", "seed", "exact")
@@ -94,14 +97,14 @@ class SamplingConfig(CheckedConfig):
 
     @property
     def summary(self) -> str:
-        """What shapes the distribution, in one line: temperature 0.8 · top-k 0 · top-p 1."""
+        """The settings in one line, without the seed: temperature 0.8 · top-k 0 · top-p 1."""
         return " · ".join(
             f"{setting.label.lower()} {getattr(self, name):g}"
             for name, setting in SAMPLING_SETTINGS.items()
         )
 
 
-# The settings that shape the distribution, by the name of their field.
+# The settings that change the distribution, by the name of their field.
 SAMPLING_SETTINGS: dict[str, Setting] = {
     each.name: each.metadata["setting"]
     for each in fields(SamplingConfig)
@@ -118,16 +121,17 @@ _FILTERS = [(name, s.default, s.filter) for name, s in SAMPLING_SETTINGS.items()
 def next_token_probs(logits: Tensor, config: SamplingConfig) -> Tensor:
     """Probabilities (..., V) of the next token from its logits (..., V), in float64.
 
-    Temperature divides the logits, then the filters cut tokens off; what is kept sums to 1.
-    Temperature 0, or one so small that the division overflows, is greedy.
+    The logits are divided by the temperature, then the filters remove tokens; the probabilities of
+    the remaining tokens sum to 1. Temperature 0, or one so small that the division overflows, is
+    greedy: it takes the likeliest token.
     """
-    # On vectors as short as these NumPy's calls cost a quarter of PyTorch's.
+    # For vectors as short as these, a NumPy call takes a quarter of the time of a PyTorch call.
     values = logits.numpy().reshape(-1, logits.size(-1))  # (N, V)
     order, rows = np.argsort(-values, axis=1, kind="stable"), np.arange(len(values))[:, None]
     ranked = values[rows, order].astype(np.float64)
     weights = np.zeros_like(ranked)
     if config.temperature:
-        # Below the floor every gap is beyond what exp tells from zero, and the division is safe.
+        # At the floor, exp of any nonzero difference is 0, and the division does not overflow.
         np.exp((ranked - ranked[:, :1]) / max(config.temperature, 1e-60), out=weights)
     weights[:, 0] = 1.0
     for name, keeps_all, keep in _FILTERS:
@@ -142,7 +146,8 @@ def next_token_probs(logits: Tensor, config: SamplingConfig) -> Tensor:
 def sample(probs: Tensor, generator: torch.Generator) -> int:
     """Draw one index from probabilities (V,) by inverting their cumulative sum.
 
-    One float64 uniform a draw, so that equal probabilities and seeds give equal draws anywhere.
+    Each draw takes one float64 uniform number, so equal probabilities and seeds give equal draws
+    on any machine.
     """
     cumulative = probs.double().numpy().cumsum()
     uniform = torch.rand((), dtype=torch.float64, generator=generator).item() * cumulative[-1]

@@ -27,7 +27,7 @@ class AblationEffect:
 
 
 def ablation_effect(ids: Sequence[int], whole: Tensor, ablated: Tensor) -> AblationEffect:
-    """Compare the logits (T, V) over T ids of the whole model and of the ablated model."""
+    """Compare the logits (T, V) of the whole model with those of the ablated model, over T ids."""
     p, q = whole.double().log_softmax(dim=-1), ablated.double().log_softmax(dim=-1)
     divergences = F.kl_div(q, p, reduction="none", log_target=True).sum(dim=-1).clamp_min(0)  # (T,)
     change = None
@@ -38,9 +38,9 @@ def ablation_effect(ids: Sequence[int], whole: Tensor, ablated: Tensor) -> Ablat
 
 
 def head_mask(config: GPTConfig, ablated: Iterable[tuple[int, int]]) -> Tensor:
-    """A mask (L, H) for the model: 0 for the ablated heads, given by layer and head, else 1.
+    """A head_mask (L, H) for the model: 0 for the ablated heads, 1 for the others.
 
-    Raises IndexError for a head that the model does not have.
+    ablated: pairs of layer and head, from 0. Raises IndexError for a head that does not exist.
     """
     mask = torch.ones(config.n_layer, config.n_head)
     for layer, head in ablated:
@@ -50,19 +50,19 @@ def head_mask(config: GPTConfig, ablated: Iterable[tuple[int, int]]) -> Tensor:
 
 @torch.inference_mode()
 def ablated_logits(model: GPT, ids: Sequence[int], ablated: Iterable[tuple[int, int]]) -> Tensor:
-    """Logits (T, V) of a model in eval mode over T ids without the heads given as in head_mask."""
+    """Logits (T, V) of a model in eval mode over T ids; ablated: as for head_mask."""
     idx = torch.tensor([ids])
     return model(idx, head_mask=head_mask(model.config, ablated))[0]
 
 
 @torch.inference_mode()
 def ablate_each_head(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int, AblationEffect]]:
-    """Ablate one head at a time; yield its layer, its number and the effect.
+    """Ablate one head at a time; yield its layer, its head number and the effect.
 
-    The model is in eval mode. Raises ValueError unless there are 1 to block_size ids.
+    The model must be in eval mode. Raises ValueError unless there are 1 to block_size ids.
     """
-    # The layers below a head are computed once. One batch for all heads of a layer would halve the
-    # time for 20 characters, which is short anyway, and gain nothing for 256.
+    # The layers below a head are computed once. A batch of all heads of a layer would halve the
+    # time for 20 characters, which is already short, and would save nothing for 256 characters.
     idx = torch.tensor([ids], device=model.head.weight.device)  # (1, T)
     x = model.embed(idx)  # (1, T, C)
     whole = model(idx)[0]  # (T, V)
@@ -80,9 +80,9 @@ def ablate_each_head(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int,
 def mean_loss_changes(
     model: GPT, texts: Tensor, progress: Callable[[], object] = lambda: None
 ) -> Tensor:
-    """Change of the loss with each head ablated by itself, nats per character, (L, H).
+    """Change of the loss when one head is ablated, for each head: (L, H), nats per character.
 
-    It is the mean over texts (N, T) of at least two ids. The model is in eval mode. progress is
+    It is the mean over texts (N, T), T >= 2. The model must be in eval mode. progress is
     called after each head of each text.
     """
     sums = torch.zeros(model.config.n_layer, model.config.n_head, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Attention maps of a model over one text, and what is computed from them."""
+"""Attention maps of a model over one text, and measures computed from them."""
 
 import io
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 from microgpt.config import GPTConfig
 from microgpt.model import GPT, Block, causal_mask
 
-# The limit for the maps of one text: a checkpoint from outside may have thousands of heads.
+# Limit for all maps of one text. A checkpoint from outside may have thousands of heads.
 MOST_BYTES = 16 * 2**20
 
 
@@ -30,7 +30,7 @@ class AttentionMaps:
 
 
 def most_positions(config: GPTConfig) -> int:
-    """The longest text, up to the window, whose maps in float32 fit into MOST_BYTES."""
+    """The longest text, at most block_size, whose maps in float32 fit into MOST_BYTES."""
     return min(config.block_size, math.isqrt(MOST_BYTES // (4 * config.n_layer * config.n_head)))
 
 
@@ -46,10 +46,10 @@ def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
 
 @dataclass(frozen=True)
 class HeadStages:
-    """The steps that one head computes over one text; row t belongs to the query at position t.
+    """The intermediate results of one head over one text; row t belongs to the query at t.
 
-    raw: (T, T) q·k. scaled: raw * head_size^-0.5. weights: (T, T), softmax of scaled up to t, 0
-    after t. values: (T, C), row s is v_s after the head's slice of the output projection.
+    raw: (T, T) q·k. scaled: raw * head_size^-0.5. weights: (T, T), softmax of scaled with
+    the causal mask. values: (T, C), row s is v_s after the head's slice of the output projection.
     """
 
     raw: Tensor
@@ -68,15 +68,16 @@ class HeadStages:
 
     @property
     def output(self) -> Tensor:
-        """(T, C) what the head adds to its layer's output; the bias belongs to no head."""
+        """(T, C) what the head adds to its layer's output, without the bias of the projection."""
         return self.weights @ self.values
 
 
 @torch.inference_mode()
 def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadStages:
-    """Run a model in eval mode up to a layer, then one head of it step by step.
+    """Run a model in eval mode up to a layer; return the intermediate results of one head of it.
 
-    Raises ValueError unless there are 1 to block_size ids, IndexError if there is no such head.
+    layer, head: from 0. Raises ValueError unless there are 1 to block_size ids, IndexError if
+    there is no such head.
     """
     x = model.embed(torch.tensor([ids], device=model.head.weight.device))  # (1, T, C)
     for earlier in model.blocks[:layer]:
@@ -96,9 +97,9 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
 def rollout(weights: Tensor, residual: bool = True) -> Tensor:
     """Attention rollout, (L, H, T, T) -> (L, T, T) (Abnar and Zuidema, 2020).
 
-    Row t of a layer holds the shares of the input positions in its output at t; it sums to 1. The
-    heads have equal weight. Half of a layer's output is taken to be its input, because of the
-    residual connection; pass residual=False for a model without.
+    Row t of a layer holds the share of each input position in the layer's output at t; it sums to
+    1. The heads have equal weight. The residual connection is counted as half of a layer's output;
+    pass residual=False for a model without residual connections.
     """
     mixed = weights.mean(dim=1)  # (L, T, T)
     if residual:
@@ -112,13 +113,14 @@ def rollout(weights: Tensor, residual: bool = True) -> Tensor:
 def combined(
     weights: Tensor, heads: Sequence[tuple[int, int]], how: Literal["mean", "maximum"]
 ) -> Tensor:
-    """One map (T, T) of some heads of (L, H, T, T), named by layer and head from 0.
+    """Combine the maps of some heads into one map, (L, H, T, T) -> (T, T).
 
-    Rows of the mean sum to 1, those of the maximum to at least 1. What else there is of each head,
-    (L, H, …), is combined alike. Raises ValueError for no head.
+    heads: pairs of layer and head, from 0. The rows of the mean sum to 1, those of the maximum to
+    at least 1. Other tensors (L, H, …) are combined in the same way. Raises ValueError if heads is
+    empty.
     """
     if not heads:
-        raise ValueError("there is no head to combine")
+        raise ValueError("there is no head to combine; pass at least one")
     chosen = torch.stack([weights[layer, head] for layer, head in heads])  # (heads, T, T)
     return chosen.mean(dim=0) if how == "mean" else chosen.amax(dim=0)
 
@@ -126,8 +128,8 @@ def combined(
 def with_means(weights: Tensor) -> Tensor:
     """All maps and their means, (L, H, T, T) -> (L + 1, H + 1, T, T).
 
-    The last column is the mean of each layer's heads. The last row is 0 but for its last map, the
-    mean of all heads.
+    The last column is the mean of each layer's heads. The last row is 0 except for its last
+    map, the mean of all heads.
     """
     means = weights.mean(dim=1, keepdim=True)  # (L, 1, T, T)
     layers = torch.cat([weights, means], dim=1)  # (L, H + 1, T, T)
@@ -137,10 +139,11 @@ def with_means(weights: Tensor) -> Tensor:
 
 
 def maps_npz(weights: Tensor, text: str, weights_sha256: str) -> bytes:
-    """All maps (L, H, T, T) of a text as one .npz file, with what they are the maps of.
+    """All maps (L, H, T, T) of a text as one .npz file, with the text and the checkpoint's hash.
 
-    Its arrays: weights, float32; layers, heads and positions, from 1, and characters, which name
-    its axes; weights_sha256, of the checkpoint's weights. The same maps give the same bytes.
+    Its arrays: weights, the maps in float32; layers, heads, positions (all from 1) and characters,
+    the labels of the axes; weights_sha256, the hash of the checkpoint's weights. The same maps give
+    the same bytes.
     """
     layers, heads, positions, _ = weights.shape
     file = io.BytesIO()

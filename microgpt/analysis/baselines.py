@@ -1,4 +1,4 @@
-"""What models that know less lose: the feet of the ladder that a checkpoint stands on."""
+"""Baseline losses: uniform, unigram and bigram."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from microgpt.data import Splits, random_batch
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json
 
-# The original's first step: an embedding table as the whole model, and how it was trained.
+# How the original trains its bigram model, which is one embedding table.
 BIGRAM_STEPS, BIGRAM_BATCH_SIZE, BIGRAM_BLOCK_SIZE, BIGRAM_RATE = 5000, 32, 8, 1e-3
 
 
@@ -24,11 +24,11 @@ class BaselinesError(MicroGPTError):
 
 @dataclass(frozen=True, eq=False)
 class Baselines:
-    """Three models fitted to a training split, as log-probabilities, and their loss on the rest.
+    """Baseline models fitted to a training split, and their validation losses.
 
-    Uniform needs no numbers; unigram: (V,), by how often a character stands anywhere; bigram:
-    (V, V), row = the character before. val_loss: by name, over every character of the validation
-    split but its first, nats per character.
+    unigram: (V,) log-probabilities of the characters. bigram: (V, V) log-probabilities; the row is
+    the preceding character. The uniform baseline has no parameters. val_loss: by name, over every
+    character of the validation split except the first, nats per character.
     """
 
     unigram: Tensor
@@ -38,8 +38,8 @@ class Baselines:
     def losses(self, ids: Sequence[int]) -> dict[str, float]:
         """Mean loss over a text, nats per character, of uniform, unigram and bigram.
 
-        The first character is only read, so that all three are asked the same. Raises ValueError
-        for less than two ids.
+        The first character is not predicted, because the bigram needs a preceding one. Raises
+        ValueError for fewer than two ids.
         """
         return _losses(torch.tensor(ids), self.unigram, self.bigram)
 
@@ -48,7 +48,7 @@ class Baselines:
 
     @classmethod
     def from_json(cls, text: str | bytes, vocab_size: int) -> Self:
-        """Read what to_json wrote, for so many characters. Raises BaselinesError."""
+        """Read what to_json wrote, for a vocabulary of this size. Raises BaselinesError."""
         try:
             document = read_json("baselines.json", text)
             found = json_file.read(cls, document)
@@ -63,7 +63,9 @@ class Baselines:
         if not tables_fit:
             raise BaselinesError("the checkpoint's baselines do not fit its vocabulary")
         if not losses_fit:
-            raise BaselinesError("the checkpoint's baselines hold numbers that are no losses")
+            raise BaselinesError(
+                "the checkpoint's baselines hold a loss that is negative or not finite"
+            )
         return replace(found, val_loss=losses)
 
 
@@ -71,9 +73,9 @@ NAMES = ("uniform", "unigram", "bigram")
 
 
 def fit(splits: Splits, vocab_size: int, seed: int) -> Baselines:
-    """Fit the three to a training split, the bigram table as the original trained its own.
+    """Fit the baselines to a training split; the bigram is trained as in the original.
 
-    The unigram counts each character once more than it stands there, so that none is impossible.
+    The unigram uses add-one smoothing, so that no character has probability 0.
     """
     train, val = splits.train.cpu(), splits.val.cpu()
     counts = torch.bincount(train, minlength=vocab_size) + 1
@@ -109,7 +111,7 @@ def _losses(ids: Tensor, unigram: Tensor, bigram: Tensor) -> dict[str, float]:
 
 
 def _fits(table: Tensor, shape: tuple[int, ...]) -> bool:
-    """Whether a table holds log-probabilities of that shape."""
+    """Whether a table has this shape and holds log-probabilities."""
     if table.shape != shape or not bool(((table <= 0) & table.isfinite()).all()):
         return False
     sums = table.exp().sum(dim=-1)

@@ -1,4 +1,4 @@
-"""Loss by context length: the same characters, predicted from more and more preceding text."""
+"""Loss by context length: the same characters, predicted from longer and longer contexts."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 from microgpt.model import GPT
 
-# Characters in one batch. A checkpoint from outside may have a large window.
+# Limit for the characters in one batch. A checkpoint from outside may have a large window.
 _AT_ONCE = 4096
 
 
 def context_lengths(longest: int) -> list[int]:
-    """1, 2, 4, … and the longest itself."""
+    """The powers of 2 below longest, then longest itself."""
     return [*(2**i for i in range(longest.bit_length()) if 2**i < longest), longest]
 
 
@@ -24,9 +24,9 @@ def surprise_by_context(
     lengths: Sequence[int],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Tensor:
-    """-log p, nats, of the last `targets` ids, each predicted from n others: (lengths, targets).
+    """-log p, nats, of the last `targets` ids, predicted from n preceding ids: (lengths, targets).
 
-    lengths: the values of n. A context starts at position 0, as a text does. progress is called
+    lengths: the values of n. Every context starts at position 0. progress is called
     with the lengths done and their total. Raises ValueError if a length exceeds the window or the
     text before the first target.
     """

@@ -1,7 +1,7 @@
-"""What a head may look at: one pattern of keys for each head score.
+"""What a head may attend to: one pattern of keys for each head score.
 
-A new head score is one entry in PATTERNS. The command's table, the JSON file and the page follow
-from it.
+A new head score is one entry in PATTERNS. The table of the command, the JSON file and the page
+are made from PATTERNS.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from microgpt.tokenizer import CharTokenizer
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text of T characters, as patterns see it.
+    """A text of T characters, in the form that patterns need.
 
     ids: (T,). starts: (T,) bool, the first character of a text and of each line after an empty
     one. newline, space: their ids, -1 if the vocabulary has none.
@@ -61,10 +61,11 @@ def _after_the_last_occurrence(text: Text) -> Tensor:
 
 @dataclass(frozen=True)
 class Pattern:
-    """about: what a head with this score looks at. keys: whether a key counts, (T, T) bool.
+    """A set of keys for each query. The head score is the attention that they get.
 
-    Row t of keys belongs to the query at t; what it says of keys after t does not matter, and keys
-    of shape (1, T) count for every query.
+    about: what a head with a high score attends to. keys: returns a mask (T, T), True where a key
+    belongs to the set; row t is for the query at t. Keys after t are ignored. A mask (1, T) is used
+    for every query.
     """
 
     about: str

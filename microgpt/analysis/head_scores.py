@@ -12,7 +12,7 @@ from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json
 
 KINDS = {name: pattern.about for name, pattern in PATTERNS.items()}
-# A head is labelled with its best score if that is at least this.
+# A head is labelled with its highest score if the score is at least this.
 BADGE_FROM = 0.3
 
 
@@ -22,7 +22,7 @@ class HeadScoresError(MicroGPTError):
 
 @dataclass(frozen=True)
 class Badge:
-    """The label of a head: the name of its best score, of KINDS, and the score."""
+    """The label of a head: the name of its highest score, a key of KINDS, and the score."""
 
     kind: str
     score: float
@@ -30,9 +30,9 @@ class Badge:
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """The change of the loss with each head ablated by itself.
+    """The change of the loss when one head is ablated, for each head.
 
-    positions: the number of predictions that it was measured on. loss_change: (L, H), nats per
+    positions: the number of predictions in the measurement. loss_change: (L, H), nats per
     character; negative if the model is better without the head.
     """
 
@@ -48,11 +48,11 @@ class Ablation:
 class HeadScores:
     """Head scores over some texts; the first query of each text is left out.
 
-    positions: the number of queries. scores: by name, of KINDS, (L, H) from 0 to 1: the mean
-    attention to the keys that count, over the queries that have such keys; a score without such a
-    query is left out. counts: by name, the number of those queries. even: by name, the score of
-    even attention to all keys. entropy: (L, H) mean, nats. distance: (L, H) mean, characters back.
-    off: None if no head was ablated.
+    The dictionaries are keyed by KINDS. positions: the number of queries. scores: (L, H), 0 to 1,
+    the mean attention to the keys of the pattern, over the queries that have such keys; a score
+    without such queries is left out. counts: the number of these queries. even: the score of a head
+    that attends to all keys equally. entropy: (L, H) mean, nats. distance: (L, H) mean, characters
+    back. off: the ablation of each head, None if it was not measured.
     """
 
     positions: int
@@ -64,7 +64,7 @@ class HeadScores:
     off: Ablation | None = None
 
     def badge(self, layer: int, head: int) -> Badge | None:
-        """The label of a head, None if its best score is below BADGE_FROM."""
+        """The label of a head; None if its highest score is below BADGE_FROM."""
         found = [Badge(kind, score[layer, head].item()) for kind, score in self.scores.items()]
         best = max(found, key=lambda badge: badge.score, default=None)
         return best if best is not None and best.score >= BADGE_FROM else None
@@ -76,7 +76,7 @@ class HeadScores:
     def from_json(cls, text: str | bytes, n_layer: int, n_head: int) -> Self:
         """Read what to_json wrote, for a model of this shape. Raises HeadScoresError.
 
-        A score that the file does not count had no query.
+        A score that is missing from the file's counts gets count 0.
         """
         try:
             document = read_json("head_scores.json", text)

@@ -17,12 +17,12 @@ from microgpt.tokenizer import CharTokenizer
 
 # Ablating one head over a window takes half as long as the attention maps of all heads.
 ABLATED_WINDOWS = 8
-_TOO_SHORT = "a text needs two characters"
+_TOO_SHORT = "the text is too short; give at least two characters"
 CLASSES = ("vowel", "consonant", "capital", "space", "newline", "punctuation or other")
 
 
 class _Sums:
-    """Sums over queries, of one text after another."""
+    """Sums over the queries of all texts added so far."""
 
     def __init__(self) -> None:
         self.positions = 0
@@ -66,7 +66,7 @@ class _Sums:
 def text_scores(weights: Tensor, ids: list[int], tokenizer: CharTokenizer) -> HeadScores:
     """Head scores over one text of T ids, from its attention (L, H, T, T).
 
-    Raises ValueError for less than two characters.
+    Raises ValueError for fewer than two characters.
     """
     if len(ids) < 2:
         raise ValueError(_TOO_SHORT)
@@ -85,13 +85,13 @@ def head_scores(
 ) -> HeadScores:
     """Head scores of a model in eval mode over every non-overlapping window of data (1-D).
 
-    A window has the model's size, or the largest for which all maps stay within bounds. Each head
-    is also ablated over ABLATED_WINDOWS windows, spread evenly. progress is called with the passes
-    done and their total. Raises ValueError for less than a window, or a window of one character.
+    A window has most_positions characters. Each head is also ablated over ABLATED_WINDOWS windows,
+    spread evenly over data. progress is called with the number of forward passes done and their
+    total. Raises ValueError if data is shorter than a window or a window has one character.
     """
     size = most_positions(model.config)
     if len(data) < size:
-        raise ValueError(f"a text needs {size} characters, which is one window")
+        raise ValueError(f"the text is too short; give at least {size} characters, one window")
     sums = _Sums()
     windows = texts(data, size, tokenizer)
     few = min(ABLATED_WINDOWS, len(windows))
@@ -118,7 +118,7 @@ def class_of(character: str) -> str:
 
 
 def attention_by_class(weights: Tensor, ids: list[int], tokenizer: CharTokenizer) -> Tensor:
-    """Mean attention (L, H, classes) to the characters of each of CLASSES; it sums to 1.
+    """Mean attention (L, H, classes) to the characters of each class; sums to 1 over CLASSES.
 
     weights: (L, H, T, T) of the text; its first query is left out. Raises ValueError when T < 2.
     """
@@ -129,7 +129,9 @@ def attention_by_class(weights: Tensor, ids: list[int], tokenizer: CharTokenizer
 
 
 def attention_by_distance(weights: Tensor) -> Tensor:
-    """Mean attention (L, H, T) to the key d characters back, over the queries that have one.
+    """Mean attention (L, H, T) to the key d characters back, d = 0 to T - 1.
+
+    The mean for d is over the queries that have such a key.
 
     weights: (L, H, T, T) of one text; its first query is left out. Raises ValueError when T < 2.
     """
@@ -139,7 +141,7 @@ def attention_by_distance(weights: Tensor) -> Tensor:
 
 
 def _queries(weights: Tensor) -> Tensor:
-    """All queries but the first, (L, H, T - 1, T): the first can only attend to itself."""
+    """All queries except the first, (L, H, T - 1, T); the first can attend only to itself."""
     if weights.size(-1) < 2:
         raise ValueError(_TOO_SHORT)
     return weights[..., 1:, :]

@@ -1,7 +1,7 @@
-"""Measurements as a JSON file: a dataclass of numbers and tensors, written and read by its fields.
+"""Write and read measurements, which are dataclasses of numbers and tensors, as JSON files.
 
-Numbers are rounded to four decimals. A field that is None is left out of the file, and a field that
-the file lacks has its default.
+Numbers are rounded to four decimals. A field that is None is not written. A field that the file
+lacks gets its default.
 """
 
 import json
@@ -18,15 +18,15 @@ _DECIMALS = 4
 
 
 def to_json(measured: Any) -> str:
-    """A dataclass as the one line of a JSON file."""
+    """Convert a dataclass to JSON text of one line."""
     values = _plain(measured)
     return json.dumps(stamped(values, ignorable_fields(measured) & values.keys())) + "\n"
 
 
 def read(cls: type, document: Document) -> Any:
-    """A dataclass from what to_json wrote.
+    """Make a dataclass from what to_json wrote.
 
-    Raises FormatError for a field that is not known, and any error for a malformed file.
+    Raises FormatError for an unknown field. A malformed file may raise any exception.
     """
     return _typed(cls, document.values, document)
 
@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(kind: Any, value: Any, document: Document) -> Any:
-    """A value of a JSON file as what a field of that type holds."""
+    """Convert a value of a JSON file to the type of a field."""
     if NoneType in get_args(kind):  # of X | None
         (kind,) = set(get_args(kind)) - {NoneType}
     if isinstance(kind, type) and is_dataclass(kind):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from microgpt.data import Splits, random_batch, windows
 from microgpt.model import GPT
 
-# The original's protocol for an estimate: 200 random batches of 64 windows.
+# The original estimates a loss from 200 random batches of 64 windows.
 SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, SAMPLED_SEED = 200, 64, 1337
 
 
@@ -47,15 +47,15 @@ def text_logits(
     data: Tensor,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Tensor:
-    """Logits (N - 1, V) that predict each character of data (N,) but the first.
+    """Logits (N - 1, V) that predict each character of data (N,) except the first.
 
-    The window moves by half its size, so that after the first window every character is predicted
-    from at least half a window. progress is called with the characters done and their total.
-    Raises ValueError for less than two characters.
+    The window moves by half its size, so that after the first window every character has at least
+    half a window of context. progress is called with the characters done and their total.
+    Raises ValueError for fewer than two characters.
     """
     inputs, size = data[:-1], model.config.block_size
     if not len(inputs):
-        raise ValueError("a text needs two characters")
+        raise ValueError("the text is too short; give at least two characters")
     parts: list[Tensor] = []
     done = 0
     while done < len(inputs):
@@ -72,7 +72,7 @@ def text_loss(
     data: Tensor | Sequence[int],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> float:
-    """Mean loss of text_logits, nats per character. Raises ValueError for less than two ids."""
+    """Mean loss of text_logits, nats per character. Raises ValueError for fewer than two ids."""
     data = torch.as_tensor(data, dtype=torch.long)
     return F.cross_entropy(text_logits(model, data, progress), data[1:]).item()
 
@@ -95,10 +95,10 @@ def evaluate(
     sampled: bool = False,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> dict[str, float | int]:
-    """The figures of the evaluate command: parameters, validation loss and bits per character.
+    """The results of the evaluate command: parameters, validation loss and bits per character.
 
-    The loss is that of the whole validation split. sampled adds the original's estimates, over
-    200 random batches of 64 windows of each split.
+    The loss is over the whole validation split. sampled also estimates the loss of each split as
+    the original does, from 200 random batches of 64 windows.
     """
     loss = full_loss(model, splits.val, progress=progress)
     result: dict[str, float | int] = {

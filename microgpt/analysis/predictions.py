@@ -1,4 +1,4 @@
-"""The predictions of a model over a text, and how likely they made each of its characters."""
+"""The predictions of a model over a text, and the probability of each of its characters."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ class Predictions:
 
     @property
     def loss(self) -> float:
-        """Mean surprise, nats per character; NaN without a character."""
+        """Mean surprise, nats per character; NaN if there are no characters."""
         return self.surprise.mean().item()
 
     def most_surprising(self, count: int) -> list[int]:
@@ -54,7 +54,7 @@ class Predictions:
 
     @cached_property
     def order(self) -> Tensor:
-        """(N, V) ids from the likeliest to the least likely; equal ones are sorted by id."""
+        """(N, V) ids from the likeliest to the least likely; ties are sorted by id."""
         return self.logits.argsort(dim=-1, descending=True, stable=True)
 
     @cached_property
@@ -68,18 +68,18 @@ class Predictions:
         return -(self.log_probs.exp() * self.log_probs.nan_to_num(neginf=0.0)).sum(dim=-1)
 
     def drawn_probs(self, config: SamplingConfig) -> Tensor:
-        """(N, V) probabilities that characters are drawn with under these settings."""
+        """(N, V) probabilities from which characters are drawn with these settings."""
         return next_token_probs(self.logits, config)
 
     def drawn_with(self, config: SamplingConfig) -> Tensor:
-        """(N,) probability of each character under these settings."""
+        """(N,) probability with which each character is drawn with these settings."""
         return self.drawn_probs(config).gather(-1, self.tokens[:, None])[:, 0]
 
 
 class GrowingPredictions:
-    """The predictions of a text while it is written; threads may add to it and read it.
+    """The predictions of a text while it is generated; threads may add and read at any time.
 
-    Memory for `length` characters of a vocabulary of `vocab_size` is taken at once.
+    Memory for `length` characters of a vocabulary of `vocab_size` is allocated at the start.
     """
 
     def __init__(self, length: int, vocab_size: int):
@@ -91,7 +91,7 @@ class GrowingPredictions:
         return self._count
 
     def add(self, character: GeneratedCharacter) -> None:
-        """Add one character, unless the text has ended. Raises IndexError beyond `length`."""
+        """Add one character, unless the text has ended. Raises IndexError if it is full."""
         with self._adding:
             if not self._ended:
                 self._tokens[self._count] = character.token
@@ -99,13 +99,13 @@ class GrowingPredictions:
                 self._count += 1
 
     def end(self) -> None:
-        """Add no more characters from now on."""
+        """End the text: later calls of add do nothing."""
         with self._adding:
             self._ended = True
 
     @property
     def so_far(self) -> Predictions:
-        """The N characters added until now."""
+        """The predictions of the characters added until now."""
         count = self._count  # another thread may raise it
         return Predictions(self._tokens[:count], self._logits[:count])
 
@@ -130,9 +130,10 @@ def read_text(
     ids: Sequence[int],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Predictions:
-    """Run a model in eval mode over a text of any length; the predictions of all but its first.
+    """Run a model in eval mode over a text of any length; predict all characters except the first.
 
-    progress is told characters done and in all. Raises ValueError for less than two ids.
+    progress is called with the characters done and their total. Raises ValueError for fewer than
+    two ids.
     """
     data = torch.tensor(ids, dtype=torch.long)  # (N,)
     return Predictions(data[1:], text_logits(model, data, progress))
@@ -147,7 +148,7 @@ def model_probs(logits: Tensor) -> Tensor:
 class NextCharacter:
     """The distribution of one character, before and after the sampling settings.
 
-    model: (V,) the model's probabilities. drawn: (V,) what the character is drawn from.
+    model: (V,) the model's probabilities. drawn: (V,) the probabilities after the settings.
     """
 
     model: Tensor
@@ -160,12 +161,12 @@ class NextCharacter:
 
     @property
     def lost(self) -> float:
-        """The probability, by the model, of the characters that cannot be drawn."""
+        """The total probability, according to the model, of the characters that cannot be drawn."""
         return float(self.model[self.drawn == 0].sum())
 
 
 def next_character(logits: Tensor, config: SamplingConfig) -> NextCharacter:
-    """The distribution that logits (V,) give, before and after the sampling settings."""
+    """The distribution from logits (V,), before and after the sampling settings."""
     return NextCharacter(model_probs(logits), next_token_probs(logits, config))
 
 
@@ -186,8 +187,8 @@ def to_csv(
 ) -> str:
     """A CSV table with one row for each character; control characters are escaped.
 
-    With a config there is a column drawn_with: the probability under these settings. same: further
-    columns that have the same value in every row.
+    config: adds a column drawn_with, the probability with these sampling settings. same: extra
+    columns, each with one value for all rows.
     """
     columns: dict[str, list[object]] = {
         "position": list(range(1, len(predictions) + 1)),

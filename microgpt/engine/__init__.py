@@ -1,8 +1,9 @@
 """Fast decoding, one character at a time.
 
-An engine has several paths that compute the same step with the same numerics: the readable model,
-NumPy, and C, which is compiled in the background if there is a compiler. It takes the path that
-measures fastest on the machine. Prompts are always read by the readable model.
+A decoding step computes the logits after one more token. An engine has several paths that compute
+it with the same numerics: the model in PyTorch, NumPy, and C. The C path is compiled in the
+background if there is a compiler. The engine uses the path that is fastest on this machine. Prompts
+are always processed by the model in PyTorch.
 
     engine = Engine(checkpoint.model)
     decoder = engine.decoder()
@@ -23,8 +24,8 @@ from microgpt.engine.compiled import CompiledStep, compiled_step
 from microgpt.engine.numpy_step import NumpyStep
 from microgpt.model import GPT, KVCache
 
-# The precision of every path. A path with another rounding, such as int8, would generate another
-# text after some hundred characters, so it would have to be a setting.
+# The precision of every path. A path with a different precision, such as int8, would generate a
+# different text after a few hundred characters, so the user would have to choose it.
 NUMERICS = "float32"
 ROUNDS = 8
 
@@ -34,7 +35,7 @@ Step = Callable[[KVCache, int], Tensor]
 
 
 class ReadableStep:
-    """The step of the readable model, the reference for the other paths."""
+    """The decoding step of the model in PyTorch, the reference for the other paths."""
 
     name = "PyTorch"
 
@@ -48,10 +49,10 @@ class ReadableStep:
 
 
 class Decoder:
-    """Decodes one text; it holds the keys and values and shares the weights.
+    """Decodes one text: it has a KV cache of its own and shares the model's weights.
 
-    step: by default that of the readable model. head_mask: (L, H), as for the model; only the
-    readable step honours it. A decoder must not be shared by threads.
+    step: a ReadableStep by default. head_mask: (L, H), as for the model; do not combine it with
+    another step, which would ignore it. A decoder must not be shared by threads.
     """
 
     def __init__(self, model: GPT, step: Step | None = None, head_mask: Tensor | None = None):
@@ -62,9 +63,9 @@ class Decoder:
 
     @torch.inference_mode()
     def read(self, ids: Sequence[int]) -> Tensor:
-        """Start over with these ids at position 0; return the logits (V,) after the last.
+        """Clear the cache and process these ids from position 0; return the logits (V,) after them.
 
-        Raises ValueError when there is no id, or when they do not fit the window.
+        Raises ValueError when there is no id, or when the ids do not fit the window.
         """
         self._cache.length = 0
         idx = torch.tensor([ids])
@@ -73,15 +74,15 @@ class Decoder:
     def step(self, token: int) -> Tensor:
         """Return the logits (V,) after one more token. Raises ValueError if the window is full."""
         if self._cache.length == self.config.block_size:
-            raise ValueError(f"the window of {self.config.block_size} is full; read its last part")
+            raise ValueError(f"the window of {self.config.block_size} is full; read fewer ids")
         return self._step(self._cache, token)
 
 
 class Engine:
     """A model prepared for decoding, shared by every session and thread.
 
-    The model is on the CPU, in float32 and in eval mode. When a faster path becomes ready in the
-    background, all decoders switch to it at once, even within a text: the numerics are the same.
+    The model must be on the CPU, in float32 and in eval mode. When a faster path is ready, all
+    decoders switch to it at once, even in the middle of a text, because the numerics are the same.
     """
 
     numerics = NUMERICS
@@ -92,13 +93,13 @@ class Engine:
         self._seconds = math.inf
         self._offer(self._step)
         self._background = threading.Thread(target=self._compile)
-        if model.config.residual and model.config.norm == "all":  # what the fast paths compute
+        if model.config.residual and model.config.norm == "all":  # the fast paths need both
             self._offer(NumpyStep(model))
             self._background.start()
 
     @property
     def path(self) -> str:
-        """The name of the current path, to show to people: "NumPy, float32"."""
+        """The name of the current path for display, such as "NumPy, float32"."""
         return f"{self._step.name}, {NUMERICS}"
 
     def decoder(self) -> Decoder:
@@ -106,11 +107,11 @@ class Engine:
         return Decoder(self._model, self.step)
 
     def step(self, cache: KVCache, token: int) -> Tensor:
-        """Compute one step on the current path, as every Step does."""
+        """Compute one decoding step on the current path; see Step."""
         return self._step(cache, token)
 
     def wait(self) -> None:
-        """Wait until every path was tried, a few seconds at most; for tests."""
+        """Wait until every path has been timed, which takes a few seconds; for tests."""
         if self._background.ident is not None:
             self._background.join()
 
@@ -126,7 +127,7 @@ class Engine:
 
 
 def seconds(step: Step, config: GPTConfig) -> float:
-    """Seconds of one step in the middle of the window: the minimum of ROUNDS runs."""
+    """Seconds of one decoding step in the middle of the window, the minimum of ROUNDS runs."""
     cache = KVCache(config)
     least = math.inf
     for _ in range(ROUNDS):

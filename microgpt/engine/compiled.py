@@ -1,4 +1,7 @@
-"""The step in C: `step.c`, compiled on this machine and called without Python's lock."""
+"""The decoding step in C: `step.c`, compiled on this machine and called without the GIL.
+
+A team is a pool of threads that compute one step together.
+"""
 
 import ctypes
 import functools
@@ -18,13 +21,13 @@ from torch import Tensor
 
 from microgpt.model import GPT, KVCache
 
-LANES = 8  # of the vectors in step.c; its sizes are multiples of this
+LANES = 8  # floats in a SIMD vector of step.c; all its sizes are multiples of this
 COMPILE_SECONDS = 60
-# More threads would wait for each other longer than they compute.
+# Larger teams would spend more time on waiting for each other than on computing.
 TEAM_SIZES = (2, 4, 8)
 # A step slower than this multiple of the single-thread time means the cores are busy elsewhere.
 HELD_UP = 2.0
-# Steps on one thread before the team is tried again.
+# The fewest and the most steps to compute on one thread before the team is tried again.
 FEWEST_ALONE, MOST_ALONE = 64, 4096
 
 
@@ -53,10 +56,10 @@ class Team:
 
 
 class CompiledStep:
-    """The step in C of a model with residual connections and every LayerNorm.
+    """The decoding step in C, for a model with residual connections and every LayerNorm.
 
-    It copies the weights, in float16 if that is exact, as it is for a saved checkpoint. A decoder
-    that finds the team busy computes on its own thread.
+    It copies the weights, in float16 if that is exact (true for a saved checkpoint). If
+    another decoder uses the team, the step is computed on the caller's thread.
     """
 
     def __init__(self, model: GPT, library: ctypes.CDLL, half: bool, team: Team | None = None):
@@ -72,7 +75,8 @@ class CompiledStep:
         self.scratch += config.n_head * config.block_size
         self.library = library
         self.team = team
-        # Seconds of a step on one thread; steps still to take on one thread; the next such number.
+        # Seconds of a step on one thread; the number of steps left to compute on one thread; the
+        # number to set it to after the next slow step.
         self.alone_seconds, self.alone, self.penalty = 0.0, 0, FEWEST_ALONE
 
     @property
@@ -99,10 +103,10 @@ class CompiledStep:
         return logits[: self.vocab_size]
 
     def _mind(self, seconds: float) -> None:
-        """Take the next steps on one thread if other programs use the cores.
+        """Compute the next steps on one thread if other programs use the cores.
 
-        The threads of a team wait for each other about 25 times in a step. If one of them has lost
-        its core, the step takes a hundred times as long.
+        The threads of a team wait for each other about 25 times in a step. If one of them does not
+        get a core, the step takes a hundred times as long.
         """
         if seconds > HELD_UP * self.alone_seconds:
             self.alone, self.penalty = self.penalty, min(2 * self.penalty, MOST_ALONE)
@@ -110,9 +114,9 @@ class CompiledStep:
             self.penalty = max(self.penalty - 1, FEWEST_ALONE)
 
     def choose_team(self, seconds: Callable[["CompiledStep"], float]) -> None:
-        """Choose the team for which `seconds` is least, up to PyTorch's number of threads.
+        """Choose the fastest team as timed by `seconds`, up to PyTorch's number of threads.
 
-        Each step then decides between the team and one thread.
+        After that, each step decides whether to use the team or one thread.
         """
         self.alone_seconds = seconds(self)
         measured: list[tuple[float, Team]] = []
@@ -147,8 +151,8 @@ def load_library(half: bool) -> ctypes.CDLL | None:
     if compiler is None:
         return None
     source = Path(__file__).with_name("step.c")
-    for options in (["-march=native"], []):  # not every compiler knows this option
-        # A loaded library does not need its file any more. Windows does not let it be deleted.
+    for options in (["-march=native"], []):  # not every compiler supports this option
+        # The file is not needed after the library is loaded. Windows does not allow its deletion.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = str(Path(folder) / "step.so")
             command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
@@ -167,13 +171,13 @@ def load_library(half: bool) -> ctypes.CDLL | None:
 
 @functools.lru_cache(maxsize=8)
 def shared_team(library: ctypes.CDLL, size: int) -> Team | None:
-    """The team of a size, one for the whole process; its threads sleep while nobody decodes."""
+    """The team of this size, shared by the whole process; idle threads sleep. None on failure."""
     address = library.new_team(size)
     return Team(size, address) if address else None
 
 
 def compiled_step(model: GPT, seconds: Callable[[CompiledStep], float]) -> CompiledStep | None:
-    """The step in C with the team for which `seconds` is least; None if it cannot be compiled.
+    """The decoding step in C with its fastest team, as timed by `seconds`; None if unavailable.
 
     The first call in a process takes about a second.
     """

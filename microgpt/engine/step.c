@@ -1,9 +1,9 @@
-/* One character of the decoder, in C, as compiled.py calls it; in the numerics of every other path.
+/* One decoding step in C, called by compiled.py, with the same numerics as the other paths.
  *
- * Weights are widened from float16 inside the products, all arithmetic is float32, and every sum is
- * taken in one order, whatever the number of threads. All sizes are multiples of LANES. The threads
- * of a team run through the same step side by side, each for its own rows, columns or heads, and
- * wait for each other where one needs what another computed.
+ * Weights are converted from float16 inside the products, and all arithmetic is float32. The order
+ * of every sum is the same for any number of threads. All sizes are multiples of LANES. The threads
+ * of a team run the same code, each on its own rows, columns or heads. They wait for each other at
+ * a barrier wherever one thread needs a result of another.
  */
 #include <math.h>
 #include <pthread.h>
@@ -35,7 +35,7 @@ static inline lanes widen(const weight *w) {
 }
 #endif
 
-#define LINE (64 / (int)sizeof(weight)) /* weights in a line of the cache */
+#define LINE (64 / (int)sizeof(weight)) /* weights per cache line of the CPU */
 
 static inline lanes load(const float *x) { return *(const lanes *)x; }
 static inline void store(float *x, lanes value) { *(lanes *)x = value; }
@@ -61,9 +61,9 @@ struct job {
 struct team {
     int size;
     struct job job;
-    atomic_uint jobs;    /* given out so far */
-    atomic_int arrived;  /* of those who wait for each other */
-    atomic_uint phase;   /* how often all had arrived */
+    atomic_uint jobs;    /* number of jobs so far */
+    atomic_int arrived;  /* number of threads at the barrier */
+    atomic_uint phase;   /* number of times that all threads passed the barrier */
     pthread_mutex_t lock;
     pthread_cond_t given;
 };
@@ -78,7 +78,7 @@ static inline void breathe(void) {
 #endif
 }
 
-/* Wait until the whole team is here: for some microseconds, so without sleep. */
+/* A barrier: wait until all threads arrive. It takes microseconds, so threads spin, not sleep. */
 static void meet(struct team *team) {
     if (team->size == 1) return;
     const unsigned phase = atomic_load(&team->phase);
@@ -117,8 +117,9 @@ static void add(float *x, const weight *w, struct range part) {
     for (int i = part.from; i < part.to; i += LANES) store(x + i, load(x + i) + widen(w + i));
 }
 
-/* y += w (rows, columns) x, for a part of the rows: four at a time, for which x is loaded once. The
- * next four are asked for meanwhile: runs as short as a row outpace what memory fetches unasked. */
+/* y += w (rows, columns) x, for a part of the rows. Four rows are computed together, so that x is
+ * loaded once for the four. The next four are prefetched, because rows are too short for the CPU's
+ * own prefetcher. */
 static void add_product(float *y, const weight *w, const float *x, struct range rows, int columns) {
     for (int row = rows.from; row < rows.to; row += 4) {
         const weight *a = w + (long)row * columns;
@@ -145,8 +146,8 @@ static int next_positive(const float *x, int from, int count) {
     return from;
 }
 
-/* y += ReLU(x) w, w (rows, columns), for a part of the columns. Rows for which x is not positive
- * are never read, about five in six (Mirzadeh et al., 2023, ReLU Strikes Back). */
+/* y += ReLU(x) w, w (rows, columns), for a part of the columns. The rows for which x is not
+ * positive, about five in six, are never read (Mirzadeh et al., 2023, ReLU Strikes Back). */
 static void add_relu_product(float *y, const float *x, const weight *w, int rows, int columns,
                              struct range part) {
     int row = next_positive(x, 0, rows);
@@ -174,8 +175,8 @@ static void layer_norm(float *y, const float *x, const weight *gain, const weigh
         store(y + i, (load(x + i) - mean) * scale * widen(gain + i) + widen(bias + i));
 }
 
-/* What a query (size) of one head takes from `count` keys and values (count, size), four at a time;
- * what the last four lack is filled up with the first of them and counts for nothing. */
+/* Attention of a query (size) of one head over keys and values (count, size), four at a time. If
+ * fewer than four are left, the first of them is repeated in place of the others, with weight 0. */
 static void attend(float *y, const float *query, const float *keys, const float *values,
                    float *scores, int count, int size) {
     const float scale = 1 / sqrtf(size);
@@ -226,7 +227,7 @@ static void decode(const struct member *member) {
     const int last_head = heads * (member->rank + 1) / team->size;
     float *x = job->scratch, *qkv = x + channels, *attended = qkv + 3 * channels;
     float *up = attended + channels, *scores = up + hidden;
-    float *normed = scores + heads * window + member->rank * channels; /* each computes its own */
+    float *normed = scores + heads * window + member->rank * channels; /* each thread has its own */
     const weight *w = job->weights, *gain, *bias;
 
     set(x, take(&w, (long)vocabulary * channels) + (long)job->token * channels, my_channels);
@@ -275,7 +276,7 @@ static void decode(const struct member *member) {
     meet(team);
 }
 
-/* A member waits a while for the next character, then sleeps until there is one. */
+/* The loop of a thread: spin for a short time until the next job, then sleep until there is one. */
 static void *serve(void *argument) {
     const struct member *member = argument;
     struct team *team = member->team;
@@ -291,7 +292,8 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-/* A team of so many threads, its caller's among them, for the rest of the process; or NULL. */
+/* Make a team of `size` threads, of which one is the caller of step. A team is never freed. Return
+ * NULL on failure. */
 struct team *new_team(int size) {
     struct team *team = calloc(1, sizeof *team);
     struct member *members = calloc(size, sizeof *members);
@@ -308,7 +310,7 @@ struct team *new_team(int size) {
     return team;
 }
 
-/* Do a job, with a team that does no other, or alone where team is NULL. */
+/* Run a job on a team that has no other job. If team is NULL, run it on the caller's thread. */
 void step(struct team *team, const struct job *job) {
     struct team alone = {.size = 1};
     if (!team) team = &alone;

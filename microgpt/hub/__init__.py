@@ -56,7 +56,7 @@ def operator_choice(environ: Mapping[str, str]) -> Path | RepoRef | None:
     """Return the checkpoint that the app starts with, or None for the bundled one.
 
     MICROGPT_CHECKPOINT, a folder, takes precedence over MICROGPT_REPO. Both may also be secrets of
-    the app: when Streamlit reads them, it copies them into the environment over what was there.
+    the app: Streamlit copies its secrets into the environment, where they replace old values.
     Raises HubError if the value is malformed.
     """
     if folder := environ.get("MICROGPT_CHECKPOINT", "").strip():
@@ -75,15 +75,17 @@ def operator_choice(environ: Mapping[str, str]) -> Path | RepoRef | None:
 def open_checkpoint(
     text: str, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Checkpoint:
-    """Open what a command line names: an existing folder, else a repo on the Hub.
+    """Open the checkpoint that a command-line argument names: a folder if it exists, else a repo.
 
-    `progress` is called as `load` calls it. Raises CheckpointError or HubError.
+    progress: as for `load`. Raises CheckpointError or HubError.
     """
-    if os.path.exists(text):  # unlike Path.exists, allows a name that is too long
+    if os.path.exists(text):  # Path.exists would raise for a name that is too long
         return load_folder(Path(text))
     try:
         ref = parse_repo(text)
         return load(ref.repo_id, ref.revision, progress=progress)
     except HubError as error:
         short = text if len(text) <= 100 else f"{text[:100]}…"
-        raise HubError(f"there is no folder {short!r} here, and as a repo: {error}") from error
+        raise HubError(
+            f"there is no folder {short!r} here, and it cannot be opened as a repo: {error}"
+        ) from error

@@ -1,13 +1,13 @@
-"""Copies of checkpoints from the Hub, kept on disk so that they open again without it.
+"""Copies of checkpoints from the Hub on disk, which can be opened without the Hub.
 
 CACHE/user--name/<commit>/         a checkpoint folder, put here only after it was verified
 CACHE/user--name/refs/main         the commit that a branch or tag pointed to at the last fetch
 CACHE/user--name/.<commit>.*.partial   a download in progress, or one that was killed
 
-The Hub client's own cache was tried with huggingface_hub 2.4 and keeps fewer promises. It stores
-each file before it can be verified, and returns a file with wrong bytes again and again; offline,
-its snapshot of one file passes for the whole repo. `scan_cache_dir` does not count downloads in
-progress, and a second download of a file waits on the first one's lock for as long as that hangs.
+The cache of the Hub client (tested with huggingface_hub 2.4) is not used, for these reasons. It
+stores a file before the file can be verified, and keeps returning a file with wrong bytes. Offline,
+it treats a snapshot with one file as the whole repo. `scan_cache_dir` does not count downloads in
+progress. A second download of a file waits for the lock of the first, even if the first one hangs.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from microgpt.hub.repo import RepoRef
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CACHE_BYTES = 2 * 10**9
-_STALE_S = 24 * 3600  # far longer than any deadline: the process of such a download was killed
+_STALE_S = 24 * 3600  # far longer than any deadline, so the process must have been killed
 _trimming = threading.Lock()
 
 
@@ -59,15 +59,15 @@ def open_copy(cache: Path, repo_id: str, commit: str) -> Checkpoint | None:
     except CheckpointError:
         return None
     with contextlib.suppress(OSError):
-        os.utime(folder)  # the time of last use, by which trim_cache chooses
+        os.utime(folder)  # the time of last use, for trim_cache
     return loaded
 
 
 def cached(ref: RepoRef, cache_dir: Path | None = None) -> Checkpoint | None:
     """Load the best copy of a repo without the network; return None if there is none.
 
-    With a revision this is the commit that it pointed to at its last fetch. Without one, any copy
-    of the repo will do if that of the main branch is missing; the last used comes first.
+    With a revision, this is the copy of the commit that the revision pointed to at the last fetch.
+    Without one, it is the copy of the main branch, or else the most recently used copy.
     """
     cache = cache_dir or operator_cache_folder()
     revision = ref.revision or DEFAULT_REVISION
@@ -92,11 +92,11 @@ def remember(cache: Path, ref: RepoRef, commit: str) -> None:
 def trim_cache(cache: Path, max_bytes: int, keep: Collection[Path] = ()) -> None:
     """Delete the least recently used copies until the cache holds at most max_bytes.
 
-    The copies in keep and the downloads in progress count, but are not deleted. What a killed
-    download left is deleted after a day.
+    The copies in keep and the downloads in progress count, but are not deleted. The files of a
+    killed download are deleted after a day.
     """
-    # Another process may delete the same files. An error is ignored, as the next download trims
-    # again.
+    # Another process may delete the same files. Errors are ignored, because the next download
+    # trims again.
     with _trimming, contextlib.suppress(OSError):
         left = max_bytes
         for partial in cache.glob("*--*/.*.partial*"):
@@ -116,7 +116,7 @@ def _ref_file(cache: Path, repo_id: str, revision: str) -> Path:
 
 
 def _last_used_first(folders: Iterable[Path]) -> list[Path]:
-    """Sort those folders that are copies of a commit; one that is deleted meanwhile is left out."""
+    """Sort the folders that are copies of a commit; skip a folder that was just deleted."""
     used = {}
     for folder in folders:
         if COMMIT.fullmatch(folder.name):
@@ -126,7 +126,7 @@ def _last_used_first(folders: Iterable[Path]) -> list[Path]:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Sum the sizes of all files below a folder; a file that is deleted meanwhile counts 0."""
+    """Sum the sizes of all files below a folder; skip a file that was just deleted."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -20,16 +20,16 @@ PROBE_S = 3.0
 _MAX_RESTARTS = 1
 _PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt", "ckpt.pt")
 
-# The client reports its progress, and can be stopped, once per chunk. Its default of 10 MiB is half
-# of our weights: the bar would stand still, and on a slow line a cancelled download would go on for
-# minutes.
+# The client reports progress and can be stopped only once per chunk. The default chunk of 10 MiB is
+# half of our weights. The progress bar would not move, and a cancelled download would continue for
+# minutes on a slow connection.
 constants.DOWNLOAD_CHUNK_SIZE = 4096
 
 
 class _Bar:
-    """The part of tqdm's interface to which the client reports a download.
+    """The part of tqdm's interface that the client uses to report progress.
 
-    The client calls methods of the class itself, so each file gets a class of its own.
+    The client also calls methods on the class, so each file needs its own class.
     """
 
     _on_bytes: Callable[[int], None]
@@ -40,8 +40,8 @@ class _Bar:
 
     def update(self, n: int = 1) -> None:
         self.n += n
-        # A negative n means that the server could not resume and the file starts again. The client
-        # would repeat that for ever with a server that cuts every answer short.
+        # A negative n means that the server could not resume and the download starts again. If the
+        # server cuts every response short, the client would repeat this forever.
         self._restarts += n < 0
         if self._restarts > _MAX_RESTARTS:
             raise OSError("cut short again")
@@ -72,7 +72,7 @@ class _TooLarge(HubError):
 
 
 class _NotKept(Exception):
-    """A file was damaged on the way: the checkpoint can be used, but is not kept on disk."""
+    """A file was damaged in transfer: the checkpoint can be used, but is not kept on disk."""
 
     def __init__(self, loaded: Checkpoint):
         super().__init__()
@@ -80,7 +80,7 @@ class _NotKept(Exception):
 
 
 def _is_whole(folder: Path, hashes: dict[str, str]) -> bool:
-    """Return whether the files of a checkpoint are those that its config.json lists."""
+    """Return whether the files of a checkpoint match the hashes in its config.json."""
     listed = [name for name in checkpoint.files_in(folder, hashes) if name in hashes]
     return all(checkpoint.sha256(folder / name) == hashes[name] for name in listed)
 
@@ -89,7 +89,7 @@ class Download:
     """One download of a checkpoint into a cache folder.
 
     `check` is called often and raises to stop the download. A file of more than max_bytes is
-    refused. Another thread may read these at any time: `answered`, whether the Hub has answered;
+    refused. Other threads may read these attributes: `answered`, whether the Hub has answered;
     `name`, the current file; `bytes_done`; `bytes_total`, 0 until the size of every file is known.
     """
 
@@ -146,14 +146,14 @@ class Download:
         return loaded
 
     def _get_all(self, folder: Path, commit: str, config_size: int) -> dict[str, str]:
-        """Download every file into folder and return the SHA-256 that config.json lists."""
+        """Download every file into folder; return the SHA-256 hashes that config.json lists."""
         self._get(folder, CONFIG, commit, config_size)
         _, _, hashes = checkpoint.read_config(folder)
         sizes = self._sizes(commit, [*FILES, *(name for name in OPTIONAL if name in hashes)])
         self.bytes_total = config_size + sum(sizes.values())
         for name, size in sizes.items():
             self._get(folder, name, commit, size)
-        shutil.rmtree(folder / ".cache")  # the client's own notes
+        shutil.rmtree(folder / ".cache")  # metadata of the client
         return hashes
 
     def _head(
@@ -176,7 +176,7 @@ class Download:
         return commit, found.size
 
     def _sizes(self, commit: str, names: list[str]) -> dict[str, int]:
-        """Ask for the sizes of all files but config.json.
+        """Ask for the sizes of all files except config.json.
 
         An optional file that is missing or too large is left out.
         """
@@ -210,8 +210,8 @@ class Download:
         worker = threading.get_ident()
 
         def on_bytes(count: int) -> None:
-            # Xet also reports from its own thread, where an exception is only printed and stops
-            # nothing.
+            # Xet also reports from its own thread. An exception there is printed and does not stop
+            # the download.
             if threading.get_ident() == worker:
                 self._check()
                 if count > size:

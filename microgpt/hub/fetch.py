@@ -15,7 +15,7 @@ from microgpt.hub import copies
 from microgpt.hub.download import Download
 from microgpt.hub.repo import HubError, RepoRef, explain
 
-# Seconds until the first answer, name lookup included, which the client's own timeout is not.
+# Seconds until the first answer. It includes the DNS lookup, which the client's timeout does not.
 ANSWER_S = 4.0
 DEADLINE_S = 300.0
 _MAX_REASON = 300  # characters
@@ -25,18 +25,18 @@ VISITOR_BYTES = 100 * 10**6
 
 
 class _Stopped(Exception):
-    """Nobody waits for this download any more."""
+    """The download was cancelled or is past its deadline."""
 
 
 class Fetch:
-    """A checkpoint that is being fetched in a thread of its own; poll it, or wait for it.
+    """Fetch a checkpoint in a background thread; poll `done` or call `wait`.
 
-    It is done after deadline_s seconds at the latest, or after ANSWER_S if the Hub has not
-    answered by then. A thread that still hangs in a socket is left to end by itself.
+    It ends after at most deadline_s seconds, or after ANSWER_S seconds if the Hub has not answered
+    by then. A thread that still waits for a socket is not stopped; it ends later.
 
-    token: False reads public repos only, None sends the machine's own token if it has one.
+    token: False reads public repos only; None sends the token saved on this machine, if any.
     endpoint: the address of the Hub, by default HF_ENDPOINT.
-    max_bytes: a repo with a larger file is refused.
+    max_bytes: the limit for each file; a repo with a larger one is refused.
     slots: the fetch takes one until its thread ends, and fails at once if none is free.
     """
 
@@ -72,7 +72,7 @@ class Fetch:
         self._thread = threading.Thread(target=self._run, name=f"fetch {ref}", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the system's limit of threads is reached
+        except RuntimeError:  # the system allows no more threads
             self._slots.close()
             self._settle(error=HubError("the server is busy; try again in a minute"))
 
@@ -92,8 +92,8 @@ class Fetch:
     def abandon(self) -> None:
         """Cancel the download; a fetch that is done does not change.
 
-        Its thread ends at the next chunk. A file that comes through Xet cannot be interrupted, so
-        there the thread ends after the file.
+        Its thread ends after the current chunk. A download through Xet cannot be interrupted, so
+        the thread then ends after the current file.
         """
         self._settle(error=HubError(f"the download of {self.ref} was cancelled; start it again"))
 
@@ -142,7 +142,7 @@ class Fetch:
         )
 
     def _settle(self, loaded: Checkpoint | None = None, error: HubError | None = None) -> None:
-        """Set the result, unless there is one."""
+        """Set the result, unless it is already set."""
         with self._settling:
             if not self._finished.is_set():
                 self._loaded, self._error = loaded, error
@@ -159,7 +159,7 @@ class Fetch:
             except _Stopped:
                 pass
             except CheckpointError as error:
-                # The reason may quote a stranger's file at any length.
+                # The reason may quote an untrusted file at any length.
                 reason = textwrap.shorten(str(error), _MAX_REASON, placeholder=" …")
                 self._settle(error=HubError(f"{self.ref} cannot be used: {reason}"))
             except Exception as error:  # the client documents no common base class
@@ -178,7 +178,7 @@ def load(
 ) -> Checkpoint:
     """Fetch a checkpoint from the Hub and wait for it.
 
-    `progress` is called with the bytes done and the bytes in all, which are 0 until the sizes are
+    `progress` is called with the bytes done and their total; the total is 0 until the sizes are
     known. See Fetch for the other parameters. Raises HubError.
     """
     fetch = Fetch(

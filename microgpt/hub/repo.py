@@ -1,4 +1,4 @@
-"""Names of repos on the Hub, and one sentence for each way that the Hub can fail."""
+"""Names of repos on the Hub, and error messages for failures of the Hub."""
 
 import logging
 import re
@@ -88,7 +88,7 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
             return error
         case GatedRepoError():
             text = (
-                f"{ref} is gated: its author decides who may read it; name a public repo, or set "
+                f"{ref} is gated (its author decides who may read it); name a public repo, or set "
                 "HF_TOKEN to a token of an account that has access"
             )
         case RepositoryNotFoundError():

@@ -27,10 +27,10 @@ def publish(
     token: str | None = None,
     endpoint: str | None = None,
 ) -> Published:
-    """Upload the files of a checkpoint, and no others, as one commit; create the repo if needed.
+    """Upload only the files of a checkpoint, as one commit; create the repo if needed.
 
-    A dry run only lists the files and needs no network. `token` must be allowed to write; by
-    default it is HF_TOKEN or the one saved by `hf auth login`. Raises CheckpointError if the folder
+    A dry run only lists the files and needs no network. `token` must have write access; the
+    default is HF_TOKEN or the one saved by `hf auth login`. Raises CheckpointError if the folder
     is not a complete checkpoint, HubError if the Hub refuses.
     """
     ref = RepoRef(repo_id)

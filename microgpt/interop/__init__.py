@@ -1,7 +1,7 @@
 """Checkpoints in the formats of other libraries.
 
-A format is one module of this package, of the format's name, with a function
-export(checkpoint, folder), and one entry in EXPORTS.
+Each format has a module of the same name in this package, with a function
+export(checkpoint, folder), and an entry in EXPORTS.
 """
 
 import importlib
@@ -23,7 +23,7 @@ class InteropError(MicroGPTError):
 
 
 def export(checkpoint: Checkpoint, to: str, folder: Path) -> None:
-    """Write a checkpoint in one of EXPORTS to a folder, whole or not at all.
+    """Write a checkpoint to a folder atomically, in one of the formats of EXPORTS.
 
     Raises InteropError when the format cannot express the model, OSError when the folder cannot be
     written.

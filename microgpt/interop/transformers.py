@@ -1,9 +1,8 @@
-"""A checkpoint as a folder that Hugging Face transformers opens, without code of ours.
+"""Export a checkpoint as a folder that Hugging Face transformers loads without custom code.
 
-transformers knows the architecture as GPT-2 with ReLU. Two things differ: its attention has a bias
-on queries, keys and values, which is zero here, and its head has no bias, so ours is folded into
-the bias of the last LayerNorm. Neither the weights nor the tokenizer need transformers to be
-written.
+The architecture is GPT-2 with ReLU, with two differences. GPT-2 has a bias on queries, keys and
+values; the export sets it to zero. GPT-2 has no bias on the head; the export folds ours into the
+bias of the last LayerNorm. The export itself does not need transformers.
 
     AutoModelForCausalLM.from_pretrained(folder)
     AutoTokenizer.from_pretrained(folder)
@@ -24,12 +23,12 @@ from microgpt.interop import InteropError
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
-# The largest change of a logit, from folding the bias of the head, that counts as equal.
+# The largest difference that folding the head's bias may make to a logit.
 _TOLERANCE = 1e-5
 
 
 def export(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write config.json, model.safetensors (float32) and the tokenizer, whole or not at all.
+    """Write config.json, model.safetensors (float32) and the tokenizer, atomically.
 
     Raises InteropError when GPT-2 cannot express the model, OSError when the folder cannot be
     written.
@@ -56,8 +55,8 @@ def gpt2_config(config: GPTConfig) -> dict[str, Any]:
     """The values of a transformers GPT2Config. Raises InteropError when GPT-2 cannot express it."""
     if not config.residual or config.norm != "all":
         raise InteropError(
-            "GPT-2 always has residual connections and every LayerNorm, and this model was trained "
-            "without some of them; export a checkpoint with residual true and norm all"
+            "this model was trained without residual connections or without some LayerNorms, "
+            "which GPT-2 always has; export a checkpoint with residual true and norm all"
         )
     return {
         "architectures": ["GPT2LMHeadModel"],
@@ -81,7 +80,7 @@ def gpt2_config(config: GPTConfig) -> dict[str, Any]:
 
 
 def state_dict(model: GPT) -> dict[str, Tensor]:
-    """The weights of a model under the names of GPT2LMHeadModel, whose matrices are transposed.
+    """The weights of a model with the names of GPT2LMHeadModel, which transposes its matrices.
 
     Raises InteropError when the head's bias cannot be folded.
     """
@@ -111,26 +110,26 @@ def state_dict(model: GPT) -> dict[str, Tensor]:
 
 
 def folded_bias(weight: Tensor, bias: Tensor) -> Tensor:
-    """What to add to the last LayerNorm's bias (C,) in place of the head's bias (V,).
+    """The vector (C,) that, added to the last LayerNorm's bias, replaces the head's bias (V,).
 
-    It is the x of least norm with weight @ x = bias, which exists when the rows of the head's
-    weight (V, C) are independent. Raises InteropError when they are not.
+    It is the solution x of weight @ x = bias with the smallest norm. It exists when the rows of the
+    head's weight (V, C) are linearly independent. Raises InteropError if there is no solution.
     """
     folded = torch.linalg.lstsq(weight.double().cpu(), bias.double().cpu()[:, None], driver="gelsd")
     x = folded.solution[:, 0].float()
     if (weight.cpu() @ x - bias.cpu()).abs().max() > _TOLERANCE * max(1.0, float(bias.abs().max())):
         raise InteropError(
-            f"transformers' GPT-2 has no bias on its head, and this one's cannot be folded into "
-            f"the last LayerNorm: that needs n_embd, {weight.size(1)}, to be at least the "
-            f"vocabulary's {weight.size(0)} characters"
+            f"GPT-2 has no bias on the head, and this model's bias cannot be folded into the last "
+            f"LayerNorm; export a model whose n_embd ({weight.size(1)} here) is at least the "
+            f"vocabulary size ({weight.size(0)} here)"
         )
     return x
 
 
 def tokenizer_json(tokenizer: CharTokenizer) -> dict[str, Any]:
-    """A tokenizer.json of the tokenizers library: a BPE of single characters without merges.
+    """A tokenizer.json for the tokenizers library: BPE over single characters, without merges.
 
-    A character outside the vocabulary is left out, as that library does without an unknown token.
+    Because there is no unknown token, the library drops characters outside the vocabulary.
     """
     return {
         "version": "1.0",

@@ -139,11 +139,11 @@ def test_a_speakers_name_starts_after_an_empty_line_or_with_the_text(text, start
 @pytest.mark.parametrize("size", [0, 1])
 def test_a_text_without_a_second_character_has_no_scores(size):
     weights, ids = torch.ones(1, 1, size, size), [1] * size
-    with pytest.raises(ValueError, match="needs two characters"):
+    with pytest.raises(ValueError, match="at least two characters"):
         text_scores(weights, ids, LETTERS)
-    with pytest.raises(ValueError, match="needs two characters"):
+    with pytest.raises(ValueError, match="at least two characters"):
         attention_by_class(weights, ids, LETTERS)
-    with pytest.raises(ValueError, match="needs two characters"):
+    with pytest.raises(ValueError, match="at least two characters"):
         attention_by_distance(weights)
 
 
@@ -244,7 +244,7 @@ def test_a_speaker_is_seen_across_the_edge_of_a_window(model):
 
 
 def test_less_than_a_window_is_refused(model, tokenizer):
-    with pytest.raises(ValueError, match="needs 16 characters"):
+    with pytest.raises(ValueError, match="at least 16 characters"):
         head_scores(model, tokenizer, torch.zeros(15, dtype=torch.int64))
 
 

@@ -101,9 +101,9 @@ def test_the_tokenizer_takes_every_character_there_and_back(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"residual": False}, "without some of them"),
-        ({"norm": "blocks"}, "without some of them"),
-        ({"n_embd": 6}, "to be at least the vocabulary's"),
+        ({"residual": False}, "without residual connections or"),
+        ({"norm": "blocks"}, "without residual connections or"),
+        ({"n_embd": 6}, "at least the vocabulary size"),
     ],
 )
 def test_what_gpt2_cannot_express_is_one_sentence_and_writes_nothing(
