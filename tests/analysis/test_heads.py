@@ -271,7 +271,7 @@ def test_the_command_prints_every_head_and_changes_nothing(folder, corpus_file, 
     before = contents(folder)
     assert main(["heads", "--checkpoint", str(folder), "--data", str(corpus_file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:4] == ["layer", "head", "previous", "first"]
+    assert lines[0].split()[: 2 + len(KINDS)] == ["layer", "head", *KINDS]
     heads = [line.split()[:2] for line in lines[1:7]]
     assert heads == [[str(layer), str(head)] for layer in (1, 2) for head in (1, 2, 3)]
     assert lines[0].split()[-2:] == ["off", "badge"]

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from ui.shown import APP, NAVIGATION, PAGES
 
 SCRIPTS = sorted(f"pages/{path.name}" for path in (APP.parent / "pages").glob("*.py"))
-RESULTS = ("arrow_data_frame", "bidi_component", "plotly_chart", "metric")
+RESULTS = ("bidi_component", "dataframe", "plotly_chart", "metric")
 
 
 def test_every_page_is_in_the_navigation():
