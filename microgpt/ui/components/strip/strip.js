@@ -92,7 +92,7 @@ function build(parentElement) {
       .slice(0, MOST_LISTED)
       .map(([level, i]) => `${named(data.labels, i)}: ${shown(level)}`);
     const verb = backwards ? "attends to" : "is attended to by";
-    const state = pinned === at ? " (pinned)" : "";
+    const state = pinned === at ? ", pinned," : "";
     says.textContent = `${named(data.labels, at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 
