@@ -179,7 +179,7 @@ def test_the_tour(page, browser, server, loaded):
     line = says(page, style.positions(TEXT)[12])
     assert line.endswith(f"attends to {' · '.join(told(head[12]))}")
     cells(page).nth(12).click()
-    says(page, f"{style.positions(TEXT)[12]} ({PINNED})")
+    says(page, f"{style.positions(TEXT)[12]}, {PINNED},")
 
     turn(page, "Ablation")
     change = page.get_by_test_id("stMetric").nth(1).get_by_test_id("stMetricValue")
@@ -245,12 +245,12 @@ def test_a_click_pins_until_it_is_released(page, server):
     rest = shades(page)
     for release in ("click", "Escape"):
         cells(page).nth(4).click()
-        says(page, f"{names[4]} ({PINNED})")
+        says(page, f"{names[4]}, {PINNED},")
         pinned = shades(page)
         cells(page).nth(9).hover()
         page.mouse.move(0, 0)
         assert shades(page) == pinned != rest, "what is pinned stays"
-        says(page, f"{names[4]} ({PINNED})")
+        says(page, f"{names[4]}, {PINNED},")
         if release == "click":
             cells(page).nth(4).click()
             page.mouse.move(0, 0)
@@ -260,7 +260,7 @@ def test_a_click_pins_until_it_is_released(page, server):
         assert shades(page) == rest
     cells(page).nth(4).click()
     cells(page).nth(5).click()
-    says(page, f"{names[5]} ({PINNED})")
+    says(page, f"{names[5]}, {PINNED},")
     assert page.locator(".strip .cell.pinned").count() == 1
 
 
@@ -269,18 +269,18 @@ def test_arrow_keys_move_along_the_text(page, server):
     names, text = style.positions(TEXT), page.locator(".strip .text")
     says(page, f"{names[-1]} attends to")
     text.press("ArrowLeft")
-    says(page, f"{names[-2]} ({PINNED})")
+    says(page, f"{names[-2]}, {PINNED},")
     text.press("ArrowLeft")
-    says(page, f"{names[-3]} ({PINNED})")
+    says(page, f"{names[-3]}, {PINNED},")
     text.press("ArrowRight")
-    says(page, f"{names[-2]} ({PINNED})")
+    says(page, f"{names[-2]}, {PINNED},")
     for _ in range(len(TEXT) + 2):
         text.press("ArrowLeft")
-    says(page, f"{names[0]} ({PINNED})")
+    says(page, f"{names[0]}, {PINNED},")
     text.press("Escape")
     says(page, f"{names[-1]} attends to")
     text.press("Enter")
-    says(page, f"{names[-1]} ({PINNED})")
+    says(page, f"{names[-1]}, {PINNED},")
 
 
 def test_all_heads_of_the_layer_stand_under_the_text(page, server):
@@ -331,9 +331,9 @@ def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
     says(phone, f"{names[-1]} attends to")
     head = weights(loaded)[0, 1]
     cells(phone).nth(6).tap()
-    assert says(phone, f"{names[6]} ({PINNED})").endswith(" · ".join(told(head[6])))
+    assert says(phone, f"{names[6]}, {PINNED},").endswith(" · ".join(told(head[6])))
     phone.get_by_role("radio", name="is attended to by").tap()
-    assert says(phone, f"{names[6]} ({PINNED})").endswith(" · ".join(told(head[:, 6])))
+    assert says(phone, f"{names[6]}, {PINNED},").endswith(" · ".join(told(head[:, 6])))
     phone.get_by_role("radio", name="attends to").first.tap()
     cells(phone).nth(6).tap()
     says(phone, f"{names[-1]} attends to")
