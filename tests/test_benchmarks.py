@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from microgpt.generate import KEPT
-from tests.benchmarks import decode, pages, sliding, stream
+from tests.benchmarks import decode, pages, reruns, sliding, stream
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "assets" / "benchmarks"
 
 
-@pytest.mark.parametrize("benchmark", [decode, pages, stream], ids=lambda each: each.RECORD.name)
+@pytest.mark.parametrize(
+    "benchmark", [decode, pages, reruns, stream], ids=lambda each: each.RECORD.name
+)
 def test_the_readmes_tables_are_those_of_the_record(benchmark):
     record = json.loads(benchmark.RECORD.read_text(encoding="utf-8"))
     assert benchmark.table(record) in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,13 +1,10 @@
-"""Time of an empty rerun of each page, and memory after 500 of them.
+"""The time of a rerun of each page when nothing changed, and the memory after 500 reruns.
 
 Run: python tests/benchmarks/reruns.py
 Print the README's table from the record: python tests/benchmarks/reruns.py --table
 
-An empty rerun runs the page again with nothing changed. A client without a browser reruns each page
-of two servers, one server after the other on the same machine: one with the settings of
-.streamlit/config.toml, and one with Streamlit's defaults, which collect garbage after every run and
-watch every loaded module. Memory is the resident set size of the server's process. The record is
-assets/benchmarks/reruns.json.
+A client without a browser reruns each page. Memory is the resident size of the server's process.
+Written to assets/benchmarks/reruns.json.
 """
 
 import statistics
@@ -24,7 +21,6 @@ from visitor import Visitor  # noqa: E402
 
 RECORD = ROOT / "assets" / "benchmarks" / "reruns.json"
 PAGES = {"Generate": "", "Attention": "attention", "Loss record": "loss_record"}
-DEFAULTS = ("--runner.postScriptGC=true", "--server.fileWatcherType=auto")
 TIMED, EARLY, LATE = 20, 100, 500
 # The goal: how much memory may grow between the EARLY and the LATE rerun of a page, in MiB.
 MOST_GROWTH = 10
@@ -58,34 +54,27 @@ def memory() -> dict[str, list[int]]:
 
 
 def measure() -> dict[str, object]:
-    with served(*DEFAULTS) as server:
-        defaults = milliseconds(server.url)
     with served() as server:
-        ours = milliseconds(server.url)
+        taken = milliseconds(server.url)
     return {
         "command": "python tests/benchmarks/reruns.py",
         "machine": machine("torch", "streamlit"),
-        "milliseconds, Streamlit's defaults": defaults,
-        "milliseconds": ours,
+        "milliseconds": taken,
         f"MiB after {EARLY} and {LATE} reruns": memory(),
     }
 
 
 def table(record: dict) -> str:
     """The README's table of a record."""
-    ours, defaults = record["milliseconds"], record["milliseconds, Streamlit's defaults"]
     held = record[f"MiB after {EARLY} and {LATE} reruns"]
     lines = [
-        "| page | empty rerun | with Streamlit's defaults | speed-up "
-        f"| memory after {EARLY} and {LATE} reruns |",
-        "| --- | --- | --- | --- | --- |",
+        f"| page | empty rerun | memory after {EARLY} and {LATE} reruns |",
+        "| --- | --- | --- |",
     ]
     for name in PAGES:
         early, late = held[name]
-        lines.append(
-            f"| {name} | {ours[name]:.0f} ms | {defaults[name]:.0f} ms "
-            f"| {defaults[name] / ours[name]:.1f} | {early}, {late} MiB |"
-        )
+        taken = record["milliseconds"][name]
+        lines.append(f"| {name} | {taken:.0f} ms | {early}, {late} MiB |")
     growth = max(late - early for early, late in held.values())
     verdict = "met" if growth <= MOST_GROWTH else "missed"
     goal = f"Memory grows by at most {growth} MiB (goal: {MOST_GROWTH} MiB, {verdict})."
