@@ -141,7 +141,7 @@ def told(row):
 def at_cell(page, query, key):
     """Where in the window a cell of the first map is; the positions count from 0."""
     plot = page.get_by_test_id("stPlotlyChart").first.locator(".nsewdrag").first
-    plot.scroll_into_view_if_needed()
+    plot.evaluate("node => node.scrollIntoView({block: 'center'})")
     box = plot.bounding_box()
     return (
         box["x"] + box["width"] * (key + 0.5) / len(TEXT),
