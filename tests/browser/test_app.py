@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from driving import answered, settle, turn_to, visit, wait_for_text, written
-from ui.shown import NAVIGATION
+
+from tests.ui.shown import NAVIGATION
 
 pytestmark = pytest.mark.browser
 

@@ -1,5 +1,6 @@
 """Two processes that train one model, on CPUs, as torchrun starts them."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -11,24 +12,13 @@ import torch
 from microgpt import checkpoint
 from microgpt.cli import main
 from microgpt.training.snapshots import snapshot_steps
+from tests.training import small_run
 
 ROOT = Path(__file__).parents[2]
+arguments = functools.partial(
+    small_run.arguments, dropout=0.0, precision="float32", steps=20, eval_interval=10
+)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-SETTINGS = {
-    "block_size": 16,
-    "n_layer": 2,
-    "n_head": 2,
-    "n_embd": 16,
-    "dropout": 0.0,
-    "optimizer": "adamw",
-    "precision": "float32",
-    "steps": 20,
-    "batch_size": 4,
-    "ema_decay": 0.9,
-    "log_interval": 5,
-    "eval_interval": 10,
-    "eval_batches": 2,
-}
 # The command, whose first process kills itself when it flushes a file to the disk the N-th time.
 KILLED = """
 import os, signal, sys
@@ -51,11 +41,6 @@ pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available() or not torch.distributed.is_gloo_available(),
     reason="needs PyTorch's Gloo",
 )
-
-
-def arguments(data: Path, out: Path, *more: str, **changes: object) -> list[str]:
-    pairs = [f"--set={name}={value}" for name, value in (SETTINGS | changes).items()]
-    return ["train", "--data", str(data), "--out", str(out), "--device", "cpu", *pairs, *more]
 
 
 def torchrun(*command: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,7 @@
 """A run that SIGKILL ends, at any moment, resumes to the same bytes as one that was not killed."""
 
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -13,22 +14,10 @@ from microgpt import checkpoint
 from microgpt.checkpoint import CheckpointError
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.cli import main
+from tests.training import small_run
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {
-    "block_size": 16,
-    "n_layer": 2,
-    "n_head": 2,
-    "n_embd": 16,
-    "dropout": 0.1,
-    "optimizer": "muon",
-    "steps": 40,
-    "batch_size": 4,
-    "ema_decay": 0.9,
-    "log_interval": 5,
-    "eval_interval": 20,
-    "eval_batches": 2,
-}
+arguments = functools.partial(small_run.arguments, optimizer="muon")
 # Runs the command into whole/out, and counts how often it flushes a file to the disk or renames
 # one; then into N/out for some of these calls, each killed by itself at its N-th. Forked, so that
 # PyTorch is imported once.
@@ -64,11 +53,6 @@ total = int((folder / "calls").read_text())
 for last in (2, total // 3, 2 * total // 3, total - 1, total):
     assert run(str(last), last) == -signal.SIGKILL
 """
-
-
-def arguments(data: Path, out: Path, *more: str, **changes: object) -> list[str]:
-    pairs = [f"--set={name}={value}" for name, value in (SETTINGS | changes).items()]
-    return ["train", "--data", str(data), "--out", str(out), "--device", "cpu", *pairs, *more]
 
 
 def without_clocks(rows: list[LossRow]) -> list[LossRow]:

@@ -21,35 +21,9 @@ from microgpt.data import read_text, split
 from microgpt.model import GPT
 from microgpt.training.run import train_checkpoint
 from microgpt.training.snapshots import snapshot_steps
+from tests.training.small_run import SETTINGS, arguments
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = {
-    "block_size": 16,
-    "n_layer": 2,
-    "n_head": 2,
-    "n_embd": 16,
-    "dropout": 0.1,
-    "optimizer": "adamw",
-    "steps": 40,
-    "batch_size": 4,
-    "ema_decay": 0.9,
-    "log_interval": 5,
-    "eval_interval": 20,
-    "eval_batches": 2,
-}
-
-
-def arguments(data: Path, out: Path, *more: str, **changes: object) -> list[str]:
-    pairs = [f"--set={name}={value}" for name, value in (SETTINGS | changes).items()]
-    return ["train", "--data", str(data), "--out", str(out), "--device", "cpu", *pairs, *more]
-
-
-@pytest.fixture(scope="module")
-def trained(corpus_file, tmp_path_factory) -> Path:
-    """A checkpoint folder that the command line wrote."""
-    out = tmp_path_factory.mktemp("runs") / "words"
-    assert main(arguments(corpus_file, out)) == 0
-    return out
 
 
 def test_the_command_writes_a_checkpoint_that_says_how_it_was_made(trained, corpus_file, corpus):

@@ -1,6 +1,5 @@
 import copy
 import itertools
-from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +7,6 @@ from safetensors.torch import load_file
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
-from microgpt.cli import main
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate
@@ -28,35 +26,7 @@ from microgpt.training.snapshots import (
     take_snapshot,
     weights_file,
 )
-
-STEPS = 40
-SETTINGS = {
-    "block_size": 16,
-    "n_layer": 2,
-    "n_head": 2,
-    "n_embd": 16,
-    "dropout": 0.1,
-    "optimizer": "adamw",
-    "steps": STEPS,
-    "batch_size": 4,
-    "ema_decay": 0.9,
-    "log_interval": 5,
-    "eval_interval": 20,
-    "eval_batches": 2,
-}
-
-
-def arguments(data: Path, out: Path, *more: str, **changes: object) -> list[str]:
-    pairs = [f"--set={name}={value}" for name, value in (SETTINGS | changes).items()]
-    return ["train", "--data", str(data), "--out", str(out), "--device", "cpu", *pairs, *more]
-
-
-@pytest.fixture(scope="module")
-def trained(corpus_file, tmp_path_factory) -> Path:
-    """A checkpoint folder that the command line wrote."""
-    out = tmp_path_factory.mktemp("runs") / "words"
-    assert main(arguments(corpus_file, out)) == 0
-    return out
+from tests.training.small_run import STEPS
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from ui.shown import APP, PAGES
+
+from tests.ui.shown import APP, PAGES
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import shutil
 from dataclasses import replace
 
 import torch
-from ui.shown import errors, provenance, shown_texts
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from tests.ui.shown import errors, provenance, shown_texts
 
 
 def test_the_sidebar_says_which_checkpoint_and_where_it_comes_from(app, tiny_checkpoint, training):

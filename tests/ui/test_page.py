@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from ui.shown import APP, NAVIGATION, PAGES
+
+from tests.ui.shown import APP, NAVIGATION, PAGES
 
 SCRIPTS = sorted(f"pages/{path.name}" for path in (APP.parent / "pages").glob("*.py"))
 RESULTS = ("bidi_component", "dataframe", "plotly_chart", "metric")

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from ui.shown import PAGES, errors, press, written
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from tests.ui.shown import PAGES, errors, press, written
 
 
 @pytest.mark.parametrize("page, key", [(PAGES[0], "prompt"), (PAGES[1], "text")])

@@ -1,6 +1,6 @@
 """Heads switched off."""
 
-from ui.shown import on_tab, press, shown_texts
+from tests.ui.shown import on_tab, press, shown_texts
 
 
 def test_heads_are_switched_off(app):

@@ -1,7 +1,8 @@
 """The choice of a head."""
 
 import pytest
-from ui.shown import PAGES, captions, component, drawn, title
+
+from tests.ui.shown import PAGES, captions, component, drawn, title
 
 
 def test_a_checkpoint_opens_on_its_costliest_head_and_says_so(opened, scored):

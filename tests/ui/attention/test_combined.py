@@ -1,6 +1,6 @@
 """Several heads as one map."""
 
-from ui.shown import on_tab
+from tests.ui.shown import on_tab
 
 
 def test_heads_are_combined_as_chosen(app):

@@ -1,13 +1,13 @@
 """Two texts or two checkpoints."""
 
 import torch
-from ui.shown import captions, drawn, on_tab
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from tests.ui.shown import captions, drawn, on_tab
 
 
 def test_two_texts_and_two_checkpoints_are_compared(app):

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from ui.shown import on_tab
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
+from tests.ui.shown import on_tab
 
 TEXT = "ba do ba do"
 

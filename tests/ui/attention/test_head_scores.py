@@ -1,6 +1,6 @@
 """The scores of the heads."""
 
-from ui.shown import captions, on_tab
+from tests.ui.shown import captions, on_tab
 
 
 def test_what_heads_do_is_tabled_for_the_text(app):

@@ -5,7 +5,6 @@ import io
 import numpy as np
 import torch
 from PIL import Image
-from ui.shown import PAGES, captions, component, overview, title
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
@@ -16,6 +15,7 @@ from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.charts import attention as attention_charts
+from tests.ui.shown import PAGES, captions, component, overview, title
 
 TEXT = "ba do ba do"
 

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from ui.shown import (
+from tests.ui.shown import (
     component,
     on_tab,
 )

@@ -1,7 +1,8 @@
 """The stages of one head."""
 
 import pytest
-from ui.shown import drawn, on_tab, title
+
+from tests.ui.shown import drawn, on_tab, title
 
 
 def test_the_stages_are_of_the_query_and_head_chosen(app):

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from ui.shown import PAGES, errors
 
 from microgpt import checkpoint
 from microgpt.formats import FORMAT
+from tests.ui.shown import PAGES, errors
 
 LONG = "ba do ke li mu.\n" * 400
 

@@ -1,6 +1,6 @@
 """The loss by the length of the context."""
 
-from ui.shown import PAGES, captions, drawn, on_tab
+from tests.ui.shown import PAGES, captions, drawn, on_tab
 
 
 def test_a_text_is_measured_once_and_another_one_anew(app):

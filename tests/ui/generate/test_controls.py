@@ -1,7 +1,6 @@
 """The prompt and the sampling settings."""
 
 import torch
-from ui.shown import PAGES, component, on_tab, press, written
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
@@ -12,6 +11,7 @@ from microgpt.model import GPT
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.generate.controls import EXAMPLES
+from tests.ui.shown import PAGES, component, on_tab, press, written
 
 
 def test_a_text_can_be_exact_past_the_window(app, tiny_checkpoint):

@@ -1,6 +1,6 @@
 """The distribution of the next character."""
 
-from ui.shown import press, written
+from tests.ui.shown import press, written
 
 
 def test_the_sliders_move_what_could_come_next(app):

@@ -2,12 +2,12 @@
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from ui.shown import APP, errors, press, written
 
 from microgpt import checkpoint
 from microgpt.hub import load_folder
 from microgpt.hub.copies import Origin
 from microgpt.ui.generate.record import record_csv, record_json
+from tests.ui.shown import APP, errors, press, written
 
 RECORD = (
     '{"format": "microGPT text", "checkpoint": "x", "commit": "", "weights_sha256": "", '

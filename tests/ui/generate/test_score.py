@@ -1,6 +1,6 @@
 """The tab that scores a text."""
 
-from ui.shown import PAGES, on_tab, shown_texts
+from tests.ui.shown import PAGES, on_tab, shown_texts
 
 
 def test_of_a_text_too_long_the_beginning_is_taken_and_the_page_says_so(app):

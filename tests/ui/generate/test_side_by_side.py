@@ -1,6 +1,6 @@
 """The same prompt under two settings."""
 
-from ui.shown import shown_texts
+from tests.ui.shown import shown_texts
 
 
 def test_side_by_side_says_that_it_writes_less(app):

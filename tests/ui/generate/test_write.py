@@ -4,13 +4,13 @@ import re
 
 import pytest
 import torch
-from ui.shown import press, shown_texts, written
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from tests.ui.shown import press, shown_texts, written
 
 
 def test_generate_writes_what_its_settings_say(app):

@@ -1,7 +1,8 @@
 """The baselines."""
 
 import pytest
-from ui.shown import BASELINES, turn_to
+
+from tests.ui.shown import BASELINES, turn_to
 
 
 def test_the_bundled_checkpoint_stands_beside_its_baselines(app, monkeypatch):

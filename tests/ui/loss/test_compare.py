@@ -1,6 +1,6 @@
 """Several runs on one chart."""
 
-from ui.shown import COMPARE, CURVES, chart, errors, turn_to
+from tests.ui.shown import COMPARE, CURVES, chart, errors, turn_to
 
 
 def test_runs_are_compared_and_a_record_of_ones_own_joins_them(app, tiny_checkpoint):

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from ui.shown import COMPARE, CURVES, MEASURE, PAGES, chart, turn_to, views
-
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.data import TINY_SHAKESPEARE_SHA256
+from tests.ui.shown import COMPARE, CURVES, MEASURE, PAGES, chart, turn_to, views
 
 
 def test_only_the_open_view_is_made(app):

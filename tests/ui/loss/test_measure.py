@@ -1,6 +1,6 @@
 """The loss on a visitor's text."""
 
-from ui.shown import MEASURE, errors, turn_to
+from tests.ui.shown import MEASURE, errors, turn_to
 
 
 def test_a_text_is_measured_beside_the_baselines(app, monkeypatch):

@@ -1,10 +1,9 @@
 """The snapshots of a run."""
 
-from ui.shown import CURVES, SNAPSHOTS, scrubber, turn_to
-
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.training.snapshots import stack, take_snapshot
+from tests.ui.shown import CURVES, SNAPSHOTS, scrubber, turn_to
 
 
 def test_another_head_brings_another_map(app, monkeypatch, grown_checkpoint):
