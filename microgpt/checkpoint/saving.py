@@ -28,6 +28,7 @@ from microgpt.checkpoint.folder import (
 )
 from microgpt.checkpoint.loss_record import to_csv
 from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig
 from microgpt.formats import FORMAT, ignorable_fields, stamped
 
@@ -54,8 +55,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     Weights are stored as float16. Raises CheckpointError if a weight is not finite in float16,
     and OSError if the folder cannot be written.
     """
-    weights = {name: t.detach().cpu().half() for name, t in checkpoint.model.state_dict().items()}
-    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+    weights = half_precision(checkpoint.model)
+    if not all_finite(weights.values()):
         raise CheckpointError("the weights are not finite in half precision; nothing was written")
     with atomic.replacing(folder) as partial:
         partial.mkdir()

@@ -1,6 +1,7 @@
-"""Read the weights of a checkpoint; names, shapes and dtypes are checked before loading."""
+"""The weights of a checkpoint: in float16, and checked before they are loaded."""
 
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -11,6 +12,16 @@ from microgpt.checkpoint.folder import CONFIG, MIB, WEIGHTS, CheckpointError, ch
 from microgpt.model import GPT
 
 _DTYPES = ("F16", "BF16", "F32")
+
+
+def half_precision(model: GPT) -> dict[str, torch.Tensor]:
+    """The weights of a model in float16, on the CPU, as they are saved."""
+    return {name: tensor.detach().cpu().half() for name, tensor in model.state_dict().items()}
+
+
+def all_finite(tensors: Iterable[torch.Tensor]) -> bool:
+    """Whether no tensor contains NaN or an infinite number."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
@@ -27,7 +38,7 @@ def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, 
         raise CheckpointError(f"{WEIGHTS} cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
         raise CheckpointError(f"{WEIGHTS} is not a safetensors file, or is truncated") from error
-    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+    if not all_finite(weights.values()):
         raise CheckpointError(f"{WEIGHTS} contains NaN or infinite numbers")
     return weights
 

@@ -17,6 +17,7 @@ from microgpt import atomic
 from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
+from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate, start_ids
@@ -107,9 +108,8 @@ def save_weights(folder: Path, model: GPT, step: int) -> None:
     From them, later versions can measure the model at this step without training again. Raises
     OSError.
     """
-    weights = {name: t.detach().cpu().half() for name, t in model.state_dict().items()}
     with atomic.replacing(weights_file(folder, step)) as partial:
-        partial.write_bytes(save(weights))
+        partial.write_bytes(save(half_precision(model)))
 
 
 def load_weights(path: Path, config: GPTConfig) -> GPT:
@@ -122,7 +122,7 @@ def load_weights(path: Path, config: GPTConfig) -> GPT:
         model.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise SnapshotsError(f"{path} does not hold weights of this model") from error
-    if not all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values()):
+    if not all_finite(model.state_dict().values()):
         raise SnapshotsError(f"the weights in {path} are not finite in half precision")
     return model
 

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from microgpt import atomic
 from microgpt.checkpoint.loss_record import COLUMNS, LossRow
+from microgpt.checkpoint.weights import all_finite
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document, FormatError, stamped
@@ -121,7 +122,7 @@ class TrainState:
         method, and rank 0 writes. Raises TrainStateError if the weights are not finite or the file
         cannot be written; an earlier state is then unchanged.
         """
-        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+        if not all_finite(self.model.parameters()):
             raise TrainStateError(
                 "the weights are no longer finite and were not saved; lower the learning rate"
             )
