@@ -205,7 +205,7 @@ class TrainState:
 def _from_format_1(values: Mapping[str, Any]) -> dict[str, Any]:
     """Convert format 1, in which rows and snapshots are tuples and snapshots are `moments`."""
     rest = dict(values)
-    snapshots = rest.pop("moments", None) or rest.get("snapshots", [])
+    snapshots = rest.pop("moments")
     rest["rows"] = dict(zip(COLUMNS, zip(*rest["rows"], strict=True), strict=False))
     rest["snapshots"] = [dict(zip(_SNAPSHOT, each, strict=False)) for each in snapshots]
     return rest
