@@ -49,16 +49,14 @@ def test_sampled_loss_follows_its_generator_and_nears_the_full_one(model, tokeni
     assert losses[0] == pytest.approx(full_loss(model, data), rel=0.05)
 
 
-def test_the_command_prints_one_json_object(tiny_checkpoint, corpus, corpus_file, capsys):
-    args = [
-        "evaluate",
-        "--checkpoint",
-        str(tiny_checkpoint),
-        "--data",
-        str(corpus_file),
-        "--device",
-        "cpu",
-    ]
+@pytest.fixture
+def args(tiny_checkpoint, corpus_file) -> list[str]:
+    """The command that evaluates the small checkpoint on its corpus."""
+    args = ["evaluate", "--checkpoint", str(tiny_checkpoint), "--data", str(corpus_file)]
+    return [*args, "--device", "cpu"]
+
+
+def test_the_command_prints_one_json_object(args, tiny_checkpoint, corpus, capsys):
     assert main(args) == 0
     printed = json.loads(capsys.readouterr().out)
     loaded = checkpoint.load(tiny_checkpoint)
@@ -71,16 +69,7 @@ def test_the_command_prints_one_json_object(tiny_checkpoint, corpus, corpus_file
     )
 
 
-def test_sampled_adds_the_originals_estimates(tiny_checkpoint, corpus_file, capsys):
-    args = [
-        "evaluate",
-        "--checkpoint",
-        str(tiny_checkpoint),
-        "--data",
-        str(corpus_file),
-        "--device",
-        "cpu",
-    ]
+def test_sampled_adds_the_originals_estimates(args, capsys):
     assert main([*args, "--sampled"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["val_loss_sampled"] == pytest.approx(printed["val_loss_full"], rel=0.05)
@@ -105,20 +94,11 @@ def test_bad_input_is_one_sentence(tiny_checkpoint, tmp_path, capsys):
         assert len(captured.err.strip().splitlines()) == 1
 
 
-def test_a_gpu_that_is_full_is_one_sentence(tiny_checkpoint, corpus_file, capsys, monkeypatch):
+def test_a_gpu_that_is_full_is_one_sentence(args, capsys, monkeypatch):
     def full(*args: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nMore")
 
     monkeypatch.setattr(GPT, "to", full)
-    args = [
-        "evaluate",
-        "--checkpoint",
-        str(tiny_checkpoint),
-        "--data",
-        str(corpus_file),
-        "--device",
-        "cpu",
-    ]
     assert main(args) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: the GPU has too little free memory; pass --device cpu")
