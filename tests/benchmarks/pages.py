@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, machine_line, options, read_record, write_record  # noqa: E402
+from record import machine, machine_line, run  # noqa: E402
 from serving import Server, chromium, served  # noqa: E402
 from wire import Wire, relayed  # noqa: E402
 
@@ -217,9 +217,9 @@ def memory(server: Server, browser: "Browser", texts: Texts, idle: int) -> dict[
     return {"with the visitors there": present, "when they have left": server.mib() - idle}
 
 
-def measure(checkpoint: Checkpoint) -> dict[str, object]:
-    """Measure everything in the record except the machine and the checkpoint."""
-    texts = Texts()
+def measure() -> dict[str, object]:
+    """Measure the page and return the record."""
+    checkpoint, texts = load(ROOT / "assets" / "checkpoint"), Texts()
     with served() as server, relayed(server.port) as wire, chromium() as browser:
         with visit(browser) as page:
             fetched = Fetched(page)
@@ -231,6 +231,10 @@ def measure(checkpoint: Checkpoint) -> dict[str, object]:
             moved = {"map": over_the_map(page), "text": over_the_text(page)}
         above = memory(server, browser, texts, idle)
     return {
+        "command": "python tests/benchmarks/pages.py",
+        "machine": machine("torch", "streamlit", "plotly"),
+        "checkpoint": checkpoint.weights_sha256,
+        "rounds": ROUNDS,
         "milliseconds, medians": {
             name: round(statistics.median(taken[name]), 1)
             for name in ("forward pass", "empty rerun", "head", "new text")
@@ -281,21 +285,5 @@ def table(record: dict) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    args = options(RECORD).parse_args()
-    if not args.table:
-        checkpoint = load(ROOT / "assets" / "checkpoint")
-        measured = measure(checkpoint)
-        record = {
-            "command": "python tests/benchmarks/pages.py",
-            "machine": machine("torch", "streamlit", "plotly"),
-            "checkpoint": checkpoint.weights_sha256,
-            "rounds": ROUNDS,
-            **measured,
-        }
-        write_record(record, args.out)
-    print(table(read_record(args.out)))
-
-
 if __name__ == "__main__":
-    main()
+    run(RECORD, measure, table)

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def options(path: Path) -> argparse.ArgumentParser:
         help="print the record's table, measure nothing",
     )
     return parser
+
+
+def run(path: Path, measure: Callable[[], dict[str, object]], table: Callable[[dict], str]) -> None:
+    """Run a benchmark from the command line: measure, write the record, print its table."""
+    args = options(path).parse_args()
+    if not args.table:
+        write_record(measure(), args.out)
+    print(table(read_record(args.out)))
 
 
 def write_record(record: dict[str, object], path: Path) -> None:

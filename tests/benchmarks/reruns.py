@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, machine_line, options, read_record, write_record  # noqa: E402
+from record import machine, machine_line, run  # noqa: E402
 from serving import served  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
@@ -81,12 +81,5 @@ def table(record: dict) -> str:
     return "\n".join([*lines, "", f"{goal} {machine_line(record['machine'])}"])
 
 
-def main() -> None:
-    args = options(RECORD).parse_args()
-    if not args.table:
-        write_record(measure(), args.out)
-    print(table(read_record(args.out)))
-
-
 if __name__ == "__main__":
-    main()
+    run(RECORD, measure, table)

@@ -46,14 +46,11 @@ def _healthy(url: str) -> bool:
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[Server]:
-    """Serve the app with the bundled checkpoint until the block ends.
-
-    arguments: further arguments for Streamlit's command line.
-    """
+def served() -> Iterator[Server]:
+    """Run the app with the bundled checkpoint until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += ["--server.address=127.0.0.1", f"--server.port={port}", *arguments]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         server = Server(process, port)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, machine_line, options, read_record, write_record  # noqa: E402
+from record import machine, machine_line, run  # noqa: E402
 
 from microgpt.generate import generate, start_ids  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
@@ -88,12 +88,5 @@ def table(record: dict) -> str:
     )
 
 
-def main() -> None:
-    args = options(RECORD).parse_args()
-    if not args.table:
-        write_record(measure(), args.out)
-    print(table(read_record(args.out)))
-
-
 if __name__ == "__main__":
-    main()
+    run(RECORD, measure, table)
