@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from microgpt.config import GPTConfig
 
+QUERY_BLOCK = 64  # the queries that attention with dropout processes at once on a CPU
+
 
 class KVCache:
     """The keys and values of the positions that a model has processed; the caller owns it.
@@ -41,6 +43,34 @@ def causal_mask(t: int, s: int, device: torch.device) -> Tensor:
     return torch.ones(t, s, dtype=torch.bool, device=device).tril(s - t)
 
 
+def dropout(x: Tensor, p: float) -> Tensor:
+    """Zero each element with probability p and scale the others by 1 / (1 - p).
+
+    On a CPU the random generator is the slow part of F.dropout. Here one draw of 64 bits serves
+    four elements, and p is rounded to a multiple of 2^-16.
+    """
+    if p == 0:
+        return x
+    if not x.is_cpu:
+        return F.dropout(x, p)
+    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    values = draws.view(torch.int16)[: x.numel()].view(x.shape)  # uniform in [-2^15, 2^15)
+    dropped = round(p * 2**16)
+    return x * (values >= dropped - 2**15) * (2**16 / (2**16 - dropped))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, p: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Attention of the last T of S positions, with dropout of probability p on the weights.
+
+    q: (B, H, T, head_size). k, v: (B, H, S, head_size). Returns the output (B, H, T, head_size) and
+    the weights before dropout (B, H, T, S).
+    """
+    scores = q @ k.transpose(-2, -1) * q.size(-1) ** -0.5  # (B, H, T, S)
+    mask = causal_mask(q.size(2), k.size(2), q.device)
+    weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
+    return dropout(weights, p) @ v, weights
+
+
 class CausalSelfAttention(nn.Module):
     def __init__(self, config: GPTConfig, layer: int):
         super().__init__()
@@ -68,20 +98,22 @@ class CausalSelfAttention(nn.Module):
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)  # (B, H, S, head_size)
         t, s = q.size(2), k.size(2)
-        dropout = self.dropout if self.training else 0.0
-        if maps is None:
-            mask = causal_mask(t, s, x.device) if 1 < t < s else None
-            y = F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=t == s and t > 1)
-        else:
-            scores = q @ k.transpose(-2, -1) * q.size(-1) ** -0.5  # (B, H, T, S)
-            mask = causal_mask(t, s, x.device)
-            weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
+        p = self.dropout if self.training else 0.0
+        if maps is not None:
+            y, weights = attend(q, k, v, p)
             maps.append(weights)
-            y = F.dropout(weights, dropout, self.training) @ v  # (B, H, T, head_size)
+        elif p and x.is_cpu:
+            # PyTorch's fused kernel for CPUs has no dropout. A block of queries needs no later key.
+            starts = range(0, t, QUERY_BLOCK)
+            blocks = [(q[:, :, i : i + QUERY_BLOCK], s - t + i + QUERY_BLOCK) for i in starts]
+            y = torch.cat([attend(b, k[:, :, :e], v[:, :, :e], p)[0] for b, e in blocks], dim=2)
+        else:
+            mask = causal_mask(t, s, x.device) if 1 < t < s else None
+            y = F.scaled_dot_product_attention(q, k, v, mask, p, is_causal=t == s and t > 1)
         if head_mask is not None:
             y = y * head_mask[:, None, None]
         y = self.proj(y.transpose(1, 2).flatten(2))  # (B, T, C)
-        return F.dropout(y, self.dropout, self.training)
+        return dropout(y, p)
 
 
 class MLP(nn.Module):
@@ -92,7 +124,8 @@ class MLP(nn.Module):
         self.down = nn.Linear(config.mlp_ratio * config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
-        return F.dropout(self.down(F.relu(self.up(x))), self.dropout, self.training)
+        p = self.dropout if self.training else 0.0
+        return dropout(self.down(F.relu(self.up(x))), p)
 
 
 class Block(nn.Module):

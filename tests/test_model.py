@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microgpt.config import PRESETS, GPTConfig
-from microgpt.model import GPT, KVCache
+from microgpt.model import GPT, KVCache, dropout
 
 
 @pytest.fixture
@@ -105,6 +105,46 @@ def test_the_fast_path_equals_the_open_path(model, ids):
     mask = torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
     logits, _ = model.forward_with_attention(ids, head_mask=mask)
     torch.testing.assert_close(model(ids, head_mask=mask), logits, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1_000, 301), (300_001,)], ids=str)
+def test_dropout_zeroes_the_fraction_p_and_keeps_the_mean(shape):
+    torch.manual_seed(1)
+    x = torch.ones(shape, requires_grad=True)
+    y = dropout(x, 0.3)
+    kept = y != 0
+    # Five standard deviations of a binomial proportion.
+    assert abs(kept.float().mean().item() - 0.7) < 5 * math.sqrt(0.3 * 0.7 / x.numel())
+    torch.testing.assert_close(y[kept], torch.full_like(y[kept], 1 / 0.7), rtol=1e-4, atol=0)
+    y.sum().backward()
+    assert torch.equal(x.grad, y)
+    # Neighbours share a draw, but not its bits.
+    flat = kept.flatten()
+    pairs = (flat[:-1] & flat[1:]).float().mean().item()
+    assert abs(pairs - 0.7**2) < 0.01
+
+
+def test_dropout_keeps_the_precision_and_depends_on_the_seed_only():
+    x = torch.ones(2_000, dtype=torch.bfloat16)
+    torch.manual_seed(1)
+    first, second = dropout(x, 0.5), dropout(x, 0.5)
+    torch.manual_seed(1)
+    assert torch.equal(dropout(x, 0.5), first)
+    assert not torch.equal(first, second)
+    assert first.dtype == torch.bfloat16
+    assert dropout(x, 0.0) is x
+
+
+def test_attention_in_blocks_of_queries_equals_the_fused_kernel():
+    config = GPTConfig(vocab_size=7, block_size=150, n_layer=2, n_head=2, n_embd=8, dropout=1e-9)
+    torch.manual_seed(1)
+    model = GPT(config)  # 1e-9 rounds to a dropout of zero, so the two paths give the same
+    ids = torch.randint(7, (2, 150))
+    torch.testing.assert_close(model.train()(ids), model.eval()(ids), atol=1e-5, rtol=1e-5)
+    cache = KVCache(config, batch_size=2)
+    model.train()(ids[:, :30], cache=cache)
+    later = model(ids[:, 30:], cache=cache)
+    torch.testing.assert_close(later, model.eval()(ids)[:, 30:], atol=1e-5, rtol=1e-5)
 
 
 def test_attention_rows_sum_to_one_and_see_nothing_ahead(model, ids):

@@ -77,10 +77,16 @@ def set_learning_rates(optimizers: list[torch.optim.Optimizer], factor: float) -
 def update(optimizers: list[torch.optim.Optimizer]) -> None:
     """Update the parameters with their gradients, then clear the gradients."""
     on_cpu = optimizers[0].param_groups[0]["params"][0].is_cpu
-    with _Float32Products() if on_cpu else contextlib.nullcontext():
+    slow = on_cpu and not multiplies_bfloat16(torch.cpu.get_capabilities())
+    with _Float32Products() if slow else contextlib.nullcontext():
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
+
+
+def multiplies_bfloat16(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a CPU has instructions for bfloat16 products (see torch.cpu.get_capabilities)."""
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 class _Float32Products(TorchFunctionMode):

@@ -89,7 +89,15 @@ def test_an_update_is_that_of_the_optimizers_and_clears_the_gradients(fresh):
         assert ours.grad is None
 
 
-def test_a_cpus_bfloat16_products_are_computed_in_float32(fresh):
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [({"avx2": True}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16)],
+    ids=["a CPU without bfloat16", "a CPU with bfloat16"],
+)
+def test_the_precision_of_muons_products_depends_on_the_cpu(
+    fresh, monkeypatch, capabilities, dtype
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     seen = set()
 
     class Spy(TorchFunctionMode):
@@ -103,4 +111,4 @@ def test_a_cpus_bfloat16_products_are_computed_in_float32(fresh):
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
     with Spy():
         update(optimizers)
-    assert seen == {(torch.Tensor.matmul, torch.float32), (torch.addmm, torch.float32)}
+    assert seen == {(torch.Tensor.matmul, dtype), (torch.addmm, dtype)}
