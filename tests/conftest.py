@@ -247,7 +247,7 @@ def scored(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
         made = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
         change = torch.zeros(2, 3)
         change[layer - 1, head - 1] = 0.1234
-        kept = dataclasses.replace(made, off=Ablation(10, change))
+        kept = dataclasses.replace(made, ablation=Ablation(10, change))
         add_head_scores(folder, kept, loaded.config)
         return folder
 

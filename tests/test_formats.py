@@ -56,7 +56,7 @@ def test_a_checkpoint_opens_with_all_its_files(example):
     assert loaded.training.steps == loaded.loss_record[-1].step == loaded.snapshots.steps[-1] == 8
     assert loaded.config.n_layer == 2 and loaded.training.config.optimizer == "muon"
     assert loaded.baselines.val_loss["bigram"] < loaded.baselines.val_loss["uniform"]
-    assert loaded.head_scores.off.loss_change.shape == (2, 2)
+    assert loaded.head_scores.ablation.loss_change.shape == (2, 2)
     assert loaded.loss_record[-1].val_loss == pytest.approx(3.11446)
 
 
@@ -196,8 +196,8 @@ def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
 def test_a_head_score_more_leaves_old_scores_readable():
     text = (EXAMPLES[0] / "checkpoint" / "head_scores.json").read_text()
     older = json.loads(text)
-    for by_kind in (older["counts"], older["even"], older["scores"]):
-        by_kind.pop("induction", None)
+    for by_name in (older["counts"], older["even"], older["scores"]):
+        by_name.pop("induction", None)
     scores = HeadScores.from_json(json.dumps(older), 2, 2)
     assert scores.counts["induction"] == 0 and "induction" not in scores.scores
 
@@ -273,7 +273,7 @@ def relisted(folder: Path, name: str, values: dict[str, Any]) -> None:
 def test_a_future_head_score_or_baseline_may_be_optional(folder):
     scores, tables = json_of(folder / "head_scores.json"), json_of(folder / "baselines.json")
     scores["counts"]["novelty"] = 5
-    scores["even"]["novelty"], scores["scores"]["novelty"] = 0.5, [[0.5] * 2] * 2
+    scores["uniform"]["novelty"], scores["scores"]["novelty"] = 0.5, [[0.5] * 2] * 2
     tables["val_loss"]["novelty"] = 1.5
     for optional, notes in (([], 2), (["novelty"], 0)):
         relisted(folder, "head_scores.json", scores | {"optional": optional})

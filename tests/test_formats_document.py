@@ -14,7 +14,8 @@ import torch
 from microgpt import checkpoint, formats
 from microgpt.analysis.attention import maps_npz
 from microgpt.analysis.baselines import NAMES, Baselines
-from microgpt.analysis.head_scores import KINDS, Ablation, HeadScores
+from microgpt.analysis.head_patterns import PATTERNS
+from microgpt.analysis.head_scores import Ablation, HeadScores
 from microgpt.analysis.predictions import Predictions, to_csv
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.provenance import Training
@@ -90,8 +91,8 @@ def written() -> dict[str, list[str]]:
         "baselines.json: val_loss": list(NAMES),
         "snapshots.npz": ["format", *fields(Snapshots)],
         "head_scores.json": [*STAMP, *fields(HeadScores)],
-        "head_scores.json: counts, even, scores": list(KINDS),
-        "head_scores.json: off": fields(Ablation),
+        "head_scores.json: counts, uniform, scores": list(PATTERNS),
+        "head_scores.json: ablation": fields(Ablation),
         "state.pt": ["format", *SAVED],
         "state.pt: configs": fields(RunSettings),
         "state.pt: snapshots": fields(Snapshot),

@@ -1,7 +1,9 @@
 """What a head may attend to: one pattern of keys for each head score.
 
 A new head score is one entry in PATTERNS. The table of the command, the JSON file and the page
-are made from PATTERNS.
+are made from PATTERNS. Heads with a high score for `previous`, `same` or `induction` are known as
+previous-token heads, duplicate-token heads (Wang et al., 2022, IOI) and induction heads (Olsson et
+al., 2022). Much attention to `first` is an attention sink (Xiao et al., 2023).
 """
 
 from collections.abc import Callable

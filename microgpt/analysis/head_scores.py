@@ -11,9 +11,10 @@ from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json
 
-KINDS = {name: pattern.about for name, pattern in PATTERNS.items()}
-# A head is labelled with its highest score if the score is at least this.
-BADGE_FROM = 0.3
+# The lowest score that labels a head.
+MIN_LABEL_SCORE = 0.3
+# Fields that had another name in format 1.
+_RENAMED = {"even": "uniform", "off": "ablation"}
 
 
 class HeadScoresError(MicroGPTError):
@@ -21,10 +22,10 @@ class HeadScoresError(MicroGPTError):
 
 
 @dataclass(frozen=True)
-class Badge:
-    """The label of a head: the name of its highest score, a key of KINDS, and the score."""
+class Label:
+    """The label of a head: its highest score, and the name of that score in PATTERNS."""
 
-    kind: str
+    name: str
     score: float
 
 
@@ -43,31 +44,38 @@ class Ablation:
         """Layer and head, from 0, of the head whose ablation raises the loss most."""
         return divmod(int(self.loss_change.argmax()), self.loss_change.size(1))
 
+    def _fits(self, most: int, shape: tuple[int, int]) -> bool:
+        return (
+            type(self.positions) is int
+            and 0 < self.positions <= most
+            and _is_within(self.loss_change, shape, -math.inf, math.inf)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class HeadScores:
     """Head scores over some texts; the first query of each text is left out.
 
-    The dictionaries are keyed by KINDS. positions: the number of queries. scores: (L, H), 0 to 1,
-    the mean attention to the keys of the pattern, over the queries that have such keys; a score
-    without such queries is left out. counts: the number of these queries. even: the score of a head
-    that attends to all keys equally. entropy: (L, H) mean, nats. distance: (L, H) mean, characters
-    back. off: the ablation of each head, None if it was not measured.
+    The dictionaries are keyed by the names in PATTERNS. positions: the number of queries. scores:
+    (L, H), 0 to 1, the mean attention to the keys of the pattern, over the queries that have such
+    keys; a score without such queries is left out. counts: the number of these queries. uniform:
+    the score of a head with uniform attention. entropy: (L, H) mean, nats. distance: (L, H) mean,
+    characters back. ablation: None if it was not measured.
     """
 
     positions: int
     counts: dict[str, int]
-    even: dict[str, float]
+    uniform: dict[str, float]
     scores: dict[str, Tensor]
     entropy: Tensor
     distance: Tensor
-    off: Ablation | None = None
+    ablation: Ablation | None = None
 
-    def badge(self, layer: int, head: int) -> Badge | None:
-        """The label of a head; None if its highest score is below BADGE_FROM."""
-        found = [Badge(kind, score[layer, head].item()) for kind, score in self.scores.items()]
-        best = max(found, key=lambda badge: badge.score, default=None)
-        return best if best is not None and best.score >= BADGE_FROM else None
+    def label(self, layer: int, head: int) -> Label | None:
+        """The label of a head; None if its highest score is below MIN_LABEL_SCORE."""
+        labels = [Label(name, score[layer, head].item()) for name, score in self.scores.items()]
+        best = max(labels, key=lambda label: label.score, default=None)
+        return best if best is not None and best.score >= MIN_LABEL_SCORE else None
 
     def to_json(self) -> str:
         return json_file.to_json(self)
@@ -80,13 +88,14 @@ class HeadScores:
         """
         try:
             document = read_json("head_scores.json", text)
-            found = json_file.read(cls, document)
-            counts, even, scores = (
-                document.known(by_kind, KINDS, "head score")
-                for by_kind in (found.counts, found.even, found.scores)
+            values = {_RENAMED.get(name, name): each for name, each in document.values.items()}
+            found = json_file.read(cls, replace(document, values=values))
+            counts, uniform, scores = (
+                document.known(by_name, PATTERNS, "head score")
+                for by_name in (found.counts, found.uniform, found.scores)
             )
-            counts = {kind: counts.get(kind, 0) for kind in KINDS}
-            made = replace(found, counts=counts, even=even, scores=scores)
+            counts = {name: counts.get(name, 0) for name in PATTERNS}
+            made = replace(found, counts=counts, uniform=uniform, scores=scores)
             fits = made._fits(n_layer, n_head)
         except FormatError as error:
             raise HeadScoresError(str(error)) from error
@@ -98,25 +107,18 @@ class HeadScores:
 
     def _fits(self, n_layer: int, n_head: int) -> bool:
         counts = list(self.counts.values())
-        known = {kind for kind, count in self.counts.items() if count}
+        known = {name for name, count in self.counts.items() if count}
         shape = (n_layer, n_head)
         return (
             all(type(count) is int for count in (self.positions, *counts))
             and 0 < self.positions < 2**63
             and all(0 <= count <= self.positions for count in counts)
-            and set(self.even) == set(self.scores) == known
-            and all(0 <= value <= 1 for value in self.even.values())
+            and set(self.uniform) == set(self.scores) == known
+            and all(0 <= value <= 1 for value in self.uniform.values())
             and all(_is_within(table, shape, 0, 1) for table in self.scores.values())
             and _is_within(self.entropy, shape, 0, math.inf)
             and _is_within(self.distance, shape, 0, math.inf)
-            and (self.off is None or self._fits_ablation(self.off, shape))
-        )
-
-    def _fits_ablation(self, off: Ablation, shape: tuple[int, int]) -> bool:
-        return (
-            type(off.positions) is int
-            and 0 < off.positions <= self.positions
-            and _is_within(off.loss_change, shape, -math.inf, math.inf)
+            and (self.ablation is None or self.ablation._fits(self.positions, shape))
         )
 
 

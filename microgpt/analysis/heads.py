@@ -28,7 +28,7 @@ class _Sums:
         self.positions = 0
         self.attention = torch.tensor(0.0)  # (L, H, patterns)
         self.counts = torch.tensor(0)  # (patterns,)
-        self.even = torch.tensor(0.0)  # (patterns,)
+        self.uniform = torch.tensor(0.0)  # (patterns,)
         self.entropy = torch.tensor(0.0)  # (L, H)
         self.distance = torch.tensor(0.0)  # (L, H)
 
@@ -46,18 +46,19 @@ class _Sums:
         self.distance = self.distance + sums[..., -1]
         self.entropy = self.entropy + torch.special.entr(weights).sum(dim=(-2, -1)).double()
         self.counts = self.counts + keys.any(dim=-1).sum(dim=-1)
-        self.even = self.even + (keys.sum(dim=-1) / (text.query[1:, 0] + 1)).sum(dim=-1).double()
+        shares = keys.sum(dim=-1) / (text.query[1:, 0] + 1)  # (patterns, T - 1)
+        self.uniform = self.uniform + shares.sum(dim=-1).double()
 
     def means(self) -> HeadScores:
         counts = self.counts.tolist()
-        known = [(at, kind) for at, kind in enumerate(PATTERNS) if counts[at]]
+        measured = [(at, name) for at, name in enumerate(PATTERNS) if counts[at]]
         means = (self.attention / self.counts).clamp(0, 1).float().cpu()  # above 1 by rounding
-        even = self.even / self.counts
+        uniform = self.uniform / self.counts
         return HeadScores(
             positions=self.positions,
             counts=dict(zip(PATTERNS, counts, strict=True)),
-            even={kind: even[at].item() for at, kind in known},
-            scores={kind: means[..., at] for at, kind in known},
+            uniform={name: uniform[at].item() for at, name in measured},
+            scores={name: means[..., at] for at, name in measured},
             entropy=(self.entropy / self.positions).float().cpu(),
             distance=(self.distance / self.positions).float().cpu(),
         )
@@ -102,7 +103,7 @@ def head_scores(
         sums.add(model.forward_with_attention(text.ids[None])[1][0], text)
         progress(next(passes), total)
     changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
-    return replace(sums.means(), off=Ablation(few * (size - 1), changes))
+    return replace(sums.means(), ablation=Ablation(few * (size - 1), changes))
 
 
 def class_of(character: str) -> str:

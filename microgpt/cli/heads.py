@@ -1,9 +1,9 @@
 """Measure what each attention head of a checkpoint does over the validation split.
 
 Prints a table with one row per head: its head scores, the entropy and mean distance of its
-attention, and how much the loss rises when the head is ablated (column `off`). Layers and heads
-count from 1. The row `even` holds the scores of uniform attention. The row `queries` holds the
-number of positions that each score is averaged over.
+attention, and how much the loss rises when the head is ablated (column `ablation`). A head with a
+high score is labelled with it. Layers and heads count from 1. The row `uniform` holds the scores of
+uniform attention. The row `queries` holds the number of positions that each score is averaged over.
 """
 
 import argparse
@@ -50,19 +50,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _table(scores: HeadScores) -> str:
-    """Format one line per head, then the lines `even` and `queries`."""
-    assert scores.off is not None  # head_scores() always ablates
-    kinds = list(scores.scores)
-    lines = [["layer", "head", *kinds, "entropy", "distance", "off", "badge"]]
+    """Format one line per head, then the lines `uniform` and `queries`."""
+    assert scores.ablation is not None  # head_scores() always ablates
+    names = list(scores.scores)
+    lines = [["layer", "head", *names, "entropy", "distance", "ablation", "label"]]
     for layer in range(scores.entropy.size(0)):
         for head in range(scores.entropy.size(1)):
             values = [*scores.scores.values(), scores.entropy, scores.distance]
-            badge = scores.badge(layer, head)
+            label = scores.label(layer, head)
             numbers = [f"{value[layer, head]:.3f}" for value in values]
-            numbers.append(f"{scores.off.loss_change[layer, head]:+.4f}")
-            lines.append([str(layer + 1), str(head + 1), *numbers, badge.kind if badge else ""])
-    lines.append(["even", "", *(f"{scores.even[kind]:.3f}" for kind in kinds)])
-    lines.append(["queries", "", *(str(scores.counts[kind]) for kind in kinds)])
+            numbers.append(f"{scores.ablation.loss_change[layer, head]:+.4f}")
+            lines.append([str(layer + 1), str(head + 1), *numbers, label.name if label else ""])
+    lines.append(["uniform", "", *(f"{scores.uniform[name]:.3f}" for name in names)])
+    lines.append(["queries", "", *(str(scores.counts[name]) for name in names)])
     widths = [max(7, len(name)) for name in lines[0]]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=False)).rstrip()

@@ -1,7 +1,6 @@
 import torch
 
 from microgpt.analysis.head_patterns import PATTERNS, texts
-from microgpt.analysis.head_scores import KINDS
 from microgpt.tokenizer import CharTokenizer
 
 LETTERS = CharTokenizer("\n ab")
@@ -23,7 +22,3 @@ def test_every_pattern_names_the_keys_of_every_query():
         keys = pattern.keys(text)
         assert keys.dtype == torch.bool, name
         assert torch.broadcast_shapes(keys.shape, (7, 7)) == (7, 7), name
-
-
-def test_the_scores_are_called_what_the_patterns_are_called():
-    assert list(KINDS.items()) == [(name, pattern.about) for name, pattern in PATTERNS.items()]

@@ -5,21 +5,21 @@ import math
 import pytest
 import torch
 
+from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.analysis.head_scores import (
-    BADGE_FROM,
-    KINDS,
+    MIN_LABEL_SCORE,
     Ablation,
-    Badge,
     HeadScores,
     HeadScoresError,
+    Label,
 )
 
 # Two layers of three heads; no query had a newline, a space or a speaker to look at.
-COUNTS = {kind: 40 if kind in ("previous", "same", "first") else 0 for kind in KINDS}
+COUNTS = {name: 40 if name in ("previous", "same", "first") else 0 for name in PATTERNS}
 MADE = HeadScores(
     positions=50,
     counts=COUNTS,
-    even={"previous": 0.1, "first": 0.1, "same": 0.2},
+    uniform={"previous": 0.1, "first": 0.1, "same": 0.2},
     scores={
         "previous": torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.29, 0.3]]),
         "first": torch.tensor([[0.05, 0.1, 0.0], [0.2, 0.1, 0.1]]),
@@ -27,10 +27,10 @@ MADE = HeadScores(
     },
     entropy=torch.tensor([[0.5, 1.0, 2.5], [3.0, 1.23456, 0.0]]),
     distance=torch.tensor([[1.0, 10.0, 20.0], [30.0, 100.0, 0.0]]),
-    off=Ablation(30, torch.tensor([[0.01, -0.2, 0.0], [0.15001, 0.15, 7.0]])),
+    ablation=Ablation(30, torch.tensor([[0.01, -0.2, 0.0], [0.15001, 0.15, 7.0]])),
 )
 GOOD = json.loads(MADE.to_json())
-REQUIRED = [name for name in GOOD if name not in ("format", "off")]
+REQUIRED = [name for name in GOOD if name not in ("format", "ablation")]
 
 
 def changed(**values: object) -> str:
@@ -38,8 +38,8 @@ def changed(**values: object) -> str:
     return json.dumps(GOOD | values)
 
 
-def off_with(**values: object) -> str:
-    return changed(off=GOOD["off"] | values)
+def ablation_with(**values: object) -> str:
+    return changed(ablation=GOOD["ablation"] | values)
 
 
 def scores_with(table: object) -> str:
@@ -49,14 +49,16 @@ def scores_with(table: object) -> str:
 def test_scores_survive_writing_and_reading_to_four_decimals():
     text = MADE.to_json()
     again = HeadScores.from_json(text, 2, 3)
-    assert (again.positions, again.counts, again.even) == (50, COUNTS, MADE.even)
+    assert (again.positions, again.counts, again.uniform) == (50, COUNTS, MADE.uniform)
     assert list(again.scores) == ["previous", "first", "same"]
-    for kind, table in MADE.scores.items():
-        torch.testing.assert_close(again.scores[kind], table, rtol=0, atol=0.51e-4)
+    for name, table in MADE.scores.items():
+        torch.testing.assert_close(again.scores[name], table, rtol=0, atol=0.51e-4)
     torch.testing.assert_close(again.entropy, MADE.entropy, rtol=0, atol=0.51e-4)
     torch.testing.assert_close(again.distance, MADE.distance, rtol=0, atol=0.51e-4)
-    assert again.off.positions == 30
-    torch.testing.assert_close(again.off.loss_change, MADE.off.loss_change, rtol=0, atol=0.51e-4)
+    assert again.ablation.positions == 30
+    torch.testing.assert_close(
+        again.ablation.loss_change, MADE.ablation.loss_change, rtol=0, atol=0.51e-4
+    )
     assert again.to_json() == text
     assert text.endswith("}\n") and text.count("\n") == 1
 
@@ -67,12 +69,12 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
     table = torch.full((48, 64), 0.1234)
     scores = HeadScores(
         positions=2**62,
-        counts=dict.fromkeys(KINDS, 2**62),
-        even=dict.fromkeys(KINDS, 0.1234),
-        scores=dict.fromkeys(KINDS, table),
+        counts=dict.fromkeys(PATTERNS, 2**62),
+        uniform=dict.fromkeys(PATTERNS, 0.1234),
+        scores=dict.fromkeys(PATTERNS, table),
         entropy=table,
         distance=table + 4000,
-        off=Ablation(2**62, -table),
+        ablation=Ablation(2**62, -table),
     )
     text = scores.to_json()
     assert len(text) < OPTIONAL[HEAD_SCORES] / 2
@@ -97,9 +99,12 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         *(changed(positions=value) for value in (0, -1, 39, 50.0, True, 10**400, math.nan)),
         *(changed(counts=COUNTS | {"same": value}) for value in (0, -1, 51, 40.0, None, [])),
         changed(counts={"same": 40}),
-        *(changed(even=MADE.even | {"same": value}) for value in (-0.1, 1.1, math.nan, None, [])),
-        changed(even={"same": 0.1}),
-        changed(even=MADE.even | {"other": 0.1}),
+        *(
+            changed(uniform=MADE.uniform | {"same": value})
+            for value in (-0.1, 1.1, math.nan, None, [])
+        ),
+        changed(uniform={"same": 0.1}),
+        changed(uniform=MADE.uniform | {"other": 0.1}),
         changed(scores=GOOD["scores"] | {"other": GOOD["entropy"]}),
         changed(scores=GOOD["scores"] | {"space": GOOD["scores"]["same"]}),
         changed(scores={"same": GOOD["scores"]["same"]}),
@@ -114,14 +119,17 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         changed(entropy=[[0.1, 0.1, 0.1], [0.1, 0.1, math.inf]]),
         changed(distance=[[0.1, 0.1, 0.1], [0.1, 0.1, 1e300]]),
         changed(distance=[0.1, 0.1, 0.1]),
-        changed(off={}),
-        changed(off={"positions": 30}),
-        changed(off={"loss_change": GOOD["off"]["loss_change"]}),
-        *(off_with(positions=value) for value in (0, -1, 51, 30.0, True, None, "30", [30])),
-        *(off_with(loss_change=value) for value in (None, 3, "ab", [], [[]], [[0.1, 0.1, 0.1]])),
-        off_with(loss_change=[[0.1, 0.1], [0.1, 0.1], [0.1, 0.1]]),
+        changed(ablation={}),
+        changed(ablation={"positions": 30}),
+        changed(ablation={"loss_change": GOOD["ablation"]["loss_change"]}),
+        *(ablation_with(positions=value) for value in (0, -1, 51, 30.0, True, None, "30", [30])),
         *(
-            off_with(loss_change=[[0.1, 0.1, 0.1], [0.1, 0.1, value]])
+            ablation_with(loss_change=value)
+            for value in (None, 3, "ab", [], [[]], [[0.1, 0.1, 0.1]])
+        ),
+        ablation_with(loss_change=[[0.1, 0.1], [0.1, 0.1], [0.1, 0.1]]),
+        *(
+            ablation_with(loss_change=[[0.1, 0.1, 0.1], [0.1, 0.1, value]])
             for value in (math.nan, math.inf, -math.inf, 1e300, 10**400, "a", None, [])
         ),
     ],
@@ -140,30 +148,30 @@ def test_scores_of_another_models_shape_are_refused(shape):
 
 
 def test_a_head_is_named_after_what_it_does_most_where_that_is_enough():
-    badges = [[MADE.badge(layer, head) for head in range(3)] for layer in range(2)]
-    kinds = [[badge and badge.kind for badge in row] for row in badges]
-    assert kinds == [["previous", "same", None], [None, None, "same"]]
-    assert badges[0][0] == Badge("previous", pytest.approx(0.9))
+    labels = [[MADE.label(layer, head) for head in range(3)] for layer in range(2)]
+    names = [[label and label.name for label in row] for row in labels]
+    assert names == [["previous", "same", None], [None, None, "same"]]
+    assert labels[0][0] == Label("previous", pytest.approx(0.9))
 
 
 def test_a_score_at_the_threshold_is_enough_and_one_below_is_not():
-    for score, found in ((BADGE_FROM, "first"), (BADGE_FROM - 1e-4, None)):
+    for score, found in ((MIN_LABEL_SCORE, "first"), (MIN_LABEL_SCORE - 1e-4, None)):
         table = torch.full((1, 1), score, dtype=torch.float64)
         made = dataclasses.replace(MADE, scores={"first": table})
-        badge = made.badge(0, 0)
-        assert (badge and badge.kind) == found
+        label = made.label(0, 0)
+        assert (label and label.name) == found
 
 
-def test_no_kind_that_a_query_has_means_no_badge():
-    assert dataclasses.replace(MADE, scores={}).badge(0, 0) is None
+def test_without_scores_there_is_no_label():
+    assert dataclasses.replace(MADE, scores={}).label(0, 0) is None
 
 
-def test_scores_without_a_head_switched_off_survive_too():
-    plain = dataclasses.replace(MADE, off=None)
-    assert json.loads(plain.to_json()) == {key: GOOD[key] for key in GOOD if key != "off"}
-    assert HeadScores.from_json(plain.to_json(), 2, 3).off is None
+def test_scores_without_an_ablation_survive_too():
+    plain = dataclasses.replace(MADE, ablation=None)
+    assert json.loads(plain.to_json()) == {key: GOOD[key] for key in GOOD if key != "ablation"}
+    assert HeadScores.from_json(plain.to_json(), 2, 3).ablation is None
 
 
 def test_the_costliest_head_is_the_one_that_the_loss_gains_most_without():
-    assert MADE.off.costliest() == (1, 2)
+    assert MADE.ablation.costliest() == (1, 2)
     assert Ablation(1, torch.tensor([[-0.3, -0.1], [-0.2, -0.2]])).costliest() == (0, 1)

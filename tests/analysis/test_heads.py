@@ -10,7 +10,8 @@ from torch import Tensor
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
-from microgpt.analysis.head_scores import KINDS, HeadScores, HeadScoresError
+from microgpt.analysis.head_patterns import PATTERNS
+from microgpt.analysis.head_scores import HeadScores, HeadScoresError
 from microgpt.analysis.heads import (
     CLASSES,
     attention_by_class,
@@ -40,7 +41,7 @@ KEYS = {
 }
 
 
-def even(size: int) -> Tensor:
+def uniform(size: int) -> Tensor:
     """Attention to all alike, (T, T)."""
     return torch.ones(size, size).tril() / torch.arange(1, size + 1)[:, None]
 
@@ -60,7 +61,7 @@ def scores_of(weights: Tensor, text: str = TEXT, tokenizer: CharTokenizer = LETT
     return text_scores(maps, tokenizer.encode(text), tokenizer)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PATTERNS)
 def test_a_head_that_does_only_one_thing_scores_1_in_it(kind):
     scores = scores_of(pointing(KEYS[kind]))
     assert scores.scores[kind].tolist() == [[pytest.approx(1)]]
@@ -68,7 +69,7 @@ def test_a_head_that_does_only_one_thing_scores_1_in_it(kind):
     assert scores.positions == 7
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PATTERNS)
 def test_other_kinds_score_what_their_keys_get_by_hand(kind):
     weights = pointing(KEYS[kind])
     scores = scores_of(weights)
@@ -78,11 +79,11 @@ def test_other_kinds_score_what_their_keys_get_by_hand(kind):
 
 
 def test_attention_to_all_alike_scores_its_share():
-    scores = scores_of(even(8))
+    scores = scores_of(uniform(8))
     for kind, keys in KEYS.items():
         shares = [len(named) / (query + 1) for query, named in enumerate(keys, 1) if named]
         assert scores.scores[kind].item() == pytest.approx(sum(shares) / len(shares)), kind
-        assert scores.even[kind] == pytest.approx(sum(shares) / len(shares)), kind
+        assert scores.uniform[kind] == pytest.approx(sum(shares) / len(shares)), kind
     entropy = sum(math.log(n) for n in range(2, 9)) / 7
     assert scores.entropy.item() == pytest.approx(entropy)
     assert scores.distance.item() == pytest.approx(sum(n / 2 for n in range(1, 8)) / 7)
@@ -98,17 +99,17 @@ def test_every_head_has_scores_of_its_own():
     maps = torch.stack([pointing(KEYS[kind]) for kind in ("previous", "same", "itself")] * 2)
     scores = scores_of(maps.view(2, 3, 8, 8))
     for layer in range(2):
-        kinds = [scores.badge(layer, head).kind for head in range(3)]
+        kinds = [scores.label(layer, head).name for head in range(3)]
         assert kinds == ["previous", "same", "itself"]
 
 
 def test_a_kind_that_no_query_has_is_left_out():
-    scores = scores_of(even(3), "aba")
+    scores = scores_of(uniform(3), "aba")
     assert scores.counts["newline"] == scores.counts["space"] == 0
-    assert set(scores.scores) == set(scores.even) == set(KINDS) - {"newline", "space"}
+    assert set(scores.scores) == set(scores.uniform) == set(PATTERNS) - {"newline", "space"}
     without = CharTokenizer("ab")  # there is not even a character for them
-    scores = scores_of(even(3), "aba", without)
-    assert set(scores.scores) == set(KINDS) - {"newline", "space"}
+    scores = scores_of(uniform(3), "aba", without)
+    assert set(scores.scores) == set(PATTERNS) - {"newline", "space"}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_attention_by_class_is_shared_out_among_the_classes():
 def test_attention_by_distance_is_the_mean_over_queries_that_reach_so_far():
     back = attention_by_distance(pointing(KEYS["previous"])[None, None]).flatten()
     assert back.tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
-    back = attention_by_distance(even(4)[None, None]).flatten().tolist()
+    back = attention_by_distance(uniform(4)[None, None]).flatten().tolist()
     halves = [1 / 2, 1 / 3, 1 / 4]
     assert back == pytest.approx([sum(halves) / 3, sum(halves) / 3, (1 / 3 + 1 / 4) / 2, 1 / 4])
 
@@ -202,7 +203,7 @@ def test_a_splits_scores_are_the_windows_means_by_their_counts(model, tokenizer,
     assert scores.positions == 6 * 15
     parts = [data[at : at + 16].tolist() for at in range(0, 96, 16)]
     each = [text_scores(attention_maps(model, p).weights, p, tokenizer) for p in parts]
-    for kind in set(KINDS) - {"speaker"}:
+    for kind in set(PATTERNS) - {"speaker"}:
         known = [part for part in each if kind in part.scores]
         assert scores.counts[kind] == sum(part.counts[kind] for part in known)
         total = sum(part.scores[kind] * part.counts[kind] for part in known)
@@ -220,8 +221,8 @@ def test_heads_are_switched_off_over_windows_that_are_spread_evenly(
     model, tokenizer, corpus, windows, taken
 ):
     data = torch.tensor(tokenizer.encode(corpus[: 16 * windows + 3]))
-    off = head_scores(model, tokenizer, data).off
-    assert off.positions == 15 * len(taken)
+    ablation = head_scores(model, tokenizer, data).ablation
+    assert ablation.positions == 15 * len(taken)
     texts = torch.stack([data[16 * n : 16 * n + 16] for n in taken])
 
     def loss(mask: Tensor | None) -> Tensor:
@@ -233,7 +234,7 @@ def test_heads_are_switched_off_over_windows_that_are_spread_evenly(
             mask = torch.ones(2, 3)
             mask[layer, head] = 0
             change = (loss(mask) - loss(None)).item()
-            assert off.loss_change[layer, head].item() == pytest.approx(change, abs=1e-5)
+            assert ablation.loss_change[layer, head].item() == pytest.approx(change, abs=1e-5)
 
 
 def test_a_speaker_is_seen_across_the_edge_of_a_window(model):
@@ -255,7 +256,7 @@ def test_a_model_made_to_copy_is_found_out(copier):
     assert scores.scores["previous"][0].item() == pytest.approx(1, abs=1e-4)
     assert scores.scores["induction"][1].item() == pytest.approx(1, abs=1e-4)
     assert scores.counts["induction"] == 8
-    assert scores.badge(0, 0).kind == "previous" and scores.badge(1, 0).kind == "induction"
+    assert scores.label(0, 0).name == "previous" and scores.label(1, 0).name == "induction"
 
 
 @pytest.fixture
@@ -271,12 +272,12 @@ def test_the_command_prints_every_head_and_changes_nothing(folder, corpus_file, 
     before = contents(folder)
     assert main(["heads", "--checkpoint", str(folder), "--data", str(corpus_file)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[: 2 + len(KINDS)] == ["layer", "head", *KINDS]
+    assert lines[0].split()[: 2 + len(PATTERNS)] == ["layer", "head", *PATTERNS]
     heads = [line.split()[:2] for line in lines[1:7]]
     assert heads == [[str(layer), str(head)] for layer in (1, 2) for head in (1, 2, 3)]
-    assert lines[0].split()[-2:] == ["off", "badge"]
-    assert all(line.split()[4 + len(KINDS)][0] in "+-" for line in lines[1:7])
-    assert [line.split()[0] for line in lines[7:]] == ["even", "queries"]
+    assert lines[0].split()[-2:] == ["ablation", "label"]
+    assert all(line.split()[4 + len(PATTERNS)][0] in "+-" for line in lines[1:7])
+    assert [line.split()[0] for line in lines[7:]] == ["uniform", "queries"]
     assert contents(folder) == before
 
 
@@ -322,7 +323,7 @@ def test_a_writer_stopped_at_any_moment_leaves_a_checkpoint(folder, scores, monk
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", stopping)
-    fewer = HeadScores(scores.positions, dict.fromkeys(KINDS, 0), {}, {}, *[scores.entropy] * 2)
+    fewer = HeadScores(scores.positions, dict.fromkeys(PATTERNS, 0), {}, {}, *[scores.entropy] * 2)
     if renamed < 3:
         with pytest.raises(KeyboardInterrupt):
             add_head_scores(folder, fewer, config)

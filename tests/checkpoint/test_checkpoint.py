@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from microgpt import checkpoint
 from microgpt.analysis.baselines import Baselines
-from microgpt.analysis.head_scores import KINDS, HeadScores
+from microgpt.analysis.head_patterns import PATTERNS
+from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint import Checkpoint, CheckpointError, load, save, sha256
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import Training
@@ -464,8 +465,8 @@ def head_scores(tiny_config: GPTConfig) -> HeadScores:
     ones = torch.ones(tiny_config.n_layer, tiny_config.n_head)
     return HeadScores(
         positions=15,
-        counts={kind: 15 if kind == "itself" else 0 for kind in KINDS},
-        even={"itself": 0.25},
+        counts={name: 15 if name == "itself" else 0 for name in PATTERNS},
+        uniform={"itself": 0.25},
         scores={"itself": ones},
         entropy=0 * ones,
         distance=0 * ones,

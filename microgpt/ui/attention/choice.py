@@ -91,9 +91,9 @@ def keep_place() -> None:
 def opening_head(checkpoint: Checkpoint) -> tuple[int, int]:
     """Layer and head, from 1, shown first: the head whose ablation raises the loss most."""
     scores = checkpoint.head_scores
-    if scores is None or scores.off is None:
+    if scores is None or scores.ablation is None:
         return 1, 1
-    layer, head = scores.off.costliest()
+    layer, head = scores.ablation.costliest()
     return layer + 1, head + 1
 
 

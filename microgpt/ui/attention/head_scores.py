@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.analysis.attention import AttentionMaps, combined
-from microgpt.analysis.head_scores import BADGE_FROM, KINDS, Ablation, HeadScores
+from microgpt.analysis.head_patterns import PATTERNS
+from microgpt.analysis.head_scores import MIN_LABEL_SCORE, Ablation, HeadScores
 from microgpt.analysis.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
@@ -36,12 +37,12 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
     scores = shown_scores(checkpoint, text, "Measure on")
     assert scores is not None  # the text is long enough
     kept = checkpoint.head_scores
-    off = kept.off if kept else None
-    frame = scores_frame(scores, off)
+    ablation = kept.ablation if kept else None
+    frame = scores_frame(scores, ablation)
     st.dataframe(frame, hide_index=True, column_config=_columns())
     st.caption(
         "Each head score is the mean share of attention that goes to one kind of character, from "
-        f"0 to 1. A head is labelled with its best score, if that is at least {BADGE_FROM:g}."
+        f"0 to 1. A head is labelled with its best score, if that is at least {MIN_LABEL_SCORE:g}."
     )
     with st.expander("How the scores are measured"):
         st.caption(
@@ -49,21 +50,17 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
             "over the positions that have such characters, at most "
             f"{scores.positions:,} positions. For comparison, a head that attends equally to all "
             "characters scores "
-            + ", ".join(f"{value:.2f} in {kind}" for kind, value in scores.even.items())
+            + ", ".join(f"{value:.2f} in {name}" for name, value in scores.uniform.items())
             + "."
         )
-        if off:
+        if ablation:
             st.caption(
                 "The loss change is measured with only this head switched off (an ablation), over "
-                f"{off.positions:,} positions of the validation split. Below 0, the model is "
+                f"{ablation.positions:,} positions of the validation split. Below 0, the model is "
                 "better without the head."
             )
     download("heads.csv", lambda: frame.to_csv(index=False), "heads.csv")
     _one_head(checkpoint, text, cache.attention_maps(checkpoint, text))
-
-
-def _sentence(about: str) -> str:
-    return f"Attention to {about}."
 
 
 def _columns() -> dict[str, Any]:
@@ -71,7 +68,10 @@ def _columns() -> dict[str, Any]:
     return {
         "head": st.column_config.TextColumn(pinned=True),
         "called": st.column_config.TextColumn("label", width=110),
-        **{kind: number(format="%.2f", help=_sentence(about)) for kind, about in KINDS.items()},
+        **{
+            name: number(format="%.2f", help=f"Attention to {pattern.about}.")
+            for name, pattern in PATTERNS.items()
+        },
         _WORTH: number(
             "loss change (nats)",
             format="%.4f",
@@ -89,22 +89,22 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def scores_frame(scores: HeadScores, off: Ablation | None) -> pd.DataFrame:
-    """One row for each head: name, badge, loss change, scores, entropy and mean distance."""
+def scores_frame(scores: HeadScores, ablation: Ablation | None) -> pd.DataFrame:
+    """One row for each head: name, label, loss change, scores, entropy and mean distance."""
     layers, heads = scores.entropy.shape
     rows = []
     for layer in range(layers):
         for head in range(heads):
-            badge = scores.badge(layer, head)
+            label = scores.label(layer, head)
             worth = {}
-            if off is not None:
-                worth[_WORTH] = round(float(off.loss_change[layer, head]), 4)
+            if ablation is not None:
+                worth[_WORTH] = round(float(ablation.loss_change[layer, head]), 4)
             rows.append(
                 {
                     "head": f"L{layer + 1} H{head + 1}",
-                    "called": f"{badge.kind} {badge.score:.2f}" if badge else "",
+                    "called": f"{label.name} {label.score:.2f}" if label else "",
                     **worth,
-                    **{kind: float(table[layer, head]) for kind, table in scores.scores.items()},
+                    **{name: float(table[layer, head]) for name, table in scores.scores.items()},
                     _ENTROPY: round(float(scores.entropy[layer, head]), 3),
                     _DISTANCE: round(float(scores.distance[layer, head]), 2),
                 }

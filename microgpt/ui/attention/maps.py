@@ -3,7 +3,7 @@
 import streamlit as st
 
 from microgpt.analysis.attention import combined
-from microgpt.analysis.head_scores import BADGE_FROM, HeadScores
+from microgpt.analysis.head_scores import MIN_LABEL_SCORE, HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui import cache
@@ -65,12 +65,12 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     else:
         about += (
             "The label under a head names what it attends to most, if that is at least "
-            f"{BADGE_FROM:.0%} of its attention."
+            f"{MIN_LABEL_SCORE:.0%} of its attention."
         )
     st.caption(about)
     head_grid(
         "head_grid",
-        _badges(checkpoint.config, scores),
+        _labels(checkpoint.config, scores),
         choice.layer,
         choice.head,
         cache.overview(checkpoint, text),
@@ -81,20 +81,20 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
 def _opening_sentence(checkpoint: Checkpoint) -> str | None:
     """Why the page opens on this head; None if no ablation was measured."""
     scores = checkpoint.head_scores
-    if scores is None or scores.off is None:
+    if scores is None or scores.ablation is None:
         return None
-    layer, head = scores.off.costliest()
-    change = float(scores.off.loss_change[layer, head])
+    layer, head = scores.ablation.costliest()
+    change = float(scores.ablation.loss_change[layer, head])
     return (
         f"The page opens on the most important head, layer {layer + 1}, head {head + 1}: without "
         f"it the validation loss is highest ({change:+.2g} nats per character)."
     )
 
 
-def _badges(config: GPTConfig, scores: HeadScores | None) -> list[list[str]]:
+def _labels(config: GPTConfig, scores: HeadScores | None) -> list[list[str]]:
     """The label of each head by layer, empty for a head without one."""
-    badges = [
-        [scores.badge(layer, head) if scores else None for head in range(config.n_head)]
+    labels = [
+        [scores.label(layer, head) if scores else None for head in range(config.n_head)]
         for layer in range(config.n_layer)
     ]
-    return [[f"{b.kind} {b.score:.2f}" if b else "" for b in row] for row in badges]
+    return [[f"{each.name} {each.score:.2f}" if each else "" for each in row] for row in labels]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
-from microgpt.analysis.head_scores import BADGE_FROM
+from microgpt.analysis.head_scores import MIN_LABEL_SCORE
 from microgpt.analysis.heads import text_scores
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
@@ -56,13 +56,13 @@ def test_one_head_has_means_that_are_itself(opened, tmp_path, tokenizer, loss_re
     assert not app.exception and title(app) == "Mean of all heads"
 
 
-def badges(app):
-    return component(app)["badges"]
+def labels(app):
+    return component(app)["labels"]
 
 
-def badges_of(scores):
-    found = [[scores.badge(layer, head) for head in range(3)] for layer in range(2)]
-    return [[f"{badge.kind} {badge.score:.2f}" if badge else "" for badge in row] for row in found]
+def labels_of(scores):
+    found = [[scores.label(layer, head) for head in range(3)] for layer in range(2)]
+    return [[f"{label.name} {label.score:.2f}" if label else "" for label in row] for row in found]
 
 
 def scores_on(folder, text):
@@ -71,31 +71,31 @@ def scores_on(folder, text):
     return text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
 
 
-def test_badges_are_of_the_split_or_of_the_text(opened, scored):
+def test_labels_are_of_the_split_or_of_the_text(opened, scored):
     folder = scored(1, 1)
     app = opened(folder, text=TEXT)
-    kept = badges_of(checkpoint.load(folder).head_scores)
-    assert badges(app) == kept
-    assert f"at least {BADGE_FROM:.0%} of its attention" in captions(app)
+    kept = labels_of(checkpoint.load(folder).head_scores)
+    assert labels(app) == kept
+    assert f"at least {MIN_LABEL_SCORE:.0%} of its attention" in captions(app)
     app.segmented_control("scores_from").set_value("this text").run()
-    on_text = badges_of(scores_on(folder, TEXT))
-    assert not app.exception and badges(app) == on_text != kept
+    on_text = labels_of(scores_on(folder, TEXT))
+    assert not app.exception and labels(app) == on_text != kept
     app.text_area("text").set_value("mumumumu").run()
-    assert badges(app) == badges_of(scores_on(folder, "mumumumu")) != on_text
+    assert labels(app) == labels_of(scores_on(folder, "mumumumu")) != on_text
     app.text_area("text").set_value("b").run()
-    assert not app.exception and not any(badge for row in badges(app) for badge in row)
+    assert not app.exception and not any(label for row in labels(app) for label in row)
     assert "Type at least two characters to get labels" in captions(app)
 
 
-def test_a_link_says_whose_badges(opened, scored):
+def test_a_link_says_whose_labels(opened, scored):
     folder = scored(1, 1)
     app = opened(folder, text=TEXT, scores_from="this text")
-    assert badges(app) == badges_of(scores_on(folder, TEXT))
+    assert labels(app) == labels_of(scores_on(folder, TEXT))
 
 
-def test_a_checkpoint_without_scores_has_the_texts_own_badges(opened, tiny_checkpoint):
+def test_a_checkpoint_without_scores_has_the_texts_own_labels(opened, tiny_checkpoint):
     app = opened(tiny_checkpoint, text=TEXT)
-    assert badges(app) == badges_of(scores_on(tiny_checkpoint, TEXT))
+    assert labels(app) == labels_of(scores_on(tiny_checkpoint, TEXT))
     assert "scores_from" not in [control.key for control in app.segmented_control]
 
 

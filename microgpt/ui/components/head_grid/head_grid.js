@@ -2,8 +2,8 @@
 // mean of each layer, the last row the mean of all heads. A click, Enter or Space picks a map; arrow
 // keys move. All maps are parts of one image, from head_images.js, with the same rows and columns.
 export default function ({ data, parentElement, setTriggerValue }) {
-  const layers = data.badges.length;
-  const heads = data.badges[0].length;
+  const layers = data.labels.length;
+  const heads = data.labels[0].length;
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
     grid = make("div", "grid");
@@ -18,8 +18,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const name = (layer, head) => {
     if (layer === null) return "Mean of all heads";
     if (head === null) return `Mean of layer ${layer + 1}`;
-    const badge = data.badges[layer][head];
-    return `Layer ${layer + 1}, head ${head + 1}${badge && `: ${badge}`}`;
+    const text = data.labels[layer][head];
+    return `Layer ${layer + 1}, head ${head + 1}${text && `: ${text}`}`;
   };
   const cells = [];
   // layer or head is null for a mean, which comes last in the grid.
@@ -33,7 +33,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.classList.toggle("mean", head === null);
     const image = label("", "map");
     image.style.backgroundPosition = `${(100 * column) / heads}% ${(100 * row) / layers}%`;
-    cell.append(image, label(head === null ? "" : data.badges[layer][head], "badge"));
+    cell.append(image, label(head === null ? "" : data.labels[layer][head], "head-label"));
     const at = cells.length;
     cell.onkeydown = (event) => {
       const along = arrow(event);

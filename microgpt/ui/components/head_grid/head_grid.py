@@ -13,7 +13,7 @@ _IMAGES = component("head_grid", "head_images")
 
 def head_grid(
     key: str,
-    badges: list[list[str]],
+    labels: list[list[str]],
     layer: int | None,
     head: int | None,
     images: bytes,
@@ -21,7 +21,7 @@ def head_grid(
 ) -> None:
     """Show a map for each head and for the means, with the chosen one marked.
 
-    badges: the label under each head, by layer, empty for none. layer, head: the chosen map, from
+    labels: the label under each head, by layer, empty for none. layer, head: the chosen map, from
     0; None for a mean. images: a PNG from charts.attention.attention_overview. on_pick: called with
     the layer and the head before the next run.
     """
@@ -33,7 +33,7 @@ def head_grid(
     with st.container(gap=None):
         _GRID(
             key=key,
-            data={"badges": badges, "layer": layer, "head": head},
+            data={"labels": labels, "layer": layer, "head": head},
             on_picked_change=picked,
         )
         _IMAGES(key="head_images", data=images)
