@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from driving import answered, settle, turn_to, visit, wait_for_text, written
 
+from tests.browser.driving import answered, settle, turn_to, visit, wait_for_text, written
 from tests.ui.shown import NAVIGATION
 
 pytestmark = pytest.mark.browser

@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from driving import settle, taken_home, visit
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
+from tests.browser.driving import settle, taken_home, visit
 
 pytestmark = pytest.mark.browser
 

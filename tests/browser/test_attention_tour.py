@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import pandas as pd
 import pytest
 import torch
-from driving import answered, settle, swipe, taken_home, visit
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
@@ -17,6 +16,7 @@ from microgpt.cli.heads import add_head_scores
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.ui.charts import style
+from tests.browser.driving import answered, settle, swipe, taken_home, visit
 
 pytestmark = pytest.mark.browser
 

@@ -4,9 +4,9 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from driving import settle, visit, wait_for_text, written
 
 from microgpt.checkpoint import load
+from tests.browser.driving import settle, visit, wait_for_text, written
 
 pytestmark = pytest.mark.browser
 

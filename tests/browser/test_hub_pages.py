@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from driving import settle, taken_home, turn_to, visit, wait_for_text, written
-from loopback_hub import LoopbackHub
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint import Checkpoint
 from microgpt.model import GPT
 from microgpt.ui.charts.map_files import attention_csv
+from tests.browser.driving import settle, taken_home, turn_to, visit, wait_for_text, written
+from tests.loopback_hub import LoopbackHub
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]

@@ -5,12 +5,12 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from driving import settle, taken_home, turn_to, visit
 
 from microgpt import checkpoint
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts.style import visible
+from tests.browser.driving import settle, taken_home, turn_to, visit
 
 pytestmark = pytest.mark.browser
 SCRUB = "record_view=Snapshots"

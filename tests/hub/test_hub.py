@@ -16,7 +16,6 @@ import pytest
 import torch
 from huggingface_hub import constants
 from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
-from loopback_hub import TOKEN, LoopbackHub, running
 
 from microgpt import atomic, checkpoint, hub
 from microgpt.analysis.baselines import Baselines
@@ -26,6 +25,7 @@ from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.cli import main
 from microgpt.cli.arguments import open_checkpoint
 from microgpt.hub import copies, download, fetch
+from tests.loopback_hub import TOKEN, LoopbackHub, running
 
 REPO = "someone/small-model"
 # The optional files that are written now.
