@@ -24,8 +24,8 @@ from microgpt.config import ConfigError, GPTConfig, TrainConfig
 from microgpt.formats import FORMAT, Document, FormatError, parse_json, read_json, stamped
 from microgpt.sampling import SamplingConfig
 from microgpt.training.run import RunFolder, train_checkpoint
+from microgpt.ui.generate.generated_text import GeneratedText
 from microgpt.ui.generate.record import record_json
-from microgpt.ui.generate.written import Written
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = [DATA / f"format_{number}" for number in range(1, FORMAT + 1)]
@@ -95,9 +95,9 @@ def opened(example: Path, monkeypatch: pytest.MonkeyPatch, page: str, noun: str)
 @of_each_format
 def test_a_record_opens_with_its_text(example, monkeypatch):
     app = opened(example, monkeypatch, "pages/generate.py", "record")
-    written, loaded = app.session_state["written"], checkpoint.load(example / "checkpoint")
+    text, loaded = app.session_state["generated_text"], checkpoint.load(example / "checkpoint")
     record = json_of(example / "record.json")
-    assert loaded.tokenizer.decode(written.predictions.tokens.tolist()) == record["text"]
+    assert loaded.tokenizer.decode(text.predictions.tokens.tolist()) == record["text"]
     assert app.number_input("seed").value == 7 and app.slider("top_k").value == 5
 
 
@@ -345,7 +345,7 @@ def test_a_checkpoint_lists_its_optional_settings(folder, tmp_path):
 def test_a_record_lists_its_optional_settings(folder):
     loaded = checkpoint.load(folder)
     for settings, optional in ((LaterSettings(), True), (LaterSettings(min_p=0.1), False)):
-        text = Written.begin(loaded, "Ba", 1, settings)
+        text = GeneratedText.empty(loaded, "Ba", 1, settings)
         listed = json.loads(record_json(loaded, text)).get("optional", [])
         assert ("min_p" in listed) == optional
 

@@ -160,7 +160,7 @@ class NextCharacter:
         return int((self.drawn > 0).sum())
 
     @property
-    def lost(self) -> float:
+    def removed(self) -> float:
         """The total probability, according to the model, of the characters that cannot be drawn."""
         return float(self.model[self.drawn == 0].sum())
 

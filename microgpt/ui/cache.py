@@ -163,7 +163,7 @@ def text_scores(checkpoint: Checkpoint, text: str) -> HeadScores:
 
 
 @_shared(max_entries=32, show_spinner="The model is writing …")
-def finished(
+def generated(
     checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
 ) -> Predictions:
     """The whole text that the checkpoint writes after a prompt of known characters."""
@@ -187,7 +187,7 @@ def logits_without(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, 
 
 
 @_shared(max_entries=16, show_spinner="The model is writing …")
-def finished_without(
+def generated_without(
     checkpoint: Checkpoint,
     prompt: str,
     length: int,

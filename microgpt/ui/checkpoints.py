@@ -38,9 +38,9 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
         name = repo_control("Load another checkpoint", REPO)
         outcome = st.container()
     with notes:
-        loaded, awaited = named_checkpoint("visitor", name, fallback=loaded)
-    st.session_state["checkpoint_awaited"] = awaited
-    if awaited:
+        loaded, loading = named_checkpoint("visitor", name, fallback=loaded)
+    st.session_state["checkpoint_loading"] = loading
+    if loading:
         # On a phone the sidebar hides the page.
         outcome.caption("Not loaded yet. Close the sidebar to see why.")
     if loaded is None:

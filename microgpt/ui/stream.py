@@ -23,5 +23,5 @@ def stream(
     characters = generate(decoder, tokenizer, start_ids(tokenizer, prompt), length, config)
     for count, character in enumerate(characters):
         if count % CHECK_EVERY == 0:
-            _ = st.session_state.get("written")  # any st.* call lets Streamlit end the script
+            _ = st.session_state.get("any")  # any st.* call lets Streamlit end the script
         yield character

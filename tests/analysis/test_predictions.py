@@ -98,9 +98,9 @@ def test_a_next_character_tells_what_the_settings_cut_off():
     found = next_character(logits, SamplingConfig(temperature=1.0, top_k=2))
     assert found.model.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert found.drawn.tolist() == pytest.approx([0, 0, 3 / 7, 4 / 7])
-    assert found.possible == 2 and found.lost == pytest.approx(0.3)
+    assert found.possible == 2 and found.removed == pytest.approx(0.3)
     whole = next_character(logits, SamplingConfig(temperature=1.0))
-    assert whole.possible == 4 and whole.lost == 0
+    assert whole.possible == 4 and whole.removed == 0
 
 
 def test_a_part_of_predictions_is_predictions(predictions):

@@ -47,7 +47,7 @@ def bare() -> float:
 def page(app: AppTest) -> float:
     """Characters/s as measured by the page."""
     next(button for button in app.button if button.label == "Write").click().run()
-    written = app.session_state["written"]
+    written = app.session_state["generated_text"]
     if app.exception or written.count != LENGTH:
         raise SystemExit(f"the page did not write {LENGTH} characters")
     return written.rate

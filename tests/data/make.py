@@ -18,8 +18,8 @@ from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.training.run import RunFolder, Source, train_checkpoint
 from microgpt.ui.attention.view_file import view_json
+from microgpt.ui.generate.generated_text import GeneratedText
 from microgpt.ui.generate.record import record_json
-from microgpt.ui.generate.written import Written
 
 DATA = Path(__file__).parent
 MODEL = GPTConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, mlp_ratio=1, dropout=0.0)
@@ -50,13 +50,13 @@ def train(out: Path, state: Path) -> Checkpoint:
     return checkpoint.load(out)
 
 
-def write(loaded: Checkpoint) -> Written:
+def write(loaded: Checkpoint) -> GeneratedText:
     settings, length = SamplingConfig(top_k=5, seed=7), 24
-    written = Written.begin(loaded, "Ba do", length, settings)
-    ids = start_ids(loaded.tokenizer, written.prompt)
+    text = GeneratedText.empty(loaded, "Ba do", length, settings)
+    ids = start_ids(loaded.tokenizer, text.prompt)
     for character in generate(Decoder(loaded.model), loaded.tokenizer, ids, length, settings):
-        written.add(character)
-    return written
+        text.add(character)
+    return text
 
 
 def main() -> None:

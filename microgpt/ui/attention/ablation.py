@@ -113,7 +113,7 @@ def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, 
     st.subheader("What the model writes next", anchor=False)
     shown = {"With all heads": frozenset(), **({"Without these heads": off} if off else {})}
     texts = [
-        cache.finished_without(checkpoint, text, LENGTH, DRAWN, each) for each in shown.values()
+        cache.generated_without(checkpoint, text, LENGTH, DRAWN, each) for each in shown.values()
     ]
     parting = first_difference(*texts) if off else None
     # Always two columns, so that the first text does not move when the second appears.

@@ -11,24 +11,27 @@ from microgpt.ui.charts import style
 from microgpt.ui.charts import text as text_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import CONTROL_WIDTH
-from microgpt.ui.generate.written import Written, branch
+from microgpt.ui.generate.generated_text import (
+    GeneratedText,
+    branch,
+    select_character,
+    selected_character,
+)
 from microgpt.ui.text import plain
 
 
-def next_character(
-    checkpoint: Checkpoint, written: Written, prompt: str | None, config: SamplingConfig
-) -> None:
-    """Show the distribution of the character chosen in the text, or of the one after the prompt.
+def next_character(checkpoint: Checkpoint, prompt: str | None, config: SamplingConfig) -> None:
+    """Show the distribution of the selected character, or of the first one after the prompt.
 
     The logits are stored, so a slider needs no forward pass.
     """
-    chosen, at = st.session_state.get("chosen", (None, 0))
     labels = style.visible(checkpoint.tokenizer.characters)
-    taken = None
-    earlier, _ = written.parted_from or (None, 0)
-    if chosen is not None and chosen in (written, earlier):
-        here = chosen.predictions[at : at + 1]
-        logits, taken = here.logits[0], int(here.tokens[0])
+    selected, actual, sentence = selected_character(), None, ""
+    if selected is not None:
+        text, at = selected
+        here = text.predictions[at : at + 1]
+        logits, actual = here.logits[0], int(here.tokens[0])
+        sentence = _actual_sentence(text, at, labels[actual])
         st.subheader(f"Other characters at position {at + 1}", anchor=False)
     elif prompt is not None:
         logits = cache.next_logits(checkpoint, prompt)
@@ -37,21 +40,20 @@ def next_character(
         return
     found = predictions.next_character(logits, config)
     st.plotly_chart(
-        text_charts.distribution(found.model.numpy(), found.drawn.numpy(), labels, taken),
+        text_charts.distribution(found.model.numpy(), found.drawn.numpy(), labels, actual),
         height=300,
         config=menu("microgpt-next-character"),
         alt="Probability of every character",
     )
-    possible = f"The settings allow {found.possible} of {len(labels)} characters"
+    possible = f"The settings allow {found.possible} of {len(labels)} characters."
     if found.possible < len(labels):
-        possible += f"; they cut off {found.lost:.1%} of the probability"
+        possible += f" The model gives the others {found.removed:.1%} in total."
     st.caption(
-        f"Dashes: the probabilities that the model predicts. Bars: the probabilities after the "
-        f"sampling settings. {possible}."
-        + ("" if taken is None else _taken_sentence(chosen, at, labels[taken]))
+        "Dashes: the probabilities that the model predicts. Bars: the probabilities after the "
+        f"sampling settings. {possible}{sentence}"
     )
-    if taken is not None:
-        _branch(checkpoint, chosen, at, taken)
+    if selected is not None:
+        _branch(checkpoint, *selected)
     with st.expander("As a table"):
         table = pd.DataFrame(
             {"character": labels, "model": found.model, "after the settings": found.drawn}
@@ -59,21 +61,24 @@ def next_character(
         st.dataframe(table.sort_values("model", ascending=False, kind="stable"), hide_index=True)
 
 
-def _taken_sentence(chosen: Written, at: int, label: str) -> str:
-    drawn = chosen.predictions[at : at + 1].drawn_with(chosen.config).item()
-    return f" The text has {plain(label)} here; its own settings gave it {drawn:.1%}."
+def _actual_sentence(text: GeneratedText, at: int, label: str) -> str:
+    drawn = text.predictions[at : at + 1].drawn_with(text.config).item()
+    return (
+        f" The text has {plain(label)} here. With the settings that wrote the text, its "
+        f"probability was {drawn:.1%}."
+    )
 
 
-def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> None:
-    """Show the controls that continue the text with another character, or close this view."""
+def _branch(checkpoint: Checkpoint, text: GeneratedText, at: int) -> None:
+    """Show the controls that continue the text with another character, or end the selection."""
     characters = checkpoint.tokenizer.characters
-    order = chosen.predictions[at : at + 1].order[0].tolist()
+    here = text.predictions[at : at + 1]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         token = st.selectbox(
             "Another character",
-            [token for token in order if token != taken],
+            [token for token in here.order[0].tolist() if token != here.tokens[0]],
             format_func=lambda token: style.visible(characters[token])[0],
-            key=f"instead of {at} in {chosen.name}",
+            key=f"instead of {at} in {text.name}",
             width=CONTROL_WIDTH,
         )
         st.button(
@@ -81,6 +86,6 @@ def _branch(checkpoint: Checkpoint, chosen: Written, at: int, taken: int) -> Non
             icon=":material/call_split:",
             disabled=token is None,
             on_click=branch,
-            args=(checkpoint.tokenizer, chosen, at, token),
+            args=(checkpoint.tokenizer, text, at, token),
         )
-        st.button("Close", on_click=st.session_state.pop, args=("chosen", None))
+        st.button("Close", on_click=select_character, args=(None,))

@@ -13,40 +13,40 @@ from microgpt.formats import Document
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.download import download
 from microgpt.ui.generate.controls import MOST_CHARACTERS, widget_values
-from microgpt.ui.generate.written import Written, write_next
+from microgpt.ui.generate.generated_text import GeneratedText, request_text
 from microgpt.ui.kept_file import KeptFile, origin_fields
 
 
-def take_home(checkpoint: Checkpoint, written: Written) -> None:
+def text_downloads(checkpoint: Checkpoint, generated: GeneratedText) -> None:
     """Show the downloads of a text; each file is made when its button is pressed."""
-    text = checkpoint.tokenizer.decode(written.predictions.tokens.tolist())
+    text = checkpoint.tokenizer.decode(generated.predictions.tokens.tolist())
     with st.container(horizontal=True):
-        download("text.txt", lambda: written.prompt + text, "text.txt")
-        download("characters.csv", lambda: record_csv(checkpoint, written), "characters.csv")
-        download(RECORD.name, lambda: record_json(checkpoint, written), RECORD.name)
+        download("text.txt", lambda: generated.prompt + text, "text.txt")
+        download("characters.csv", lambda: record_csv(checkpoint, generated), "characters.csv")
+        download(RECORD.name, lambda: record_json(checkpoint, generated), RECORD.name)
 
 
-def record_csv(checkpoint: Checkpoint, written: Written) -> str:
+def record_csv(checkpoint: Checkpoint, generated: GeneratedText) -> str:
     """One row for each character, with the settings and the checkpoint in every row."""
-    same = {**asdict(written.config), **origin_fields(checkpoint), "numerics": NUMERICS}
-    return to_csv(written.predictions, checkpoint.tokenizer.characters, written.config, same)
+    same = {**asdict(generated.config), **origin_fields(checkpoint), "numerics": NUMERICS}
+    return to_csv(generated.predictions, checkpoint.tokenizer.characters, generated.config, same)
 
 
-def record_json(checkpoint: Checkpoint, written: Written) -> str:
+def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:
     """The settings that reproduce the text, and the measurements of each character."""
-    found = written.predictions
+    found = generated.predictions
     values = {
         "numerics": NUMERICS,
-        "prompt": written.prompt,
-        "settings": asdict(written.config),
-        "length": written.length,
+        "prompt": generated.prompt,
+        "settings": asdict(generated.config),
+        "length": generated.length,
         "text": checkpoint.tokenizer.decode(found.tokens.tolist()),
         "probability": [round(p, 6) for p in found.surprise.neg().exp().tolist()],
-        "drawn_with": [round(p, 6) for p in found.drawn_with(written.config).tolist()],
+        "drawn_with": [round(p, 6) for p in found.drawn_with(generated.config).tolist()],
         "rank": found.rank.tolist(),
         "entropy_nats": [round(e, 6) for e in found.entropy.tolist()],
     }
-    content = RECORD.written(checkpoint, values, written.config.ignorable())
+    content = RECORD.written(checkpoint, values, generated.config.ignorable())
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
@@ -54,7 +54,7 @@ def open_record(checkpoint: Checkpoint) -> None:
     """Show the upload of a record.json; the page takes its prompt and settings and writes."""
 
     def use(asked: dict[str, Any]) -> None:
-        write_next(**widget_values(checkpoint.tokenizer, asked))
+        request_text(**widget_values(checkpoint.tokenizer, asked))
 
     with st.expander("Open a record"):
         st.caption(

@@ -44,7 +44,7 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
         return
     if length < LENGTH.value:
         st.caption(f"This tab writes at most {length:,} characters on each side.")
-    texts = [cache.finished(checkpoint, prompt, length, config) for config in configs]
+    texts = [cache.generated(checkpoint, prompt, length, config) for config in configs]
     parting = first_difference(*texts)
     st.caption(_difference(texts, parting, style.visible(checkpoint.tokenizer.characters), seed))
     for column, key, config, text in zip(

@@ -1,4 +1,4 @@
-"""The Write tab: a prompt, sampling settings, and the text while it is written."""
+"""The Write tab: a prompt, sampling settings, and the text while it is generated."""
 
 import secrets
 import time
@@ -18,65 +18,67 @@ from microgpt.ui.generate.controls import (
     sampling_controls,
     widget_values,
 )
-from microgpt.ui.generate.next_character import next_character
-from microgpt.ui.generate.record import open_record, take_home
-from microgpt.ui.generate.written import (
-    Written,
+from microgpt.ui.generate.generated_text import (
+    GeneratedText,
     branch,
-    current,
-    is_asked_for,
-    show_from_now_on,
-    take_asked,
-    write_next,
+    current_text,
+    is_requested,
+    request_text,
+    select_character,
+    show_text,
+    take_request,
 )
+from microgpt.ui.generate.next_character import next_character
+from microgpt.ui.generate.record import open_record, text_downloads
 from microgpt.ui.stream import stream
 from microgpt.ui.text_input import fits_link, set_text
 
-# The page opens with a finished text up to this length; a longer one is shown while it is written.
+# The page opens with a finished text if it is no longer than this; a longer text appears
+# character by character.
 OPENING_LENGTH = 400
-# How often a growing text is sent: often enough to look smooth, without loading the connection.
-FLUSH_SECONDS = 0.08
+# The time between two parts of a growing text: short enough to look smooth.
+SEND_SECONDS = 0.08
 
 
 def write_view(checkpoint: Checkpoint) -> None:
-    """Write a text after the prompt and show it while it grows."""
+    """Show the prompt, the settings and a text, which appears while the model writes it."""
     _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
     pressed, stop = _buttons(disabled=prompt is None)
     config, length = sampling_controls(checkpoint)
-    written = current()
-    if written is not None:
-        written.end()  # this rerun has stopped a text that was still being written
+    generated = current_text()
+    if generated is not None:
+        generated.finish()  # this rerun has stopped a text that was still being generated
     status, page, feed = st.empty(), st.container(), st.container(gap=None)
-    stale = written is None or written.fingerprint != checkpoint.fingerprint
-    # While a checkpoint loads, a requested text waits and the page shows a short one.
-    awaited = st.session_state.get("checkpoint_awaited", False)
-    wanted = pressed or (is_asked_for() and not awaited)
+    stale = generated is None or generated.fingerprint != checkpoint.fingerprint
+    # While a checkpoint loads, a requested text waits and the page shows a short text.
+    loading = st.session_state.get("checkpoint_loading", False)
+    requested = pressed or (is_requested() and not loading)
     slow = length > OPENING_LENGTH or config.exact
-    if prompt is not None and (wanted or (stale and not awaited and slow)):
-        written = Written.begin(checkpoint, prompt, length, config)
-        written.parted_from = take_asked()
-        show_from_now_on(written)
+    if prompt is not None and (requested or (stale and not loading and slow)):
+        generated = GeneratedText.empty(checkpoint, prompt, length, config)
+        generated.branched_from = take_request()
+        show_text(generated)
         stop.button("Stop", icon=":material/stop:", shortcut="Esc", key="stop")
-        _show(page, checkpoint, written)
-        _write(checkpoint, written, Feed(written.name, feed), status)
+        _show(page, checkpoint, generated)
+        _write(checkpoint, generated, Feed(generated.name, feed), status)
         st.rerun()
     elif prompt is not None and stale:
-        text = cache.finished(checkpoint, prompt, min(length, OPENING_LENGTH), config)
-        written = Written.of(checkpoint, prompt, length, config, text)
-        show_from_now_on(written)
+        text = cache.generated(checkpoint, prompt, min(length, OPENING_LENGTH), config)
+        generated = GeneratedText.complete(checkpoint, prompt, length, config, text)
+        show_text(generated)
     elif stale:
         return
-    assert written is not None  # None is stale
-    changed = "prompt" * (prompt != written.prompt)
-    if not changed and (config, length) != (written.config, written.length):
+    assert generated is not None  # None is stale
+    changed = "prompt" * (prompt != generated.prompt)
+    if not changed and (config, length) != (generated.config, generated.length):
         changed = "settings"
-    _status(status, checkpoint, written, changed)
-    _show(page, checkpoint, written)
-    if _of_other_weights(checkpoint):
-        st.caption("The link was made with another checkpoint, so this text differs.")
-    next_character(checkpoint, written, prompt, config)
-    take_home(checkpoint, written)
+    _status(status, checkpoint, generated, changed)
+    _show(page, checkpoint, generated)
+    if _made_with_other_weights(checkpoint):
+        st.caption("This link was made with another checkpoint, so the text is different.")
+    next_character(checkpoint, prompt, config)
+    text_downloads(checkpoint, generated)
     open_record(checkpoint)
 
 
@@ -84,7 +86,7 @@ def _examples(tokenizer: CharTokenizer) -> None:
     with st.container(horizontal=True):
         for name, text in EXAMPLES.items():
             if not tokenizer.unknown(text):
-                st.button(name, on_click=write_next, kwargs={"prompt": text})
+                st.button(name, on_click=request_text, kwargs={"prompt": text})
 
 
 def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
@@ -108,77 +110,82 @@ def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
 
 
 def _draw_seed() -> None:
-    write_next(seed=secrets.randbelow(10_000))
+    request_text(seed=secrets.randbelow(10_000))
 
 
-def _write(checkpoint: Checkpoint, written: Written, feed: Feed, status: DeltaGenerator) -> None:
-    """Write until the length is reached or a rerun ends the script."""
+def _write(
+    checkpoint: Checkpoint, generated: GeneratedText, feed: Feed, status: DeltaGenerator
+) -> None:
+    """Generate the text until its length is reached or a rerun ends the script."""
     engine = cache.engine(checkpoint)
-    started = flushed = time.perf_counter()
-    tokenizer, config = checkpoint.tokenizer, written.config
-    for character in stream(engine.decoder(), tokenizer, written.prompt, written.length, config):
-        written.add(character)
+    started = sent = time.perf_counter()
+    tokenizer, config = checkpoint.tokenizer, generated.config
+    prompt, length = generated.prompt, generated.length
+    for character in stream(engine.decoder(), tokenizer, prompt, length, config):
+        generated.add(character)
         now = time.perf_counter()
-        if written.count == 1:
-            started = now  # the rate leaves out the reading of the prompt
-        elif now - flushed > FLUSH_SECONDS:
-            flushed = now
-            written.rate, written.path = (written.count - 1) / (now - started), engine.path
-            feed.send(written.packing.parts(written.predictions))
-            _status(status, checkpoint, written)
-    if written.count > 1:
-        written.rate = (written.count - 1) / (time.perf_counter() - started)
-        written.path = engine.path
-    written.end()
+        if generated.count == 1:
+            started = now  # the rate does not include the time for the prompt
+        elif now - sent > SEND_SECONDS:
+            sent = now
+            generated.rate, generated.path = (generated.count - 1) / (now - started), engine.path
+            feed.send(generated.packing.parts(generated.predictions))
+            _status(status, checkpoint, generated)
+    if generated.count > 1:
+        generated.rate = (generated.count - 1) / (time.perf_counter() - started)
+        generated.path = engine.path
+    generated.finish()
 
 
-def _show(page: DeltaGenerator, checkpoint: Checkpoint, written: Written) -> None:
-    """Show the text; if it is a branch, beside the text that it left."""
+def _show(page: DeltaGenerator, checkpoint: Checkpoint, generated: GeneratedText) -> None:
+    """Show the text; show a branch beside the text that it branches from."""
     with page:
-        if written.parted_from is None:
-            _line(checkpoint, written, "written line")
+        if generated.branched_from is None:
+            _text(checkpoint, generated, "new text")
             return
         new, old = st.columns(2)
-        earlier, at = written.parted_from
+        earlier, at = generated.branched_from
         with new:
-            st.caption("The new text")
-            _line(checkpoint, written, "written line", mark=-1)
+            st.caption("The new text.")
+            _text(checkpoint, generated, "new text", mark=-1)
         with old:
-            st.caption(f"The earlier text; the new one differs from character {at + 1} on")
-            _line(checkpoint, earlier, "earlier line", mark=at)
+            st.caption(f"The earlier text. The new text differs from character {at + 1} on.")
+            _text(checkpoint, earlier, "earlier text", mark=at)
             st.button("Go back to this text", on_click=_go_back, args=(earlier,))
 
 
-def _line(checkpoint: Checkpoint, written: Written, key: str, mark: int | None = None) -> None:
+def _text(
+    checkpoint: Checkpoint, generated: GeneratedText, key: str, mark: int | None = None
+) -> None:
     tokenizer = checkpoint.tokenizer
 
     def pick(picked: Picked) -> None:
         if picked.token is not None:
-            branch(tokenizer, written, picked.at, picked.token)
+            branch(tokenizer, generated, picked.at, picked.token)
         else:
-            st.session_state["chosen"] = (written, picked.at)
+            select_character((generated, picked.at))
 
     token_text(
         key,
-        written.name,
+        generated.name,
         tokenizer,
-        written.prompt,
-        written.predictions,
-        written.packing,
-        live=not written.over,
+        generated.prompt,
+        generated.predictions,
+        generated.packing,
+        live=not generated.finished,
         mark=mark,
-        link=_link(checkpoint, written),
+        link=_link(checkpoint, generated),
         on_pick=pick,
     )
 
 
-def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
+def _link(checkpoint: Checkpoint, generated: GeneratedText) -> dict[str, str] | None:
     """The query parameters of a link to a text; None if the prompt is too long for a link."""
-    if not fits_link(written.prompt):
+    if not fits_link(generated.prompt):
         return None
-    shown = widget_values(checkpoint.tokenizer, asdict(written.config))
-    settings = {"prompt": written.prompt, "length": written.length, **shown}
-    settings["exact"] = str(written.config.exact).lower()
+    shown = widget_values(checkpoint.tokenizer, asdict(generated.config))
+    settings = {"prompt": generated.prompt, "length": generated.length, **shown}
+    settings["exact"] = str(generated.config.exact).lower()
     assert checkpoint.weights_sha256 and checkpoint.origin  # it was loaded
     settings["weights"] = checkpoint.weights_sha256[:12]
     if checkpoint.origin.commit:
@@ -186,28 +193,28 @@ def _link(checkpoint: Checkpoint, written: Written) -> dict[str, str] | None:
     return {name: str(value) for name, value in settings.items()}
 
 
-def _of_other_weights(checkpoint: Checkpoint) -> bool:
+def _made_with_other_weights(checkpoint: Checkpoint) -> bool:
     """Whether the page was opened by a link that was made with other weights."""
     return not (checkpoint.weights_sha256 or "").startswith(st.query_params.get("weights", ""))
 
 
-def _go_back(written: Written) -> None:
-    show_from_now_on(written)
-    set_text(PROMPT, written.prompt)
+def _go_back(generated: GeneratedText) -> None:
+    show_text(generated)
+    set_text(PROMPT, generated.prompt)
 
 
 def _status(
-    status: DeltaGenerator, checkpoint: Checkpoint, written: Written, changed: str = ""
+    status: DeltaGenerator, checkpoint: Checkpoint, generated: GeneratedText, changed: str = ""
 ) -> None:
-    config = written.config
-    parts = [f"{written.count:,} characters after the prompt"]
-    if not written.over:
-        parts[0] += f", of {written.length:,}"
-    elif written.count < written.length:
-        parts[0] += f", stopped before {written.length:,}"
-    if written.rate is not None:
-        parts.append(f"{written.rate:,.0f} characters/s")
-    parts.append(f"engine: {written.path or cache.engine(checkpoint).path}")
+    config = generated.config
+    parts = [f"{generated.count:,} characters after the prompt"]
+    if not generated.finished:
+        parts[0] += f", of {generated.length:,}"
+    elif generated.count < generated.length:
+        parts[0] += f", stopped before {generated.length:,}"
+    if generated.rate is not None:
+        parts.append(f"{generated.rate:,.0f} characters/s")
+    parts.append(f"engine: {generated.path or cache.engine(checkpoint).path}")
     parts += [config.summary, f"seed {config.seed}"]
     if config.exact:
         parts.append("exact past the window")

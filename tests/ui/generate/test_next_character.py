@@ -17,7 +17,7 @@ def test_the_sliders_move_what_could_come_next(app):
 
 def test_a_new_text_leaves_the_place_chosen_in_the_old_one(app):
     app.run()
-    app.session_state["chosen"] = (app.session_state["written"], 3)
+    app.session_state["selected_character"] = (app.session_state["generated_text"], 3)
     app.run()
     press(app, "Write")
     assert not app.exception
@@ -26,7 +26,7 @@ def test_a_new_text_leaves_the_place_chosen_in_the_old_one(app):
 
 def test_the_place_chosen_is_left_again(app):
     app.run()
-    app.session_state["chosen"] = (app.session_state["written"], 0)
+    app.session_state["selected_character"] = (app.session_state["generated_text"], 0)
     app.run()
     press(app, "Close")
     assert any(each.value == "The first character after the prompt" for each in app.subheader)

@@ -18,7 +18,7 @@ RECORD = (
 
 def test_a_record_tells_nothing_of_the_servers_folders(app, tiny_checkpoint):
     app.run()
-    text = app.session_state["written"]
+    text = app.session_state["generated_text"]
     loaded = load_folder(tiny_checkpoint)
     for record in (record_json(loaded, text), record_csv(loaded, text)):
         assert str(tiny_checkpoint) not in record and tiny_checkpoint.name in record
@@ -38,7 +38,7 @@ def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
     app.slider("temperature").set_value(1.3)
     app.text_area("prompt").set_value("ba do").run()
     press(app, "Write")
-    first = app.session_state["written"]
+    first = app.session_state["generated_text"]
     loaded = checkpoint.load(tiny_checkpoint, Origin("folder", "tiny"))
     record = record_json(loaded, first)
     text = written(app)

@@ -77,9 +77,9 @@ def test_another_seed_writes_another_text(app):
 
 def test_a_text_goes_on_with_another_character(app):
     app.run()
-    first = app.session_state["written"]
+    first = app.session_state["generated_text"]
     before, text = shown_texts(app)[0]
-    app.session_state["chosen"] = (first, 7)
+    app.session_state["selected_character"] = (first, 7)
     app.run()
     assert any(each.value == "Other characters at position 8" for each in app.subheader)
     instead = app.selectbox(f"instead of 7 in {first.name}")

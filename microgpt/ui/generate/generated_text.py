@@ -1,0 +1,135 @@
+"""The text that a session shows on the Generate page, finished or still being generated."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Self
+
+import streamlit as st
+
+from microgpt.analysis.predictions import GrowingPredictions, Predictions
+from microgpt.checkpoint import Checkpoint
+from microgpt.generate import GeneratedCharacter, start_ids
+from microgpt.sampling import SamplingConfig
+from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.components.tokens.tokens import Packing
+
+
+@dataclass(eq=False)
+class GeneratedText:
+    """A generated text, finished or not; the page shows it until the next one.
+
+    length: the number of characters that were requested. rate: characters/s, measured with the
+    implementation `path` of the engine. branched_from: for a branch, the text that it continues
+    differently, and the position of its first different character, from 0. name: unique.
+    """
+
+    prompt: str
+    config: SamplingConfig
+    length: int
+    fingerprint: str
+    growing: GrowingPredictions | Predictions
+    rate: float | None = None
+    path: str | None = None
+    finished: bool = False
+    branched_from: "tuple[GeneratedText, int] | None" = None
+    name: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    def __post_init__(self) -> None:
+        self.packing = Packing(self.config)
+
+    @classmethod
+    def empty(
+        cls, checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
+    ) -> Self:
+        """A text without characters, to which `length` characters can be added."""
+        growing = GrowingPredictions(length, checkpoint.config.vocab_size)
+        return cls(prompt, config, length, checkpoint.fingerprint, growing)
+
+    @classmethod
+    def complete(
+        cls,
+        checkpoint: Checkpoint,
+        prompt: str,
+        length: int,
+        config: SamplingConfig,
+        predictions: Predictions,
+    ) -> Self:
+        """A finished text; it may have fewer characters than `length`."""
+        return cls(prompt, config, length, checkpoint.fingerprint, predictions, finished=True)
+
+    def add(self, character: GeneratedCharacter) -> None:
+        """Add one character, unless the text is finished."""
+        if isinstance(self.growing, GrowingPredictions):
+            self.growing.add(character)
+
+    def finish(self) -> None:
+        """Ignore characters that are added later.
+
+        A rerun starts before the old script has stopped, and the old script may add one more.
+        """
+        if isinstance(self.growing, GrowingPredictions):
+            self.growing.end()
+        self.finished = True
+
+    @property
+    def predictions(self) -> Predictions:
+        """The predictions of the characters so far."""
+        return self.growing if isinstance(self.growing, Predictions) else self.growing.so_far
+
+    @property
+    def count(self) -> int:
+        """The number of characters so far."""
+        return len(self.growing)
+
+
+def current_text() -> GeneratedText | None:
+    """The text that the session shows."""
+    return st.session_state.get("generated_text")
+
+
+def show_text(generated: GeneratedText) -> None:
+    """Show this text from now on, without a selected character."""
+    st.session_state["generated_text"] = generated
+    select_character(None)
+
+
+def selected_character() -> tuple[GeneratedText, int] | None:
+    """The character that the visitor selected: its text and its position, from 0."""
+    return st.session_state.get("selected_character")
+
+
+def select_character(character: tuple[GeneratedText, int] | None) -> None:
+    """Select a character of a text, or none."""
+    st.session_state["selected_character"] = character
+
+
+def branch(tokenizer: CharTokenizer, generated: GeneratedText, at: int, token: int) -> None:
+    """Request a text that continues with another character at one position. For a callback.
+
+    The prompt of the branch is the whole text up to and including that character, so its link and
+    its record work like those of any text. If the prompt is longer than the window, the model reads
+    its end.
+    """
+    start = tokenizer.decode(start_ids(tokenizer, generated.prompt))
+    before = tokenizer.decode([*generated.predictions.tokens[:at].tolist(), token])
+    generated.branched_from = None  # keep two texts, not the whole history
+    request_text((generated, at), prompt=start + before)
+
+
+def request_text(
+    branched_from: tuple[GeneratedText, int] | None = None, /, **settings: object
+) -> None:
+    """Set the page's widgets to these values and request a text with them. For a callback."""
+    for key, value in settings.items():
+        st.session_state[key] = value
+    st.session_state["requested_text"] = branched_from
+
+
+def is_requested() -> bool:
+    """Whether a callback requested a text that has not been started."""
+    return "requested_text" in st.session_state
+
+
+def take_request() -> tuple[GeneratedText, int] | None:
+    """Remove the request; return what its text branches from, if anything."""
+    return st.session_state.pop("requested_text", None)
