@@ -6,9 +6,12 @@ pre-norm decoder of GPT-2 (Radford et al., 2019) with ReLU in the MLP, scores sc
 head_size^-0.5 (Vaswani et al., 2017, section 3.2.1) and a head that is not tied to the embedding.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from microgpt.config import GPTConfig
 
@@ -243,3 +246,21 @@ class GPT(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(p.numel() for p in self.parameters())
+
+
+class _SkipInit(TorchFunctionMode):
+    """Within its block, the functions of torch.nn.init leave their tensor as it is."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
+def without_weights(config: GPTConfig) -> GPT:
+    """Make a model on the meta device: its parameters have shapes, but no values and no memory."""
+    # Initialising a tensor on this device imports torch._dynamo, which takes more than a second and
+    # needs a folder for temporary files.
+    with torch.device("meta"), _SkipInit():
+        return GPT(config)

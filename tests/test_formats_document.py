@@ -21,7 +21,7 @@ from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.provenance import Training
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.model import GPT
+from microgpt.model import without_weights
 from microgpt.sampling import SamplingConfig
 from microgpt.training.snapshots import Snapshot
 from microgpt.training.state import SAVED, RunSettings
@@ -55,8 +55,7 @@ def fields(cls: type) -> list[str]:
 
 
 def tensors() -> list[str]:
-    with torch.device("meta"):
-        names = GPT(GPTConfig()).state_dict()
+    names = without_weights(GPTConfig()).state_dict()
     return list(dict.fromkeys(re.sub(r"\.\d+\.", ".N.", name) for name in names))
 
 

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint.folder import (
@@ -35,7 +33,7 @@ from microgpt.checkpoint.weights import read_weights
 from microgpt.config import ConfigError, GPTConfig
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json
-from microgpt.model import GPT
+from microgpt.model import without_weights
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -171,8 +169,7 @@ def load(folder: Path, origin: Origin | None = None, strict: bool = False) -> Ch
             f"the vocabulary has {tokenizer.vocab_size} characters but the model was made for "
             f"{config.vocab_size}"
         )
-    with torch.device("meta"):
-        model = GPT(config)
+    model = without_weights(config)
     weights = read_weights(folder, model, hashes)
     model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
     model.eval().requires_grad_(False)

@@ -2,15 +2,13 @@
 
 import math
 
-import torch
-
 from microgpt.checkpoint.folder import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training
 from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
-from microgpt.model import GPT
+from microgpt.model import without_weights
 
 
 def render(checkpoint: Checkpoint) -> str:
@@ -99,8 +97,7 @@ def _metadata(training: Training, shakespeare: bool) -> str:
 
 
 def _model(config: GPTConfig, recipe: TrainConfig, shakespeare: bool) -> str:
-    with torch.device("meta"):
-        parameters = GPT(config).parameter_count()
+    parameters = without_weights(config).parameter_count()
     language = "verse in the manner of Shakespeare" if shakespeare else "text"
     count, start = "two", ""
     if recipe.init == "small":

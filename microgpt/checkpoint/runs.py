@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from microgpt.checkpoint import CONFIG, LOSS_RECORD, CheckpointError, read_config
 from microgpt.checkpoint.loss_record import LossRow, from_csv
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
-from microgpt.model import GPT
+from microgpt.model import without_weights
 
 # The training and validation losses that the original recorded, on random batches.
 ORIGINAL = {
@@ -65,8 +63,7 @@ def table(runs: Iterable[Run]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for run in runs:
-        with torch.device("meta"):
-            parameters = GPT(run.config).parameter_count()
+        parameters = without_weights(run.config).parameter_count()
         ours = "{:.4f}, {:.4f}".format(*last_estimate(run.loss_record))
         theirs = "{:.4f}, {:.4f}".format(*ORIGINAL[run.name]) if run.name in ORIGINAL else ""
         full = f"{run.training.val_loss_full:.4f}"

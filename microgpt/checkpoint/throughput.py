@@ -1,10 +1,8 @@
 """The speed of a training run, and its model FLOPs utilization (MFU)."""
 
-import torch
-
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
-from microgpt.model import GPT
+from microgpt.model import without_weights
 
 
 def flops_per_character(config: GPTConfig) -> int:
@@ -13,8 +11,7 @@ def flops_per_character(config: GPTConfig) -> int:
     6 for each weight of a matrix product, and 12 L T C for attention over a full window
     (Chowdhery et al., 2022, PaLM, appendix B). Embeddings are looked up, not multiplied.
     """
-    with torch.device("meta"):
-        model = GPT(config)
+    model = without_weights(config)
     matrices = [
         p for name, p in model.named_parameters() if p.ndim == 2 and "embedding" not in name
     ]

@@ -83,3 +83,28 @@ def test_a_character_that_the_encoding_lacks_is_replaced(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"?")
+
+
+def test_a_process_that_can_write_no_file_opens_a_checkpoint(tiny_checkpoint):
+    pytest.importorskip("resource", reason="needs limits of the system")
+    code = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # so there is no temporary folder either
+from microgpt.cli import main
+from microgpt.engine.compiled import load_library
+code = main(sys.argv[1:])
+assert load_library(True) is None
+assert "torch._dynamo" not in sys.modules, "takes a second, 70 MiB and a temporary folder"
+sys.exit(code)
+"""
+    command = [sys.executable, "-c", code, "generate", "--checkpoint", str(tiny_checkpoint)]
+    done = subprocess.run(
+        [*command, "--prompt", "ba", "--tokens", "9"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == len("ba") + 9
+    assert "Traceback" not in done.stderr
