@@ -170,8 +170,7 @@ def load(folder: Path, origin: Origin | None = None, strict: bool = False) -> Ch
             f"{config.vocab_size}"
         )
     model = without_weights(config)
-    weights = read_weights(folder, model, hashes)
-    model.load_state_dict({name: t.float() for name, t in weights.items()}, assign=True)
+    model.load_state_dict(read_weights(folder, model, hashes), assign=True)
     model.eval().requires_grad_(False)
     parts, notes = _read_optional(folder, config, hashes, strict)
     return Checkpoint(

@@ -1,14 +1,17 @@
 """The weights of a checkpoint: in float16, and checked before they are loaded."""
 
+import hashlib
 import reprlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load
 
-from microgpt.checkpoint.folder import CONFIG, MIB, WEIGHTS, CheckpointError, check_hash, sha256
+from microgpt.checkpoint.folder import CONFIG, MIB, WEIGHTS, CheckpointError, check_hash
+from microgpt.formats import FormatError, parse_json
 from microgpt.model import GPT
 
 _DTYPES = ("F16", "BF16", "F32")
@@ -25,45 +28,65 @@ def all_finite(tensors: Iterable[torch.Tensor]) -> bool:
 
 
 def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
-    """Read the weights of a checkpoint for a model, which may be on the meta device.
+    """Read the weights of a checkpoint as float32, for a model that may be on the meta device.
 
-    Raises CheckpointError.
+    The tensors do not depend on the file, which may change or shrink afterwards. Raises
+    CheckpointError.
     """
     path = folder / WEIGHTS
     try:
-        _check_tensors(path, model)
-        check_hash(WEIGHTS, sha256(path), hashes)
-        weights = load_file(path)
+        with open(path, "rb") as file:
+            _check_tensors(_header(file), model)
+            file.seek(0)
+            data = file.read()
+        stored = load(data)
+        check_hash(WEIGHTS, hashlib.sha256(data).hexdigest(), hashes)
     except OSError as error:
         raise CheckpointError(f"{WEIGHTS} cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
         raise CheckpointError(f"{WEIGHTS} is not a safetensors file, or is truncated") from error
+    del data
+    # Each stored tensor is freed once it is converted.
+    weights = {name: stored.pop(name).float() for name in list(stored)}
     if not all_finite(weights.values()):
         raise CheckpointError(f"{WEIGHTS} contains NaN or infinite numbers")
     return weights
 
 
-def _check_tensors(path: Path, model: GPT) -> None:
-    """Check that the tensors of a file fit the model.
+def _header(file: BinaryIO) -> dict[str, Any]:
+    """Read the header of a safetensors file: the dtype and the shape of each tensor.
 
-    safetensors itself checks the length of the file. Raises CheckpointError, OSError or
-    SafetensorError.
+    Format: github.com/huggingface/safetensors. Raises SafetensorError or OSError.
     """
-    with open(path, "rb") as file:
-        header_bytes = int.from_bytes(file.read(8), "little")
-    if header_bytes > MIB:  # safetensors alone allows 100 MB
+    size = int.from_bytes(file.read(8), "little")
+    if size > MIB:  # safetensors alone allows 100 MB
         raise SafetensorError("the header is too large")
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        shapes = {name: (t.get_shape(), t.get_dtype()) for name, t in tensors.items()}
+    try:
+        header = parse_json(WEIGHTS, file.read(size))
+    except FormatError as error:
+        raise SafetensorError(str(error)) from error
+    header.pop("__metadata__", None)
+    return header
+
+
+def _check_tensors(header: dict[str, Any], model: GPT) -> None:
+    """Check that the tensors of a file fit the model, before memory is allocated for them.
+
+    safetensors itself checks that the file is as long as its header says. Raises CheckpointError.
+    """
     expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name in expected | shapes:
-        if name not in expected or name not in shapes:
+    for name in expected | header:
+        if name not in expected or name not in header:
             raise CheckpointError(
                 f"{WEIGHTS} does not fit {CONFIG}: {reprlib.repr(name)} is in only one of them"
             )
-        shape, dtype = shapes[name]
-        if shape != expected[name] or dtype not in _DTYPES:
+        entry = header[name] if isinstance(header[name], dict) else {}
+        if entry.get("shape") != expected[name]:
             raise CheckpointError(
                 f"{WEIGHTS} does not fit {CONFIG}: {name} must be numbers of shape {expected[name]}"
+            )
+        if entry.get("dtype") not in _DTYPES:
+            raise CheckpointError(
+                f"{name} in {WEIGHTS} has the dtype {reprlib.repr(entry.get('dtype'))}; "
+                f"save it as {', '.join(_DTYPES[:-1])} or {_DTYPES[-1]}"
             )

@@ -94,6 +94,25 @@ def test_weights_in_float32_are_read_as_well(folder, model):
         assert torch.equal(tensor, model.state_dict()[name])
 
 
+def test_a_loaded_model_does_not_depend_on_its_file(folder, model):
+    replace_weights(folder, lambda weights: weights.update(model.state_dict()))
+    loaded = load(folder)
+    with open(folder / WEIGHTS, "r+b") as file:
+        file.write(b"\0" * (folder / WEIGHTS).stat().st_size)
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+
+
+@pytest.mark.parametrize(("dtype", "name"), [(torch.float64, "F64"), (torch.int8, "I8")], ids=str)
+def test_weights_of_another_dtype_are_refused_for_their_dtype(folder, dtype, name):
+    replace_weights(folder, lambda ws: ws.update({"head.bias": ws["head.bias"].to(dtype)}))
+    with pytest.raises(CheckpointError) as caught:
+        load(folder)
+    assert str(caught.value) == (
+        f"head.bias in {WEIGHTS} has the dtype '{name}'; save it as F16, BF16 or F32"
+    )
+
+
 def test_the_fingerprint_tells_checkpoints_apart(folder, tiny_checkpoint, tokenizer):
     fingerprints = {load(tiny_checkpoint).fingerprint, load(folder).fingerprint}
     assert len(fingerprints) == 1
