@@ -8,7 +8,7 @@ from torch import Tensor
 from microgpt.model import GPT
 
 # Limit for the characters in one batch. A checkpoint from outside may have a large window.
-_AT_ONCE = 4096
+_BATCH_CHARACTERS = 4096
 
 
 def context_lengths(longest: int) -> list[int]:
@@ -17,18 +17,18 @@ def context_lengths(longest: int) -> list[int]:
 
 
 @torch.inference_mode()
-def surprise_by_context(
+def surprisal_by_context(
     model: GPT,
     ids: Sequence[int],
     targets: int,
     lengths: Sequence[int],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Tensor:
-    """-log p, nats, of the last `targets` ids, predicted from n preceding ids: (lengths, targets).
+    """Surprisal, nats, of the last `targets` ids, each predicted from the n ids before it.
 
-    lengths: the values of n. Every context starts at position 0. progress is called
-    with the lengths done and their total. Raises ValueError if a length exceeds the window or the
-    text before the first target.
+    Returns (lengths, targets). lengths: the values of n. Every context starts at position 0.
+    progress is called with the lengths done and their total. Raises ValueError if a length exceeds
+    the window or the text before the first target.
     """
     data = torch.tensor(ids)
     first = len(data) - targets
@@ -37,7 +37,7 @@ def surprise_by_context(
     rows = []
     for done, n in enumerate(lengths, start=1):
         contexts = data[first - n : -1].unfold(0, n, 1)  # (targets, n)
-        parts = contexts.split(max(1, _AT_ONCE // n))
+        parts = contexts.split(max(1, _BATCH_CHARACTERS // n))
         logits = torch.cat([model(part)[:, -1] for part in parts])  # (targets, V)
         rows.append(-logits.log_softmax(dim=-1).gather(-1, data[first:, None])[:, 0])
         progress(done, len(lengths))

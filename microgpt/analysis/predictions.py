@@ -39,18 +39,18 @@ class Predictions:
         return self.logits.double().log_softmax(dim=-1)
 
     @cached_property
-    def surprise(self) -> Tensor:
-        """(N,) -log p of each character, nats. Its mean is the loss."""
+    def surprisal(self) -> Tensor:
+        """(N,) surprisal of each character: -log p, nats. Its mean is the loss."""
         return -self.log_probs.gather(-1, self.tokens[:, None])[:, 0]
 
     @property
     def loss(self) -> float:
-        """Mean surprise, nats per character; NaN if there are no characters."""
-        return self.surprise.mean().item()
+        """Mean surprisal, nats per character; NaN if there are no characters."""
+        return self.surprisal.mean().item()
 
     def most_surprising(self, count: int) -> list[int]:
         """The positions of at most `count` characters, the most surprising first."""
-        return self.surprise.argsort(descending=True, stable=True)[:count].tolist()
+        return self.surprisal.argsort(descending=True, stable=True)[:count].tolist()
 
     @cached_property
     def order(self) -> Tensor:
@@ -193,8 +193,8 @@ def to_csv(
     columns: dict[str, list[object]] = {
         "position": list(range(1, len(predictions) + 1)),
         "character": [repr(characters[token])[1:-1] for token in predictions.tokens.tolist()],
-        "probability": [f"{p:.6g}" for p in predictions.surprise.neg().exp().tolist()],
-        "surprise_nats": [f"{s:.6g}" for s in predictions.surprise.tolist()],
+        "probability": [f"{p:.6g}" for p in predictions.surprisal.neg().exp().tolist()],
+        "surprisal_nats": [f"{s:.6g}" for s in predictions.surprisal.tolist()],
         "rank": predictions.rank.tolist(),
         "entropy_nats": [f"{e:.6g}" for e in predictions.entropy.tolist()],
     }

@@ -168,7 +168,7 @@ def test_fitting_leaves_the_programs_own_draws_alone(quick, splits, tokenizer):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_losses_are_the_mean_surprise_after_the_first_character():
+def test_losses_are_the_mean_surprisal_after_the_first_character():
     losses = SMALL.losses([0, 1, 1, 0])
     assert losses == pytest.approx(
         {

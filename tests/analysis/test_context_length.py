@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from microgpt.analysis.context_length import context_lengths, surprise_by_context
+from microgpt.analysis.context_length import context_lengths, surprisal_by_context
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,13 @@ def test_lengths_double_up_to_the_longest(longest, lengths):
 def test_each_prediction_sees_so_many_characters_and_no_more(model, tokenizer, corpus):
     ids = tokenizer.encode(corpus[:30])
     seen = []
-    found = surprise_by_context(model, ids, 4, [1, 3, 16], lambda *progress: seen.append(progress))
+    found = surprisal_by_context(model, ids, 4, [1, 3, 16], lambda *progress: seen.append(progress))
     assert found.shape == (3, 4)
     assert seen == [(1, 3), (2, 3), (3, 3)]
     for row, n in zip(found, (1, 3, 16), strict=True):
-        for surprise, at in zip(row, range(26, 30), strict=True):
+        for surprisal, at in zip(row, range(26, 30), strict=True):
             logits = model(torch.tensor([ids[at - n : at]]))[0, -1]
-            assert surprise.item() == pytest.approx(
+            assert surprisal.item() == pytest.approx(
                 -logits.log_softmax(-1)[ids[at]].item(), abs=1e-5
             )
 
@@ -29,4 +29,4 @@ def test_each_prediction_sees_so_many_characters_and_no_more(model, tokenizer, c
 @pytest.mark.parametrize("lengths", [[0], [17], [1, 20]])
 def test_a_context_must_fit(model, tokenizer, corpus, lengths):
     with pytest.raises(ValueError, match="fit the window and the text"):
-        surprise_by_context(model, tokenizer.encode(corpus[:20]), 4, lengths)
+        surprisal_by_context(model, tokenizer.encode(corpus[:20]), 4, lengths)

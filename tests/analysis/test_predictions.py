@@ -31,7 +31,7 @@ def predictions() -> Predictions:
 
 def test_what_the_model_expected_of_each_character(predictions):
     expected = [0.3, 0.25, 0.7, 0.5]
-    assert predictions.surprise.exp().reciprocal().tolist() == pytest.approx(expected)
+    assert predictions.surprisal.exp().reciprocal().tolist() == pytest.approx(expected)
     assert predictions.rank.tolist() == [2, 4, 1, 1], "equals rank by id"
     assert predictions.order[0].tolist() == [3, 2, 1, 0]
     assert predictions.entropy[1].item() == pytest.approx(math.log(4))
@@ -40,7 +40,7 @@ def test_what_the_model_expected_of_each_character(predictions):
     )
 
 
-def test_the_mean_surprise_is_the_loss(model):
+def test_the_mean_surprisal_is_the_loss(model):
     ids = torch.arange(9)
     logits = model(ids[None, :-1])[0]
     loss = torch.nn.functional.cross_entropy(logits, ids[1:])
@@ -106,7 +106,7 @@ def test_a_next_character_tells_what_the_settings_cut_off():
 def test_a_part_of_predictions_is_predictions(predictions):
     part = predictions[1:3]
     assert len(part) == 2
-    assert part.surprise.tolist() == predictions.surprise[1:3].tolist()
+    assert part.surprisal.tolist() == predictions.surprisal[1:3].tolist()
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ def test_a_text_is_coloured_by_what_the_visitor_chooses(text):
     char = text.locator(".char").nth(20)
     assert char.evaluate("node => node.style.getPropertyValue('--share')") == ""
     shares = []
-    for name in ("Probability", "Surprise"):
+    for name in ("Probability", "Surprisal"):
         text.get_by_role("radio", name=f"Colour by: {name}").click()
         shares.append(char.evaluate("node => node.style.getPropertyValue('--share')"))
     assert all(re.fullmatch(r"\d+%", share) for share in shares) and shares[0] != shares[1]
     assert text.locator(".tokens .legend").inner_text().split() == ["0", "6+", "nats"]
-    text.get_by_role("radio", name="Colour by: Surprise").press("ArrowRight")
+    text.get_by_role("radio", name="Colour by: Surprisal").press("ArrowRight")
     assert (
         text.get_by_role("radio", name="Colour by: Plain").get_attribute("aria-checked") == "true"
     )

@@ -79,7 +79,7 @@ def _figures(found: AblationEffect, whole: Predictions) -> None:
                 f"{whole.loss + found.loss_change:.3f}",
                 f"{found.loss_change:+.3f}" if found.loss_change else None,
                 delta_color="inverse",
-                help="Mean surprise in nats per character, over all characters but the first.",
+                help="Mean surprisal in nats per character, over all characters but the first.",
             )
         st.metric(
             "Change of the next character (nats)",

@@ -103,18 +103,18 @@ def loss_by_context(
     return figure
 
 
-def probability_by_context(lengths: Sequence[int], surprise: np.ndarray, text: str) -> go.Figure:
+def probability_by_context(lengths: Sequence[int], surprisal: np.ndarray, text: str) -> go.Figure:
     """Draw the probability of each character of a text by context length.
 
-    surprise: (lengths, characters), -log p in nats.
+    surprisal: (lengths, characters), nats.
     """
     labels = visible(text)
     figure = go.Figure(
         go.Heatmap(
-            z=np.exp(-surprise),
+            z=np.exp(-surprisal),
             x=list(range(len(text))),
             y=[str(n) for n in lengths],
-            customdata=np.broadcast_to(np.array(labels), surprise.shape),
+            customdata=np.broadcast_to(np.array(labels), surprisal.shape),
             zmin=0,
             zmax=1,
             colorscale=ATTENTION_SCALE,
@@ -134,9 +134,9 @@ def probability_by_context(lengths: Sequence[int], surprise: np.ndarray, text: s
     return figure
 
 
-def context_table(lengths: Sequence[int], surprise: np.ndarray, text: str) -> pd.DataFrame:
+def context_table(lengths: Sequence[int], surprisal: np.ndarray, text: str) -> pd.DataFrame:
     """One row for each character, one column of probabilities for each context length."""
     columns = {
-        f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprise, strict=True)
+        f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprisal, strict=True)
     }
     return pd.DataFrame({"character": visible(text), **columns})

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from microgpt.analysis.context_length import context_lengths, surprise_by_context
+from microgpt.analysis.context_length import context_lengths, surprisal_by_context
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts import text as text_charts
@@ -54,17 +54,17 @@ def context_view(checkpoint: Checkpoint) -> None:
         return
     targets = min(TARGETS, len(text) - 1)
     lengths = context_lengths(min(checkpoint.config.block_size, len(text) - targets))
-    surprise = cache.remembered(
-        "context_surprise",
+    surprisal = cache.remembered(
+        "context_surprisal",
         (checkpoint.fingerprint, text),
-        lambda: _surprise(checkpoint, text, targets, lengths),
+        lambda: _surprisal(checkpoint, text, targets, lengths),
     )
     baseline_losses = {}
     if checkpoint.baselines is not None:
         ids = checkpoint.tokenizer.encode(text)[-targets - 1 :]
         baseline_losses = checkpoint.baselines.losses(ids)
     st.plotly_chart(
-        text_charts.loss_by_context(lengths, surprise.mean(axis=1), baseline_losses),
+        text_charts.loss_by_context(lengths, surprisal.mean(axis=1), baseline_losses),
         height=320,
         config=menu("microgpt-context"),
         alt="Loss by context length",
@@ -74,7 +74,9 @@ def context_view(checkpoint: Checkpoint) -> None:
         "flat, a longer context does not help the model."
     )
     st.plotly_chart(
-        text_charts.probability_by_context(lengths, surprise[:, -SHOWN:], text[-targets:][-SHOWN:]),
+        text_charts.probability_by_context(
+            lengths, surprisal[:, -SHOWN:], text[-targets:][-SHOWN:]
+        ),
         height=120 + 26 * len(lengths),
         config=menu("microgpt-context-characters"),
         alt="Probability of each character by context length",
@@ -83,16 +85,16 @@ def context_view(checkpoint: Checkpoint) -> None:
         f"The probability of each of the last {min(SHOWN, targets)} characters. Where a column "
         "becomes brighter, the longer context helped to predict its character."
     )
-    table = text_charts.context_table(lengths, surprise, text[-targets:])
+    table = text_charts.context_table(lengths, surprisal, text[-targets:])
     with st.expander("As a table"):
         st.dataframe(table, hide_index=True)
     download("context.csv", lambda: table.to_csv(index=False), "context.csv")
 
 
-def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]) -> np.ndarray:
+def _surprisal(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]) -> np.ndarray:
     """-log p of the last characters of a text by context length: (lengths, targets), nats."""
     bar = st.progress(0.0, "Reading …")
-    surprise = surprise_by_context(
+    surprisal = surprisal_by_context(
         checkpoint.model,
         checkpoint.tokenizer.encode(text),
         targets,
@@ -100,4 +102,4 @@ def _surprise(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int
         lambda done, total: bar.progress(done / total, "Reading …"),
     )
     bar.empty()
-    return surprise.numpy()
+    return surprisal.numpy()

@@ -41,7 +41,7 @@ def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:
         "settings": asdict(generated.config),
         "length": generated.length,
         "text": checkpoint.tokenizer.decode(found.tokens.tolist()),
-        "probability": [round(p, 6) for p in found.surprise.neg().exp().tolist()],
+        "probability": [round(p, 6) for p in found.surprisal.neg().exp().tolist()],
         "drawn_with": [round(p, 6) for p in found.drawn_with(generated.config).tolist()],
         "rank": found.rank.tolist(),
         "entropy_nats": [round(e, 6) for e in found.entropy.tolist()],

@@ -1,4 +1,4 @@
-"""Score a visitor's text: how surprised the model is by each character."""
+"""Score a visitor's text: the surprisal of each character."""
 
 import math
 
@@ -32,7 +32,7 @@ _MOST_SURPRISING, _SHOWN_BEFORE = 10, 16
 
 
 def score_view(checkpoint: Checkpoint) -> None:
-    """Show how surprising each character of a text is to the model."""
+    """Show the surprisal of each character of a text."""
     text = text_control(
         checkpoint,
         "Text to score",
@@ -53,7 +53,11 @@ def score_view(checkpoint: Checkpoint) -> None:
     _figures(checkpoint, predictions, text)
     name = f"scored {hash((text, checkpoint.fingerprint))}"
     token_text(
-        "scored text", name, checkpoint.tokenizer, text[0], predictions, packing, colour="surprise"
+        "scored text", name, checkpoint.tokenizer, text[0], predictions, packing, colour="surprisal"
+    )
+    st.caption(
+        "Surprisal is −ln of the probability of a character: 0 if the model was certain of it, and "
+        "higher if it was less likely."
     )
     _most_surprising(checkpoint, predictions, text)
     characters = checkpoint.tokenizer.characters
@@ -80,7 +84,7 @@ def _figures(checkpoint: Checkpoint, predictions: Predictions, text: str) -> Non
         st.metric(
             "Loss (nats)",
             f"{loss:.3f}",
-            help="Mean surprise in nats per character. Lower is better.",
+            help="Mean surprisal in nats per character. Lower is better.",
         )
         st.metric("Bits per character", f"{loss / math.log(2):.3f}")
         st.metric(
@@ -112,7 +116,7 @@ def _most_surprising(checkpoint: Checkpoint, predictions: Predictions, text: str
         rows.append(
             {
                 "character": labels[int(predictions.tokens[at])],
-                "probability": math.exp(-predictions.surprise[at].item()),
+                "probability": math.exp(-predictions.surprisal[at].item()),
                 "expected": labels[guess],
                 "with": math.exp(predictions.log_probs[at, guess].item()),
                 "after": "".join(style.visible(text[max(0, at + 1 - _SHOWN_BEFORE) : at + 1])),

@@ -16,12 +16,12 @@ def test_a_distribution_is_drawn_from_the_likeliest_on():
 
 
 def test_context_is_charted_and_tabled_by_length():
-    surprise = -np.log(np.array([[0.1, 0.5], [0.2, 1.0]]))
-    figure = text_charts.loss_by_context([1, 8], surprise.mean(axis=1), {"bigram": 2.5})
+    surprisal = -np.log(np.array([[0.1, 0.5], [0.2, 1.0]]))
+    figure = text_charts.loss_by_context([1, 8], surprisal.mean(axis=1), {"bigram": 2.5})
     assert list(figure.data[0].x) == [1, 8]
     assert "bigram, 2.50" in figure.layout.annotations[0].text
-    heatmap = text_charts.probability_by_context([1, 8], surprise, "a\n").data[0]
+    heatmap = text_charts.probability_by_context([1, 8], surprisal, "a\n").data[0]
     np.testing.assert_allclose(heatmap.z, [[0.1, 0.5], [0.2, 1.0]])
-    table = text_charts.context_table([1, 8], surprise, "a\n")
+    table = text_charts.context_table([1, 8], surprisal, "a\n")
     assert list(table.columns) == ["character", "after 1", "after 8"]
     assert table.iloc[1].tolist() == ["⏎", 0.5, 1.0]

@@ -37,8 +37,8 @@ def test_a_character_is_packed_with_what_it_could_have_been():
 
 def test_a_text_that_was_read_could_have_been_any():
     predictions = Predictions(torch.tensor([1]), torch.zeros(1, 4))
-    ((_, _, possible, surprise, drawn, _, *_),) = table(packed(predictions))
-    assert possible == 4 and surprise == drawn == steps(0.25)
+    ((_, _, possible, surprisal, drawn, _, *_),) = table(packed(predictions))
+    assert possible == 4 and surprisal == drawn == steps(0.25)
     assert packed(predictions[:0]) == ""
 
 

@@ -7,9 +7,9 @@ def test_a_text_is_measured_once_and_another_one_anew(app):
     on_tab(app, "Context length", PAGES[0], "view")
     app.text_area("context_text").set_value("ba do ke li mu. ba do ke li mu.").run()
     assert not app.exception
-    first, kept = drawn(app), app.session_state["context_surprise"]
+    first, kept = drawn(app), app.session_state["context_surprisal"]
     assert "after 1" in app.dataframe[0].value and len(app.dataframe[0].value) == 30
-    assert drawn(app.run()) == first and app.session_state["context_surprise"] is kept
+    assert drawn(app.run()) == first and app.session_state["context_surprisal"] is kept
     app.text_area("context_text").set_value("mu li ke do ba. mu li ke do ba.").run()
     assert not app.exception and drawn(app) != first
     app.text_area("context_text").set_value("b").run()

@@ -3,8 +3,8 @@
 // page.
 const STEPS_PER_NAT = 2000, NEVER = 65535, STRONG_NATS = 6, PLAY_MS = 140;
 const LONGEST_BEFORE = 500; // only the end of a longer prompt is shown
-const COLOURS = { none: "Plain", probability: "Probability", surprise: "Surprise" };
-const LEGENDS = { none: [], probability: ["0", "1"], surprise: ["0", `${STRONG_NATS}+ nats`] };
+const COLOURS = { none: "Plain", probability: "Probability", surprisal: "Surprisal" };
+const LEGENDS = { none: [], probability: ["0", "1"], surprisal: ["0", `${STRONG_NATS}+ nats`] };
 const PLAY = "Replay how the text was written";
 const numbers = (text) => new Uint16Array(bytes(text).buffer);
 const put = async (text, node) => {
@@ -153,8 +153,8 @@ function build(parentElement) {
 
   function tint(node, i) {
     if (colour === "none" || !colour) return node.style.removeProperty("--share");
-    const surprise = nats(row(i)[3]);
-    const share = colour === "surprise" ? Math.min(1, surprise / STRONG_NATS) : Math.exp(-surprise);
+    const surprisal = nats(row(i)[3]);
+    const share = colour === "surprisal" ? Math.min(1, surprisal / STRONG_NATS) : Math.exp(-surprisal);
     node.style.setProperty("--share", `${Math.round(100 * share)}%`);
   }
 
@@ -193,7 +193,7 @@ function build(parentElement) {
     );
     const lines = [
       `probability ${percent(p)} · rank ${rank} of ${data.labels.length}`,
-      `surprise ${nats(record[3]).toFixed(2)} nats · entropy ${nats(record[5]).toFixed(2)} nats`,
+      `surprisal ${nats(record[3]).toFixed(2)} nats · entropy ${nats(record[5]).toFixed(2)} nats`,
     ];
     if (data.temperature !== null) {
       lines.push(`after the settings ${percent(drawn)} · ${kept} possible characters`);

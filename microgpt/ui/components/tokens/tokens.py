@@ -39,14 +39,14 @@ class Picked:
 def packed(predictions: Predictions, config: SamplingConfig | None = None) -> str:
     """Encode N characters as base64 of (N, 6 + 2 x ALTERNATIVES) little-endian uint16.
 
-    Columns: id, rank, number of possible characters, -log p, -log p after the sampling settings,
-    entropy, then the ids and the -log p of the likeliest. config is None for a text that was read.
+    Columns: id, rank, number of possible characters, surprisal, -log p after the sampling settings,
+    entropy, then the ids and surprisals of the likeliest. config is None for a text that was read.
     """
     if not len(predictions):
         return ""
     tokens = predictions.tokens.numpy()[:, None]  # (N, 1)
-    surprises = -predictions.log_probs.numpy()  # (N, V)
-    probs = predictions.drawn_probs(config).numpy() if config else np.exp(-surprises)  # (N, V)
+    surprisals = -predictions.log_probs.numpy()  # (N, V)
+    probs = predictions.drawn_probs(config).numpy() if config else np.exp(-surprisals)  # (N, V)
     likeliest = predictions.order[:, :ALTERNATIVES].numpy()
     pad = ((0, 0), (0, ALTERNATIVES - likeliest.shape[1]))
     with np.errstate(divide="ignore"):  # the logarithm of 0 is sent as _NEVER
@@ -56,12 +56,12 @@ def packed(predictions: Predictions, config: SamplingConfig | None = None) -> st
             tokens,
             predictions.rank.numpy()[:, None],
             (probs > 0).sum(axis=-1, keepdims=True),
-            _steps(predictions.surprise.numpy()[:, None]),
+            _steps(predictions.surprisal.numpy()[:, None]),
             _steps(drawn_with),
             _steps(predictions.entropy.numpy()[:, None]),
             np.pad(likeliest, pad, constant_values=_NEVER),
             np.pad(
-                _steps(np.take_along_axis(surprises, likeliest, axis=-1)),
+                _steps(np.take_along_axis(surprisals, likeliest, axis=-1)),
                 pad,
                 constant_values=_NEVER,
             ),
@@ -113,7 +113,7 @@ def token_text(
     """Show a text and its predictions after `before`, the prompt.
 
     name: differs from that of the next text with the same key. colour: `none`, `probability` or
-    `surprise`, until the visitor changes it. live: a Feed with the same name adds to the text.
+    `surprisal`, until the visitor changes it. live: a Feed with the same name adds to the text.
     mark: the position of a character to mark, -1 for the last one of `before`. link: the query
     parameters of a link to the text; None offers no link. on_pick: called before the next run,
     with a token only for a generated text.
