@@ -49,16 +49,16 @@ def generate(
     """
     ids = list(ids)
     window = decoder.config.block_size
-    again = window if config.exact else max(1, int(KEPT * window))
+    kept = window if config.exact else max(1, int(KEPT * window))
     generator = torch.Generator().manual_seed(config.seed)
-    seen = 0
+    cached = 0  # positions in the decoder's cache
     for _ in range(length):
-        if 0 < seen < window:
-            seen += 1
+        if 0 < cached < window:
+            cached += 1
             logits = decoder.step(ids[-1])
         else:
-            seen = min(len(ids), again if seen else window)
-            logits = decoder.read(ids[-seen:])
+            cached = min(len(ids), kept if cached else window)
+            logits = decoder.prefill(ids[-cached:])
         probs = next_token_probs(logits, config)
         token = sample(probs, generator)
         ids.append(token)

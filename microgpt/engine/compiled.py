@@ -1,6 +1,6 @@
 """The decoding step in C: `step.c`, compiled on this machine and called without the GIL.
 
-A team is a pool of threads that compute one step together.
+A team is a pool of threads that compute one step together, as in OpenMP.
 """
 
 import ctypes
@@ -23,12 +23,12 @@ from microgpt.model import GPT, KVCache
 
 LANES = 8  # floats in a SIMD vector of step.c; all its sizes are multiples of this
 COMPILE_SECONDS = 60
-# Larger teams would spend more time on waiting for each other than on computing.
+# The threads of larger teams would wait for each other longer than they compute.
 TEAM_SIZES = (2, 4, 8)
-# A step slower than this multiple of the single-thread time means the cores are busy elsewhere.
-HELD_UP = 2.0
-# The fewest and the most steps to compute on one thread before the team is tried again.
-FEWEST_ALONE, MOST_ALONE = 64, 4096
+# If a team needs more than this multiple of the single-thread time, other programs use the cores.
+BUSY_FACTOR = 2.0
+# Exponential backoff: how many steps are computed on one thread before the team is tried again.
+MIN_BACKOFF, MAX_BACKOFF = 64, 4096
 
 
 class Shape(ctypes.Structure):
@@ -75,9 +75,8 @@ class CompiledStep:
         self.scratch += config.n_head * config.block_size
         self.library = library
         self.team = team
-        # Seconds of a step on one thread; the number of steps left to compute on one thread; the
-        # number to set it to after the next slow step.
-        self.alone_seconds, self.alone, self.penalty = 0.0, 0, FEWEST_ALONE
+        self.one_thread_seconds = 0.0
+        self.backoff, self.next_backoff = 0, MIN_BACKOFF  # steps on one thread: left, next time
 
     @property
     def name(self) -> str:
@@ -89,43 +88,44 @@ class CompiledStep:
         addresses = (tensor.data_ptr() for tensor in tensors)
         job = Job(ctypes.pointer(self.shape), *addresses, token, cache.length)
         team = self.team
-        if team and not self.alone and team.lock.acquire(blocking=False):
+        if team and not self.backoff and team.lock.acquire(blocking=False):
             started = time.perf_counter()
             try:
                 self.library.step(team.address, job)
             finally:
                 team.lock.release()
-            self._mind(time.perf_counter() - started)
+            self._update_backoff(time.perf_counter() - started)
         else:
             self.library.step(None, job)
-            self.alone = max(0, self.alone - 1)
+            self.backoff = max(0, self.backoff - 1)
         cache.length += 1
         return logits[: self.vocab_size]
 
-    def _mind(self, seconds: float) -> None:
-        """Compute the next steps on one thread if other programs use the cores.
+    def _update_backoff(self, seconds: float) -> None:
+        """Back off from the team if its step took too long.
 
         The threads of a team wait for each other about 25 times in a step. If one of them does not
         get a core, the step takes a hundred times as long.
         """
-        if seconds > HELD_UP * self.alone_seconds:
-            self.alone, self.penalty = self.penalty, min(2 * self.penalty, MOST_ALONE)
+        if seconds > BUSY_FACTOR * self.one_thread_seconds:
+            self.backoff = self.next_backoff
+            self.next_backoff = min(2 * self.next_backoff, MAX_BACKOFF)
         else:
-            self.penalty = max(self.penalty - 1, FEWEST_ALONE)
+            self.next_backoff = max(self.next_backoff - 1, MIN_BACKOFF)
 
     def choose_team(self, seconds: Callable[["CompiledStep"], float]) -> None:
         """Choose the fastest team as timed by `seconds`, up to PyTorch's number of threads.
 
         After that, each step decides whether to use the team or one thread.
         """
-        self.alone_seconds = seconds(self)
+        self.one_thread_seconds = seconds(self)
         measured: list[tuple[float, Team]] = []
         for size in TEAM_SIZES:
             if size <= torch.get_num_threads() and (team := shared_team(self.library, size)):
-                self.team, self.alone = team, 0
+                self.team, self.backoff = team, 0
                 measured.append((seconds(self), team))
         self.team = min(measured, key=lambda pair: pair[0])[1] if measured else None
-        self.alone, self.penalty = 0, FEWEST_ALONE
+        self.backoff, self.next_backoff = 0, MIN_BACKOFF
 
 
 def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:

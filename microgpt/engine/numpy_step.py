@@ -1,7 +1,7 @@
 """The decoding step in NumPy.
 
-It is faster than PyTorch for one token: a call has a third of the overhead, and products of a
-matrix and a vector read memory faster. Only the rows of the MLP's second matrix whose ReLU is
+NumPy is faster than PyTorch for one token: a call has a third of the overhead, and matrix-vector
+products read memory faster. Only the rows of the MLP's second matrix whose ReLU is
 active are read, about one in six (Mirzadeh et al., 2023, ReLU Strikes Back). The other rows would
 add zero, so the result is the same.
 """
@@ -25,24 +25,24 @@ class NumpyStep:
         self.n_head = model.config.n_head
         w = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
 
-        def both(name: str) -> tuple[np.ndarray, np.ndarray]:
+        def weight_and_bias(name: str) -> tuple[np.ndarray, np.ndarray]:
             return w[f"{name}.weight"], w[f"{name}.bias"]
 
         self.token_embedding = w["token_embedding.weight"]
         self.position_embedding = w["position_embedding.weight"]
         self.blocks = [
             (
-                both(f"blocks.{i}.ln_attention"),
+                weight_and_bias(f"blocks.{i}.ln_attention"),
                 w[f"blocks.{i}.attention.qkv.weight"],
-                both(f"blocks.{i}.attention.proj"),
-                both(f"blocks.{i}.ln_mlp"),
-                both(f"blocks.{i}.mlp.up"),
+                weight_and_bias(f"blocks.{i}.attention.proj"),
+                weight_and_bias(f"blocks.{i}.ln_mlp"),
+                weight_and_bias(f"blocks.{i}.mlp.up"),
                 np.ascontiguousarray(w[f"blocks.{i}.mlp.down.weight"].T),  # (mlp_ratio * C, C)
                 w[f"blocks.{i}.mlp.down.bias"],
             )
             for i in range(model.config.n_layer)
         ]
-        self.ln_final, self.head = both("ln_final"), both("head")
+        self.ln_final, self.head = weight_and_bias("ln_final"), weight_and_bias("head")
 
     def __call__(self, cache: KVCache, token: int) -> Tensor:
         at = cache.length
@@ -54,8 +54,8 @@ class NumpyStep:
             keys[layer, :, at], values[layer, :, at] = k, v
             x += linear(attend(q, keys[layer, :, : at + 1], values[layer, :, : at + 1]), *proj)
             h = linear(layer_norm(x, *ln_mlp), *up)  # (mlp_ratio * C,)
-            on = np.flatnonzero(h > 0)
-            x += h[on] @ down.take(on, axis=0)
+            active = np.flatnonzero(h > 0)
+            x += h[active] @ down.take(active, axis=0)
             x += down_bias
         cache.length = at + 1
         return torch.from_numpy(linear(layer_norm(x, *self.ln_final), *self.head))

@@ -1,4 +1,4 @@
-/* One decoding step in C, called by compiled.py, with the same numerics as the other paths.
+/* One decoding step in C, called by compiled.py, in the same precision as the other backends.
  *
  * Weights are converted from float16 inside the products, and all arithmetic is float32. The order
  * of every sum is the same for any number of threads. All sizes are multiples of LANES. The threads
@@ -65,21 +65,21 @@ struct team {
     atomic_int arrived;  /* number of threads at the barrier */
     atomic_uint phase;   /* number of times that all threads passed the barrier */
     pthread_mutex_t lock;
-    pthread_cond_t given;
+    pthread_cond_t new_job;
 };
 struct member {
     struct team *team;
     int rank;
 };
 
-static inline void breathe(void) {
+static inline void cpu_relax(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
 }
 
-/* A barrier: wait until all threads arrive. It takes microseconds, so threads spin, not sleep. */
-static void meet(struct team *team) {
+/* Wait until all threads of the team arrive. It takes microseconds, so threads spin, not sleep. */
+static void barrier(struct team *team) {
     if (team->size == 1) return;
     const unsigned phase = atomic_load(&team->phase);
     if (atomic_fetch_add(&team->arrived, 1) + 1 == team->size) {
@@ -88,14 +88,15 @@ static void meet(struct team *team) {
         return;
     }
     for (int spins = 0; atomic_load(&team->phase) == phase; spins++)
-        spins < 2000 ? breathe() : (void)sched_yield();
+        spins < 2000 ? cpu_relax() : (void)sched_yield();
 }
 
 struct range {
     int from, to;
 };
 
-static struct range share(const struct member *member, int count) {
+/* The part of `count` rows or columns that belongs to this thread. */
+static struct range part_of(const struct member *member, int count) {
     const int size = member->team->size, units = count / LANES;
     return (struct range){units * member->rank / size * LANES,
                           units * (member->rank + 1) / size * LANES};
@@ -180,11 +181,11 @@ static void layer_norm(float *y, const float *x, const weight *gain, const weigh
 static void attend(float *y, const float *query, const float *keys, const float *values,
                    float *scores, int count, int size) {
     const float scale = 1 / sqrtf(size);
-    float top = -INFINITY, total = 0;
+    float max = -INFINITY, total = 0;
     for (int t = 0; t < count; t += 4) {
-        const int there = count - t;
-        const float *a = keys + (long)t * size, *b = there > 1 ? a + size : a;
-        const float *c = there > 2 ? a + 2 * size : a, *d = there > 3 ? a + 3 * size : a;
+        const int left = count - t;
+        const float *a = keys + (long)t * size, *b = left > 1 ? a + size : a;
+        const float *c = left > 2 ? a + 2 * size : a, *d = left > 3 ? a + 3 * size : a;
         lanes p = {0}, q = {0}, r = {0}, s = {0};
         for (int i = 0; i < size; i += LANES) {
             const lanes v = load(query + i);
@@ -194,18 +195,18 @@ static void attend(float *y, const float *query, const float *keys, const float 
             s += load(d + i) * v;
         }
         const float found[4] = {sum(p) * scale, sum(q) * scale, sum(r) * scale, sum(s) * scale};
-        for (int i = 0; i < 4 && i < there; i++) {
+        for (int i = 0; i < 4 && i < left; i++) {
             scores[t + i] = found[i];
-            if (found[i] > top) top = found[i];
+            if (found[i] > max) max = found[i];
         }
     }
     memset(y, 0, size * sizeof(float));
     for (int t = 0; t < count; t += 4) {
-        const int there = count - t;
-        const float *a = values + (long)t * size, *b = there > 1 ? a + size : a;
-        const float *c = there > 2 ? a + 2 * size : a, *d = there > 3 ? a + 3 * size : a;
+        const int left = count - t;
+        const float *a = values + (long)t * size, *b = left > 1 ? a + size : a;
+        const float *c = left > 2 ? a + 2 * size : a, *d = left > 3 ? a + 3 * size : a;
         float e[4] = {0};
-        for (int i = 0; i < 4 && i < there; i++) total += e[i] = expf(scores[t + i] - top);
+        for (int i = 0; i < 4 && i < left; i++) total += e[i] = expf(scores[t + i] - max);
         for (int i = 0; i < size; i += LANES)
             store(y + i, load(y + i) + e[0] * load(a + i) + e[1] * load(b + i) +
                              e[2] * load(c + i) + e[3] * load(d + i));
@@ -222,7 +223,7 @@ static void decode(const struct member *member) {
     const int channels = shape->channels, hidden = shape->hidden, vocabulary = shape->vocabulary;
     const int window = shape->window, position = job->position;
     const int heads = shape->heads, size = channels / heads;
-    const struct range my_channels = share(member, channels), my_hidden = share(member, hidden);
+    const struct range my_channels = part_of(member, channels), my_hidden = part_of(member, hidden);
     const int first_head = heads * member->rank / team->size;
     const int last_head = heads * (member->rank + 1) / team->size;
     float *x = job->scratch, *qkv = x + channels, *attended = qkv + 3 * channels;
@@ -232,7 +233,7 @@ static void decode(const struct member *member) {
 
     set(x, take(&w, (long)vocabulary * channels) + (long)job->token * channels, my_channels);
     add(x, take(&w, (long)window * channels) + (long)position * channels, my_channels);
-    meet(team);
+    barrier(team);
     for (int layer = 0; layer < shape->layers; layer++) {
         gain = take(&w, channels), bias = take(&w, channels);
         layer_norm(normed, x, gain, bias, channels);
@@ -251,40 +252,40 @@ static void decode(const struct member *member) {
             attend(attended + at, qkv + at, keys, values, scores + head * window, position + 1,
                    size);
         }
-        meet(team);
+        barrier(team);
         add_product(x, take(&w, (long)channels * channels), attended, my_channels, channels);
         add(x, take(&w, channels), my_channels);
-        meet(team);
+        barrier(team);
 
         gain = take(&w, channels), bias = take(&w, channels);
         layer_norm(normed, x, gain, bias, channels);
         const weight *w_up = take(&w, (long)hidden * channels);
         set(up, take(&w, hidden), my_hidden);
         add_product(up, w_up, normed, my_hidden, channels);
-        meet(team);
+        barrier(team);
         const weight *w_down = take(&w, (long)hidden * channels);
         add_relu_product(x, up, w_down, hidden, channels, my_channels);
         add(x, take(&w, channels), my_channels);
-        meet(team);
+        barrier(team);
     }
     gain = take(&w, channels), bias = take(&w, channels);
     layer_norm(normed, x, gain, bias, channels);
-    const struct range rows = share(member, vocabulary);
+    const struct range rows = part_of(member, vocabulary);
     const weight *w_head = take(&w, (long)vocabulary * channels);
     set(job->logits, take(&w, vocabulary), rows);
     add_product(job->logits, w_head, normed, rows, channels);
-    meet(team);
+    barrier(team);
 }
 
 /* The loop of a thread: spin for a short time until the next job, then sleep until there is one. */
-static void *serve(void *argument) {
+static void *work(void *argument) {
     const struct member *member = argument;
     struct team *team = member->team;
     for (unsigned done = 0;; done++) {
-        for (int spins = 0; spins < 20000 && atomic_load(&team->jobs) == done; spins++) breathe();
+        for (int spins = 0; spins < 20000 && atomic_load(&team->jobs) == done; spins++) cpu_relax();
         if (atomic_load(&team->jobs) == done) {
             pthread_mutex_lock(&team->lock);
-            while (atomic_load(&team->jobs) == done) pthread_cond_wait(&team->given, &team->lock);
+            while (atomic_load(&team->jobs) == done) pthread_cond_wait(&team->new_job, &team->lock);
             pthread_mutex_unlock(&team->lock);
         }
         decode(member);
@@ -300,11 +301,11 @@ struct team *new_team(int size) {
     if (!team || !members) return NULL;
     team->size = size;
     pthread_mutex_init(&team->lock, NULL);
-    pthread_cond_init(&team->given, NULL);
+    pthread_cond_init(&team->new_job, NULL);
     for (int rank = 1; rank < size; rank++) {
         pthread_t thread;
         members[rank] = (struct member){team, rank};
-        if (pthread_create(&thread, NULL, serve, &members[rank])) return NULL;
+        if (pthread_create(&thread, NULL, work, &members[rank])) return NULL;
         pthread_detach(thread);
     }
     return team;
@@ -312,13 +313,13 @@ struct team *new_team(int size) {
 
 /* Run a job on a team that has no other job. If team is NULL, run it on the caller's thread. */
 void step(struct team *team, const struct job *job) {
-    struct team alone = {.size = 1};
-    if (!team) team = &alone;
+    struct team caller = {.size = 1};
+    if (!team) team = &caller;
     team->job = *job;
     if (team->size > 1) {
         pthread_mutex_lock(&team->lock);
         atomic_fetch_add(&team->jobs, 1);
-        pthread_cond_broadcast(&team->given);
+        pthread_cond_broadcast(&team->new_job);
         pthread_mutex_unlock(&team->lock);
     }
     const struct member first = {team, 0};

@@ -29,7 +29,7 @@ import others  # noqa: E402
 from record import machine, machine_line, options, read_record, write_record  # noqa: E402
 
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
-from microgpt.engine import Decoder, ReadableStep, compiled  # noqa: E402
+from microgpt.engine import Decoder, TorchStep, compiled  # noqa: E402
 from microgpt.engine.numpy_step import NumpyStep  # noqa: E402
 from microgpt.generate import KEPT, generate  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
@@ -41,7 +41,7 @@ FULL, PAST = "255", "past the window"
 # Prompt length for each column. One character is drawn from the prompt, then WARM and STEPS follow.
 PLACES = {"1": 1, "128": 128 - WARM, FULL: 255 - STEPS - WARM, PAST: 257}
 PACKAGES = ("torch", "numpy", others.TRANSFORMERS, others.CTRANSLATE2.lower())
-RECOMPUTED, READABLE, ENGINE = "full recomputation", "readable model, cached", "engine"
+RECOMPUTED, CACHED, ENGINE = "full recomputation", "PyTorch model, cached", "engine"
 # Takes the ids of a prompt, measures once, and returns the best time so far, seconds per character.
 Contender = Callable[[list[int]], float]
 
@@ -49,12 +49,12 @@ Contender = Callable[[list[int]], float]
 class Recomputing(Decoder):
     """Recompute the whole text for every character, as the original does."""
 
-    def read(self, ids):
+    def prefill(self, ids):
         self._ids = list(ids)
-        return super().read(self._ids)
+        return super().prefill(self._ids)
 
     def step(self, token):
-        return self.read([*self._ids, token])
+        return self.prefill([*self._ids, token])
 
 
 def ours(checkpoint: Checkpoint, make: Callable[[], Decoder], exact: bool = False) -> Contender:
@@ -82,7 +82,7 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
     model = checkpoint.model
     found = {
         RECOMPUTED: ours(checkpoint, lambda: Recomputing(model), exact=True),
-        READABLE: ours(checkpoint, lambda: Decoder(model, ReadableStep(model))),
+        CACHED: ours(checkpoint, lambda: Decoder(model, TorchStep(model))),
     }
     steps = [NumpyStep(model)]
     library = compiled.load_library(half=True)
@@ -90,7 +90,7 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
         sizes = [size for size in compiled.TEAM_SIZES if size <= torch.get_num_threads()]
         for team in [None, *(compiled.shared_team(library, size) for size in sizes)]:
             steps.append(compiled.CompiledStep(model, library, True, team))
-            steps[-1].alone_seconds = float("inf")  # never give up the team
+            steps[-1].one_thread_seconds = float("inf")  # always use the team
     for step in steps:
         name = f"{ENGINE}: {step.name}, float32"
         found[name] = ours(checkpoint, lambda step=step: Decoder(model, step))

@@ -64,7 +64,7 @@ def measure() -> dict[str, object]:
     return {
         "command": "python tests/benchmarks/stream.py",
         "machine": machine("torch", "streamlit"),
-        "path": engine.path,
+        "backend": engine.backend,
         "characters": LENGTH,
         BARE: [round(alone) for alone, _ in pairs],
         PAGE: [round(streamed) for _, streamed in pairs],

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from microgpt.engine import compiled, seconds
-from microgpt.engine.compiled import FEWEST_ALONE, compiled_step
+from microgpt.engine.compiled import MIN_BACKOFF, compiled_step
 from tests.engine.steps import make_step
 
 needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
@@ -30,18 +30,18 @@ def test_a_compiler_that_fails_is_none(half_model, monkeypatch, tmp_path):
 
 
 @needs_compiler
-def test_a_team_that_is_held_up_is_left_for_a_while_and_for_longer_the_next_time(half_model):
+def test_the_steps_on_one_thread_after_a_slow_team_double_the_next_time(half_model):
     step = make_step(half_model, "C", threads=2)
-    step.alone_seconds = 0.0  # so that any team is too slow
+    step.one_thread_seconds = 0.0  # so that any team is too slow
     steps = []
     for _ in range(2):
         seconds(step, half_model.config)  # the first is the team's
-        steps.append(step.alone + 7)
-        step.alone = 0
-    assert steps == [FEWEST_ALONE, 2 * FEWEST_ALONE]
-    step.alone_seconds = math.inf
+        steps.append(step.backoff + 7)
+        step.backoff = 0
+    assert steps == [MIN_BACKOFF, 2 * MIN_BACKOFF]
+    step.one_thread_seconds = math.inf
     seconds(step, half_model.config)
-    assert step.alone == 0
+    assert step.backoff == 0
 
 
 @needs_compiler

@@ -7,14 +7,14 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.config import PRESETS, GPTConfig
-from microgpt.engine import Decoder, Engine, ReadableStep, compiled
+from microgpt.engine import Decoder, Engine, TorchStep, compiled
 from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from tests.engine.steps import make_step
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
-PATHS = ("NumPy", "C", "C, float32 weights")
+BACKENDS = ("NumPy", "C", "C, float32 weights")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def text_ids(config: GPTConfig, count: int) -> list[int]:
 
 def all_logits(decoder: Decoder, ids: list[int]) -> torch.Tensor:
     """(N, V): the first id is read, the rest are decoded one at a time."""
-    return torch.stack([decoder.read(ids[:1]), *(decoder.step(token) for token in ids[1:])])
+    return torch.stack([decoder.prefill(ids[:1]), *(decoder.step(token) for token in ids[1:])])
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,10 @@ def recomputed(bundled) -> tuple[list[int], torch.Tensor]:
         return ids, bundled.model(torch.tensor([ids]))[0]
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_256_decoded_positions_have_the_logits_of_full_recomputation(bundled, recomputed, path):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_256_decoded_positions_have_the_logits_of_full_recomputation(bundled, recomputed, backend):
     ids, expected = recomputed
-    decoded = all_logits(Decoder(bundled.model, make_step(bundled.model, path)), ids)
+    decoded = all_logits(Decoder(bundled.model, make_step(bundled.model, backend)), ids)
     torch.testing.assert_close(decoded, expected, atol=1e-4, rtol=0)
 
 
@@ -61,21 +61,21 @@ def test_the_same_characters_are_sampled_as_with_full_recomputation(half_model, 
         probs = half_model(torch.tensor([ids]))[0, -1].double().softmax(dim=0)
         uniform = torch.rand((), dtype=torch.float64, generator=generator)
         ids.append(int((probs.cumsum(dim=0) < uniform).sum()))
-    for path in PATHS:
-        decoder = Decoder(half_model, make_step(half_model, path))
-        assert written(decoder, tokenizer, len(ids) - 1, config) == ids[1:], path
+    for backend in BACKENDS:
+        decoder = Decoder(half_model, make_step(half_model, backend))
+        assert written(decoder, tokenizer, len(ids) - 1, config) == ids[1:], backend
 
 
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_past_the_window_it_writes_what_the_readable_model_writes(
+def test_past_the_window_it_writes_what_the_pytorch_model_writes(
     half_model, tokenizer, exact, seed
 ):
     config = SamplingConfig(temperature=0.9, top_k=20, top_p=0.95, seed=seed, exact=exact)
     expected = written(Decoder(half_model), tokenizer, 60, config)
-    for path in PATHS:
-        decoder = Decoder(half_model, make_step(half_model, path))
-        assert written(decoder, tokenizer, 60, config) == expected, path
+    for backend in BACKENDS:
+        decoder = Decoder(half_model, make_step(half_model, backend))
+        assert written(decoder, tokenizer, 60, config) == expected, backend
 
 
 @pytest.mark.parametrize("threads", [2, 4])
@@ -94,7 +94,7 @@ def test_a_decoder_starts_anew_when_it_reads(half_model):
     ids = text_ids(config, config.block_size)
     all_logits(decoder, ids)
     expected = half_model(torch.tensor([ids[3:9]]))[0, -1]
-    torch.testing.assert_close(decoder.read(ids[3:9]), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(decoder.prefill(ids[3:9]), expected, atol=1e-5, rtol=0)
     expected = half_model(torch.tensor([ids[3:10]]))[0, -1]
     torch.testing.assert_close(decoder.step(ids[9]), expected, atol=1e-4, rtol=0)
 
@@ -103,16 +103,16 @@ def test_what_does_not_fit_the_window_is_refused(half_model):
     decoder = Engine(half_model).decoder()
     window = half_model.config.block_size
     with pytest.raises(ValueError, match="do not fit the window"):
-        decoder.read([0] * (window + 1))
-    decoder.read([0] * window)
+        decoder.prefill([0] * (window + 1))
+    decoder.prefill([0] * window)
     with pytest.raises(ValueError, match="is full"):
         decoder.step(0)
 
 
-@pytest.mark.parametrize(("path", "threads"), [("NumPy", 1), ("C", 1), ("C", 2)])
-def test_sessions_share_an_engine(half_model, tokenizer, path, threads):
+@pytest.mark.parametrize(("backend", "threads"), [("NumPy", 1), ("C", 1), ("C", 2)])
+def test_sessions_share_an_engine(half_model, tokenizer, backend, threads):
     """Texts written at once, each another, are what each is alone."""
-    step = make_step(half_model, path, threads)
+    step = make_step(half_model, backend, threads)
 
     def write(seed: int) -> list[int]:
         config = SamplingConfig(temperature=1.0, seed=seed)
@@ -157,7 +157,7 @@ def test_every_architecture_is_decoded(tiny_config, changes):
     decoded = all_logits(engine.decoder(), ids)
     torch.testing.assert_close(decoded, variant(torch.tensor([ids]))[0], atol=1e-4, rtol=0)
     if not config.residual or config.norm != "all":
-        assert engine.path == "PyTorch, float32"
+        assert engine.backend == "PyTorch, float32"
 
 
 def _twenty_times(step):
@@ -171,16 +171,15 @@ def _twenty_times(step):
     return slow
 
 
-def test_the_path_is_the_fastest_of_those_there_are(half_model):
+def test_the_backend_is_the_fastest_of_those_there_are(half_model):
     engine = Engine(half_model)
     engine.wait()
-    assert engine.numerics == "float32"
-    assert engine.path in {"PyTorch, float32", "NumPy, float32"} | {
+    assert engine.backend in {"PyTorch, float32", "NumPy, float32"} | {
         f"C, {threads}, float32" for threads in ("1 thread", "2 threads", "4 threads", "8 threads")
     }
-    before = engine.path
-    engine._offer(_twenty_times(ReadableStep(half_model)))
-    assert engine.path == before
+    before = engine.backend
+    engine._use_if_faster(_twenty_times(TorchStep(half_model)))
+    assert engine.backend == before
 
 
 def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
@@ -189,4 +188,4 @@ def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
     engine = Engine(half_model)
     engine.wait()
     compiled.load_library.cache_clear()
-    assert engine.path in ("PyTorch, float32", "NumPy, float32")
+    assert engine.backend in ("PyTorch, float32", "NumPy, float32")

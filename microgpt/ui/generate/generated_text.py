@@ -18,8 +18,8 @@ from microgpt.ui.components.tokens.tokens import Packing
 class GeneratedText:
     """A generated text, finished or not; the page shows it until the next one.
 
-    length: the number of characters that were requested. rate: characters/s, measured with the
-    implementation `path` of the engine. branched_from: for a branch, the text that it continues
+    length: the number of characters that were requested. rate: characters/s, measured with
+    this backend of the engine. branched_from: for a branch, the text that it continues
     differently, and the position of its first different character, from 0. name: unique.
     """
 
@@ -29,7 +29,7 @@ class GeneratedText:
     fingerprint: str
     growing: GrowingPredictions | Predictions
     rate: float | None = None
-    path: str | None = None
+    backend: str | None = None
     finished: bool = False
     branched_from: "tuple[GeneratedText, int] | None" = None
     name: str = field(default_factory=lambda: secrets.token_hex(4))

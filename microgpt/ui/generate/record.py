@@ -8,7 +8,7 @@ import streamlit as st
 
 from microgpt.analysis.predictions import to_csv
 from microgpt.checkpoint import Checkpoint
-from microgpt.engine import NUMERICS
+from microgpt.engine import PRECISION
 from microgpt.formats import Document
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.download import download
@@ -28,7 +28,7 @@ def text_downloads(checkpoint: Checkpoint, generated: GeneratedText) -> None:
 
 def record_csv(checkpoint: Checkpoint, generated: GeneratedText) -> str:
     """One row for each character, with the settings and the checkpoint in every row."""
-    same = {**asdict(generated.config), **origin_fields(checkpoint), "numerics": NUMERICS}
+    same = {**asdict(generated.config), **origin_fields(checkpoint), "numerics": PRECISION}
     return to_csv(generated.predictions, checkpoint.tokenizer.characters, generated.config, same)
 
 
@@ -36,7 +36,7 @@ def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:
     """The settings that reproduce the text, and the measurements of each character."""
     found = generated.predictions
     values = {
-        "numerics": NUMERICS,
+        "numerics": PRECISION,
         "prompt": generated.prompt,
         "settings": asdict(generated.config),
         "length": generated.length,

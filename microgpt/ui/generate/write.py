@@ -128,12 +128,15 @@ def _write(
             started = now  # the rate does not include the time for the prompt
         elif now - sent > SEND_SECONDS:
             sent = now
-            generated.rate, generated.path = (generated.count - 1) / (now - started), engine.path
+            generated.rate, generated.backend = (
+                (generated.count - 1) / (now - started),
+                engine.backend,
+            )
             feed.send(generated.packing.parts(generated.predictions))
             _status(status, checkpoint, generated)
     if generated.count > 1:
         generated.rate = (generated.count - 1) / (time.perf_counter() - started)
-        generated.path = engine.path
+        generated.backend = engine.backend
     generated.finish()
 
 
@@ -214,7 +217,7 @@ def _status(
         parts[0] += f", stopped before {generated.length:,}"
     if generated.rate is not None:
         parts.append(f"{generated.rate:,.0f} characters/s")
-    parts.append(f"engine: {generated.path or cache.engine(checkpoint).path}")
+    parts.append(f"engine: {generated.backend or cache.engine(checkpoint).backend}")
     parts += [config.summary, f"seed {config.seed}"]
     if config.exact:
         parts.append("exact past the window")
