@@ -7,30 +7,34 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 # A second thread does not help with small tensors, and on a busy machine the two threads wait for
 # each other. OpenBLAS reads this when NumPy is loaded; subprocesses of the tests inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import numpy as np
 import pytest
 import torch
 
 from microgpt import checkpoint
 from microgpt.analysis import baselines
-from microgpt.analysis.attention import attention_maps
 from microgpt.analysis.baselines import Baselines
-from microgpt.analysis.head_scores import Ablation
-from microgpt.analysis.heads import text_scores
+from microgpt.analysis.head_patterns import PATTERNS
+from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import Training
-from microgpt.cli.heads import add_head_scores
+from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.cli import main
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import Splits
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.snapshots import stack, take_snapshot
+from tests.small_run import train_command
 
 torch.set_num_threads(1)
 
@@ -70,6 +74,23 @@ def _baselines_fitted_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "fit", fit_once)
         yield
+
+
+@pytest.fixture
+def full_disk() -> Callable[[], AbstractContextManager[None]]:
+    """Make a block of code in which no file can grow beyond 10,000 bytes."""
+    resource = pytest.importorskip("resource")  # not on Windows
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return limited
 
 
 @pytest.fixture(scope="session")
@@ -125,45 +146,6 @@ def any_model(request, tiny_config) -> GPT:
 
 
 @pytest.fixture(scope="session")
-def copier() -> GPT:
-    """A model with weights set by hand: its two heads copy what followed the last time.
-
-    The first puts each character's predecessor beside it; the second looks for the last place
-    whose predecessor is the present character, and writes what stands there.
-    """
-    vocab, size = 4, 12
-    config = GPTConfig(
-        vocab_size=vocab, block_size=size, n_layer=2, n_head=1, n_embd=3 * vocab + size, norm="none"
-    )
-    model = GPT(config)
-    c = config.n_embd
-    token, before, out = (slice(n * vocab, (n + 1) * vocab) for n in range(3))
-    position = slice(3 * vocab, c)
-    one = torch.eye(vocab)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
-        model.token_embedding.weight[:, token] = one
-        model.position_embedding.weight[:, position] = torch.eye(size)
-        sharp = 100 * c**0.5
-        first, second = (block.attention for block in model.blocks)
-        q, k, v = first.qkv.weight.chunk(3)  # (C, C) each, views
-        q[position, position] = sharp * torch.eye(size).roll(-1, dims=0)  # t asks for t - 1
-        k[position, position] = torch.eye(size)
-        v[token, token] = one
-        first.proj.weight[before, token] = one
-        q, k, v = second.qkv.weight.chunk(3)
-        q[token, token] = sharp * one
-        k[token, before] = one
-        q[before, token] = sharp  # and the later, the better
-        k[before, position] = 0.1 * torch.arange(size) / vocab
-        v[token, token] = one
-        second.proj.weight[out, token] = one
-        model.head.weight[:, out] = 3 * one
-    return model.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="session")
 def model(tiny_config: GPTConfig) -> GPT:
     """A 2-layer model."""
     return drawn(tiny_config, seed=0)
@@ -212,6 +194,35 @@ def tiny_checkpoint(
     return folder
 
 
+@pytest.fixture
+def checkpoint_copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the small checkpoint that a test may change."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def exportable_checkpoint(
+    tiny_config: GPTConfig,
+    tokenizer: CharTokenizer,
+    training: Training,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A checkpoint with at least as many channels as characters, as the export to GPT-2 needs."""
+    torch.manual_seed(0)
+    model = GPT(dataclasses.replace(tiny_config, n_embd=36))
+    folder = tmp_path_factory.mktemp("checkpoint") / "exportable"
+    checkpoint.save(folder, Checkpoint(model, tokenizer, [LossRow(0, 0, 0.0)], training))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_checkpoint(corpus_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a small run of the train command; its state is beside it."""
+    out = tmp_path_factory.mktemp("runs") / "words"
+    assert main(train_command(corpus_file, out)) == 0
+    return out
+
+
 @pytest.fixture(scope="session")
 def grown_checkpoint(
     model: GPT,
@@ -236,19 +247,45 @@ def grown_checkpoint(
     return folder
 
 
+@pytest.fixture(scope="session")
+def optional_parts(tiny_config: GPTConfig) -> dict[str, Any]:
+    """The optional parts of a checkpoint of the small model: baselines, snapshots, head scores."""
+    vocab, layers, heads = tiny_config.vocab_size, tiny_config.n_layer, tiny_config.n_head
+    table = torch.full((vocab, vocab), 1 / vocab).log()
+    losses = dict.fromkeys(("uniform", "unigram", "bigram"), 3.2)
+    generator = np.random.default_rng(0)
+    ones = torch.ones(layers, heads)
+    return {
+        "baselines": Baselines(table[0], table, losses),
+        "snapshots": Snapshots(
+            steps=np.array([0, 20]),
+            passage=generator.integers(vocab, size=5),
+            maps=generator.integers(256, size=(2, layers, heads, 5, 5)),
+            probs=generator.dirichlet(np.ones(vocab), size=(2, 5)),
+            samples=generator.integers(vocab, size=(2, 9)),
+        ),
+        # Every head attends to the query itself.
+        "head_scores": HeadScores(
+            positions=15,
+            counts={name: 15 if name == "itself" else 0 for name in PATTERNS},
+            uniform={"itself": 0.25},
+            scores={"itself": ones},
+            entropy=0 * ones,
+            distance=0 * ones,
+        ),
+    }
+
+
 @pytest.fixture
-def scored(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Copy the small checkpoint and add head scores in which one head matters most."""
-
-    def make(layer: int, head: int, name: str = "scored") -> Path:
-        folder = shutil.copytree(tiny_checkpoint, tmp_path / name)
-        loaded = checkpoint.load(folder)
-        ids = loaded.tokenizer.encode("ba do ke li mu.")
-        made = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
-        change = torch.zeros(2, 3)
-        change[layer - 1, head - 1] = 0.1234
-        kept = dataclasses.replace(made, ablation=Ablation(10, change))
-        add_head_scores(folder, kept, loaded.config)
-        return folder
-
-    return make
+def full_checkpoint(
+    model: GPT,
+    tokenizer: CharTokenizer,
+    loss_record: list[LossRow],
+    training: Training,
+    optional_parts: dict[str, Any],
+    tmp_path: Path,
+) -> Path:
+    """A saved checkpoint of the small model with every optional file; a test may change it."""
+    folder = tmp_path / "full"
+    checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training, **optional_parts))
+    return folder

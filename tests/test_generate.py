@@ -1,17 +1,11 @@
-import signal
-import subprocess
-import sys
 from itertools import islice
-from pathlib import Path
 
 import pytest
 import torch
 
-from microgpt import checkpoint
-from microgpt.cli import main
 from microgpt.engine import Decoder
 from microgpt.generate import KEPT, generate, start_ids
-from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig, next_token_probs
+from microgpt.sampling import SamplingConfig, next_token_probs
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 
 GREEDY = SamplingConfig(temperature=0)
@@ -110,93 +104,3 @@ def test_the_records_logits_give_the_probability_of_what_was_drawn(model, tokeni
     config = SamplingConfig(temperature=0.7, top_k=3, seed=8)
     for record in stream(model, tokenizer, "\n", 30, config):
         assert next_token_probs(record.logits, config)[record.token] > 0
-
-
-def run(*args):
-    return subprocess.run(
-        [sys.executable, "-m", "microgpt", "generate", *args],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-
-
-def test_the_command_passes_every_setting_on(tiny_checkpoint, tokenizer, capsys):
-    settings = {
-        name: type(setting.default)(sum(setting.limits) / 3)
-        for name, setting in SAMPLING_SETTINGS.items()
-    }
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    args = ["--checkpoint", str(tiny_checkpoint), "--tokens", "40", "--seed", "4", "--exact"]
-    assert main(["generate", *args, *options]) == 0
-    config = SamplingConfig(**settings, seed=4, exact=True)
-    assert capsys.readouterr().out == "\n" + write(
-        checkpoint.load(tiny_checkpoint).model, tokenizer, "\n", 40, config
-    )
-
-
-def test_the_command_prints_the_prompt_then_exactly_n_characters(tiny_checkpoint, tokenizer):
-    prompt = tokenizer.characters[1:4]
-    args = ["--checkpoint", str(tiny_checkpoint), "--prompt", prompt, "--tokens", "70"]
-    done = run(*args, "--seed", "4", "--top-k", "5", "--temperature", "0.9")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(prompt)
-    assert len(done.stdout) == len(prompt) + 70
-    rate, unit = done.stderr.splitlines()[-1].split(" ", 1)
-    assert float(rate) > 0 and unit == "characters/s"
-
-
-@pytest.mark.parametrize(
-    ("args", "says"),
-    [
-        (["--prompt", "\u20ac"], "'€'"),
-        (["--temperature", "3"], "temperature is 3.0"),
-        (["--tokens", "-1"], "--tokens is -1"),
-    ],
-)
-def test_bad_input_is_one_sentence(tiny_checkpoint, capsys, args, says):
-    assert main(["generate", "--checkpoint", str(tiny_checkpoint), *args]) == 2
-    captured = capsys.readouterr()
-    assert says in captured.err and captured.out == ""
-    assert len(captured.err.strip().splitlines()) == 1
-
-
-@pytest.mark.parametrize("tokens", ["0", "1"])
-def test_short_generations(tiny_checkpoint, capsys, tokens):
-    assert main(["generate", "--checkpoint", str(tiny_checkpoint), "--tokens", tokens]) == 0
-    assert len(capsys.readouterr().out) == 1 + int(tokens)
-
-
-def start(*args: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "microgpt", "generate", *args]
-    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
-
-
-ENDLESS = ("--tokens", "1000000")
-
-
-def test_a_reader_who_has_enough_ends_it_quietly(tiny_checkpoint):
-    with start("--checkpoint", str(tiny_checkpoint), *ENDLESS) as process:
-        assert len(process.stdout.read(5)) == 5
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 128 + signal.SIGPIPE
-
-
-def test_an_interrupt_ends_it_in_one_line(tiny_checkpoint):
-    with start("--checkpoint", str(tiny_checkpoint), *ENDLESS) as process:
-        process.stdout.read(5)
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
-        assert process.stderr.read() == b"\ninterrupted\n"
-    assert process.returncode == 130
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_text_that_cannot_be_written_is_one_sentence(tiny_checkpoint):
-    with open("/dev/full", "wb") as full:
-        process = start("--checkpoint", str(tiny_checkpoint), stdout=full.fileno())
-        _, error = process.communicate()
-    assert error == b"error: cannot write the output: No space left on device\n"
-    assert process.returncode == 2

@@ -78,11 +78,11 @@ def test_no_text_and_too_long_a_text_are_refused(model, ids, says):
         next(ablate_each_head(model, ids))
 
 
-def test_a_model_made_to_copy_can_do_without_neither_head(copier):
+def test_a_model_made_to_copy_can_do_without_neither_head(induction_model):
     ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
-    logits = attention_maps(copier, ids).logits
+    logits = attention_maps(induction_model, ids).logits
     assert logits.argmax(dim=-1)[4:-1].tolist() == ids[5:]
-    found = [found for _, _, found in ablate_each_head(copier, ids)]
+    found = [found for _, _, found in ablate_each_head(induction_model, ids)]
     assert len(found) == 2
     assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in found)
 

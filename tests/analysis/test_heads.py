@@ -1,17 +1,12 @@
-import json
 import math
-import os
-import shutil
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
 from microgpt.analysis.head_patterns import PATTERNS
-from microgpt.analysis.head_scores import HeadScores, HeadScoresError
+from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.heads import (
     CLASSES,
     attention_by_class,
@@ -20,9 +15,6 @@ from microgpt.analysis.heads import (
     head_scores,
     text_scores,
 )
-from microgpt.checkpoint import add_head_scores
-from microgpt.cli import main
-from microgpt.data import split
 from microgpt.tokenizer import CharTokenizer
 
 TEXT = "aba\n\nb a"
@@ -249,157 +241,11 @@ def test_less_than_a_window_is_refused(model, tokenizer):
         head_scores(model, tokenizer, torch.zeros(15, dtype=torch.int64))
 
 
-def test_a_model_made_to_copy_is_found_out(copier):
+def test_a_model_made_to_copy_is_found_out(induction_model):
     ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
     letters = CharTokenizer("abcd")
-    scores = text_scores(attention_maps(copier, ids).weights, ids, letters)
+    scores = text_scores(attention_maps(induction_model, ids).weights, ids, letters)
     assert scores.scores["previous"][0].item() == pytest.approx(1, abs=1e-4)
     assert scores.scores["induction"][1].item() == pytest.approx(1, abs=1e-4)
     assert scores.counts["induction"] == 8
     assert scores.label(0, 0).name == "previous" and scores.label(1, 0).name == "induction"
-
-
-@pytest.fixture
-def folder(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(tiny_checkpoint, tmp_path / "mine")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_the_command_prints_every_head_and_changes_nothing(folder, corpus_file, capsys):
-    before = contents(folder)
-    assert main(["heads", "--checkpoint", str(folder), "--data", str(corpus_file)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[: 2 + len(PATTERNS)] == ["layer", "head", *PATTERNS]
-    heads = [line.split()[:2] for line in lines[1:7]]
-    assert heads == [[str(layer), str(head)] for layer in (1, 2) for head in (1, 2, 3)]
-    assert lines[0].split()[-2:] == ["ablation", "label"]
-    assert all(line.split()[4 + len(PATTERNS)][0] in "+-" for line in lines[1:7])
-    assert [line.split()[0] for line in lines[7:]] == ["uniform", "queries"]
-    assert contents(folder) == before
-
-
-def test_the_command_writes_the_scores_into_the_folder(folder, corpus_file, corpus, capsys):
-    before = contents(folder)
-    for _ in range(2):  # anew, and over those that are there
-        assert (
-            main(["heads", "--checkpoint", str(folder), "--data", str(corpus_file), "--write"]) == 0
-        )
-        loaded = checkpoint.load(folder)
-        after = contents(folder)
-        assert set(after) == {*before, "head_scores.json"}
-        same = set(before) - {"config.json"}
-        assert {name: after[name] for name in same} == {name: before[name] for name in same}
-    ids = loaded.tokenizer.encode(corpus)
-    val = split(ids, loaded.config.block_size).val
-    expected = head_scores(loaded.model, loaded.tokenizer, val)
-    assert loaded.head_scores.to_json() == expected.to_json()
-    old, new = json.loads(before["config.json"]), json.loads(after["config.json"])
-    assert {*new.pop("optional")} - {*old.pop("optional", [])} == {"head_scores.json"}
-    assert list(new) == list(old)
-    assert new["sha256"].pop("head_scores.json") and new == old
-
-
-@pytest.fixture
-def scores(folder: Path, corpus: str) -> HeadScores:
-    loaded = checkpoint.load(folder)
-    data = torch.tensor(loaded.tokenizer.encode(corpus[:200]))
-    return head_scores(loaded.model, loaded.tokenizer, data)
-
-
-@pytest.mark.parametrize("renamed", range(4))
-def test_a_writer_stopped_at_any_moment_leaves_a_checkpoint(folder, scores, monkeypatch, renamed):
-    config = checkpoint.load(folder).config
-    add_head_scores(folder, scores, config)
-    done: list[Path] = []
-    replace = os.replace
-
-    def stopping(source: Path, target: Path) -> None:
-        if len(done) == renamed:
-            raise KeyboardInterrupt
-        done.append(target)
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", stopping)
-    fewer = HeadScores(scores.positions, dict.fromkeys(PATTERNS, 0), {}, {}, *[scores.entropy] * 2)
-    if renamed < 3:
-        with pytest.raises(KeyboardInterrupt):
-            add_head_scores(folder, fewer, config)
-    else:
-        add_head_scores(folder, fewer, config)
-    found = checkpoint.load(folder).head_scores
-    expected = [scores, None, None, fewer][renamed]
-    assert (found and found.to_json()) == (expected and expected.to_json())
-    assert {path.name for path in folder.iterdir()} == {*checkpoint.FILES, "head_scores.json"}
-
-
-def test_scores_that_could_not_be_read_again_are_not_written(folder, scores):
-    before = contents(folder)
-    broken = HeadScores(5, scores.counts, {}, {}, scores.entropy * math.nan, scores.distance)
-    with pytest.raises(HeadScoresError):
-        add_head_scores(folder, broken, checkpoint.load(folder).config)
-    assert contents(folder) == before
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            ["--checkpoint", "no/such/folder", "--write"],
-            "--write needs a checkpoint folder",
-        ),
-        (["--checkpoint", "{folder}", "--data", "{folder}/nothing.txt"], "cannot read"),
-        (
-            ["--checkpoint", "{folder}", "--data", "{folder}/README.md"],
-            "not in the vocabulary",
-        ),
-        (
-            ["--checkpoint", "{folder}", "--device", "toaster"],
-            "no device called 'toaster'",
-        ),
-        (["--checkpoint", "{empty}"], "config.json is missing"),
-    ],
-    ids=lambda value: str(value)[-40:],
-)
-def test_what_cannot_be_done_is_one_sentence(folder, tmp_path, capsys, options, message):
-    (tmp_path / "empty").mkdir()
-    places = {"folder": folder, "empty": tmp_path / "empty"}
-    assert main(["heads", *(option.format(**places) for option in options)]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and message in err
-
-
-def test_training_writes_the_scores_of_what_it_saved(corpus_file, corpus, tmp_path):
-    small = {
-        "block_size": 16,
-        "n_layer": 2,
-        "n_head": 3,
-        "n_embd": 24,
-        "steps": 2,
-        "batch_size": 4,
-        "eval_interval": 2,
-        "eval_batches": 1,
-    }
-    out = tmp_path / "run"
-    options = [option for name, value in small.items() for option in ("--set", f"{name}={value}")]
-    options += ["--data", str(corpus_file), "--out", str(out), "--device", "cpu"]
-    assert main(["train", *options]) == 0
-    loaded = checkpoint.load(out)
-    val = split(loaded.tokenizer.encode(corpus), 16).val
-    expected = head_scores(loaded.model, loaded.tokenizer, val)
-    assert loaded.head_scores.to_json() == expected.to_json()
-    assert loaded.head_scores.positions == len(val) // 16 * 15
-
-
-def test_a_window_of_one_character_trains_without_scores(corpus_file, tmp_path, capsys):
-    out = tmp_path / "run"
-    pairs = ["block_size=1", "n_layer=1", "n_head=1", "n_embd=8", "steps=1", "eval_batches=1"]
-    options = [option for pair in pairs for option in ("--set", pair)]
-    options += ["--data", str(corpus_file), "--out", str(out), "--device", "cpu"]
-    assert main(["train", *options]) == 0
-    assert checkpoint.load(out).head_scores is None
-    capsys.readouterr()
-    assert main(["heads", "--checkpoint", str(out), "--data", str(corpus_file)]) == 2
-    assert "no attention to measure" in capsys.readouterr().err

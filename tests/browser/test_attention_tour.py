@@ -12,7 +12,6 @@ from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
 from microgpt.analysis.heads import text_scores
 from microgpt.checkpoint import Checkpoint
-from microgpt.cli.heads import add_head_scores
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.ui.charts import style
@@ -44,7 +43,9 @@ def folder(tokenizer, loss_record, training, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tour") / "wide"
     checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training))
     ids = tokenizer.encode("Ba do ke li mu.")
-    add_head_scores(folder, text_scores(attention_maps(model, ids).weights, ids, tokenizer), config)
+    checkpoint.add_head_scores(
+        folder, text_scores(attention_maps(model, ids).weights, ids, tokenizer), config
+    )
     return folder
 
 

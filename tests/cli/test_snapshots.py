@@ -1,77 +1,56 @@
-"""The command that recomputes snapshots, and the Python call behind it."""
-
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import save_file
 
 from microgpt import checkpoint
-from microgpt.checkpoint.snapshots import SnapshotsError
 from microgpt.cli import main
-from microgpt.config import GPTConfig, TrainConfig
-from microgpt.training.run import train_checkpoint
-from microgpt.training.snapshots import load_weights, weights_file
-
-SHAPE = GPTConfig(block_size=16, n_layer=2, n_head=2, n_embd=16)
-RECIPE = TrainConfig(steps=6, batch_size=4, learning_rate=1e-2, ema_decay=0.9, eval_batches=1)
-
-
-@pytest.fixture(scope="module")
-def trained(corpus: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "words"
-    for _ in train_checkpoint(corpus, SHAPE, RECIPE, out, device="cpu"):
-        pass
-    return out
+from microgpt.training.run import RunFolder
+from microgpt.training.snapshots import weights_file
+from tests.folders import contents
 
 
 @pytest.fixture
-def run_folder(trained: Path, tmp_path: Path) -> Path:
-    """A copy of the trained checkpoint with its state, to be changed."""
-    shutil.copytree(trained.with_name("words.state"), tmp_path / "words.state")
-    return shutil.copytree(trained, tmp_path / "words")
+def run_folder(trained_checkpoint: Path, tmp_path: Path) -> RunFolder:
+    """A copy of the trained checkpoint and its state that a test may change."""
+    run = RunFolder(tmp_path / "words")
+    shutil.copytree(RunFolder(trained_checkpoint).folder, run.folder)
+    shutil.copytree(trained_checkpoint, run.out)
+    return run
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+@pytest.fixture
+def passage(tmp_path: Path) -> Path:
+    """The file of a passage, not written yet."""
+    return tmp_path / "passage.txt"
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run the command, which must end with exit code 2 and one sentence; return the sentence."""
-    assert main(["snapshots", *map(str, arguments)]) == 2
-    *_, last = capsys.readouterr().err.splitlines()  # after a progress bar
-    assert last.startswith("error: ")
-    return last
-
-
-def test_what_training_wrote_is_recomputed(run_folder, capsys):
-    before = files(run_folder)
-    assert main(["snapshots", "--checkpoint", str(run_folder)]) == 0
-    assert files(run_folder) == before
+def test_the_snapshots_of_a_run_are_recomputed_exactly(run_folder, capsys):
+    before = contents(run_folder.out)
+    assert main(["snapshots", "--checkpoint", str(run_folder.out)]) == 0
+    assert contents(run_folder.out) == before
     assert "snapshots of 16 characters" in capsys.readouterr().out
 
 
-def test_a_checkpoint_without_snapshots_gets_them(run_folder, trained, capsys, monkeypatch):
-    (run_folder / checkpoint.SNAPSHOTS).unlink()
-    passage = run_folder.parent / "passage.txt"
-    ids = checkpoint.load(trained).snapshots.passage.tolist()
-    passage.write_text(checkpoint.load(trained).tokenizer.decode(ids), newline="")
-    monkeypatch.chdir(run_folder)
-    assert main(["snapshots", "--checkpoint", ".", "--passage", str(passage)]) == 0
-    assert files(run_folder) == files(trained)
-    capsys.readouterr()
-    (run_folder / checkpoint.SNAPSHOTS).unlink()
-    error = refused(capsys, "--checkpoint", run_folder)
+def test_missing_snapshots_are_added(
+    run_folder, trained_checkpoint, passage, monkeypatch, command_error
+):
+    loaded = checkpoint.load(trained_checkpoint)
+    passage.write_text(loaded.tokenizer.decode(loaded.snapshots.passage.tolist()), newline="")
+    (run_folder.out / checkpoint.SNAPSHOTS).unlink()
+    error = command_error("snapshots", "--checkpoint", run_folder.out)
     assert "outside the vocabulary" in error and "--passage" in error
+    monkeypatch.chdir(run_folder.out)
+    assert main(["snapshots", "--checkpoint", ".", "--passage", str(passage)]) == 0
+    assert contents(run_folder.out) == contents(trained_checkpoint)
 
 
-def test_another_passage_is_read_as_far_as_it_fits(run_folder, corpus):
-    passage = run_folder.parent / "passage.txt"
+def test_another_passage_is_cut_to_the_context_window(run_folder, passage, corpus):
     passage.write_text(corpus[100:200], newline="")
-    before = checkpoint.load(run_folder)
-    assert main(["snapshots", "--checkpoint", str(run_folder), "--passage", str(passage)]) == 0
-    after = checkpoint.load(run_folder)
+    before = checkpoint.load(run_folder.out)
+    assert main(["snapshots", "--checkpoint", str(run_folder.out), "--passage", str(passage)]) == 0
+    after = checkpoint.load(run_folder.out)
     assert after.tokenizer.decode(after.snapshots.passage.tolist()) == corpus[100:116]
     assert (after.snapshots.steps == before.snapshots.steps).all()
     assert (after.snapshots.samples == before.snapshots.samples).all()
@@ -79,23 +58,18 @@ def test_another_passage_is_read_as_far_as_it_fits(run_folder, corpus):
     assert after.weights_sha256 == before.weights_sha256
 
 
-def test_what_cannot_be_recomputed_changes_nothing(run_folder, capsys):
-    passage = run_folder.parent / "passage.txt"
-    before = files(run_folder)
-    for content, says in ((b"", "the passage is empty"), (b"\xff", "UTF-8"), (b"Q", "vocabulary")):
+def test_an_error_changes_no_file(run_folder, passage, command_error):
+    before = contents(run_folder.out)
+    command = ["snapshots", "--checkpoint", run_folder.out]
+    for content, message in (
+        (b"", "the passage is empty"),
+        (b"\xff", "UTF-8"),
+        (b"Q", "vocabulary"),
+    ):
         passage.write_bytes(content)
-        assert says in refused(capsys, "--checkpoint", run_folder, "--passage", passage)
-    kept = run_folder.with_name("words.state") / "snapshots"
-    weights_file(kept, 0).write_bytes(b"damaged")
-    assert "does not hold weights of this model" in refused(capsys, "--checkpoint", run_folder)
-    shutil.rmtree(kept)
-    assert "no weights of snapshots in" in refused(capsys, "--checkpoint", run_folder)
-    assert files(run_folder) == before
-
-
-def test_weights_that_half_precision_cannot_hold_are_refused(model, tmp_path):
-    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    weights["head.bias"][0] = float("inf")
-    save_file(weights, tmp_path / "step_00000000.safetensors")
-    with pytest.raises(SnapshotsError, match="not finite in half precision"):
-        load_weights(tmp_path / "step_00000000.safetensors", model.config)
+        assert message in command_error(*command, "--passage", passage)
+    weights_file(run_folder.snapshots, 0).write_bytes(b"damaged")
+    assert "does not hold weights of this model" in command_error(*command)
+    shutil.rmtree(run_folder.snapshots)
+    assert "no weights of snapshots in" in command_error(*command)
+    assert contents(run_folder.out) == before

@@ -1,7 +1,6 @@
 """What is exported, opened by transformers itself."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,9 +8,7 @@ import pytest
 import torch
 
 from microgpt import interop
-from microgpt.checkpoint import Checkpoint, load, save
-from microgpt.checkpoint.loss_record import LossRow
-from microgpt.cli import main
+from microgpt.checkpoint import Checkpoint, load
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate
@@ -31,32 +28,22 @@ def transformers() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def wide(tiny_config, tokenizer, training, tmp_path_factory) -> Path:
-    """A checkpoint with more channels than characters, as folding the head's bias needs."""
-    torch.manual_seed(0)
-    model = GPT(dataclasses.replace(tiny_config, n_embd=36))
-    folder = tmp_path_factory.mktemp("checkpoint") / "wide"
-    save(folder, Checkpoint(model, tokenizer, [LossRow(0, 0, 0.0)], training))
+def exported(exportable_checkpoint, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "exportable_checkpoint"
+    interop.export(load(exportable_checkpoint), "transformers", folder)
     return folder
 
 
-@pytest.fixture(scope="module")
-def exported(wide, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("exported") / "wide"
-    interop.export(load(wide), "transformers", folder)
-    return folder
-
-
-def test_the_logits_are_ours(transformers, exported, wide):
-    ours = load(wide).model
+def test_the_logits_are_ours(transformers, exported, exportable_checkpoint):
+    ours = load(exportable_checkpoint).model
     theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
     ids = torch.randint(ours.config.vocab_size, (3, ours.config.block_size))
     with torch.inference_mode():
         torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=0, atol=1e-4)
 
 
-def test_greedy_generation_is_ours(transformers, exported, wide):
-    ours = load(wide)
+def test_greedy_generation_is_ours(transformers, exported, exportable_checkpoint):
+    ours = load(exportable_checkpoint)
     ids = ours.tokenizer.encode("ba do")
     length = ours.config.block_size - len(ids)
     written = generate(Decoder(ours.model), ours.tokenizer, ids, length, GREEDY)
@@ -115,32 +102,7 @@ def test_what_gpt2_cannot_express_is_one_sentence_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_exports_once_and_never_overwrites(wide, tmp_path, capsys):
-    args = ["export", "--checkpoint", str(wide), "--to", "transformers"]
-    assert main([*args, "--out", str(tmp_path / "out")]) == 0
-    names = {line.split("/")[-1] for line in capsys.readouterr().out.splitlines()}
-    assert names == {path.name for path in (tmp_path / "out").iterdir()}
-    assert main([*args, "--out", str(tmp_path / "out")]) == 2
-    assert "already exists" in capsys.readouterr().err
-
-
 def test_others_can_read_an_export(exported):
     assert {path.stat().st_mode for path in exported.iterdir()} == {
         (exported / "config.json").stat().st_mode
     }
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(wide, tmp_path, capsys):
-    import resource  # not on Windows
-
-    out = tmp_path / "out"
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    try:
-        command = ["export", "--checkpoint", str(wide), "--to", "transformers", "--out", str(out)]
-        assert main(command) == 2
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert capsys.readouterr().err == f"error: cannot write {out}: File too large\n"
-    assert list(tmp_path.iterdir()) == []

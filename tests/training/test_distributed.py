@@ -12,11 +12,11 @@ import torch
 from microgpt import checkpoint
 from microgpt.cli import main
 from microgpt.training.snapshots import snapshot_steps
-from tests.training import small_run
+from tests import small_run
 
 ROOT = Path(__file__).parents[2]
-arguments = functools.partial(
-    small_run.arguments, dropout=0.0, precision="float32", steps=20, eval_interval=10
+train_command = functools.partial(
+    small_run.train_command, dropout=0.0, precision="float32", steps=20, eval_interval=10
 )
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # The command, whose first process kills itself when it flushes a file to the disk the N-th time.
@@ -60,13 +60,13 @@ def torchrun(*command: str) -> subprocess.CompletedProcess[str]:
 def pair(corpus_file, tmp_path_factory) -> tuple[Path, str]:
     """The checkpoint that two processes wrote, and what they said."""
     out = tmp_path_factory.mktemp("pair") / "out"
-    done = torchrun("-m", "microgpt", *arguments(corpus_file, out))
+    done = torchrun("-m", "microgpt", *train_command(corpus_file, out))
     assert done.returncode == 0, done.stderr[-2000:]
     return out, done.stderr
 
 
 def test_two_processes_train_what_one_does(pair, corpus_file, tmp_path):
-    assert main(arguments(corpus_file, tmp_path / "alone")) == 0
+    assert main(train_command(corpus_file, tmp_path / "alone")) == 0
     alone, together = checkpoint.load(tmp_path / "alone"), checkpoint.load(pair[0])
     assert len(together.loss_record) == len(alone.loss_record)
     for row, expected in zip(together.loss_record, alone.loss_record, strict=True):
@@ -100,7 +100,7 @@ def test_two_processes_write_everything_once(pair):
 
 
 def test_a_batch_that_the_processes_cannot_share_evenly_is_refused(corpus_file, tmp_path):
-    done = torchrun("-m", "microgpt", *arguments(corpus_file, tmp_path / "out", batch_size=3))
+    done = torchrun("-m", "microgpt", *train_command(corpus_file, tmp_path / "out", batch_size=3))
     assert done.returncode != 0
     # Each process says so, and one may get in the other's line.
     assert "error: batch_size is 3; it must be a multiple of the 2 processes" in done.stderr
@@ -110,12 +110,12 @@ def test_a_batch_that_the_processes_cannot_share_evenly_is_refused(corpus_file, 
 
 def test_a_killed_run_of_two_processes_resumes_to_the_same_weights(corpus_file, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
-    done = torchrun("-m", "microgpt", *arguments(corpus_file, whole, dropout=0.1))
+    done = torchrun("-m", "microgpt", *train_command(corpus_file, whole, dropout=0.1))
     assert done.returncode == 0, done.stderr[-2000:]
 
     driver = tmp_path / "killed.py"
     driver.write_text(KILLED)
-    command = arguments(corpus_file, out, dropout=0.1)
+    command = train_command(corpus_file, out, dropout=0.1)
     assert torchrun(str(driver), "16", *command).returncode != 0
     state = torch.load(tmp_path / "out.state" / "state.pt", weights_only=True)
     assert 0 < state["step"] < 20

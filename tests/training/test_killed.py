@@ -1,6 +1,5 @@
 """A run that SIGKILL ends, at any moment, resumes to the same bytes as one that was not killed."""
 
-import dataclasses
 import functools
 import os
 import signal
@@ -12,12 +11,12 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.checkpoint import CheckpointError
-from microgpt.checkpoint.loss_record import LossRow
 from microgpt.cli import main
-from tests.training import small_run
+from tests import small_run
+from tests.small_run import without_times
 
 ROOT = Path(__file__).parents[2]
-arguments = functools.partial(small_run.arguments, optimizer="muon")
+train_command = functools.partial(small_run.train_command, optimizer="muon")
 # Runs the command into whole/out, and counts how often it flushes a file to the disk or renames
 # one; then into N/out for some of these calls, each killed by itself at its N-th. Forked, so that
 # PyTorch is imported once.
@@ -55,10 +54,6 @@ for last in (2, total // 3, 2 * total // 3, total - 1, total):
 """
 
 
-def without_clocks(rows: list[LossRow]) -> list[LossRow]:
-    return [dataclasses.replace(row, seconds=0.0, wall_seconds=None) for row in rows]
-
-
 def check_whole_or_absent(out: Path, expected: Path) -> None:
     """What a killed run left at out is the whole checkpoint or nothing at all."""
     if out.exists():
@@ -80,7 +75,7 @@ def check_same(out: Path, expected: Path) -> None:
     for name in ("model.safetensors", "snapshots.npz", "tokenizer.json", "baselines.json"):
         assert (out / name).read_bytes() == (expected / name).read_bytes(), name
     ended, whole = checkpoint.load(out), checkpoint.load(expected)
-    assert without_clocks(ended.loss_record) == without_clocks(whole.loss_record)
+    assert without_times(ended.loss_record) == without_times(whole.loss_record)
     assert ended.training.steps == ended.training.config.steps
     assert ended.training.val_loss_full == whole.training.val_loss_full
     kept = out.with_name(f"{out.name}.state") / "loss_record.csv"
@@ -89,7 +84,7 @@ def check_same(out: Path, expected: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_a_run_killed_while_it_writes_goes_on_as_if_it_never_was(corpus_file, tmp_path):
-    settings = arguments(corpus_file, Path(), steps=5)[5:]
+    settings = train_command(corpus_file, Path(), steps=5)[5:]
     command = [sys.executable, "-c", DRIVER, str(tmp_path), str(corpus_file), *settings]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -104,15 +99,15 @@ def test_a_run_killed_while_it_writes_goes_on_as_if_it_never_was(corpus_file, tm
     assert any(name.startswith(".out.") for name in left)
     for out in outs:
         check_whole_or_absent(out, whole)
-        go_on(arguments(corpus_file, out, steps=5), out)
+        go_on(train_command(corpus_file, out, steps=5), out)
         check_same(out, whole)
         assert {path.name for path in out.parent.iterdir()} == {"out", "out.state"}
 
 
 def test_a_run_killed_twice_goes_on_as_if_it_never_was(corpus_file, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
-    assert main(arguments(corpus_file, whole, optimizer="adamw")) == 0
-    killed = arguments(corpus_file, out, optimizer="adamw")
+    assert main(train_command(corpus_file, whole, optimizer="adamw")) == 0
+    killed = train_command(corpus_file, out, optimizer="adamw")
     for snapshot, more in ((6, []), (19, ["--resume"])):
         command = [sys.executable, "-m", "microgpt", *killed, *more]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:

@@ -26,7 +26,7 @@ from microgpt.training.snapshots import (
     take_snapshot,
     weights_file,
 )
-from tests.training.small_run import STEPS
+from tests.small_run import STEPS
 
 
 @pytest.fixture
@@ -148,8 +148,8 @@ def test_the_snapshots_of_a_run_are_stacked_in_their_order(dropping, model, toke
     assert (kept.maps[0] == kept.maps[1]).all()
 
 
-def test_a_run_keeps_its_snapshots_and_the_losses_at_them(trained):
-    loaded = checkpoint.load(trained)
+def test_a_run_keeps_its_snapshots_and_the_losses_at_them(trained_checkpoint):
+    loaded = checkpoint.load(trained_checkpoint)
     assert loaded.snapshots.steps.tolist() == snapshot_steps(STEPS)
     rows = {row.step: row for row in loaded.loss_record}
     for step in snapshot_steps(STEPS):
@@ -157,8 +157,8 @@ def test_a_run_keeps_its_snapshots_and_the_losses_at_them(trained):
         assert rows[step].val_loss is not None
 
 
-def test_the_last_snapshot_of_a_run_is_the_model_that_was_saved(trained):
-    loaded = checkpoint.load(trained)
+def test_the_last_snapshot_of_a_run_is_the_model_that_was_saved(trained_checkpoint):
+    loaded = checkpoint.load(trained_checkpoint)
     kept = loaded.snapshots
     shown = attention_maps(loaded.model, kept.passage.tolist())
     maps = (255 * shown.weights).round().to(torch.int64)
@@ -170,15 +170,15 @@ def test_the_last_snapshot_of_a_run_is_the_model_that_was_saved(trained):
     assert (kept.samples[0] != kept.samples[-1]).any()
 
 
-def test_a_run_keeps_the_weights_of_every_snapshot(trained):
-    folder = RunFolder(trained).snapshots
-    kept = checkpoint.load(trained).snapshots
+def test_a_run_keeps_the_weights_of_every_snapshot(trained_checkpoint):
+    folder = RunFolder(trained_checkpoint).snapshots
+    kept = checkpoint.load(trained_checkpoint).snapshots
     files = [weights_file(folder, step) for step in kept.steps.tolist()]
     assert sorted(folder.iterdir()) == files  # in their order, and nothing besides
-    assert load_file(files[-1]).keys() == load_file(trained / checkpoint.WEIGHTS).keys()
-    for name, tensor in load_file(trained / checkpoint.WEIGHTS).items():
+    assert load_file(files[-1]).keys() == load_file(trained_checkpoint / checkpoint.WEIGHTS).keys()
+    for name, tensor in load_file(trained_checkpoint / checkpoint.WEIGHTS).items():
         assert load_file(files[-1])[name].equal(tensor)
-    loaded = checkpoint.load(trained)
+    loaded = checkpoint.load(trained_checkpoint)
     for step, file in zip(range(len(files)), files, strict=True):
         loaded.model.load_state_dict(load_file(file))
         maps = attention_maps(loaded.model, kept.passage.tolist()).weights

@@ -5,8 +5,8 @@ import pytest
 from tests.ui.shown import PAGES, captions, component, drawn, title
 
 
-def test_a_checkpoint_opens_on_its_costliest_head_and_says_so(opened, scored):
-    app = opened(scored(2, 3))
+def test_a_checkpoint_opens_on_its_costliest_head_and_says_so(opened, scored_checkpoint):
+    app = opened(scored_checkpoint(2, 3))
     assert not app.exception and title(app) == "Layer 2, head 3"
     assert "opens on the most important head, layer 2, head 3" in captions(app)
     assert "+0.12 nats" in captions(app)
@@ -29,13 +29,13 @@ def test_a_checkpoint_without_scores_opens_on_the_first_head(opened):
     ],
     ids=str,
 )
-def test_a_link_wins_over_the_costliest_head(opened, scored, query, expected):
-    app = opened(scored(2, 3), **query)
+def test_a_link_wins_over_the_costliest_head(opened, scored_checkpoint, query, expected):
+    app = opened(scored_checkpoint(2, 3), **query)
     assert not app.exception and title(app) == expected
 
 
-def test_another_checkpoint_opens_on_its_own_head(opened, scored, monkeypatch):
-    first, second = scored(2, 3, "first"), scored(1, 2, "second")
+def test_another_checkpoint_opens_on_its_own_head(opened, scored_checkpoint, monkeypatch):
+    first, second = scored_checkpoint(2, 3, "first"), scored_checkpoint(1, 2, "second")
     app = opened(first)
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(second))
     assert title(app.run()) == "Layer 1, head 2"
@@ -46,10 +46,10 @@ def test_another_checkpoint_opens_on_its_own_head(opened, scored, monkeypatch):
 
 
 def test_a_link_to_the_first_head_wins_over_a_checkpoint_that_comes_later(
-    opened, scored, tiny_checkpoint, monkeypatch
+    opened, scored_checkpoint, tiny_checkpoint, monkeypatch
 ):
     app = opened(tiny_checkpoint, layer="1", head="1")
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored(2, 3)))
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored_checkpoint(2, 3)))
     assert title(app.run()) == "Layer 1, head 1"
 
 

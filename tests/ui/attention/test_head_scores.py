@@ -17,8 +17,8 @@ def test_what_heads_do_is_tabled_for_the_text(app):
     assert not app.exception and any("at least two" in c.value for c in app.caption)
 
 
-def test_what_a_head_is_worth_is_tabled(opened, scored, tiny_checkpoint):
-    app = opened(scored(2, 1), "Head scores")
+def test_what_a_head_is_worth_is_tabled(opened, scored_checkpoint, tiny_checkpoint):
+    app = opened(scored_checkpoint(2, 1), "Head scores")
     worth = app.dataframe[0].value["loss when off (nats)"]
     assert worth.tolist() == [0, 0, 0, 0.1234, 0, 0]
     assert "over 10 positions of the validation split" in captions(app)

@@ -71,8 +71,8 @@ def scores_on(folder, text):
     return text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
 
 
-def test_labels_are_of_the_split_or_of_the_text(opened, scored):
-    folder = scored(1, 1)
+def test_labels_are_of_the_split_or_of_the_text(opened, scored_checkpoint):
+    folder = scored_checkpoint(1, 1)
     app = opened(folder, text=TEXT)
     kept = labels_of(checkpoint.load(folder).head_scores)
     assert labels(app) == kept
@@ -87,8 +87,8 @@ def test_labels_are_of_the_split_or_of_the_text(opened, scored):
     assert "Type at least two characters to get labels" in captions(app)
 
 
-def test_a_link_says_whose_labels(opened, scored):
-    folder = scored(1, 1)
+def test_a_link_says_whose_labels(opened, scored_checkpoint):
+    folder = scored_checkpoint(1, 1)
     app = opened(folder, text=TEXT, scores_from="this text")
     assert labels(app) == labels_of(scores_on(folder, TEXT))
 

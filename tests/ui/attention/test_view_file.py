@@ -208,12 +208,12 @@ def test_a_query_stays_what_a_file_says_though_it_was_the_last_of_the_text_befor
 
 
 def test_a_files_head_stays_though_another_checkpoint_opens_on_another(
-    app, tiny_checkpoint, scored, monkeypatch
+    app, tiny_checkpoint, scored_checkpoint, monkeypatch
 ):
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
     values = view(tiny_checkpoint, layer=1, head=1)
     opened(app, values)  # as long as its checkpoint is on its way
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored(2, 3)))
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored_checkpoint(2, 3)))
     app.run()
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
 

@@ -1,4 +1,4 @@
-"""Exit codes and messages that all commands share."""
+"""What all commands share: exit codes and error messages."""
 
 import os
 import subprocess
@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from microgpt import __version__
+from microgpt import __version__, checkpoint
+from microgpt.checkpoint import Checkpoint
 from microgpt.cli import main
-from microgpt.config import GPTConfig, TrainConfig
+from microgpt.config import GPTConfig
 from microgpt.model import GPT
-from microgpt.training.run import train_checkpoint
+from microgpt.tokenizer import CharTokenizer
 
 ROOT = Path(__file__).parents[2]
 MICROGPT = [sys.executable, "-m", "microgpt"]
@@ -23,43 +25,48 @@ def test_the_version_is_printed(capsys):
     assert capsys.readouterr().out == f"microgpt {__version__}\n"
 
 
-def test_options_are_not_abbreviated(corpus_file, tmp_path, capsys):
+def test_options_cannot_be_abbreviated(corpus_file, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["train", "--data", str(corpus_file), "--out", str(tmp_path / "out"), "--res"])
     assert "unrecognized arguments: --res" in capsys.readouterr().err
 
 
-def test_a_name_that_the_system_refuses_is_one_sentence(corpus_file, tmp_path, capsys):
+def test_an_error_of_the_operating_system_is_one_line(corpus_file, tmp_path, command_error):
     out = tmp_path / ("x" * 300)
-    assert main(["train", "--data", str(corpus_file), "--out", str(out)]) == 2
-    assert capsys.readouterr().err == f"error: {out}: File name too long\n"
+    error = command_error("train", "--data", corpus_file, "--out", out)
+    assert error == f"error: {out}: File name too long"
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory")], ids=repr
+    ("error", "advice"),
+    [
+        (MemoryError(), "use a smaller model"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory"), "use a smaller model"),
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to"), "pass --device cpu"),
+    ],
+    ids=["Python", "PyTorch on a CPU", "PyTorch on a GPU"],
 )
-def test_too_little_memory_is_one_sentence(
-    tiny_checkpoint, corpus_file, capsys, monkeypatch, error
+def test_too_little_memory_is_one_line(
+    tiny_checkpoint, corpus_file, command_error, monkeypatch, error, advice
 ):
-    def full(*args: object) -> None:
+    def fail(*args: object) -> None:
         raise error
 
-    monkeypatch.setattr(GPT, "to", full)
-    command = ["evaluate", "--checkpoint", str(tiny_checkpoint), "--data", str(corpus_file)]
-    assert main(command) == 2
-    assert capsys.readouterr().err.startswith("error: there is too little free memory")
+    monkeypatch.setattr(GPT, "to", fail)
+    line = command_error("evaluate", "--checkpoint", tiny_checkpoint, "--data", corpus_file)
+    assert "too little free memory" in line and advice in line
 
 
-def test_a_fault_of_the_program_is_not_hidden(tiny_checkpoint, corpus_file, monkeypatch):
+def test_an_unexpected_error_is_not_hidden(tiny_checkpoint, corpus_file, monkeypatch):
     def fail(*args: object) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a bug")
 
     monkeypatch.setattr(GPT, "to", fail)
-    with pytest.raises(RuntimeError, match="a fault"):
+    with pytest.raises(RuntimeError, match="a bug"):
         main(["evaluate", "--checkpoint", str(tiny_checkpoint), "--data", str(corpus_file)])
 
 
-def test_a_reader_who_has_enough_ends_any_command_quietly():
+def test_a_closed_pipe_ends_a_command_without_a_message():
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
@@ -69,12 +76,10 @@ def test_a_reader_who_has_enough_ends_any_command_quietly():
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_character_that_the_encoding_lacks_is_replaced(tmp_path):
-    shape = GPTConfig(vocab_size=2, block_size=4, n_layer=1, n_head=1, n_embd=4)
+def test_a_character_that_the_encoding_of_the_output_lacks_is_replaced(tmp_path, training):
+    config = GPTConfig(vocab_size=2, block_size=4, n_layer=1, n_head=1, n_embd=4)
     folder = tmp_path / "accents"
-    recipe = TrainConfig(steps=1, batch_size=1, eval_batches=1)
-    for _ in train_checkpoint("aé" * 200, shape, recipe, folder, device="cpu"):
-        pass
+    checkpoint.save(folder, Checkpoint(GPT(config), CharTokenizer("aé"), [], training))
     done = subprocess.run(
         [*MICROGPT, "generate", "--checkpoint", str(folder), "--prompt", "é", "--tokens", "0"],
         cwd=ROOT,
@@ -85,8 +90,8 @@ def test_a_character_that_the_encoding_lacks_is_replaced(tmp_path):
     assert (done.returncode, done.stdout) == (0, b"?")
 
 
-def test_a_process_that_can_write_no_file_opens_a_checkpoint(tiny_checkpoint):
-    pytest.importorskip("resource", reason="needs limits of the system")
+def test_a_command_works_where_no_file_can_be_written(tiny_checkpoint):
+    pytest.importorskip("resource")  # not on Windows
     code = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # so there is no temporary folder either
@@ -94,7 +99,7 @@ from microgpt.cli import main
 from microgpt.engine.compiled import load_library
 code = main(sys.argv[1:])
 assert load_library(True) is None
-assert "torch._dynamo" not in sys.modules, "takes a second, 70 MiB and a temporary folder"
+assert "torch._dynamo" not in sys.modules, "it needs a second, 70 MiB and a temporary folder"
 sys.exit(code)
 """
     command = [sys.executable, "-c", code, "generate", "--checkpoint", str(tiny_checkpoint)]

@@ -1,0 +1,66 @@
+import functools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microgpt import hub
+from microgpt.cli.arguments import open_checkpoint, set_values
+from microgpt.config import ConfigError, GPTConfig, TrainConfig
+from tests.loopback_hub import running
+
+ROOT = Path(__file__).parents[2]
+REPO = "someone/small-model"
+
+
+def test_pairs_set_the_fields_of_both_configs():
+    pairs = ["n_embd=15", "n_head=5", "residual=false", "steps=7", "optimizer=muon"]
+    model, config = set_values(pairs, GPTConfig(), TrainConfig())
+    assert (model.n_embd, model.n_head, model.residual) == (15, 5, False)
+    assert (config.steps, config.optimizer) == (7, "muon")
+    assert set_values([], model, config) == (model, config)
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("nonsense=1", "--set nonsense=1: there is no such setting; write NAME=VALUE"),
+        ("steps", "--set steps: there is no such setting"),
+        ("vocab_size=65", "there is no such setting"),
+        ("steps=0", "steps is 0; it must be between 1 and"),
+        ("steps=many", "steps is 'many'; it must be a whole number"),
+        ("steps=" + "[" * 100_000, r"steps is '\[\[\[\[.{0,40}\[\[\[\['; it must be"),
+        ("steps=1e3", "steps is 1000.0; it must be a whole number"),
+        ("learning_rate=NaN", "learning_rate is nan"),
+        ("optimizer=newton", "optimizer is 'newton'; it must be adamw"),
+        ("n_embd=15", "n_embd is 15; it must be a multiple of n_head, 6"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_an_invalid_pair_is_refused(pair, message):
+    with pytest.raises(ConfigError, match=message):
+        set_values([pair], GPTConfig(), TrainConfig())
+
+
+def test_a_folder_is_opened_without_the_hubs_client(tiny_checkpoint):
+    code = "import sys; sys.modules |= {'huggingface_hub': None, 'httpx2': None}\n"
+    code += "from microgpt.cli.arguments import open_checkpoint as load\n"
+    code += "print(load(sys.argv[1]).training.steps)"
+    command = [sys.executable, "-c", code, str(tiny_checkpoint)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
+
+
+def test_a_repo_is_downloaded_with_a_bar_and_its_copy_opened_without_one(
+    tiny_checkpoint, tmp_path, monkeypatch, capsys
+):
+    with running(monkeypatch) as server:
+        commit = server.add(REPO, tiny_checkpoint)
+        load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
+        monkeypatch.setattr(hub, "load", load)
+        assert open_checkpoint(REPO).origin.commit == commit
+        out, err = capsys.readouterr()
+        assert out == "" and f"{REPO}: 100%" in err
+        assert open_checkpoint(REPO).origin.commit == commit
+        assert capsys.readouterr() == ("", "")

@@ -1,0 +1,13 @@
+"""The content of a folder, for tests that compare folders."""
+
+from pathlib import Path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of each file of a folder, by its name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def names(folder: Path) -> set[str]:
+    """The names of the files and folders in a folder."""
+    return {path.name for path in folder.iterdir()}
