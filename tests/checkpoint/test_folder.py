@@ -1,0 +1,32 @@
+import hashlib
+
+from safetensors.torch import load_file, save_file
+
+from microgpt.checkpoint import TOKENIZER, WEIGHTS, load, sha256
+from microgpt.tokenizer import CharTokenizer
+from tests.checkpoint.editing import edit_config, update_hashes
+
+
+def test_the_sha256_of_a_file_is_in_hexadecimal(tmp_path):
+    (tmp_path / "file").write_bytes(b"some bytes")
+    assert sha256(tmp_path / "file") == hashlib.sha256(b"some bytes").hexdigest()
+
+
+def test_the_fingerprint_identifies_the_config_the_vocabulary_and_the_weights(
+    checkpoint_copy, tiny_checkpoint, full_checkpoint, tokenizer
+):
+    original = load(tiny_checkpoint).fingerprint
+    assert load(checkpoint_copy).fingerprint == load(full_checkpoint).fingerprint == original
+    fingerprints = {original}
+    weights = load_file(checkpoint_copy / WEIGHTS)
+    weights["head.bias"] += 1
+    save_file(weights, checkpoint_copy / WEIGHTS)
+    update_hashes(checkpoint_copy)
+    fingerprints.add(load(checkpoint_copy).fingerprint)
+    other = CharTokenizer(tokenizer.characters[:-1] + "~")
+    (checkpoint_copy / TOKENIZER).write_text(other.to_json())
+    update_hashes(checkpoint_copy)
+    fingerprints.add(load(checkpoint_copy).fingerprint)
+    edit_config(checkpoint_copy, lambda values: values["model"].update(n_head=2))
+    fingerprints.add(load(checkpoint_copy).fingerprint)
+    assert len(fingerprints) == 4
