@@ -44,7 +44,8 @@ class LoopbackHub:
     sizes: the size that HEAD reports for a file name, if not the real one.
     requests: every request so far.
     trickling: set once a slow answer has begun.
-    xet: whether weights come through Xet; printed are the errors that its own thread ignored.
+    xet: whether weights are transferred through Xet.
+    ignored_errors: what the thread of a Xet download raised, which the real client only prints.
     """
 
     def __init__(self) -> None:
@@ -53,7 +54,7 @@ class LoopbackHub:
         self.sizes: dict[str, int] = {}
         self.requests: list[Request] = []
         self.xet = False
-        self.printed: list[Exception] = []
+        self.ignored_errors: list[Exception] = []
         self.trickling = threading.Event()
         self.released = threading.Event()
         self._faults: list[tuple[Fault, str, str]] = []
@@ -98,7 +99,7 @@ class LoopbackHub:
         matching = (f for f, m, name in self._faults if method.startswith(m) and name in path)
         return next(matching, None)
 
-    def asked(self, method: str, name: str) -> int:
+    def count(self, method: str, name: str) -> int:
         """Count the requests with a method and a path that ends in name."""
         return sum(r.method == method and r.path.endswith(name) for r in self.requests)
 
@@ -174,7 +175,7 @@ class _XetSession:
                 self._hub.released.wait()
             self._callback(self._report(half + 1), {})
         except Exception as error:
-            self._hub.printed.append(error)
+            self._hub.ignored_errors.append(error)
         self._path.write_bytes(self._content)
 
     def __exit__(self, *exception: object) -> None:
