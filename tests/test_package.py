@@ -1,4 +1,4 @@
-"""What pyproject.toml promises: the command, the files of the package, the README's example."""
+"""What pyproject.toml, the README and CONTRIBUTING.md promise."""
 
 import importlib
 import re
@@ -28,6 +28,15 @@ def test_every_file_of_the_package_is_installed():
         if path.is_file() and "__pycache__" not in path.parts:
             assert any(fnmatch(path.name, each) for each in ["*.py", *patterns]), path
     assert (ROOT / "microgpt" / "py.typed").exists()
+
+
+def test_every_module_of_the_library_has_a_test_file():
+    package = ROOT / "microgpt"
+    for path in package.rglob("*.py"):
+        module = path.relative_to(package)
+        if module.parts[0] == "ui" or module.name in ("__init__.py", "__main__.py", "errors.py"):
+            continue
+        assert (ROOT / "tests" / module.parent / f"test_{module.name}").exists(), module
 
 
 def test_the_readmes_example_runs(
