@@ -72,7 +72,7 @@ def names(folder: Path) -> set[str]:
         ("folder", 2, False),
     ],
 )
-def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, kind, rename, whole):
+def test_the_next_write_removes_the_files_of_a_killed_one(tmp_path, kind, rename, whole):
     write(kind, tmp_path / "mine", "old")
     kept = {".mine.snapshot", ".mine.abcdefgh.partial.2", ".mine.x.abcdefgh.partial", "other"}
     for name in kept:
@@ -91,7 +91,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, kind, rename
 
 
 @both
-def test_a_writer_at_work_is_not_disturbed_by_another(tmp_path, kind):
+def test_two_writes_of_one_path_do_not_disturb_each_other(tmp_path, kind):
     with replacing(tmp_path / "mine") as partial:
         fill(kind, partial, "slow")
         write(kind, tmp_path / "mine", "quick")
@@ -104,7 +104,7 @@ def test_a_writer_at_work_is_not_disturbed_by_another(tmp_path, kind):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
 @both
-def test_it_is_written_where_the_file_system_knows_no_locks(tmp_path, monkeypatch, kind):
+def test_a_file_system_without_locks_can_be_written(tmp_path, monkeypatch, kind):
     def refuse(*args: object) -> None:
         raise OSError("no locks available")
 
@@ -115,7 +115,7 @@ def test_it_is_written_where_the_file_system_knows_no_locks(tmp_path, monkeypatc
 
 
 @both
-def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, kind):
+def test_an_error_leaves_the_old_content_and_no_other_files(tmp_path, kind):
     write(kind, tmp_path / "mine", "old")
     with pytest.raises(ValueError, match="no"), replacing(tmp_path / "mine") as partial:
         fill(kind, partial, "half")
@@ -124,7 +124,7 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, kind):
     assert text_of(tmp_path / "mine") == "old"
 
 
-def test_a_new_folder_takes_the_place_of_all_of_the_old_one(tmp_path):
+def test_a_new_folder_replaces_the_old_one_completely(tmp_path):
     write("folder", tmp_path / "mine", "old")
     with replacing(tmp_path / "mine") as partial:
         partial.mkdir()
@@ -132,7 +132,7 @@ def test_a_new_folder_takes_the_place_of_all_of_the_old_one(tmp_path):
     assert names(tmp_path / "mine") == {"another"}
 
 
-def test_a_file_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_file(tmp_path):
+def test_a_file_cannot_replace_a_folder_nor_a_folder_a_file(tmp_path):
     write("folder", tmp_path / "folder", "old")
     write("file", tmp_path / "file", "old")
     with pytest.raises(OSError):
@@ -144,7 +144,7 @@ def test_a_file_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_file(
 
 
 @both
-def test_a_link_stays_a_link(tmp_path, kind):
+def test_a_symbolic_link_is_kept(tmp_path, kind):
     write(kind, tmp_path / "mine", "old")
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     write(kind, tmp_path / "link", "new")
@@ -152,7 +152,7 @@ def test_a_link_stays_a_link(tmp_path, kind):
     assert text_of(tmp_path / "mine") == "new"
 
 
-def test_every_file_is_flushed_through_a_descriptor_open_for_writing(tmp_path, monkeypatch):
+def test_every_file_is_flushed_through_a_writable_descriptor(tmp_path, monkeypatch):
     """Windows refuses to flush one that is open for reading only."""
     flushed = []
 
@@ -171,6 +171,6 @@ def test_every_file_is_flushed_through_a_descriptor_open_for_writing(tmp_path, m
 
 
 @both
-def test_missing_parents_are_made(tmp_path, kind):
+def test_missing_parents_are_created(tmp_path, kind):
     write(kind, tmp_path / "a" / "b" / "mine", "text")
     assert text_of(tmp_path / "a" / "b" / "mine") == "text"

@@ -14,18 +14,18 @@ BENCHMARKS = ROOT / "assets" / "benchmarks"
 @pytest.mark.parametrize(
     "benchmark", [decode, pages, reruns, stream], ids=lambda each: each.RECORD.name
 )
-def test_the_readmes_tables_are_those_of_the_record(benchmark):
+def test_the_tables_in_the_readme_are_current(benchmark):
     record = json.loads(benchmark.RECORD.read_text(encoding="utf-8"))
     assert benchmark.table(record) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_what_is_kept_of_a_window_is_the_least_that_costs_no_more_than_the_goal():
+def test_the_smallest_part_of_a_window_that_meets_the_goal_is_kept():
     record = json.loads((BENCHMARKS / "sliding.json").read_text(encoding="utf-8"))
     assert min(p["kept"] for p in record["policies"] if p["loss above exact"] <= 0.005) == KEPT
     assert sliding.table(record) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_goal_is_met_or_missed_by_the_fastest_path_at_a_full_window():
+def test_goals_are_judged_by_the_fastest_contender():
     taken = {
         decode.RECOMPUTED: {decode.FULL: 50.0},
         "engine: slow": {decode.FULL: 9.0},

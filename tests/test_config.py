@@ -6,7 +6,7 @@ from microgpt.config import MODEL_LIMITS, PRESETS, ConfigError, GPTConfig, Train
 from microgpt.formats import FormatError
 
 
-def test_defaults_are_the_originals_model_and_recipe():
+def test_the_defaults_are_the_model_and_training_of_the_original():
     assert GPTConfig() == GPTConfig(65, 256, 6, 6, 384, 4, True, "all", 0.2)
     assert GPTConfig().head_size == 64
     seed = PRESETS["seed"]
@@ -19,7 +19,7 @@ def test_defaults_are_the_originals_model_and_recipe():
 
 
 @pytest.mark.parametrize("config", [GPTConfig(), TrainConfig()], ids=["model", "train"])
-def test_a_config_survives_its_dictionary_and_cannot_be_changed(config):
+def test_a_config_is_immutable_and_converts_to_a_dictionary_and_back(config):
     values = config.to_dict()
     assert type(config).from_dict(values) == config
     with pytest.raises(FrozenInstanceError):
@@ -27,7 +27,7 @@ def test_a_config_survives_its_dictionary_and_cannot_be_changed(config):
 
 
 @pytest.mark.parametrize("name", MODEL_LIMITS)
-def test_a_models_numbers_have_limits_at_both_ends(name):
+def test_every_number_of_a_model_has_limits(name):
     fitting = {"n_head": 1, "n_embd": 64}
     low, high = MODEL_LIMITS[name]
     for value in {low, high}:
@@ -38,7 +38,7 @@ def test_a_models_numbers_have_limits_at_both_ends(name):
             GPTConfig(**{**fitting, name: value})
 
 
-def test_the_promised_limits():
+def test_the_documented_limits():
     highest = {name: high for name, (_, high) in MODEL_LIMITS.items()}
     assert highest["n_layer"] == 48
     assert highest["n_head"] == 64
@@ -67,7 +67,7 @@ def test_a_malformed_model_is_refused(values):
         GPTConfig(**values)
 
 
-def test_a_choice_outside_the_list_is_refused_with_the_list():
+def test_the_error_for_an_unknown_choice_lists_the_choices():
     with pytest.raises(ConfigError, match="'newton'; it must be adamw"):
         TrainConfig(optimizer="newton")
     with pytest.raises(ConfigError, match="precision"):
@@ -82,7 +82,7 @@ def test_a_choice_outside_the_list_is_refused_with_the_list():
         (lambda values: values.update(n_layer=None), "n_layer is None"),
     ],
 )
-def test_a_dictionary_must_hold_every_setting_of_format_1_and_no_unknown_one(change, message):
+def test_a_dictionary_with_a_missing_or_unknown_setting_is_refused(change, message):
     values = GPTConfig().to_dict()
     change(values)
     with pytest.raises((ConfigError, FormatError), match=message):
@@ -90,24 +90,24 @@ def test_a_dictionary_must_hold_every_setting_of_format_1_and_no_unknown_one(cha
 
 
 @pytest.mark.parametrize("values", [None, [], "text", 3])
-def test_what_is_no_object_is_refused(values):
+def test_a_value_that_is_not_a_json_object_is_refused(values):
     with pytest.raises(ConfigError, match="must be a JSON object"):
         GPTConfig.from_dict(values)
 
 
-def test_a_message_stays_short_whatever_the_value():
+def test_the_error_for_a_long_value_is_short():
     with pytest.raises(ConfigError) as caught:
         GPTConfig.from_dict({**GPTConfig().to_dict(), "dropout": "x" * 10_000})
     assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("value", [1, "true", None], ids=str)
-def test_a_switch_is_true_or_false(value):
+def test_a_boolean_setting_must_be_true_or_false(value):
     with pytest.raises(ConfigError, match=r"residual is .*; it must be true or false"):
         GPTConfig(residual=value)
 
 
-def test_each_phase_adds_to_the_one_before():
+def test_each_phase_preset_adds_one_part_to_the_model():
     phases = [PRESETS[f"phase{i}"].model for i in (1, 2, 3, 4)]
     switches = [(phase.residual, phase.mlp_ratio, phase.norm) for phase in phases]
     assert switches == [

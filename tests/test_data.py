@@ -60,7 +60,7 @@ def home() -> Iterator[Home]:
         thread.join()
 
 
-def test_the_text_is_downloaded_once_and_then_read_from_the_cache(home, cache):
+def test_the_text_is_downloaded_once(home, cache):
     path = tiny_shakespeare(home.url, TEXT_SHA256)
     assert path.read_bytes() == TEXT
     assert path.parent == cache
@@ -68,14 +68,14 @@ def test_the_text_is_downloaded_once_and_then_read_from_the_cache(home, cache):
     assert home.requests == 1
 
 
-def test_a_damaged_copy_in_the_cache_is_replaced(home, cache):
+def test_a_damaged_copy_is_downloaded_again(home, cache):
     path = tiny_shakespeare(home.url, TEXT_SHA256)
     path.write_bytes(TEXT[:-1])
     assert tiny_shakespeare(home.url, TEXT_SHA256).read_bytes() == TEXT
     assert home.requests == 2
 
 
-def test_wrong_bytes_are_rejected_and_nothing_is_left_behind(home, cache):
+def test_another_text_is_refused_and_not_kept(home, cache):
     with pytest.raises(DataError, match=f"not the expected text .SHA-256 {TEXT_SHA256}"):
         tiny_shakespeare(home.url)
     assert list(cache.iterdir()) == []
@@ -85,14 +85,14 @@ def test_wrong_bytes_are_rejected_and_nothing_is_left_behind(home, cache):
 
 
 @pytest.mark.parametrize("status_line", ["HTTP/1.0 503 Busy", "HTTP/1.0 404 Gone", "nonsense"])
-def test_a_server_that_fails_gives_the_sentence_and_leaves_nothing(home, cache, status_line):
+def test_a_failing_server_is_an_error(home, cache, status_line):
     home.status_line = status_line
     with pytest.raises(DataError, match=r"could not be downloaded .*--data FILE"):
         tiny_shakespeare(home.url, TEXT_SHA256)
     assert list(cache.iterdir()) == []
 
 
-def test_offline_the_sentence_says_what_to_do(cache):
+def test_an_unreachable_server_is_an_error(cache):
     with Home(("127.0.0.1", 0), Handler) as server:
         url = server.url  # free again, and refused, once the server is closed
     with pytest.raises(DataError, match=r"could not be downloaded .*--data FILE"):
@@ -100,7 +100,7 @@ def test_offline_the_sentence_says_what_to_do(cache):
     assert list(cache.iterdir()) == []
 
 
-def test_where_the_cache_is(monkeypatch):
+def test_environment_variables_set_the_cache_folder(monkeypatch):
     monkeypatch.delenv("MICROGPT_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/microgpt")
@@ -111,14 +111,14 @@ def test_where_the_cache_is(monkeypatch):
     assert cache_folder() == Path("/elsewhere")
 
 
-def test_a_text_is_read_as_it_stands(tmp_path):
+def test_a_text_is_read_without_changes(tmp_path):
     path = tmp_path / "text.txt"
     data = "\ufeffé\r\nb\n\rc\r".encode()
     path.write_bytes(data)
     assert read_text(path).encode() == data
 
 
-def test_a_text_that_cannot_be_read_is_named(tmp_path):
+def test_an_unreadable_text_is_named(tmp_path):
     with pytest.raises(DataError, match=r"missing.txt: No such file"):
         read_text(tmp_path / "missing.txt")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
@@ -128,20 +128,20 @@ def test_a_text_that_cannot_be_read_is_named(tmp_path):
         read_text(tmp_path)
 
 
-def test_the_split_is_90_to_10_in_file_order():
+def test_the_last_10_percent_are_the_validation_split():
     train, val = split(list(range(200)), block_size=8)
     assert train.tolist() == list(range(180))
     assert val.tolist() == list(range(180, 200))
     assert train.dtype == val.dtype == torch.int64
 
 
-def test_a_part_holds_at_least_one_window_and_the_character_after_it():
+def test_each_split_has_at_least_one_window_and_its_target():
     assert len(split(list(range(81)), block_size=8).val) == 9
     with pytest.raises(DataError, match=r"has 80 characters; .* at least 81"):
         split(list(range(80)), block_size=8)
 
 
-def test_a_batch_is_windows_of_the_text_and_what_follows_them():
+def test_a_batch_has_random_windows_and_their_next_characters():
     data = torch.arange(100, 130)
     x, y = random_batch(data, 500, 8, torch.Generator().manual_seed(0))
     assert x.shape == y.shape == (500, 8)
@@ -151,7 +151,7 @@ def test_a_batch_is_windows_of_the_text_and_what_follows_them():
     assert set(x[:, 0].tolist()) == set(range(100, 122))
 
 
-def test_batches_follow_from_their_generator():
+def test_the_generator_determines_the_batches():
     data = torch.arange(1000)
     batches = [random_batch(data, 4, 8, torch.Generator().manual_seed(s))[0] for s in (1, 1, 2)]
     assert torch.equal(batches[0], batches[1])

@@ -8,18 +8,18 @@ from microgpt.device import DeviceError, hardware_name, matmul_flops, pick_devic
 CPU = torch.device("cpu")
 
 
-def test_a_device_is_the_one_named_or_the_best_there_is():
+def test_the_default_device_is_a_gpu_if_there_is_one():
     assert pick_device("cpu").type == "cpu"
     assert pick_device(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.parametrize("name", ["abacus", "meta"])
-def test_a_device_that_is_neither_a_cpu_nor_a_gpu_is_refused(name):
+def test_an_unknown_device_is_refused(name):
     with pytest.raises(DeviceError, match=name):
         pick_device(name)
 
 
-def test_cuda_is_refused_where_there_is_none(monkeypatch):
+def test_cuda_without_a_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceError, match="no CUDA device here; pass --device cpu"):
         pick_device("cuda")
@@ -34,20 +34,20 @@ def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch):
         pick_device("cuda:9")
 
 
-def test_a_cpu_is_named_with_its_threads():
+def test_the_name_of_a_cpu_includes_its_threads():
     name, threads = hardware_name(CPU).rsplit(", ", 1)
     assert name
     assert threads == f"{torch.get_num_threads()} threads"
 
 
-def test_several_gpus_are_named_with_their_number(monkeypatch):
+def test_the_name_of_several_gpus_includes_their_number(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "A GPU")
     cuda = torch.device("cuda", 0)
     assert [hardware_name(cuda, count) for count in (1, 4)] == ["A GPU", "4 x A GPU"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_the_rate_of_this_machine_is_a_positive_number(dtype):
+def test_the_matmul_rate_is_a_positive_number(dtype):
     rate = matmul_flops(CPU, dtype)
     assert math.isfinite(rate)
     assert rate > 0

@@ -108,31 +108,31 @@ def written() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("heading", written())
-def test_every_field_is_described_and_no_other(heading):
+def test_the_document_describes_exactly_the_fields_of_the_code(heading):
     named, expected = documented()[heading], written()[heading]
     assert len(set(named)) == len(named)
     assert set(named) == set(expected)
 
 
-def test_no_section_describes_what_is_not_written():
+def test_the_document_has_exactly_the_sections_of_the_code():
     assert documented().keys() == written().keys()
 
 
-def test_the_limits_of_the_settings_are_those_of_the_code():
+def test_the_document_has_the_limits_of_the_code():
     text = DOCUMENT.read_text(encoding="utf-8")
     for name, (low, high) in {**GPTConfig._limits, **SamplingConfig._limits}.items():
         if name != "seed":
             assert f"| `{name}` | {low:g} to {high:g} |" in text
 
 
-def test_the_choices_of_the_settings_are_those_of_the_code():
+def test_the_document_has_the_choices_of_the_code():
     text = DOCUMENT.read_text(encoding="utf-8")
     for name, choices in {**GPTConfig._choices, **TrainConfig._choices}.items():
         (described,) = re.findall(rf"^\| `{name}` \| ([^|]+) \|", text, flags=re.MULTILINE)
         assert re.findall("`([^`]+)`", described) == list(choices)
 
 
-def test_the_sizes_of_the_files_are_those_of_the_code():
+def test_the_document_has_the_file_sizes_of_the_code():
     text = DOCUMENT.read_text(encoding="utf-8")
     for name, most in {**checkpoint.FILES, **checkpoint.OPTIONAL}.items():
         if name != checkpoint.EVOLUTION:
@@ -140,7 +140,7 @@ def test_the_sizes_of_the_files_are_those_of_the_code():
             assert f"| `{name}` | {size} |" in text
 
 
-def test_it_tells_the_format_that_is_written():
+def test_the_document_names_the_current_format():
     text = DOCUMENT.read_text(encoding="utf-8")
     assert f"This version writes format {formats.FORMAT}." in text
     history = re.findall(r"^\| (\d+) \|", text, flags=re.MULTILINE)

@@ -20,7 +20,7 @@ def write(model, tokenizer, prompt, length, config):
     return "".join(c.text for c in stream(model, tokenizer, prompt, length, config))
 
 
-def test_same_seed_same_text_and_another_seed_another(model, tokenizer):
+def test_the_seed_determines_the_text(model, tokenizer):
     config = SamplingConfig(temperature=1.0, seed=5)
     first = write(model, tokenizer, tokenizer.characters[:3], 60, config)
     torch.manual_seed(99)
@@ -41,7 +41,7 @@ def test_greedy_text_is_the_argmax_of_the_uncached_model(model, tokenizer):
         ids.append(character.token)
 
 
-def test_top_k_one_is_greedy(model, tokenizer):
+def test_top_k_of_1_is_greedy(model, tokenizer):
     prompt = tokenizer.characters[:2]
     config = SamplingConfig(temperature=1.5, top_k=1, seed=3)
     assert write(model, tokenizer, prompt, 20, config) == write(
@@ -50,7 +50,7 @@ def test_top_k_one_is_greedy(model, tokenizer):
 
 
 @pytest.mark.parametrize(("exact", "kept"), [(False, KEPT), (True, 1)])
-def test_past_the_window_what_is_kept_of_it_is_read_again(model, tokenizer, exact, kept):
+def test_past_the_window_a_part_of_it_is_read_again(model, tokenizer, exact, kept):
     config = SamplingConfig(temperature=0, exact=exact)
     window = model.config.block_size
     ids = tokenizer.encode((tokenizer.characters * window)[: window - 2])
@@ -62,7 +62,7 @@ def test_past_the_window_what_is_kept_of_it_is_read_again(model, tokenizer, exac
         seen = seen + 1 if seen < window else round(kept * window)
 
 
-def test_a_text_longer_than_the_window_is_its_last_part(model, tokenizer):
+def test_a_text_longer_than_the_window_is_cut_to_its_end(model, tokenizer):
     window = model.config.block_size
     long = (tokenizer.characters * window)[: 3 * window]
     config = SamplingConfig(seed=2)
@@ -71,7 +71,7 @@ def test_a_text_longer_than_the_window_is_its_last_part(model, tokenizer):
     )
 
 
-def test_it_goes_on_from_any_ids_and_leaves_them_alone(model, tokenizer):
+def test_generation_continues_from_any_ids_without_changing_them(model, tokenizer):
     ids = tokenizer.encode(tokenizer.characters[:3])
     written = list(generate(Decoder(model), tokenizer, ids, 6, GREEDY))
     assert ids == tokenizer.encode(tokenizer.characters[:3])
@@ -80,7 +80,7 @@ def test_it_goes_on_from_any_ids_and_leaves_them_alone(model, tokenizer):
     assert [c.token for c in again] == [c.token for c in written[4:]]
 
 
-def test_an_empty_prompt_starts_from_a_newline(tokenizer):
+def test_an_empty_prompt_starts_with_a_newline(tokenizer):
     assert start_ids(tokenizer, "") == tokenizer.encode("\n")
     assert start_ids(CharTokenizer.from_text("ba"), "") == [0]
 
@@ -90,7 +90,7 @@ def test_an_unknown_character_is_named(tokenizer):
         start_ids(tokenizer, tokenizer.characters[0] + "€")
 
 
-def test_a_stream_is_computed_only_as_far_as_it_is_read(model, tokenizer):
+def test_a_character_is_computed_only_when_it_is_requested(model, tokenizer):
     calls = []
     handle = model.register_forward_hook(lambda *_: calls.append(1))
     try:
@@ -100,7 +100,7 @@ def test_a_stream_is_computed_only_as_far_as_it_is_read(model, tokenizer):
     assert len(calls) == 3
 
 
-def test_the_records_logits_give_the_probability_of_what_was_drawn(model, tokenizer):
+def test_each_character_was_possible_under_its_logits(model, tokenizer):
     config = SamplingConfig(temperature=0.7, top_k=3, seed=8)
     for record in stream(model, tokenizer, "\n", 30, config):
         assert next_token_probs(record.logits, config)[record.token] > 0

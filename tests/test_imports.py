@@ -59,18 +59,18 @@ def run(code: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_the_library_never_loads_streamlit():
+def test_the_library_does_not_load_streamlit():
     modules = ", ".join(dotted(path) for path in LIBRARY if path.stem != "__main__")
     run(f"import sys, {modules}\nassert 'streamlit' not in sys.modules")
 
 
-def test_the_first_layer_needs_no_torch():
+def test_the_first_layer_loads_neither_torch_nor_numpy():
     modules = ", ".join(f"microgpt.{name}" for name in sorted(LAYERS[0]))
     run(f"import sys, {modules}\nassert not {{'torch', 'numpy', 'pandas'}} & set(sys.modules)")
 
 
 @pytest.mark.parametrize("module", ["attention", "loss", "text", "map_files"])
-def test_charts_need_neither_streamlit_nor_torch(module):
+def test_charts_load_neither_streamlit_nor_torch(module):
     run(
         f"import sys, microgpt.ui.charts.{module}\n"
         "assert not {'streamlit', 'torch'} & set(sys.modules)"
@@ -78,7 +78,7 @@ def test_charts_need_neither_streamlit_nor_torch(module):
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=dotted)
-def test_imports_run_down(path):
+def test_a_module_imports_only_from_its_layer_and_earlier_ones(path):
     _, *room = dotted(path).split(".")
     for name in when_loaded(path):
         top, *rest = name.split(".")
@@ -88,7 +88,7 @@ def test_imports_run_down(path):
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=dotted)
-def test_streamlit_is_named_in_the_ui_only(path):
+def test_only_the_ui_imports_streamlit(path):
     assert not {name for name in anywhere(path) if "streamlit" in name}
 
 
@@ -97,7 +97,7 @@ def test_the_ui_imports_no_page():
         assert not {name for name in anywhere(path) if name.split(".")[0] in ("app", "pages")}, path
 
 
-def test_views_do_no_tensor_arithmetic_and_no_caching():
+def test_only_the_cache_uses_torch_and_streamlits_caches():
     """Only the cache, which holds tensors, may name PyTorch and Streamlit's own caches."""
     for path in [*UI.rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
         if path.name == "cache.py":

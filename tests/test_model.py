@@ -65,7 +65,7 @@ def test_the_default_model_has_10_788_929_parameters():
     assert without_weights(GPTConfig()).parameter_count() == 10_788_929
 
 
-def test_every_parameter_has_the_shape_the_design_gives_it(model):
+def test_every_parameter_has_the_documented_shape(model):
     c, v, t = model.config.n_embd, model.config.vocab_size, model.config.block_size
     expected = {"token_embedding.weight": (v, c), "position_embedding.weight": (t, c)}
     for layer in range(model.config.n_layer):
@@ -98,7 +98,7 @@ def test_logits_and_attention_equal_an_independent_computation(model, ids):
         torch.testing.assert_close(maps[row], expected_maps, atol=1e-5, rtol=1e-4)
 
 
-def test_the_fast_path_equals_the_open_path(model, ids):
+def test_fused_attention_equals_attention_with_maps(model, ids):
     logits, _ = model.forward_with_attention(ids)
     torch.testing.assert_close(model(ids), logits, atol=1e-5, rtol=1e-5)
     mask = torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
@@ -123,7 +123,7 @@ def test_dropout_zeroes_the_fraction_p_and_keeps_the_mean(shape):
     assert abs(pairs - 0.7**2) < 0.01
 
 
-def test_dropout_keeps_the_precision_and_depends_on_the_seed_only():
+def test_dropout_keeps_the_dtype_and_depends_only_on_the_seed():
     x = torch.ones(2_000, dtype=torch.bfloat16)
     torch.manual_seed(1)
     first, second = dropout(x, 0.5), dropout(x, 0.5)
@@ -134,7 +134,7 @@ def test_dropout_keeps_the_precision_and_depends_on_the_seed_only():
     assert dropout(x, 0.0) is x
 
 
-def test_attention_in_blocks_of_queries_equals_the_fused_kernel():
+def test_attention_in_blocks_of_queries_equals_fused_attention():
     config = GPTConfig(vocab_size=7, block_size=150, n_layer=2, n_head=2, n_embd=8, dropout=1e-9)
     torch.manual_seed(1)
     model = GPT(config)  # 1e-9 rounds to a dropout of zero, so the two paths give the same
@@ -146,14 +146,14 @@ def test_attention_in_blocks_of_queries_equals_the_fused_kernel():
     torch.testing.assert_close(later, model.eval()(ids)[:, 30:], atol=1e-5, rtol=1e-5)
 
 
-def test_attention_rows_sum_to_one_and_see_nothing_ahead(model, ids):
+def test_attention_is_causal_and_each_row_sums_to_1(model, ids):
     _, maps = model.forward_with_attention(ids)
     torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 3, 16))
     assert torch.equal(maps, maps.tril())
 
 
 @pytest.mark.parametrize("at", [0, 7, 15])
-def test_changing_a_character_changes_no_logit_before_it(model, ids, at):
+def test_a_character_affects_no_earlier_logits(model, ids, at):
     changed = ids.clone()
     changed[:, at] = (changed[:, at] + 1) % model.config.vocab_size
     before, after = model(ids), model(changed)
@@ -162,14 +162,14 @@ def test_changing_a_character_changes_no_logit_before_it(model, ids, at):
 
 
 @pytest.mark.parametrize("chunks", [[1] * 16, [16], [5, 1, 7, 3], [1, 15]], ids=str)
-def test_cached_decode_equals_uncached(model, ids, chunks):
+def test_decoding_with_a_cache_equals_one_pass(model, ids, chunks):
     cache = KVCache(model.config, batch_size=2)
     logits = [model(chunk, cache=cache) for chunk in ids.split(chunks, dim=1)]
     assert cache.length == 16
     torch.testing.assert_close(torch.cat(logits, dim=1), model(ids), atol=1e-4, rtol=1e-4)
 
 
-def test_a_cache_respects_the_head_mask(model, ids):
+def test_a_head_mask_works_with_a_cache(model, ids):
     mask = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     cache = KVCache(model.config, batch_size=2)
     logits = [model(chunk, cache=cache, head_mask=mask) for chunk in ids.split(6, dim=1)]
@@ -177,23 +177,23 @@ def test_a_cache_respects_the_head_mask(model, ids):
     torch.testing.assert_close(torch.cat(logits, dim=1), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_embedding_the_blocks_and_unembedding_one_by_one_are_the_model(any_model, ids):
+def test_the_model_is_its_embedding_blocks_and_unembedding(any_model, ids):
     x = any_model.embed(ids)
     for block in any_model.blocks:
         x = block(x)
     assert torch.equal(any_model.unembed(x), any_model(ids))
 
 
-def test_a_token_is_embedded_at_its_own_position(model, ids):
+def test_a_later_part_is_embedded_at_its_positions(model, ids):
     torch.testing.assert_close(model.embed(ids[:, 5:9], past=5), model.embed(ids)[:, 5:9])
 
 
-def test_no_token_is_refused(model, ids):
+def test_an_empty_input_is_refused(model, ids):
     with pytest.raises(ValueError, match="no token"):
         model(ids[:, :0])
 
 
-def test_what_does_not_fit_the_window_is_refused(model, ids):
+def test_an_input_longer_than_the_window_is_refused(model, ids):
     longer = torch.cat([ids, ids[:, :1]], dim=1)
     message = "17 positions do not fit the window of 16"
     with pytest.raises(ValueError, match=message):
@@ -208,7 +208,7 @@ def test_what_does_not_fit_the_window_is_refused(model, ids):
 
 
 @pytest.mark.parametrize(("layer", "head"), [(0, 0), (0, 2), (1, 1)])
-def test_a_head_switched_off_is_a_head_whose_output_weights_are_zero(model, ids, layer, head):
+def test_a_masked_head_has_no_output(model, ids, layer, head):
     mask = torch.ones(2, 3)
     mask[layer, head] = 0.0
     without = copy.deepcopy(model)
@@ -218,7 +218,7 @@ def test_a_head_switched_off_is_a_head_whose_output_weights_are_zero(model, ids,
     assert not torch.allclose(model(ids, head_mask=mask), model(ids), atol=1e-3)
 
 
-def test_a_mask_of_ones_changes_nothing(model, ids):
+def test_a_head_mask_of_ones_changes_nothing(model, ids):
     assert torch.equal(model(ids, head_mask=torch.ones(2, 3)), model(ids))
 
 
@@ -237,7 +237,7 @@ def test_a_call_stores_nothing_on_the_model(model, ids):
     assert not list(model.buffers())
 
 
-def test_dropout_acts_in_training_only(model, ids):
+def test_dropout_is_only_used_in_training(model, ids):
     config = GPTConfig(**{**model.config.to_dict(), "dropout": 0.5})
     dropping = GPT(config)
     dropping.load_state_dict(model.state_dict())
@@ -249,7 +249,7 @@ def test_dropout_acts_in_training_only(model, ids):
 
 
 @pytest.mark.parametrize("maps", [None, []], ids=["fast path", "open path"])
-def test_dropout_reaches_the_attention_weights(model, maps):
+def test_dropout_applies_to_the_attention_weights(model, maps):
     attention = copy.deepcopy(model.blocks[0].attention)
     attention.dropout = 0.5
     x = torch.randn(1, 16, 24, generator=torch.Generator().manual_seed(0))
@@ -261,7 +261,7 @@ def test_dropout_reaches_the_attention_weights(model, maps):
     assert not torch.allclose(dropped[kept] * 0.5, whole[kept], atol=0.1)
 
 
-def test_fresh_weights_predict_every_character_alike(tiny_config, ids):
+def test_a_new_model_predicts_all_characters_alike(tiny_config, ids):
     model = GPT(tiny_config)
     model.init_small(torch.Generator().manual_seed(0))
     logits = model(ids)
@@ -276,7 +276,7 @@ def test_fresh_weights_predict_every_character_alike(tiny_config, ids):
             assert parameter.std().item() == pytest.approx(0.02, rel=0.2), name
 
 
-def test_fresh_weights_follow_from_their_generator(tiny_config):
+def test_the_generator_determines_the_initial_weights(tiny_config):
     def weights(seed: int) -> Tensor:
         model = GPT(tiny_config)
         model.init_small(torch.Generator().manual_seed(seed))
@@ -295,7 +295,7 @@ def test_a_presets_model_has_the_originals_number_of_parameters(preset, paramete
     assert without_weights(PRESETS[preset].model).parameter_count() == parameters
 
 
-def test_without_residual_connections_and_norms_a_block_is_only_what_it_computes(tiny_config, ids):
+def test_residual_connections_and_layer_norms_can_be_left_out(tiny_config, ids):
     config = dataclasses.replace(tiny_config, residual=False, norm="none", mlp_ratio=1)
     torch.manual_seed(0)
     model = GPT(config).eval()
@@ -306,7 +306,7 @@ def test_without_residual_connections_and_norms_a_block_is_only_what_it_computes
     torch.testing.assert_close(model(ids), model.head(x))
 
 
-def test_small_weights_still_tell_characters_apart_without_residual_connections(tiny_config, ids):
+def test_a_new_model_without_residual_connections_depends_on_its_input(tiny_config, ids):
     model = GPT(dataclasses.replace(tiny_config, residual=False))
     model.init_small(torch.Generator().manual_seed(0))
     assert model(ids).std(dim=(0, 1)).max() > 0

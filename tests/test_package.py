@@ -17,7 +17,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_installed_command_is_main():
+def test_the_installed_command_exists():
     module, _, name = PYPROJECT["project"]["scripts"]["microgpt"].partition(":")
     assert callable(getattr(importlib.import_module(module), name))
 
@@ -39,7 +39,7 @@ def test_every_module_of_the_library_has_a_test_file():
         assert (ROOT / "tests" / module.parent / f"test_{module.name}").exists(), module
 
 
-def test_the_readmes_example_runs(
+def test_the_example_in_the_readme_runs(
     corpus: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -58,7 +58,7 @@ def test_the_readmes_example_runs(
     assert copied.head_scores is not None and copied.snapshots is not None
 
 
-def test_every_command_of_the_readme_is_understood():
+def test_the_commands_in_the_readme_are_valid():
     """The words after `python -m microgpt` parse; nothing is run."""
     lines = re.findall(r"-m microgpt (.+)", README)
     commands = [shlex.split(line.split("`")[0]) for line in lines]

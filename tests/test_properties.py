@@ -90,7 +90,7 @@ def test_any_logits_and_settings_give_a_distribution(logits, config):
         | {"exact": st.booleans() | json_values}
     )
 )
-def test_any_json_is_settings_or_a_sentence(values):
+def test_any_json_is_valid_settings_or_an_error(values):
     try:
         config = SamplingConfig.from_dict(values)
     except (ConfigError, FormatError) as error:
@@ -114,7 +114,7 @@ def test_any_text_is_encoded_or_its_unknown_characters_are_named(tokenizer, text
 
 @examples(100)
 @given(characters=st.text(st.characters(), max_size=1100))
-def test_any_characters_are_a_vocabulary_or_a_sentence(characters):
+def test_any_text_has_a_vocabulary_or_an_error(characters):
     try:
         made = CharTokenizer.from_text(characters)
     except TokenizerError as error:
@@ -125,9 +125,7 @@ def test_any_characters_are_a_vocabulary_or_a_sentence(characters):
 
 @examples(150)
 @given(prompt=texts, length=st.integers(0, 60), config=configs, exact=st.booleans())
-def test_any_prompt_is_gone_on_from_the_same_way_twice(
-    model, tokenizer, prompt, length, config, exact
-):
+def test_any_prompt_gives_the_same_text_twice(model, tokenizer, prompt, length, config, exact):
     prompt = tokenizer.replace_unknown(prompt)
     config = dataclasses.replace(config, exact=exact)
     ids = start_ids(tokenizer, prompt)
@@ -140,7 +138,7 @@ def test_any_prompt_is_gone_on_from_the_same_way_twice(
 
 @examples(60)
 @given(prompt=texts, config=configs, tokens=st.integers(-2, 30))
-def test_the_command_writes_a_text_or_says_one_sentence(tiny_checkpoint, prompt, config, tokens):
+def test_the_command_writes_a_text_or_one_error(tiny_checkpoint, prompt, config, tokens):
     assume("\0" not in prompt)  # which no command line can carry
     out, err = io.StringIO(), io.StringIO()
     args = [
@@ -174,7 +172,7 @@ def app(tiny_checkpoint):
     config=configs,
     length=st.integers(1, 50),
 )
-def test_the_page_writes_any_prompt_or_says_one_sentence(app, prompt, config, length):
+def test_the_page_writes_a_text_or_one_error(app, prompt, config, length):
     app.text_area("prompt").set_value(prompt)
     app.slider("temperature").set_value(round(config.temperature * 20) / 20)
     app.slider("top_k").set_value(1 + config.top_k % app.slider("top_k").max)

@@ -26,31 +26,31 @@ def test_temperature_divides_the_logits():
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-300, 5e-324])
-def test_no_temperature_is_greedy(temperature):
+def test_temperature_0_is_greedy(temperature):
     probs = probs_of(LOGITS, temperature=temperature)
     assert probs.tolist() == [0, 1, 0, 0, 0]
 
 
-def test_greedy_takes_the_first_of_equals():
+def test_greedy_takes_the_first_of_equal_logits():
     assert probs_of(torch.tensor([1.0, 2.0, 2.0]), temperature=0.0).tolist() == [0, 1, 0]
 
 
-def test_top_k_keeps_the_k_likeliest_in_their_proportion():
+def test_top_k_keeps_the_ratio_of_the_k_most_likely():
     probs = probs_of(LOGITS, top_k=2)
     assert probs.nonzero().flatten().tolist() == [1, 3]
     assert probs.sum().item() == pytest.approx(1)
     assert (probs[1] / probs[3]).item() == pytest.approx(math.e)
 
 
-def test_top_k_of_ties_keeps_exactly_k():
+def test_top_k_keeps_exactly_k_of_equal_logits():
     assert (probs_of(torch.zeros(6), top_k=4) > 0).sum() == 4
 
 
-def test_top_k_beyond_the_vocabulary_cuts_nothing():
+def test_a_top_k_beyond_the_vocabulary_keeps_all():
     torch.testing.assert_close(probs_of(LOGITS, top_k=99), probs_of(LOGITS))
 
 
-def test_top_p_keeps_the_fewest_that_hold_p():
+def test_top_p_keeps_the_smallest_set_by_hand():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     kept = [(probs_of(logits, top_p=p) > 0).sum().item() for p in (0, 0.4, 0.6, 0.9)]
     assert kept == [1, 1, 2, 3]
@@ -68,12 +68,12 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(seed):
     assert probs[kept].min() >= probs[~kept].max()
 
 
-def test_top_p_one_cuts_nothing_off():
+def test_top_p_of_1_keeps_all():
     logits = torch.tensor([50.0, 0.0, -100.0])
     assert (probs_of(logits, top_p=1.0) > 0).all()
 
 
-def test_several_rows_are_each_as_one_alone():
+def test_rows_of_a_batch_are_independent():
     logits = torch.randn(2, 3, 10, generator=torch.Generator().manual_seed(0))
     together = probs_of(logits, temperature=0.7, top_k=5, top_p=0.8)
     assert together.shape == logits.shape and together.dtype == torch.float64
@@ -81,18 +81,18 @@ def test_several_rows_are_each_as_one_alone():
         assert torch.equal(row, probs_of(alone, temperature=0.7, top_k=5, top_p=0.8))
 
 
-def test_top_p_acts_on_what_top_k_left():
+def test_top_p_applies_after_top_k():
     logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
     assert (probs_of(logits, top_k=2, top_p=0.55) > 0).sum() == 1
 
 
-def test_the_logits_are_left_alone():
+def test_the_logits_are_not_changed():
     before = LOGITS.clone()
     probs_of(LOGITS, temperature=0.5, top_k=2, top_p=0.9)
     assert torch.equal(LOGITS, before)
 
 
-def test_100_000_draws_have_the_frequencies_of_the_probabilities():
+def test_the_frequencies_of_100_000_draws_fit_the_probabilities():
     logits = torch.randn(65, generator=torch.Generator().manual_seed(1)) * 2
     probs = probs_of(logits, temperature=0.8, top_k=40, top_p=0.95)
     generator = torch.Generator().manual_seed(7)
@@ -110,7 +110,7 @@ def test_100_000_draws_have_the_frequencies_of_the_probabilities():
     assert chi_square < n * (1 - 2 / (9 * n) + 3.09 * math.sqrt(2 / (9 * n))) ** 3
 
 
-def test_a_draw_inverts_the_cumulative_sum_and_never_leaves_the_support():
+def test_a_draw_inverts_the_cumulative_distribution():
     probs = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
     for seed in range(50):
         uniform = torch.rand((), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -118,7 +118,7 @@ def test_a_draw_inverts_the_cumulative_sum_and_never_leaves_the_support():
         assert drawn == (1 if uniform < 0.5 else 3 if uniform < 0.8 else 4)
 
 
-def test_same_seed_same_draws():
+def test_the_same_seed_gives_the_same_draws():
     probs = torch.full((10,), 0.1)
     draws = [
         [sample(probs, generator) for _ in range(20)]
@@ -127,7 +127,7 @@ def test_same_seed_same_draws():
     assert draws[0] == draws[1]
 
 
-def test_sampling_does_not_touch_the_global_generator():
+def test_sampling_does_not_use_the_global_generator():
     before = torch.get_rng_state()
     sample(torch.full((4,), 0.25), torch.Generator().manual_seed(0))
     assert torch.equal(torch.get_rng_state(), before)
@@ -141,7 +141,7 @@ def test_settings_beyond_their_limits_are_refused(values):
         SamplingConfig(**values)
 
 
-def test_every_number_of_the_config_has_limits_and_a_default_within_them():
+def test_every_number_has_limits_and_a_default_within_them():
     numbers = {name for name, value in SamplingConfig().to_dict().items() if value is not False}
     assert set(SAMPLING_LIMITS) == numbers
     for setting in SAMPLING_SETTINGS.values():
@@ -150,7 +150,7 @@ def test_every_number_of_the_config_has_limits_and_a_default_within_them():
 
 
 @pytest.mark.parametrize("name", [name for name, s in SAMPLING_SETTINGS.items() if s.filter])
-def test_a_filter_keeps_the_likeliest_tokens_and_at_its_default_all(name):
+def test_a_filter_keeps_the_most_likely_tokens_and_by_default_all(name):
     setting = SAMPLING_SETTINGS[name]
     low, high = setting.limits
     whole = probs_of(LOGITS)
@@ -163,7 +163,7 @@ def test_a_filter_keeps_the_likeliest_tokens_and_at_its_default_all(name):
     assert bool(kept.all())
 
 
-def test_a_summary_names_every_setting_that_shapes_the_distribution():
+def test_the_summary_names_every_setting_of_the_distribution():
     config = SamplingConfig(0.75, top_k=5, seed=7)
     assert config.summary.startswith("temperature 0.75 · top-k 5 · top-p 1")
     assert config.summary.count("·") == len(SAMPLING_SETTINGS) - 1

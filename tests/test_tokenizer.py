@@ -13,7 +13,7 @@ def test_the_vocabulary_is_the_sorted_characters():
     assert tokenizer.decode([3, 5, 4, 1]) == "hold"
 
 
-def test_every_text_of_the_corpus_survives_encoding(tokenizer, corpus):
+def test_decoding_inverts_encoding(tokenizer, corpus):
     ids = tokenizer.encode(corpus)
     assert min(ids) == 0
     assert max(ids) == tokenizer.vocab_size - 1
@@ -22,14 +22,14 @@ def test_every_text_of_the_corpus_survives_encoding(tokenizer, corpus):
     assert tokenizer.decode([]) == ""
 
 
-def test_json_gives_the_same_tokenizer_back():
+def test_a_tokenizer_is_written_to_json_and_read_back():
     tokenizer = CharTokenizer.from_text('a "quote", a \\, é, 😀\n')
     text = tokenizer.to_json()
     assert text.isascii()
     assert CharTokenizer.from_json(text).characters == tokenizer.characters
 
 
-def test_unknown_characters_are_each_named_with_their_first_position():
+def test_an_error_names_each_unknown_character_and_its_first_position():
     tokenizer = CharTokenizer.from_text("abc ")
     with pytest.raises(UnknownCharacterError) as caught:
         tokenizer.encode("aé b’é’")
@@ -50,12 +50,12 @@ def test_unknown_characters_are_each_named_with_their_first_position():
         ("aé", "aé", "aé"),
     ],
 )
-def test_unknown_characters_are_replaced_by_their_plain_form(vocabulary, text, replaced):
+def test_unknown_characters_are_replaced_by_similar_ones(vocabulary, text, replaced):
     assert CharTokenizer.from_text(vocabulary).replace_unknown(text) == replaced
 
 
 @pytest.mark.parametrize("characters", ["", "ba", "aab", "a\ud800"], ids=ascii)
-def test_a_vocabulary_is_sorted_unique_and_real_text(characters):
+def test_a_vocabulary_that_is_not_sorted_unique_unicode_is_refused(characters):
     with pytest.raises(TokenizerError):
         CharTokenizer(characters)
 

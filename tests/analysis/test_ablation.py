@@ -11,7 +11,7 @@ def losses(logits: torch.Tensor) -> torch.Tensor:
     return -logits.double().log_softmax(dim=-1)
 
 
-def test_each_head_off_is_as_if_its_slice_of_the_projection_were_zero(any_model):
+def test_ablation_equals_setting_the_output_weights_of_a_head_to_zero(any_model):
     config = any_model.config
     size = config.n_embd // config.n_head
     whole = losses(any_model(torch.tensor([IDS]))[0])
@@ -32,7 +32,7 @@ def test_each_head_off_is_as_if_its_slice_of_the_projection_were_zero(any_model)
     assert seen == [(n, h) for n in range(config.n_layer) for h in range(config.n_head)]
 
 
-def test_each_head_off_equals_the_separate_runs_with_a_mask(model):
+def test_ablating_each_head_equals_separate_runs_with_a_mask(model):
     whole = model(torch.tensor([IDS]))[0]
     for layer, head, found in ablate_each_head(model, IDS):
         mask = torch.ones(2, 3)
@@ -42,19 +42,19 @@ def test_each_head_off_equals_the_separate_runs_with_a_mask(model):
             assert getattr(found, name) == pytest.approx(value, abs=1e-5), name
 
 
-def test_heads_are_switched_off_as_they_are_asked_for(model):
+def test_a_head_is_ablated_only_when_it_is_requested(model):
     effects = ablate_each_head(model, IDS)
     assert next(effects)[:2] == (0, 0) and next(effects)[:2] == (0, 1)
 
 
-def test_a_prediction_that_did_not_change_has_no_effect():
+def test_equal_predictions_have_no_effect():
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     assert vars(ablation_effect([1, 2, 3, 4, 5], logits, logits + 2)) == pytest.approx(
         {"loss_change": 0, "divergence": 0, "next_divergence": 0}, abs=1e-6
     )
 
 
-def test_the_effect_on_made_up_predictions_is_that_by_hand():
+def test_the_effect_equals_a_computation_by_hand():
     whole = torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log()
     without = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
     found = ablation_effect([0, 1], whole, without)
@@ -66,19 +66,19 @@ def test_the_effect_on_made_up_predictions_is_that_by_hand():
     assert better.loss_change == pytest.approx(-torch.tensor(1.6).log().item(), abs=1e-6)
 
 
-def test_one_character_has_no_loss_to_change(model):
+def test_a_text_of_one_character_has_no_loss_change(model):
     for _, _, found in ablate_each_head(model, [0]):
         assert found.loss_change is None
         assert found.divergence == found.next_divergence
 
 
 @pytest.mark.parametrize(("ids", "says"), [([], "no token"), ([0] * 17, "17 positions do not fit")])
-def test_no_text_and_too_long_a_text_are_refused(model, ids, says):
+def test_an_empty_or_too_long_text_is_refused(model, ids, says):
     with pytest.raises(ValueError, match=says):
         next(ablate_each_head(model, ids))
 
 
-def test_a_model_made_to_copy_can_do_without_neither_head(induction_model):
+def test_both_heads_of_an_induction_model_matter(induction_model):
     ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
     logits = attention_maps(induction_model, ids).logits
     assert logits.argmax(dim=-1)[4:-1].tolist() == ids[5:]
@@ -87,13 +87,13 @@ def test_a_model_made_to_copy_can_do_without_neither_head(induction_model):
     assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in found)
 
 
-def test_a_mask_is_zero_at_the_heads_that_are_off(model):
+def test_a_head_mask_is_zero_at_the_ablated_heads(model):
     assert head_mask(model.config, [(0, 2), (1, 0)]).tolist() == [[1, 1, 0], [0, 1, 1]]
     with pytest.raises(IndexError):
         head_mask(model.config, [(2, 0)])
 
 
-def test_logits_without_heads_are_those_of_the_masked_model(model):
+def test_ablated_logits_are_those_of_the_masked_model(model):
     off = [(0, 1), (1, 2)]
     masked = model(torch.tensor([IDS]), head_mask=head_mask(model.config, off))[0]
     torch.testing.assert_close(ablated_logits(model, IDS, off), masked)

@@ -24,7 +24,7 @@ def every_head(model: GPT) -> list[tuple[int, int]]:
     return [(n, h) for n in range(model.config.n_layer) for h in range(model.config.n_head)]
 
 
-def test_maps_equal_an_independent_computation_from_the_raw_weights(model):
+def test_maps_equal_an_independent_computation_from_the_weights(model):
     config, w = model.config, {k: v.double() for k, v in model.state_dict().items()}
     ids = torch.randint(
         config.vocab_size, (config.block_size,), generator=torch.Generator().manual_seed(1)
@@ -62,19 +62,19 @@ def test_maps_equal_an_independent_computation_from_the_raw_weights(model):
     torch.testing.assert_close(maps.logits.double(), logits, atol=1e-4, rtol=0)
 
 
-def test_one_character_looks_at_itself(model):
+def test_a_single_character_attends_to_itself(model):
     maps = attention_maps(model, [0])
     assert torch.equal(maps.weights, torch.ones_like(maps.weights))
 
 
-def test_no_text_and_too_long_a_text_are_refused(model):
+def test_an_empty_or_too_long_text_has_no_maps(model):
     with pytest.raises(ValueError, match="no token"):
         attention_maps(model, [])
     with pytest.raises(ValueError, match="window"):
         attention_maps(model, [0] * (model.config.block_size + 1))
 
 
-def test_the_maps_of_a_text_stay_within_their_bound():
+def test_the_longest_text_keeps_the_maps_within_the_limit():
     assert most_positions(GPTConfig()) == 256
     for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}):
         config = GPTConfig(**shape)
@@ -82,7 +82,7 @@ def test_the_maps_of_a_text_stay_within_their_bound():
         assert most >= 1 and 4 * config.n_layer * config.n_head * most**2 <= MOST_BYTES
 
 
-def test_the_stages_of_every_head_lead_to_the_models_own_weights(any_model):
+def test_the_stages_of_every_head_end_in_its_weights(any_model):
     weights = attention_maps(any_model, IDS).weights
     size = any_model.config.n_embd // any_model.config.n_head
     for layer, head in every_head(any_model):
@@ -94,7 +94,7 @@ def test_the_stages_of_every_head_lead_to_the_models_own_weights(any_model):
             torch.testing.assert_close(stages.weights[t, : t + 1], row)
 
 
-def test_what_a_head_adds_is_what_is_missed_when_it_is_off(any_model):
+def test_the_output_of_a_head_is_the_effect_of_its_ablation(any_model):
     x = any_model.embed(torch.tensor([IDS]))
     for layer, block in enumerate(any_model.blocks):
         attend, read = block.attention, block.ln_attention(x)
@@ -111,7 +111,7 @@ def test_what_a_head_adds_is_what_is_missed_when_it_is_off(any_model):
         x = block(x)
 
 
-def test_stages_leave_the_model_as_it_is(model):
+def test_stages_do_not_change_the_model(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     names = {name: set(vars(module)) for name, module in model.named_modules()}
     head_stages(model, IDS, 1, 2)
@@ -120,19 +120,19 @@ def test_stages_leave_the_model_as_it_is(model):
 
 
 @pytest.mark.parametrize(("ids", "says"), [([], "no token"), ([0] * 17, "17 positions do not fit")])
-def test_stages_of_no_text_and_of_too_long_a_text_are_refused(model, ids, says):
+def test_an_empty_or_too_long_text_has_no_stages(model, ids, says):
     with pytest.raises(ValueError, match=says):
         head_stages(model, ids, 0, 0)
 
 
 @pytest.mark.parametrize(("layer", "head"), [(2, 0), (0, 3)])
-def test_a_head_that_the_model_lacks_has_no_stages(model, layer, head):
+def test_a_missing_head_has_no_stages(model, layer, head):
     with pytest.raises(IndexError):
         head_stages(model, [0], layer, head)
 
 
 @pytest.mark.parametrize("residual", [True, False])
-def test_rollout_gives_shares_of_what_came_before(model, residual):
+def test_rollout_is_causal_and_each_row_sums_to_1(model, residual):
     weights = attention_maps(model, IDS).weights
     rolled = rollout(weights, residual)
     assert rolled.shape == (2, len(IDS), len(IDS))
@@ -143,7 +143,7 @@ def test_rollout_gives_shares_of_what_came_before(model, residual):
     torch.testing.assert_close(rolled, torch.stack([first, second @ first]))
 
 
-def test_rollout_follows_heads_that_look_one_back_through_the_layers():
+def test_rollout_of_previous_token_heads_goes_back_one_position_per_layer():
     back = torch.eye(4)[[0, 0, 1, 2]]  # row t looks at t - 1
     rolled = rollout(back.expand(3, 2, 4, 4), residual=False)
     assert rolled[:, 3].tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
@@ -151,7 +151,7 @@ def test_rollout_follows_heads_that_look_one_back_through_the_layers():
     assert with_residual[1, 3].tolist() == [0, 0.25, 0.5, 0.25]
 
 
-def test_heads_combine_to_their_mean_and_their_maximum(model):
+def test_heads_are_combined_by_mean_or_maximum(model):
     weights = attention_maps(model, IDS).weights
     heads = [(0, 0), (1, 2)]
     one, other = weights[0, 0], weights[1, 2]
@@ -175,7 +175,7 @@ def test_all_maps_are_written_to_one_file_and_read_back(model):
         assert file["weights_sha256"].item() == "ab" * 32
 
 
-def test_means_stand_beside_and_below_the_maps():
+def test_means_are_added_as_a_column_and_a_row():
     weights = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     shown = with_means(weights)
     assert shown.shape == (3, 4, 4, 4)

@@ -41,7 +41,7 @@ def changed(**values) -> str:
     return json.dumps(GOOD | values)
 
 
-def test_baselines_survive_writing_and_reading_to_four_decimals(fitted, tokenizer):
+def test_written_baselines_are_read_back_with_four_decimals(fitted, tokenizer):
     text = fitted.to_json()
     again = Baselines.from_json(text, tokenizer.vocab_size)
     for name in ("unigram", "bigram"):
@@ -106,7 +106,7 @@ def test_the_file_is_one_line_of_json():
     ],
     ids=lambda text: text[-40:],
 )
-def test_a_malformed_file_is_refused_in_a_sentence(text):
+def test_a_malformed_file_is_refused(text):
     with pytest.raises(BaselinesError, match="baselines") as caught:
         Baselines.from_json(text, 2)
     assert len(str(caught.value)) < 100
@@ -119,7 +119,7 @@ def test_a_vocabulary_of_another_size_is_refused(vocab_size):
         Baselines.from_json(SMALL.to_json(), vocab_size)
 
 
-def test_the_unigram_is_the_counts_and_one_more_of_each(fitted, splits, tokenizer):
+def test_the_unigram_uses_add_one_smoothing(fitted, splits, tokenizer):
     size = tokenizer.vocab_size
     counts = Counter(splits.train.tolist())
     whole = len(splits.train) + size
@@ -127,14 +127,14 @@ def test_the_unigram_is_the_counts_and_one_more_of_each(fitted, splits, tokenize
     assert fitted.unigram.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_character_that_training_never_saw_is_possible(quick):
+def test_a_character_outside_the_training_split_is_possible(quick):
     ids = torch.tensor([0, 1, 1] * 40)
     found = fit(Splits(ids[:100], ids[100:]), 4, seed=0)
     assert found.unigram.exp()[3].item() == pytest.approx(1 / 104)
     assert bool(found.bigram.isfinite().all())
 
 
-def test_every_row_is_probabilities(fitted, tokenizer):
+def test_every_row_is_a_distribution(fitted, tokenizer):
     size = tokenizer.vocab_size
     assert fitted.unigram.shape == (size,) and fitted.bigram.shape == (size, size)
     rows = torch.cat([fitted.unigram[None], fitted.bigram])
@@ -143,18 +143,18 @@ def test_every_row_is_probabilities(fitted, tokenizer):
     assert not rows.requires_grad
 
 
-def test_who_knows_more_loses_less_on_text_that_was_not_trained_on(fitted, tokenizer):
+def test_a_better_baseline_has_a_lower_validation_loss(fitted, tokenizer):
     loss = fitted.val_loss
     assert tuple(loss) == NAMES
     assert loss["bigram"] < loss["unigram"] < loss["uniform"]
     assert loss["uniform"] == pytest.approx(math.log(tokenizer.vocab_size))
 
 
-def test_the_validation_loss_is_that_of_the_whole_validation_split(fitted, splits):
+def test_the_validation_loss_is_over_the_whole_split(fitted, splits):
     assert fitted.val_loss == pytest.approx(fitted.losses(splits.val.tolist()))
 
 
-def test_a_seed_decides_the_table(quick, splits, tokenizer):
+def test_the_seed_determines_the_bigram_table(quick, splits, tokenizer):
     first, same, other = (fit(splits, tokenizer.vocab_size, seed) for seed in (3, 3, 4))
     assert torch.equal(first.bigram, same.bigram)
     assert first.to_json() == same.to_json()
@@ -162,13 +162,13 @@ def test_a_seed_decides_the_table(quick, splits, tokenizer):
     assert torch.equal(first.unigram, other.unigram)
 
 
-def test_fitting_leaves_the_programs_own_draws_alone(quick, splits, tokenizer):
+def test_fitting_does_not_change_the_global_random_state(quick, splits, tokenizer):
     before = torch.get_rng_state()
     fit(splits, tokenizer.vocab_size, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_losses_are_the_mean_surprisal_after_the_first_character():
+def test_losses_equal_a_computation_by_hand():
     losses = SMALL.losses([0, 1, 1, 0])
     assert losses == pytest.approx(
         {
@@ -182,6 +182,6 @@ def test_losses_are_the_mean_surprisal_after_the_first_character():
 
 
 @pytest.mark.parametrize("ids", [[], [0]])
-def test_less_than_two_characters_have_no_loss(ids):
+def test_a_text_of_fewer_than_two_characters_has_no_loss(ids):
     with pytest.raises(ValueError, match="two characters"):
         SMALL.losses(ids)

@@ -8,11 +8,11 @@ from microgpt.analysis.context_length import context_lengths, surprisal_by_conte
     ("longest", "lengths"),
     [(1, [1]), (2, [1, 2]), (5, [1, 2, 4, 5]), (8, [1, 2, 4, 8]), (256, [2**i for i in range(9)])],
 )
-def test_lengths_double_up_to_the_longest(longest, lengths):
+def test_context_lengths_double_up_to_the_longest(longest, lengths):
     assert context_lengths(longest) == lengths
 
 
-def test_each_prediction_sees_so_many_characters_and_no_more(model, tokenizer, corpus):
+def test_each_prediction_sees_exactly_its_context(model, tokenizer, corpus):
     ids = tokenizer.encode(corpus[:30])
     seen = []
     found = surprisal_by_context(model, ids, 4, [1, 3, 16], lambda *progress: seen.append(progress))
@@ -27,6 +27,6 @@ def test_each_prediction_sees_so_many_characters_and_no_more(model, tokenizer, c
 
 
 @pytest.mark.parametrize("lengths", [[0], [17], [1, 20]])
-def test_a_context_must_fit(model, tokenizer, corpus, lengths):
+def test_a_context_beyond_the_window_or_the_text_is_refused(model, tokenizer, corpus, lengths):
     with pytest.raises(ValueError, match="fit the window and the text"):
         surprisal_by_context(model, tokenizer.encode(corpus[:20]), 4, lengths)

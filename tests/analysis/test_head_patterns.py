@@ -6,7 +6,7 @@ from microgpt.tokenizer import CharTokenizer
 LETTERS = CharTokenizer("\n ab")
 
 
-def test_the_windows_of_a_text_are_in_order_and_know_their_starts():
+def test_windows_are_in_order_and_mark_the_starts_of_speakers():
     data = torch.tensor(LETTERS.encode("ab\n\nba ba"))
     first, second = texts(data, 4, LETTERS)
     assert first.ids.tolist() + second.ids.tolist() == data[:8].tolist()
@@ -16,7 +16,7 @@ def test_the_windows_of_a_text_are_in_order_and_know_their_starts():
     assert texts(data, 4, CharTokenizer("abcd"))[0].newline == -1
 
 
-def test_every_pattern_names_the_keys_of_every_query():
+def test_every_pattern_selects_keys_for_every_query():
     (text,) = texts(torch.tensor(LETTERS.encode("ab a\n\nb")), 7, LETTERS)
     for name, pattern in PATTERNS.items():
         keys = pattern.keys(text)

@@ -54,7 +54,7 @@ def scores_of(weights: Tensor, text: str = TEXT, tokenizer: CharTokenizer = LETT
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
-def test_a_head_that_does_only_one_thing_scores_1_in_it(kind):
+def test_a_head_that_matches_a_pattern_scores_1(kind):
     scores = scores_of(pointing(KEYS[kind]))
     assert scores.scores[kind].tolist() == [[pytest.approx(1)]]
     assert scores.counts[kind] == sum(bool(keys) for keys in KEYS[kind])
@@ -62,7 +62,7 @@ def test_a_head_that_does_only_one_thing_scores_1_in_it(kind):
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
-def test_other_kinds_score_what_their_keys_get_by_hand(kind):
+def test_every_score_equals_a_computation_by_hand(kind):
     weights = pointing(KEYS[kind])
     scores = scores_of(weights)
     for other, keys in KEYS.items():
@@ -70,7 +70,7 @@ def test_other_kinds_score_what_their_keys_get_by_hand(kind):
         assert scores.scores[other].item() == pytest.approx(sum(got) / len(got)), other
 
 
-def test_attention_to_all_alike_scores_its_share():
+def test_the_scores_of_uniform_attention_are_known():
     scores = scores_of(uniform(8))
     for kind, keys in KEYS.items():
         shares = [len(named) / (query + 1) for query, named in enumerate(keys, 1) if named]
@@ -81,13 +81,13 @@ def test_attention_to_all_alike_scores_its_share():
     assert scores.distance.item() == pytest.approx(sum(n / 2 for n in range(1, 8)) / 7)
 
 
-def test_certain_heads_have_no_entropy_and_their_own_distance():
+def test_attention_to_one_key_has_no_entropy():
     for kind, distance in (("itself", 0), ("previous", 1), ("first", 4)):
         scores = scores_of(pointing(KEYS[kind]))
         assert (scores.entropy.item(), scores.distance.item()) == (0, pytest.approx(distance))
 
 
-def test_every_head_has_scores_of_its_own():
+def test_every_head_has_its_own_scores():
     maps = torch.stack([pointing(KEYS[kind]) for kind in ("previous", "same", "itself")] * 2)
     scores = scores_of(maps.view(2, 3, 8, 8))
     for layer in range(2):
@@ -95,7 +95,7 @@ def test_every_head_has_scores_of_its_own():
         assert kinds == ["previous", "same", "itself"]
 
 
-def test_a_kind_that_no_query_has_is_left_out():
+def test_a_score_without_matching_keys_is_left_out():
     scores = scores_of(uniform(3), "aba")
     assert scores.counts["newline"] == scores.counts["space"] == 0
     assert set(scores.scores) == set(scores.uniform) == set(PATTERNS) - {"newline", "space"}
@@ -116,7 +116,7 @@ def test_a_kind_that_no_query_has_is_left_out():
     ],
     ids=repr,
 )
-def test_a_speakers_name_starts_after_an_empty_line_or_with_the_text(text, starts):
+def test_a_speaker_starts_the_text_or_follows_an_empty_line(text, starts):
     for key in range(len(text) - 1):
         weights = torch.zeros(len(text), len(text))
         weights[:, key] = 1  # also of queries before it, which count for nothing here
@@ -130,7 +130,7 @@ def test_a_speakers_name_starts_after_an_empty_line_or_with_the_text(text, start
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_a_text_without_a_second_character_has_no_scores(size):
+def test_a_text_of_fewer_than_two_characters_has_no_scores(size):
     weights, ids = torch.ones(1, 1, size, size), [1] * size
     with pytest.raises(ValueError, match="at least two characters"):
         text_scores(weights, ids, LETTERS)
@@ -151,11 +151,11 @@ def test_a_text_without_a_second_character_has_no_scores(size):
         (".,;:!?'-&$3\tж漢", "punctuation or other"),
     ],
 )
-def test_characters_have_a_class(characters, name):
+def test_every_character_has_a_class(characters, name):
     assert {class_of(character) for character in characters} == {name}
 
 
-def test_attention_by_class_is_shared_out_among_the_classes():
+def test_attention_by_class_equals_a_computation_by_hand():
     ids = LETTERS.encode(TEXT)
     shares = attention_by_class(pointing(KEYS["previous"])[None, None], ids, LETTERS)
     expected = dict.fromkeys(CLASSES, 0.0) | {
@@ -167,7 +167,7 @@ def test_attention_by_class_is_shared_out_among_the_classes():
     assert shares.flatten().tolist() == pytest.approx(list(expected.values()))
 
 
-def test_attention_by_distance_is_the_mean_over_queries_that_reach_so_far():
+def test_attention_by_distance_equals_a_computation_by_hand():
     back = attention_by_distance(pointing(KEYS["previous"])[None, None]).flatten()
     assert back.tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
     back = attention_by_distance(uniform(4)[None, None]).flatten().tolist()
@@ -175,7 +175,7 @@ def test_attention_by_distance_is_the_mean_over_queries_that_reach_so_far():
     assert back == pytest.approx([sum(halves) / 3, sum(halves) / 3, (1 / 3 + 1 / 4) / 2, 1 / 4])
 
 
-def test_the_models_own_attention_adds_up(model, tokenizer, corpus):
+def test_attention_by_class_and_distance_adds_up_to_1(model, tokenizer, corpus):
     ids = tokenizer.encode(corpus[:16])
     weights = attention_maps(model, ids).weights
     shares = attention_by_class(weights, ids, tokenizer)
@@ -187,7 +187,7 @@ def test_the_models_own_attention_adds_up(model, tokenizer, corpus):
     torch.testing.assert_close(text_scores(weights, ids, tokenizer).distance, mean)
 
 
-def test_a_splits_scores_are_the_windows_means_by_their_counts(model, tokenizer, corpus):
+def test_the_scores_of_a_split_are_weighted_means_over_its_windows(model, tokenizer, corpus):
     data = torch.tensor(tokenizer.encode(corpus[:100]))
     told: list[tuple[int, int]] = []
     scores = head_scores(model, tokenizer, data, lambda done, total: told.append((done, total)))
@@ -209,9 +209,7 @@ def test_a_splits_scores_are_the_windows_means_by_their_counts(model, tokenizer,
 @pytest.mark.parametrize(
     ("windows", "taken"), [(1, [0]), (8, range(8)), (20, [0, 2, 5, 7, 10, 12, 15, 17])], ids=str
 )
-def test_heads_are_switched_off_over_windows_that_are_spread_evenly(
-    model, tokenizer, corpus, windows, taken
-):
+def test_heads_are_ablated_over_evenly_spread_windows(model, tokenizer, corpus, windows, taken):
     data = torch.tensor(tokenizer.encode(corpus[: 16 * windows + 3]))
     ablation = head_scores(model, tokenizer, data).ablation
     assert ablation.positions == 15 * len(taken)
@@ -229,19 +227,19 @@ def test_heads_are_switched_off_over_windows_that_are_spread_evenly(
             assert ablation.loss_change[layer, head].item() == pytest.approx(change, abs=1e-5)
 
 
-def test_a_speaker_is_seen_across_the_edge_of_a_window(model):
+def test_an_empty_line_in_the_window_before_starts_a_speaker(model):
     characters = "".join(chr(97 + n) for n in range(model.config.vocab_size - 1))
     letters = CharTokenizer("\n" + characters)
     data = torch.tensor(letters.encode("a" * 14 + "\n\n" + "b" * 16))
     assert head_scores(model, letters, data).counts["speaker"] == 30
 
 
-def test_less_than_a_window_is_refused(model, tokenizer):
+def test_a_split_shorter_than_a_window_is_refused(model, tokenizer):
     with pytest.raises(ValueError, match="at least 16 characters"):
         head_scores(model, tokenizer, torch.zeros(15, dtype=torch.int64))
 
 
-def test_a_model_made_to_copy_is_found_out(induction_model):
+def test_the_heads_of_an_induction_model_are_recognised(induction_model):
     ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
     letters = CharTokenizer("abcd")
     scores = text_scores(attention_maps(induction_model, ids).weights, ids, letters)

@@ -22,14 +22,14 @@ def test_full_loss_covers_every_window_once(model, tokenizer, corpus, length, ba
     assert full_loss(model, data, batch_size) == pytest.approx(by_hand(model, data), abs=1e-5)
 
 
-def test_progress_ends_with_all_windows_done(model, tokenizer, corpus):
+def test_progress_ends_with_all_windows(model, tokenizer, corpus):
     data = torch.tensor(tokenizer.encode(corpus[:100]))
     told = []
     full_loss(model, data, 4, lambda done, total: told.append((done, total)))
     assert told == [(4, 6), (6, 6)]
 
 
-def test_sampled_loss_follows_its_generator_and_nears_the_full_one(model, tokenizer, corpus):
+def test_the_generator_determines_the_sampled_loss(model, tokenizer, corpus):
     data = torch.tensor(tokenizer.encode(corpus))
     losses = [
         sampled_loss(model, data, 40, 16, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
@@ -39,9 +39,7 @@ def test_sampled_loss_follows_its_generator_and_nears_the_full_one(model, tokeni
 
 
 @pytest.mark.parametrize("length", [2, 9, 17, 18, 33, 100])
-def test_the_loss_of_a_text_is_that_of_each_character_but_the_first(
-    model, tokenizer, corpus, length
-):
+def test_the_loss_of_a_text_equals_a_computation_by_hand(model, tokenizer, corpus, length):
     data = torch.tensor(tokenizer.encode(corpus[:length]))
     seen = []
     total = 0.0

@@ -29,7 +29,7 @@ def predictions() -> Predictions:
     return Predictions(torch.tensor([2, 3, 0, 0]), probs.log() + 3)
 
 
-def test_what_the_model_expected_of_each_character(predictions):
+def test_surprise_rank_order_and_entropy_by_hand(predictions):
     expected = [0.3, 0.25, 0.7, 0.5]
     assert predictions.surprisal.exp().reciprocal().tolist() == pytest.approx(expected)
     assert predictions.rank.tolist() == [2, 4, 1, 1], "equals rank by id"
@@ -47,7 +47,7 @@ def test_the_mean_surprisal_is_the_loss(model):
     assert Predictions(ids[1:], logits).loss == pytest.approx(loss.item(), abs=1e-6)
 
 
-def test_a_text_is_read_whole_and_from_its_logits(model):
+def test_the_predictions_of_a_text_start_at_its_second_character(model):
     ids = list(range(9))
     whole = of_text(ids, model(torch.tensor([ids]))[0])
     assert whole.tokens.tolist() == ids[1:]
@@ -59,7 +59,7 @@ def test_a_text_is_read_whole_and_from_its_logits(model):
         read_text(model, [3])
 
 
-def test_a_text_longer_than_the_window_is_read_too(model):
+def test_a_text_longer_than_the_window_is_read(model):
     seen = []
     ids = [at % model.config.vocab_size for at in range(40)]
     read = read_text(model, ids, lambda done, total: seen.append((done, total)))
@@ -71,7 +71,7 @@ def test_the_most_surprising_characters_come_first(predictions):
     assert predictions.most_surprising(99) == [1, 0, 3, 2]
 
 
-def test_a_text_grows_until_it_ends():
+def test_predictions_grow_until_their_end():
     growing = GrowingPredictions(3, 4)
     characters = [GeneratedCharacter("a", at, torch.full((4,), float(at))) for at in range(3)]
     for character in characters[:2]:
@@ -93,7 +93,7 @@ def test_no_character_is_added_beyond_the_length():
         growing.add(GeneratedCharacter("a", 0, torch.zeros(4)))
 
 
-def test_a_next_character_tells_what_the_settings_cut_off():
+def test_the_next_character_has_the_probability_that_the_settings_cut_off():
     logits = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
     found = next_character(logits, SamplingConfig(temperature=1.0, top_k=2))
     assert found.model.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
@@ -103,7 +103,7 @@ def test_a_next_character_tells_what_the_settings_cut_off():
     assert whole.possible == 4 and whole.removed == 0
 
 
-def test_a_part_of_predictions_is_predictions(predictions):
+def test_predictions_can_be_sliced(predictions):
     part = predictions[1:3]
     assert len(part) == 2
     assert part.surprisal.tolist() == predictions.surprisal[1:3].tolist()
@@ -113,7 +113,7 @@ def test_a_part_of_predictions_is_predictions(predictions):
     "config",
     [SamplingConfig(), SamplingConfig(0.5, 2), SamplingConfig(0.0), SamplingConfig(1, 0, 0.6)],
 )
-def test_what_is_drawn_with_is_each_rows_own(predictions, config):
+def test_sampling_probabilities_are_computed_for_each_row(predictions, config):
     drawn = predictions.drawn_probs(config)
     for row, logits in zip(drawn, predictions.logits, strict=True):
         alone = next_token_probs(logits, config)
@@ -124,13 +124,13 @@ def test_what_is_drawn_with_is_each_rows_own(predictions, config):
     ("one", "other", "at"),
     [([1, 2, 3], [1, 2, 3], None), ([1, 2, 3], [1, 0, 3], 1), ([1, 2], [1, 2, 3], 2), ([], [1], 0)],
 )
-def test_two_texts_part_at_their_first_difference(one, other, at):
+def test_the_first_difference_of_two_texts_is_found(one, other, at):
     pair = [Predictions(torch.tensor(ids), torch.zeros(len(ids), 4)) for ids in (one, other)]
     assert first_difference(*pair) == at
     assert first_difference(*reversed(pair)) == at
 
 
-def test_the_table_tells_every_character_and_can_be_read_back(predictions):
+def test_the_table_has_a_row_for_each_character(predictions):
     config = SamplingConfig(1.0, top_k=2, seed=7)
     text = to_csv(predictions, CHARACTERS, config, {"seed": 7, "checkpoint": "a, b"})
     rows = list(csv.DictReader(io.StringIO(text)))

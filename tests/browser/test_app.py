@@ -17,7 +17,7 @@ def server(app_server, tiny_checkpoint):
         yield url
 
 
-def test_a_fresh_servers_first_visit_may_be_a_deep_link(page, app_server, tiny_checkpoint):
+def test_the_first_visit_of_a_new_server_can_be_a_deep_link(page, app_server, tiny_checkpoint):
     with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
         visit(page, f"{url}/attention?layer=2&head=3&text=ba%20do", "Attention")
         page.get_by_role("heading", name="Layer 2, head 3").wait_for()
@@ -27,7 +27,7 @@ def test_a_fresh_servers_first_visit_may_be_a_deep_link(page, app_server, tiny_c
         assert page.title() == "Attention · microGPT"
 
 
-def test_type_write_and_go_on_to_the_other_pages(page, server):
+def test_a_written_text_is_kept_while_another_page_is_open(page, server):
     visit(page, server, "Generate")
     assert len(written(page)) > 100, "the page opens with a finished text"
     page.get_by_label("Prompt", exact=True).fill("ba do ke")
@@ -48,7 +48,7 @@ def test_type_write_and_go_on_to_the_other_pages(page, server):
     assert written(page).startswith("ba do ke"), "the text is still there"
 
 
-def test_stop_keeps_what_was_written(page, app_server):
+def test_stop_keeps_the_text_so_far(page, app_server):
     with app_server() as url:  # on the bundled checkpoint, which takes a while over so much
         _stop(page, url)
 
@@ -71,7 +71,7 @@ def _stop(page, url):
     assert written(page) == kept
 
 
-def test_a_link_opens_with_the_same_text_elsewhere(page, browser, server):
+def test_a_link_opens_with_the_same_text_in_another_browser(page, browser, server):
     visit(page, server, "Generate")
     page.get_by_label("Prompt", exact=True).fill("li mu")
     page.get_by_label("Characters to write", exact=True).fill("80")
@@ -86,7 +86,7 @@ def test_a_link_opens_with_the_same_text_elsewhere(page, browser, server):
     other.context.close()
 
 
-def test_unknown_characters_are_replaced_by_a_click(page, server):
+def test_a_button_replaces_unknown_characters(page, server):
     visit(page, server, "Generate")
     page.get_by_label("Prompt", exact=True).fill("ba é")
     page.get_by_label("Prompt", exact=True).blur()
@@ -97,7 +97,7 @@ def test_unknown_characters_are_replaced_by_a_click(page, server):
     assert page.locator('[data-testid="stAlert"]').count() == 0
 
 
-def test_a_text_too_long_for_a_link_stays_out_of_it_and_says_so(page, server):
+def test_a_text_too_long_for_a_link_is_left_out_with_a_note(page, server):
     visit(page, server, "Generate")
     page.get_by_label("Prompt", exact=True).fill("ba do " * 2000)
     page.get_by_label("Prompt", exact=True).blur()
@@ -110,7 +110,7 @@ def test_a_text_too_long_for_a_link_stays_out_of_it_and_says_so(page, server):
     page.wait_for_url(re.compile(r"prompt=ba$"), wait_until="commit")
 
 
-def test_a_head_is_chosen_by_click_and_by_keyboard(page, server):
+def test_a_head_is_selected_by_click_and_by_keyboard(page, server):
     visit(page, f"{server}/attention", "Attention")
     grid = page.locator('button[aria-label^="Layer"]')
     grid.last.wait_for()
@@ -127,7 +127,7 @@ def test_a_head_is_chosen_by_click_and_by_keyboard(page, server):
     page.get_by_role("heading", name="Layer 1, head 3").wait_for()
 
 
-def test_the_map_shows_its_values_on_hover(page, server):
+def test_the_map_shows_its_weights_on_hover(page, server):
     visit(page, f"{server}/attention?text=ba", "Attention")
     plot = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
     plot.wait_for()

@@ -25,7 +25,7 @@ def chosen(page, title):
     settle(page)
 
 
-def test_a_mean_is_opened_by_click_and_by_link(page, browser, server):
+def test_a_mean_is_selected_by_click_and_by_link(page, browser, server):
     visit(page, f"{server}/attention", "Attention")
     page.get_by_role("button", name="Mean of layer 2").click()
     chosen(page, "Mean of layer 2")
@@ -80,7 +80,7 @@ def taken(page, label):
     return taken_home(page.get_by_role("button", name=label, exact=True))
 
 
-def test_a_map_is_taken_home(page, browser, server, tiny_checkpoint, tmp_path):
+def test_the_files_of_a_map_are_downloaded(page, browser, server, tiny_checkpoint, tmp_path):
     text = "ba do\nke li"
     visit(page, f"{server}/attention?layer=2&head=mean&text=ba%20do%0Ake%20li", "Attention")
     chosen(page, "Mean of layer 2")
@@ -115,7 +115,7 @@ def test_a_map_is_taken_home(page, browser, server, tiny_checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("image", "start"), [("SVG", b"<svg "), ("PNG", b"\x89PNG\r\n")], ids=["SVG", "PNG"]
 )
-def test_the_charts_menu_saves_the_image_chosen(page, server, image, start):
+def test_the_chart_menu_saves_the_selected_image_format(page, server, image, start):
     visit(page, f"{server}/attention?text=ba", "Attention")
     page.get_by_role("radio", name=image, exact=True).or_(
         page.get_by_role("button", name=image, exact=True)

@@ -164,7 +164,7 @@ def told_of_cell(page, query, key, point):
     return float(label.text_content().removeprefix(start))
 
 
-def test_the_tour(page, browser, server, loaded):
+def test_a_visit_to_every_tab_keeps_the_selection_in_the_link(page, browser, server, loaded):
     opened(page, server, "All heads")
     page.get_by_role("button", name="Layer 2, head 3").click()
     titled(page, "Layer 2, head 3")
@@ -216,7 +216,7 @@ def test_the_tour(page, browser, server, loaded):
     context.close()
 
 
-def test_pointing_shades_what_a_character_attends_to(page, server, loaded):
+def test_hover_shades_the_characters_that_one_attends_to(page, server, loaded):
     opened(page, server, "On the text", layer=1, head=2)
     names, head = style.positions(TEXT), weights(loaded)[0, 1]
     start = says(page, f"{names[-1]} attends to")
@@ -239,7 +239,7 @@ def test_pointing_shades_what_a_character_attends_to(page, server, loaded):
     assert shades(page) == first
 
 
-def test_a_click_pins_until_it_is_released(page, server):
+def test_a_click_pins_a_character_until_it_is_released(page, server):
     opened(page, server, "On the text")
     names = style.positions(TEXT)
     says(page, f"{names[-1]} attends to")
@@ -265,7 +265,7 @@ def test_a_click_pins_until_it_is_released(page, server):
     assert page.locator(".strip .cell.pinned").count() == 1
 
 
-def test_arrow_keys_move_along_the_text(page, server):
+def test_arrow_keys_move_the_pinned_character(page, server):
     opened(page, server, "On the text")
     names, text = style.positions(TEXT), page.locator(".strip .text")
     says(page, f"{names[-1]} attends to")
@@ -284,7 +284,7 @@ def test_arrow_keys_move_along_the_text(page, server):
     says(page, f"{names[-1]}, {PINNED},")
 
 
-def test_all_heads_of_the_layer_stand_under_the_text(page, server):
+def test_the_stripes_show_all_heads_of_the_layer(page, server):
     opened(page, server, "On the text", layer=1, head=1)
     bands = page.locator(".strip .bands")
 
@@ -320,7 +320,7 @@ def test_all_heads_of_the_layer_stand_under_the_text(page, server):
         signs = shades(page)
 
 
-def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
+def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     opened(phone, server, "All heads", layer=2, head=3)
     map_is_drawn(phone)
     head, names = weights(loaded)[1, 2], style.positions(TEXT)
@@ -349,7 +349,7 @@ def test_a_finger_gets_what_a_pointer_gets(phone, server, loaded):
     ("tab", "over"),
     [("All heads", ".nsewdrag"), ("All heads", ".grid"), ("On the text", ".strip .text")],
 )
-def test_a_swipe_over_the_views_scrolls_the_page(phone, server, tab, over):
+def test_a_swipe_over_a_chart_scrolls_the_page(phone, server, tab, over):
     text = ("Ba do ke li mu.\n" * 16)[:WINDOW]
     opened(phone, server, tab, text=text)
     target = phone.locator(over).first
@@ -365,7 +365,7 @@ def test_a_swipe_over_the_views_scrolls_the_page(phone, server, tab, over):
 
 
 @pytest.mark.parametrize("length", [20, WINDOW])
-def test_nothing_is_wider_than_a_phone(phone, server, length):
+def test_no_tab_is_wider_than_a_phone(phone, server, length):
     text = ("Ba do ke li mu ba do ba. do ke li mu ta ro si.\n" * 6)[:length]
     opened(phone, server, "All heads", text=text, other_text=text)
     for tab in TABS:
@@ -385,7 +385,7 @@ def choose(page, group, name):
     settle(page)
 
 
-def test_choices_outlast_a_hasty_visit_to_other_tabs(page, server):
+def test_choices_are_kept_if_other_tabs_are_opened_quickly(page, server):
     """Tabs are turned before they are drawn, so that their runs are cut short."""
     opened(page, server, "All heads", text="Ba do ke li mu.\n" * 16)
     choose(page, "Colours", "log")
@@ -422,7 +422,7 @@ def elsewhere(browser):
     context.close()
 
 
-def test_the_heads_choices_are_in_the_link(page, elsewhere, server):
+def test_the_choices_of_all_heads_are_in_the_link(page, elsewhere, server):
     opened(page, server, "All heads")
     choose(page, "Colours", "log")
     addressed(page, "scale=log")
@@ -439,7 +439,7 @@ def test_the_heads_choices_are_in_the_link(page, elsewhere, server):
     other.get_by_test_id("stSlider").locator(value).wait_for(state="attached")
 
 
-def test_what_is_combined_is_in_the_link(page, elsewhere, server):
+def test_the_choices_of_combined_are_in_the_link(page, elsewhere, server):
     opened(page, server, "Combined")
     page.get_by_role("spinbutton").fill("1")
     page.get_by_role("spinbutton").press("Enter")
@@ -458,7 +458,7 @@ def test_what_is_combined_is_in_the_link(page, elsewhere, server):
     assert pressed(other, "Combine by") == "maximum"
 
 
-def test_what_is_compared_is_in_the_link(page, elsewhere, server):
+def test_the_choices_of_compare_are_in_the_link(page, elsewhere, server):
     opened(page, server, "Compare")
     page.get_by_label("Another text", exact=True).fill("mu ro")
     page.get_by_label("Another text", exact=True).press("Control+Enter")
@@ -479,7 +479,7 @@ def pressed(page, group):
     return shown.locator(chosen).inner_text()
 
 
-def test_a_view_too_long_for_a_link_is_opened_from_its_file(page, browser, server, tmp_path):
+def test_a_view_too_long_for_a_link_is_restored_from_its_file(page, browser, server, tmp_path):
     text = "Ba do ke li mu.\n" * 300
     opened(page, server, "All heads")
     page.get_by_label("Text", exact=True).fill(text)

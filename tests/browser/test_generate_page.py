@@ -25,7 +25,7 @@ def text(page, server):
     return page
 
 
-def test_hover_tells_what_else_a_character_could_have_been(text):
+def test_hover_shows_the_alternatives_of_a_character(text):
     text.get_by_text("Point at a character or tap it").wait_for()
     text.locator(".char").nth(11).hover()
     text.get_by_text("character 12 of 60").wait_for()
@@ -38,7 +38,7 @@ def test_hover_tells_what_else_a_character_could_have_been(text):
     assert text.locator(".facts").inner_text() != first
 
 
-def test_a_text_is_coloured_by_what_the_visitor_chooses(text):
+def test_a_text_is_coloured_by_the_selected_measure(text):
     char = text.locator(".char").nth(20)
     assert char.evaluate("node => node.style.getPropertyValue('--share')") == ""
     shares = []
@@ -53,7 +53,7 @@ def test_a_text_is_coloured_by_what_the_visitor_chooses(text):
     )
 
 
-def test_a_click_shows_the_whole_distribution_and_a_guess_goes_on_from_there(text):
+def test_a_click_on_an_alternative_branches_the_text(text):
     line = written(text)
     text.locator(".char").nth(9).click()
     text.get_by_role("heading", name="Other characters at position 10").wait_for()
@@ -77,7 +77,7 @@ def test_a_click_shows_the_whole_distribution_and_a_guess_goes_on_from_there(tex
     assert written(text) == line and text.locator(".tokens").count() == 1
 
 
-def test_keys_go_from_character_to_character(text):
+def test_keys_move_from_character_to_character(text):
     page = text.locator(".tokens .page")
     page.press("Home")
     text.get_by_text("character 1 of 60").wait_for()
@@ -92,7 +92,7 @@ def test_keys_go_from_character_to_character(text):
     text.get_by_text("Point at a character or tap it").wait_for()
 
 
-def test_the_writing_is_played_back(text):
+def test_the_generation_is_replayed(text):
     text.get_by_role("button", name="Replay how the text was written").click()
     text.locator(".future").last.wait_for()
     text.get_by_role("button", name="Pause").click()
@@ -129,7 +129,7 @@ def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     context.close()
 
 
-def test_of_a_long_prompt_the_end_is_shown_and_all_is_copied(browser, server):
+def test_a_long_prompt_is_cut_on_the_page_but_not_in_the_copy(browser, server):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     prompt = "ba do " * 200
@@ -142,7 +142,7 @@ def test_of_a_long_prompt_the_end_is_shown_and_all_is_copied(browser, server):
     context.close()
 
 
-def test_two_settings_part_where_they_are_marked(page, server):
+def test_the_first_difference_of_two_texts_is_marked(page, server):
     visit(page, f"{server}/?view=Side+by+side&prompt=ba&length=80&other_temperature=2", "Generate")
     page.locator(".mark").nth(1).wait_for()
     left, right = written(page), written(page, 1)
@@ -171,7 +171,7 @@ def test_a_text_is_scored(page, server):
     assert page.get_by_test_id("stMetricValue").first.inner_text() != loss
 
 
-def test_how_far_back_the_model_looks(page, server):
+def test_the_context_length_tab_follows_its_text(page, server):
     visit(page, f"{server}/?view=Context+length", "Generate")
     page.get_by_text("context length (characters)").wait_for()
     page.get_by_text("becomes brighter").wait_for()

@@ -61,7 +61,7 @@ def visited(app_server, app, tmp_path_factory):
         yield Visited(url, hub)
 
 
-def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_file, tmp_path):
+def test_a_trained_and_published_checkpoint_is_opened(page, app_server, hub, corpus_file, tmp_path):
     env = hub.environment(tmp_path)
     out = tmp_path / "mine"
 
@@ -93,7 +93,7 @@ def test_train_publish_and_open_all_the_way_round(page, app_server, hub, corpus_
         assert heads.count() == 4
 
 
-def test_a_failing_hub_leaves_the_page_usable(
+def test_the_page_stays_usable_if_the_hub_fails(
     page, app_server, hub, app, tiny_checkpoint, tmp_path
 ):
     hub.add(REPO, tiny_checkpoint)
@@ -129,7 +129,7 @@ def test_a_failing_hub_leaves_the_page_usable(
         usable("cannot be reached")
 
 
-def test_try_again_loads_what_was_out_of_reach(
+def test_try_again_loads_a_repo_after_an_error(
     page, app_server, hub, app, tiny_checkpoint, tmp_path
 ):
     commit = hub.add(REPO, tiny_checkpoint)
@@ -143,7 +143,7 @@ def test_try_again_loads_what_was_out_of_reach(
         settle(page)
 
 
-def test_a_visitors_repo_is_that_visitors_alone(page, browser, visited, tiny_checkpoint):
+def test_only_the_visitor_who_names_a_repo_sees_it(page, browser, visited, tiny_checkpoint):
     url, hub = visited
     commit = hub.add(REPO, tiny_checkpoint)
     visit(page, url, "Generate")
@@ -170,7 +170,7 @@ def test_a_visitors_repo_is_that_visitors_alone(page, browser, visited, tiny_che
     other.context.close()
 
 
-def test_a_head_is_compared_with_that_of_any_repo(
+def test_a_head_is_compared_with_the_head_of_a_repo(
     page, browser, visited, tiny_checkpoint, tokenizer, loss_record, training, tmp_path
 ):
     url, hub = visited
@@ -214,7 +214,7 @@ def test_a_head_is_compared_with_that_of_any_repo(
     other.context.close()
 
 
-def test_a_slow_download_shows_its_progress_beside_the_fallback(
+def test_a_slow_download_shows_its_progress_and_a_fallback(
     page, app_server, hub, app, tiny_checkpoint, tmp_path
 ):
     hub.add(REPO, tiny_checkpoint)
@@ -228,7 +228,7 @@ def test_a_slow_download_shows_its_progress_beside_the_fallback(
         page.get_by_text(re.compile("characters/s")).wait_for()
 
 
-def test_a_strangers_text_is_shown_as_text(page, visited, tiny_checkpoint, tmp_path):
+def test_untrusted_text_is_not_rendered(page, visited, tiny_checkpoint, tmp_path):
     url, hub = visited
     folder = tmp_path / "hostile"
     shutil.copytree(tiny_checkpoint, folder)

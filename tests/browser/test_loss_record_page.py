@@ -53,7 +53,7 @@ def shown(page):
     }
 
 
-def test_the_open_tab_is_in_the_url_and_survives(page, server):
+def test_the_open_tab_is_in_the_url_and_is_kept(page, server):
     visit(page, server, "Loss record")
     page.get_by_text("best validation loss, 2.5500").wait_for()
     open_tab(page, "Compare runs")
@@ -70,7 +70,7 @@ def test_the_open_tab_is_in_the_url_and_survives(page, server):
     page.get_by_text("Step 20", exact=True).wait_for()
 
 
-def test_the_sliders_keys_go_from_step_to_step(scrubber, grown):
+def test_keys_move_the_slider_from_step_to_step(scrubber, grown):
     slider = scrubber.get_by_role("slider", name="Training step")
     seen = []
     for key, step, losses in (
@@ -90,7 +90,7 @@ def test_the_sliders_keys_go_from_step_to_step(scrubber, grown):
 
 
 @pytest.mark.parametrize("by", ["button", "space"])
-def test_playing_shows_every_step_and_ends(scrubber, by):
+def test_play_shows_every_step_and_ends(scrubber, by):
     scrubber.locator(".step").evaluate(
         """node => {
             window.steps = [];
@@ -108,7 +108,7 @@ def test_playing_shows_every_step_and_ends(scrubber, by):
     scrubber.get_by_role("button", name="Play").wait_for()
 
 
-def test_a_second_press_pauses(scrubber):
+def test_a_second_click_pauses(scrubber):
     play = scrubber.locator(".play")
     names = play.evaluate(
         """node => [0, 1].map(() => {
@@ -120,7 +120,7 @@ def test_a_second_press_pauses(scrubber):
     assert shown(scrubber)["step"] == "Step 0"
 
 
-def test_the_curve_is_clicked_and_dragged(scrubber):
+def test_a_click_or_a_drag_on_the_curve_selects_a_step(scrubber):
     box = scrubber.locator(".chart").bounding_box()
     middle = box["y"] + box["height"] / 2
     scrubber.mouse.click(box["x"] + 2, middle)
@@ -150,7 +150,7 @@ def place(page, grown, query, key):
     )
 
 
-def test_hover_tells_a_weight_of_the_map(scrubber, grown):
+def test_hover_shows_a_weight_of_the_map(scrubber, grown):
     before = scrubber.locator(".value").inner_text()
     scrubber.mouse.move(*place(scrubber, grown, 9, 4))
     assert scrubber.locator(".value").inner_text() == weight_at(scrubber, grown, 9, 4)
@@ -160,7 +160,7 @@ def test_hover_tells_a_weight_of_the_map(scrubber, grown):
     assert scrubber.locator(".value").inner_text() == before
 
 
-def test_what_hover_shows_a_tap_shows_on_a_phone(browser, server, grown):
+def test_a_tap_on_a_phone_shows_what_hover_shows(browser, server, grown):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     context.set_default_timeout(60_000)
     page = context.new_page()
@@ -179,7 +179,7 @@ def test_what_hover_shows_a_tap_shows_on_a_phone(browser, server, grown):
     context.close()
 
 
-def test_a_character_chosen_tells_what_was_expected_after_it(scrubber, grown):
+def test_a_selected_character_shows_the_predictions_after_it(scrubber, grown):
     labels = visible(grown.tokenizer.decode(grown.snapshots.passage))
     characters = visible(grown.tokenizer.characters)
     letters = scrubber.locator(".letter")
@@ -225,7 +225,7 @@ def taken(page, name):
     return taken_home(page.get_by_role("button", name=name, exact=True))[1]
 
 
-def test_what_the_scrubber_shows_is_taken(scrubber, grown):
+def test_the_files_of_the_snapshots_are_downloaded(scrubber, grown):
     samples = [grown.tokenizer.decode(each) for each in grown.snapshots.samples]
     text = taken(scrubber, "samples.txt").decode()
     assert [text.count(f"== step {step}, ") for step in (0, 10, 20)] == [1, 1, 1]
@@ -237,7 +237,7 @@ def test_what_the_scrubber_shows_is_taken(scrubber, grown):
     np.testing.assert_array_equal(again.maps, grown.snapshots.maps)
 
 
-def test_each_table_is_taken(page, app_server):
+def test_the_table_of_each_tab_is_downloaded(page, app_server):
     with app_server() as url:
         visit(page, f"{url}/loss_record", "Loss record")
         page.get_by_text("As a table").click()

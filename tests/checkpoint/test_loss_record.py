@@ -19,7 +19,7 @@ from microgpt.formats import FORMAT
 HEADER = "step,tokens,seconds,learning_rate,grad_norm,batch_loss,train_loss,val_loss,wall_seconds\n"
 
 
-def test_the_format_stands_in_the_last_column_of_the_first_row():
+def test_the_last_column_of_the_first_row_is_the_format():
     assert ",".join(COLUMNS) + "\n" == HEADER
     row = LossRow(5, 640, 1.5, 1e-3, 0.25, 3.0, None, 2.123456789, 2.5)
     assert to_csv([row, LossRow(6, 700, 2.0)]).splitlines() == [
@@ -30,20 +30,20 @@ def test_the_format_stands_in_the_last_column_of_the_first_row():
     assert to_csv([]) == HEADER.strip() + ",format\n"
 
 
-def test_pandas_reads_it_as_numbers(loss_record):
+def test_pandas_reads_the_columns_as_numbers(loss_record):
     frame = pd.read_csv(io.StringIO(to_csv(loss_record)))
     assert frame["step"].tolist() == [row.step for row in loss_record]
     assert frame["format"][0] == FORMAT and frame["format"][1:].isna().all()
 
 
-def test_a_column_that_is_missing_is_none_in_every_row():
+def test_a_missing_column_is_none_in_every_row():
     assert from_csv("step,tokens,seconds\n1,64,0.5\n") == [LossRow(1, 64, 0.5)]
     assert from_csv(HEADER + "1,64,0.5,,,,,,\n") == [LossRow(1, 64, 0.5)]
     with_loss = from_csv("val_loss,seconds,tokens,step\n2.5,0.5,64,1\n")
     assert with_loss == [LossRow(1, 64, 0.5, val_loss=2.5)]
 
 
-def test_an_unknown_column_is_refused_and_a_newer_format_is_named():
+def test_an_unknown_column_is_refused():
     columns, cells = "step,tokens,seconds,more,format\n", "1,64,0.5,3,"
     with pytest.raises(LossRecordError, match=r"^unknown column 'more' in loss_record.csv$"):
         from_csv(f"{columns}{cells}{FORMAT}\n")
@@ -51,13 +51,13 @@ def test_an_unknown_column_is_refused_and_a_newer_format_is_named():
         from_csv(f"{columns}{cells}{FORMAT + 1}\n")
 
 
-def test_a_record_survives_writing_and_reading(loss_record):
+def test_a_written_record_is_read_back(loss_record):
     assert from_csv(to_csv(loss_record)) == loss_record
     assert from_csv(to_csv(loss_record).replace("\n", "\r\n")) == loss_record
     assert from_csv(HEADER) == []
 
 
-def test_appended_rows_equal_a_record_written_at_once(loss_record, tmp_path):
+def test_appending_rows_gives_the_same_file_as_writing_them_at_once(loss_record, tmp_path):
     path = tmp_path / "record.csv"
     path.write_text(to_csv([]))
     for row in loss_record:
@@ -90,7 +90,7 @@ def test_appended_rows_equal_a_record_written_at_once(loss_record, tmp_path):
         (HEADER + "2,64,0.5,,,,,,\n2,128,1,,,,,,\n", "line 3 .* steps must increase"),
     ],
 )
-def test_a_malformed_record_is_refused_with_its_line(text, message):
+def test_the_error_for_a_malformed_record_names_the_line(text, message):
     with pytest.raises(LossRecordError, match=message) as caught:
         from_csv(text)
     assert len(str(caught.value)) < 200
@@ -103,7 +103,7 @@ def test_the_best_row_has_the_lowest_validation_loss(loss_record):
     assert best_validation([]) is None
 
 
-def test_the_first_row_that_reaches_a_loss(loss_record):
+def test_the_first_row_that_reaches_a_loss_is_found(loss_record):
     assert first_reaching(loss_record, 3.25) is loss_record[0]
     assert first_reaching(loss_record, 2.55) is loss_record[2]
     assert first_reaching(loss_record, 2.5) is None

@@ -35,7 +35,7 @@ def parse(text: str):
     return ModelCard(text)
 
 
-def test_the_metadata_is_what_the_hub_reads(shakespeare, loss_record):
+def test_the_hubs_client_reads_the_metadata(shakespeare, loss_record):
     data = parse(card_of(GPTConfig(), shakespeare, loss_record)).data
     assert data.language == "en"
     assert data.license == "mit"
@@ -57,7 +57,7 @@ def test_without_the_hubs_client_only_the_metadata_is_missing(
     assert card_of(tiny_config, shakespeare, loss_record) == whole.lstrip("\n")
 
 
-def test_the_card_of_the_default_model(shakespeare, loss_record):
+def test_the_card_of_a_shakespeare_model_names_its_sources(shakespeare, loss_record):
     text = parse(card_of(GPTConfig(), shakespeare, loss_record)).text
     assert "10,788,929 parameters" in text
     assert "6 pre-norm blocks of 6 attention heads" in text
@@ -69,7 +69,7 @@ def test_the_card_of_the_default_model(shakespeare, loss_record):
     assert "head_size^-0.5" in text
 
 
-def test_the_card_of_another_text_says_what_it_is(training, tiny_config, model, loss_record):
+def test_the_card_of_another_text_names_that_text(training, tiny_config, model, loss_record):
     card = parse(card_of(tiny_config, training, loss_record))
     assert card.data.language is None
     assert card.data.license is None
@@ -80,7 +80,7 @@ def test_the_card_of_another_text_says_what_it_is(training, tiny_config, model, 
     assert f"knows {tiny_config.vocab_size}" in card.text
 
 
-def test_every_setting_and_the_run_are_told(training, tiny_config, loss_record):
+def test_the_card_lists_every_setting_and_the_run(training, tiny_config, loss_record):
     text = card_of(tiny_config, training, loss_record)
     for name, value in training.config.to_dict().items():
         assert f"\n| {name} | {value} |" in text
@@ -91,7 +91,9 @@ def test_every_setting_and_the_run_are_told(training, tiny_config, loss_record):
     assert "after 20 of\n20 steps: 1,280 characters in 1 s" in text
 
 
-def test_the_commit_and_the_speed_are_told_where_they_are_known(training, tiny_config, loss_record):
+def test_the_card_names_the_commit_and_the_speed_if_they_are_known(
+    training, tiny_config, loss_record
+):
     known = dataclasses.replace(training, matmul_flops=1280 * flops_per_character(tiny_config) * 8)
     text = card_of(tiny_config, known, loss_record)
     assert f"\nThe code is that of commit `{training.commit}`.\n" in text
@@ -102,7 +104,7 @@ def test_the_commit_and_the_speed_are_told_where_they_are_known(training, tiny_c
     assert "matrix products" not in text
 
 
-def test_the_card_says_how_the_weights_started(training, tiny_config, loss_record):
+def test_the_card_names_the_initialisation(training, tiny_config, loss_record):
     def card(init: str) -> str:
         config = dataclasses.replace(training.config, init=init)
         return card_of(tiny_config, dataclasses.replace(training, config=config), loss_record)
@@ -113,7 +115,7 @@ def test_the_card_says_how_the_weights_started(training, tiny_config, loss_recor
     assert "two things differ" in card("pytorch") and "0.02²" not in card("pytorch")
 
 
-def test_measured_results_stand_with_their_command(training, tiny_config, loss_record):
+def test_the_card_gives_the_results_and_their_command(training, tiny_config, loss_record):
     text = card_of(tiny_config, training, loss_record)
     assert "| loss, nats per character | 2.5512 |" in text
     assert f"| bits per character | {2.5512 / math.log(2):.3f} |" in text
@@ -132,7 +134,7 @@ def test_an_interrupted_run_has_no_measured_loss(training, tiny_config, loss_rec
     assert "estimate" not in card_of(tiny_config, stopped, [])
 
 
-def test_a_run_that_was_only_not_measured_is_not_called_interrupted(
+def test_a_finished_run_without_a_measured_loss_is_not_called_interrupted(
     training, tiny_config, loss_record
 ):
     unmeasured = dataclasses.replace(training, val_loss_full=None)
@@ -141,7 +143,9 @@ def test_a_run_that_was_only_not_measured_is_not_called_interrupted(
     assert "interrupted" not in text
 
 
-def test_only_our_own_weights_are_licensed_by_us(shakespeare, training, tiny_config, loss_record):
+def test_only_weights_trained_on_shakespeare_have_a_licence(
+    shakespeare, training, tiny_config, loss_record
+):
     ours = card_of(tiny_config, shakespeare, loss_record)
     assert ours.endswith("## Licence\n\nMIT, code and weights.\n")
     theirs = card_of(tiny_config, training, loss_record)
@@ -164,7 +168,7 @@ def test_only_our_own_weights_are_licensed_by_us(shakespeare, training, tiny_con
     ],
     ids=ascii,
 )
-def test_strings_from_anywhere_stay_text(training, tiny_config, loss_record, text):
+def test_untrusted_text_is_escaped(training, tiny_config, loss_record, text):
     names = ("preset", "command", "commit", "data", "data_sha256", "finished", "hardware", "torch")
     foreign = dataclasses.replace(training, **dict.fromkeys(names, text))
     written = card_of(tiny_config, foreign, loss_record)

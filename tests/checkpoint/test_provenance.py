@@ -1,7 +1,7 @@
 from microgpt.checkpoint.provenance import command_line
 
 
-def test_a_command_tells_no_folders_of_its_author():
+def test_absolute_paths_are_reduced_to_their_names():
     arguments = [
         "train",
         "--data",
@@ -13,7 +13,7 @@ def test_a_command_tells_no_folders_of_its_author():
     assert command_line(["train", "--out", "/home/me/a=b"]) == "python -m microgpt train --out a=b"
 
 
-def test_a_command_is_otherwise_as_it_was_typed():
+def test_other_arguments_are_not_changed():
     arguments = [
         "train",
         "--data",
@@ -29,7 +29,7 @@ def test_a_command_is_otherwise_as_it_was_typed():
     )
 
 
-def test_a_resumed_run_tells_the_command_it_was_started_with():
+def test_the_command_of_a_resumed_run_is_that_of_its_start():
     assert command_line(["train", "--resume", "--out", "a"]) == command_line(
         ["train", "--out", "a"]
     )

@@ -11,7 +11,7 @@ from microgpt.config import PRESETS
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 
 
-def test_the_runs_kept_are_of_their_commands_and_of_the_corpus():
+def test_the_kept_runs_have_the_settings_of_their_commands():
     kept = runs.kept_runs()
     assert [run.name for run in kept if run.name.startswith("phase")] == [
         f"phase{i}" for i in (1, 2, 3, 4)
@@ -30,7 +30,7 @@ def test_the_runs_kept_are_of_their_commands_and_of_the_corpus():
         assert last.val_loss == pytest.approx(run.training.val_loss_full, abs=0.05)
 
 
-def test_a_record_that_was_changed_is_refused(tmp_path):
+def test_an_edited_loss_record_is_refused(tmp_path):
     shutil.copytree(runs.RUNS / "phase1", tmp_path / "phase1")
     record = tmp_path / "phase1" / "loss_record.csv"
     record.write_text(record.read_text().replace("2.4", "1.4", 1))
@@ -38,6 +38,6 @@ def test_a_record_that_was_changed_is_refused(tmp_path):
         runs.kept_runs(tmp_path)
 
 
-def test_the_readmes_table_is_that_of_the_records():
+def test_the_table_in_the_readme_is_current():
     readme = Path(__file__).parents[2] / "README.md"
     assert runs.table(runs.kept_runs()) in readme.read_text(encoding="utf-8")

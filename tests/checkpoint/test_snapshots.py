@@ -79,7 +79,7 @@ def header(shape: tuple[Any, ...], descr: str) -> bytes:
     return file.getvalue()
 
 
-def test_snapshots_survive_writing_and_reading(made):
+def test_written_snapshots_are_read_back(made):
     again = read(made.to_npz())
     for name, dtype in DTYPES.items():
         array = getattr(again, name)
@@ -87,12 +87,12 @@ def test_snapshots_survive_writing_and_reading(made):
         np.testing.assert_array_equal(array, getattr(made, name))
 
 
-def test_snapshots_that_wrote_nothing_yet_survive_too(made):
+def test_snapshots_with_empty_samples_are_read_back(made):
     empty = dataclasses.replace(made, samples=np.zeros((S, 0)))
     assert read(empty.to_npz()).samples.shape == (S, 0)
 
 
-def test_the_same_snapshots_give_the_same_bytes(made):
+def test_the_same_snapshots_are_written_to_the_same_bytes(made):
     data = made.to_npz()
     assert made.to_npz() == data
     assert read(data).to_npz() == data
@@ -100,7 +100,7 @@ def test_the_same_snapshots_give_the_same_bytes(made):
         assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_the_file_is_one_that_numpy_reads(made):
+def test_numpy_reads_the_file(made):
     with np.load(io.BytesIO(made.to_npz()), allow_pickle=False) as arrays:
         assert arrays["format"] == FORMAT
         assert {name: arrays[name].dtype for name in arrays if name != "format"} == DTYPES
@@ -119,7 +119,7 @@ def test_the_file_is_one_that_numpy_reads(made):
     ],
     ids=["empty", "no zip", "empty zip", "short by one", "half", "start", "flipped byte"],
 )
-def test_a_file_that_is_damaged_or_no_zip_is_refused(made, damage):
+def test_a_damaged_file_is_refused(made, damage):
     refusal(damage(made.to_npz()))
 
 
@@ -130,7 +130,7 @@ def test_a_missing_array_is_refused(made, name):
     refusal(packed(contents))
 
 
-def test_an_unknown_array_is_refused_by_name(made):
+def test_an_unknown_array_is_refused(made):
     contents = {**members(made), "more.npy": b"nonsense"}
     with pytest.raises(SnapshotsError, match=r"^unknown array 'more' in snapshots.npz$"):
         read(packed(contents))
@@ -139,14 +139,14 @@ def test_an_unknown_array_is_refused_by_name(made):
         read(packed(contents))
 
 
-def test_a_file_without_a_format_is_one_of_format_1(made):
+def test_a_file_without_a_format_has_format_1(made):
     contents = members(made)
     del contents["format.npy"]
     assert read(packed(contents)).to_npz() == made.to_npz()
 
 
 @pytest.mark.parametrize("number", [np.array([2]), np.float64(2), np.array(b"2")], ids=str)
-def test_a_format_that_is_no_number_is_refused(made, number):
+def test_a_format_that_is_not_a_whole_number_is_refused(made, number):
     refusal(packed(members(made) | {"format.npy": npy(number)}))
 
 
@@ -159,14 +159,14 @@ def test_an_array_of_another_type_is_refused(made, name):
             refusal(packed(contents))
 
 
-def test_an_array_in_another_order_or_version_is_refused(made):
+def test_an_array_of_another_memory_order_or_version_is_refused(made):
     fortran = npy(np.asfortranarray(made.maps))
     refusal(packed(members(made) | {"maps.npy": fortran}))
     refusal(packed(members(made) | {"maps.npy": npy(made.maps, version=(2, 0))}))
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_a_pickle_is_refused_and_does_not_run(made, name, tmp_path):
+def test_a_pickle_is_refused_and_not_executed(made, name, tmp_path):
     ran = tmp_path / "ran"
 
     class Harm:
@@ -198,7 +198,7 @@ def test_a_pickle_is_refused_and_does_not_run(made, name, tmp_path):
     ],
     ids=str,
 )
-def test_a_header_that_lies_about_the_shape_is_refused(made, shape):
+def test_a_header_with_a_wrong_shape_is_refused(made, shape):
     data = made.steps.astype(np.int64).tobytes()
     assert read(packed(members(made) | {"steps.npy": header((S,), "<i8") + data}))
     refusal(packed(members(made) | {"steps.npy": header(shape, "<i8") + data}))
@@ -213,7 +213,7 @@ def test_an_array_without_a_header_is_refused(made, content):
     refusal(packed(members(made) | {"steps.npy": content}))
 
 
-def test_arrays_beyond_the_most_bytes_are_refused_unread(made):
+def test_arrays_that_are_too_large_are_not_read(made):
     contents = members(made)
     left = MOST_BYTES - sum(len(content) for content in contents.values())
     contents["maps.npy"] += bytes(left)
@@ -227,7 +227,7 @@ def test_arrays_beyond_the_most_bytes_are_refused_unread(made):
     assert str(refusal(unreadable).__cause__) == "the arrays are too large"
 
 
-def test_a_member_that_says_it_is_smaller_than_it_is_is_refused(made):
+def test_an_array_larger_than_its_announced_size_is_refused(made):
     data = bytearray(packed(members(made) | {"steps.npy": npy(np.arange(10_000))}))
     at = data.index(b"PK\x01\x02")  # the first entry of the directory: its size is 24 bytes on
     data[at + 24 : at + 28] = (100).to_bytes(4, "little")
@@ -263,27 +263,27 @@ def test_a_member_that_says_it_is_smaller_than_it_is_is_refused(made):
     ],
     ids=range(23),
 )
-def test_what_does_not_fit_the_model_is_refused(made, shape, changed):
+def test_snapshots_that_do_not_fit_the_model_are_refused(made, shape, changed):
     values = {name: np.array(value) for name, value in changed.items()}
     data = dataclasses.replace(made, **values).to_npz()
     with pytest.raises(SnapshotsError, match=UNFIT):
         read(data, **shape)
 
 
-def test_one_number_that_is_none_is_found(made):
+def test_a_single_nan_is_found(made):
     made.probs[2, 3, 4] = np.nan
     with pytest.raises(SnapshotsError, match=UNFIT):
         read(made.to_npz())
 
 
 @pytest.mark.parametrize("name", ["steps", "passage"])
-def test_arrays_with_no_axis_or_too_many_are_refused(made, name):
+def test_arrays_with_another_number_of_axes_are_refused(made, name):
     for value in (np.array(0), getattr(made, name)[None]):
         with pytest.raises(SnapshotsError, match="the checkpoint's snapshots"):
             read(dataclasses.replace(made, **{name: value}).to_npz())
 
 
-def test_snapshots_of_no_step_or_of_no_passage_are_refused(made):
+def test_snapshots_without_a_step_or_a_passage_are_refused(made):
     no_moment = {name: getattr(made, name)[:0] for name in ("steps", "maps", "probs", "samples")}
     no_passage = {
         "passage": made.passage[:0],
@@ -295,7 +295,7 @@ def test_snapshots_of_no_step_or_of_no_passage_are_refused(made):
             read(dataclasses.replace(made, **changed).to_npz())
 
 
-def test_the_head_that_changed_most_is_found_whichever_way_it_changed(made):
+def test_the_head_that_changed_most_is_found(made):
     maps = np.full_like(made.maps, 128)
     maps[-1, 0, 1] += 5
     maps[-1, 1, 2] -= 6
@@ -303,7 +303,7 @@ def test_the_head_that_changed_most_is_found_whichever_way_it_changed(made):
     assert dataclasses.replace(made, maps=maps).most_changed_head() == (1, 2)
 
 
-def test_the_bundled_snapshots_end_in_the_bundled_weights():
+def test_the_last_bundled_snapshot_is_of_the_bundled_model():
     bundled = load_bundled()
     kept = bundled.snapshots
     assert kept is not None, (

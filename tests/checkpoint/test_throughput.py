@@ -10,7 +10,7 @@ from microgpt.checkpoint.throughput import (
 from microgpt.config import GPTConfig
 
 
-def test_the_operations_of_a_character_are_those_counted_by_hand():
+def test_the_flops_per_character_equal_a_count_by_hand():
     config = GPTConfig(vocab_size=10, block_size=8, n_layer=2, n_head=2, n_embd=4, mlp_ratio=3)
     matrices = 4 * 12 + 4 * 4 + 4 * 12 + 12 * 4  # of a block: qkv, proj, up, down
     head = 4 * 10
@@ -18,13 +18,13 @@ def test_the_operations_of_a_character_are_those_counted_by_hand():
     assert flops_per_character(config) == 6 * (2 * matrices + head) + attention
 
 
-def test_a_longer_window_costs_only_its_attention():
+def test_a_longer_window_adds_only_the_flops_of_attention():
     short = GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=32)
     long = GPTConfig(block_size=128, n_layer=3, n_head=4, n_embd=32)
     assert flops_per_character(long) - flops_per_character(short) == 12 * 3 * 64 * 32
 
 
-def test_a_run_that_takes_as_long_as_the_rate_allows_has_all_of_it(training, tiny_config):
+def test_the_mfu_of_a_run_at_the_matmul_rate_is_1(training, tiny_config):
     flops = training.tokens * flops_per_character(tiny_config)
     full = dataclasses.replace(training, seconds=0.5, matmul_flops=2.0 * flops)
     assert characters_per_second(full) == 2 * training.tokens
@@ -34,5 +34,5 @@ def test_a_run_that_takes_as_long_as_the_rate_allows_has_all_of_it(training, tin
 
 
 @pytest.mark.parametrize("unknown", [{"seconds": 0.0}, {"matmul_flops": None}], ids=str)
-def test_what_was_not_measured_gives_no_share(training, tiny_config, unknown):
+def test_without_measurements_there_is_no_mfu(training, tiny_config, unknown):
     assert estimate_mfu(tiny_config, dataclasses.replace(training, **unknown)) is None

@@ -10,13 +10,13 @@ from tests.cli import reference
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_reference_is_that_of_the_commands():
+def test_the_documented_reference_is_current():
     kept = reference.PATH.read_text(encoding="utf-8")
     assert kept == reference.markdown(), "run: python -m tests.cli.reference"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_argument_has_a_help_text_that_names_its_default(command):
+def test_the_help_of_every_argument_names_its_default(command):
     for action in reference.arguments(reference.command_parser(command)):
         assert action.help, action.dest
         if not action.required and action.nargs != 0 and action.default != []:
@@ -24,7 +24,7 @@ def test_every_argument_has_a_help_text_that_names_its_default(command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_printed(command, capsys):
+def test_every_command_prints_its_help(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
     printed = capsys.readouterr().out
@@ -33,7 +33,7 @@ def test_help_is_printed(command, capsys):
         assert action.option_strings[-1] in printed
 
 
-def test_the_list_of_commands_needs_no_torch():
+def test_the_list_of_commands_is_printed_without_torch():
     code = "import sys; from microgpt.cli import main\n"
     code += "try: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
     done = subprocess.run(

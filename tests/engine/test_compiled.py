@@ -13,12 +13,12 @@ needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no 
 
 
 @needs_compiler
-def test_where_there_is_a_compiler_there_is_a_step(half_model):
+def test_with_a_compiler_there_is_a_compiled_step(half_model):
     assert compiled_step(half_model, lambda step: seconds(step, half_model.config))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
-def test_a_compiler_that_fails_is_none(half_model, monkeypatch, tmp_path):
+def test_with_a_failing_compiler_there_is_no_compiled_step(half_model, monkeypatch, tmp_path):
     broken = tmp_path / "cc"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
@@ -30,7 +30,7 @@ def test_a_compiler_that_fails_is_none(half_model, monkeypatch, tmp_path):
 
 
 @needs_compiler
-def test_the_steps_on_one_thread_after_a_slow_team_double_the_next_time(half_model):
+def test_the_backoff_after_a_slow_team_doubles(half_model):
     step = make_step(half_model, "C", threads=2)
     step.one_thread_seconds = 0.0  # so that any team is too slow
     steps = []
@@ -45,7 +45,7 @@ def test_the_steps_on_one_thread_after_a_slow_team_double_the_next_time(half_mod
 
 
 @needs_compiler
-def test_weights_that_float16_cannot_hold_are_kept_in_float32(model, half_model):
+def test_weights_that_float16_cannot_hold_stay_float32(model, half_model):
     for each, dtype in ((model, torch.float32), (half_model, torch.float16)):
         step = compiled_step(each, lambda step: 1.0)
         assert step.weights.dtype == dtype

@@ -42,7 +42,7 @@ def recomputed(bundled) -> tuple[list[int], torch.Tensor]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_256_decoded_positions_have_the_logits_of_full_recomputation(bundled, recomputed, backend):
+def test_decoding_has_the_logits_of_full_recomputation(bundled, recomputed, backend):
     ids, expected = recomputed
     decoded = all_logits(Decoder(bundled.model, make_step(bundled.model, backend)), ids)
     torch.testing.assert_close(decoded, expected, atol=1e-4, rtol=0)
@@ -53,7 +53,7 @@ def written(decoder, tokenizer, length, config) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_the_same_characters_are_sampled_as_with_full_recomputation(half_model, tokenizer, seed):
+def test_decoding_samples_the_text_of_full_recomputation(half_model, tokenizer, seed):
     config = SamplingConfig(temperature=1.0, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     ids = [1]
@@ -68,9 +68,7 @@ def test_the_same_characters_are_sampled_as_with_full_recomputation(half_model, 
 
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_past_the_window_it_writes_what_the_pytorch_model_writes(
-    half_model, tokenizer, exact, seed
-):
+def test_all_backends_write_the_same_text_past_the_window(half_model, tokenizer, exact, seed):
     config = SamplingConfig(temperature=0.9, top_k=20, top_p=0.95, seed=seed, exact=exact)
     expected = written(Decoder(half_model), tokenizer, 60, config)
     for backend in BACKENDS:
@@ -79,7 +77,7 @@ def test_past_the_window_it_writes_what_the_pytorch_model_writes(
 
 
 @pytest.mark.parametrize("threads", [2, 4])
-def test_a_team_computes_the_very_bits_of_one_thread(half_model, threads):
+def test_several_threads_compute_the_same_bits_as_one(half_model, threads):
     ids = text_ids(half_model.config, half_model.config.block_size)
     alone, team = (
         all_logits(Decoder(half_model, make_step(half_model, "C", size)), ids)
@@ -88,7 +86,7 @@ def test_a_team_computes_the_very_bits_of_one_thread(half_model, threads):
     assert torch.equal(alone, team)
 
 
-def test_a_decoder_starts_anew_when_it_reads(half_model):
+def test_reading_a_text_resets_the_decoder(half_model):
     config = half_model.config
     decoder = Engine(half_model).decoder()
     ids = text_ids(config, config.block_size)
@@ -99,7 +97,7 @@ def test_a_decoder_starts_anew_when_it_reads(half_model):
     torch.testing.assert_close(decoder.step(ids[9]), expected, atol=1e-4, rtol=0)
 
 
-def test_what_does_not_fit_the_window_is_refused(half_model):
+def test_a_text_longer_than_the_window_is_refused(half_model):
     decoder = Engine(half_model).decoder()
     window = half_model.config.block_size
     with pytest.raises(ValueError, match="do not fit the window"):
@@ -110,7 +108,7 @@ def test_what_does_not_fit_the_window_is_refused(half_model):
 
 
 @pytest.mark.parametrize(("backend", "threads"), [("NumPy", 1), ("C", 1), ("C", 2)])
-def test_sessions_share_an_engine(half_model, tokenizer, backend, threads):
+def test_concurrent_sessions_write_the_same_texts_as_alone(half_model, tokenizer, backend, threads):
     """Texts written at once, each another, are what each is alone."""
     step = make_step(half_model, backend, threads)
 
@@ -171,7 +169,7 @@ def _twenty_times(step):
     return slow
 
 
-def test_the_backend_is_the_fastest_of_those_there_are(half_model):
+def test_a_slower_backend_is_not_used(half_model):
     engine = Engine(half_model)
     engine.wait()
     assert engine.backend in {"PyTorch, float32", "NumPy, float32"} | {
@@ -182,7 +180,7 @@ def test_the_backend_is_the_fastest_of_those_there_are(half_model):
     assert engine.backend == before
 
 
-def test_without_a_compiler_it_works(half_model, monkeypatch, tmp_path):
+def test_the_engine_works_without_a_compiler(half_model, monkeypatch, tmp_path):
     monkeypatch.setenv("CC", str(tmp_path / "none"))
     compiled.load_library.cache_clear()
     engine = Engine(half_model)

@@ -10,7 +10,7 @@ def drawn(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)))
 
 
-def test_its_layers_are_those_of_pytorch():
+def test_the_layers_equal_those_of_pytorch():
     x, weight, bias = drawn(12), drawn(5, 12), drawn(5)
     gain, shift = drawn(12) + 1, drawn(12) / 2
     found = layer_norm(x.numpy(), gain.numpy(), shift.numpy())
@@ -20,13 +20,13 @@ def test_its_layers_are_those_of_pytorch():
     )
 
 
-def test_its_attention_is_that_of_pytorch():
+def test_the_attention_equals_that_of_pytorch():
     q, keys, values = drawn(3, 8), drawn(3, 7, 8) * 2, drawn(3, 7, 8) + 1
     expected = F.scaled_dot_product_attention(q[:, None], keys, values).flatten()
     np.testing.assert_allclose(attend(q.numpy(), keys.numpy(), values.numpy()), expected, atol=1e-5)
 
 
-def test_it_extends_the_cache_as_the_model_does(model):
+def test_a_step_extends_the_cache_as_the_model_does(model):
     step, ours, theirs = NumpyStep(model), KVCache(model.config), KVCache(model.config)
     for token in (3, 1, 4):
         logits = step(ours, token)
@@ -37,7 +37,7 @@ def test_it_extends_the_cache_as_the_model_does(model):
     torch.testing.assert_close(ours.values, theirs.values, atol=1e-5, rtol=0)
 
 
-def test_the_models_weights_are_left_alone(model):
+def test_the_weights_of_the_model_are_not_changed(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     NumpyStep(model)(KVCache(model.config), 1)
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())

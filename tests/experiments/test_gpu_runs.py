@@ -67,7 +67,7 @@ def ended(process: subprocess.Popen) -> str:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, tar and cat")
-def test_all_runs_are_made_packed_and_unpacked_whenever_they_are_cut_off(
+def test_a_killed_series_of_runs_is_continued_and_packed(
     corpus, corpus_file, tmp_path, capsys, monkeypatch
 ):
     out, fresh = tmp_path / "out", tmp_path / "fresh"
@@ -135,7 +135,7 @@ def test_all_runs_are_made_packed_and_unpacked_whenever_they_are_cut_off(
     assert not list(fresh.glob("*.state"))
 
 
-def test_a_run_that_fails_is_one_sentence(corpus_file, tmp_path):
+def test_a_failed_run_is_one_line(corpus_file, tmp_path):
     arguments = [str(corpus_file), str(tmp_path), "--device=cpu", "--set=block_size=5000"]
     run = [sys.executable, "-m", "experiments.gpu_runs", *arguments]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -144,7 +144,7 @@ def test_a_run_that_fails_is_one_sentence(corpus_file, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_recipes_are_of_the_same_architecture_as_the_originals():
+def test_all_recipes_have_the_architecture_of_the_original():
     shape = PRESETS["gpu"].model
     assert GPT(shape).parameter_count() == 10_788_929
     assert {name for settings in (*CHOICES, *VARIATIONS) for name in settings} <= {

@@ -34,7 +34,7 @@ def exported(exportable_checkpoint, tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_logits_are_ours(transformers, exported, exportable_checkpoint):
+def test_an_export_has_the_logits_of_the_model(transformers, exported, exportable_checkpoint):
     ours = load(exportable_checkpoint).model
     theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
     ids = torch.randint(ours.config.vocab_size, (3, ours.config.block_size))
@@ -42,7 +42,7 @@ def test_the_logits_are_ours(transformers, exported, exportable_checkpoint):
         torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=0, atol=1e-4)
 
 
-def test_greedy_generation_is_ours(transformers, exported, exportable_checkpoint):
+def test_an_export_generates_the_same_text(transformers, exported, exportable_checkpoint):
     ours = load(exportable_checkpoint)
     ids = ours.tokenizer.encode("ba do")
     length = ours.config.block_size - len(ids)
@@ -71,9 +71,7 @@ def test_greedy_generation_is_ours(transformers, exported, exportable_checkpoint
         "👩‍👧e\u0301\ufeff",
     ],
 )
-def test_the_tokenizer_takes_every_character_there_and_back(
-    transformers, tmp_path, characters, training
-):
+def test_every_character_is_encoded_and_decoded_alike(transformers, tmp_path, characters, training):
     characters = "".join(sorted(set(characters)))
     config = GPTConfig(vocab_size=len(characters), block_size=8, n_layer=1, n_head=1, n_embd=24)
     tokenizer = CharTokenizer(characters)
@@ -93,7 +91,7 @@ def test_the_tokenizer_takes_every_character_there_and_back(
         ({"n_embd": 6}, "at least the vocabulary size"),
     ],
 )
-def test_what_gpt2_cannot_express_is_one_sentence_and_writes_nothing(
+def test_a_model_that_gpt2_cannot_express_is_refused(
     tmp_path, tiny_config, tokenizer, training, change, says
 ):
     made = Checkpoint(GPT(dataclasses.replace(tiny_config, **change)), tokenizer, [], training)
@@ -102,7 +100,7 @@ def test_what_gpt2_cannot_express_is_one_sentence_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_others_can_read_an_export(exported):
+def test_all_exported_files_have_the_same_permissions(exported):
     assert {path.stat().st_mode for path in exported.iterdir()} == {
         (exported / "config.json").stat().st_mode
     }

@@ -65,7 +65,7 @@ def pair(corpus_file, tmp_path_factory) -> tuple[Path, str]:
     return out, done.stderr
 
 
-def test_two_processes_train_what_one_does(pair, corpus_file, tmp_path):
+def test_two_processes_train_the_same_model_as_one(pair, corpus_file, tmp_path):
     assert main(train_command(corpus_file, tmp_path / "alone")) == 0
     alone, together = checkpoint.load(tmp_path / "alone"), checkpoint.load(pair[0])
     assert len(together.loss_record) == len(alone.loss_record)
@@ -82,7 +82,7 @@ def test_two_processes_train_what_one_does(pair, corpus_file, tmp_path):
     assert together.training.val_loss_full == pytest.approx(loss, abs=2e-4)
 
 
-def test_two_processes_write_everything_once(pair):
+def test_two_processes_write_every_file_once(pair):
     out, said = pair
     loaded = checkpoint.load(out)
     assert loaded.snapshots.steps.tolist() == snapshot_steps(20)
@@ -99,7 +99,7 @@ def test_two_processes_write_everything_once(pair):
     assert said.count("checkpoint: ") == 1
 
 
-def test_a_batch_that_the_processes_cannot_share_evenly_is_refused(corpus_file, tmp_path):
+def test_a_batch_size_that_cannot_be_divided_is_an_error(corpus_file, tmp_path):
     done = torchrun("-m", "microgpt", *train_command(corpus_file, tmp_path / "out", batch_size=3))
     assert done.returncode != 0
     # Each process says so, and one may get in the other's line.

@@ -5,7 +5,7 @@ import pytest
 from microgpt.training.interrupt import Interrupt
 
 
-def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not():
+def test_the_first_interrupt_is_a_request_and_the_second_raises():
     before = signal.getsignal(signal.SIGINT)
     with Interrupt() as interrupt:
         signal.raise_signal(signal.SIGINT)
@@ -17,7 +17,7 @@ def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_signal_that_the_process_ignores_stays_ignored():
+def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with Interrupt() as interrupt:

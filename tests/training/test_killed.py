@@ -83,7 +83,7 @@ def check_same(out: Path, expected: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_a_run_killed_while_it_writes_goes_on_as_if_it_never_was(corpus_file, tmp_path):
+def test_a_run_killed_during_a_write_resumes_to_the_same_files(corpus_file, tmp_path):
     settings = train_command(corpus_file, Path(), steps=5)[5:]
     command = [sys.executable, "-c", DRIVER, str(tmp_path), str(corpus_file), *settings]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -104,7 +104,7 @@ def test_a_run_killed_while_it_writes_goes_on_as_if_it_never_was(corpus_file, tm
         assert {path.name for path in out.parent.iterdir()} == {"out", "out.state"}
 
 
-def test_a_run_killed_twice_goes_on_as_if_it_never_was(corpus_file, tmp_path):
+def test_a_run_killed_twice_resumes_to_the_same_files(corpus_file, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main(train_command(corpus_file, whole, optimizer="adamw")) == 0
     killed = train_command(corpus_file, out, optimizer="adamw")

@@ -37,7 +37,7 @@ def test_one_batch_overfits(tiny_config, splits, optimizer):
     assert loss.item() < 0.2
 
 
-def test_the_first_update_is_what_its_row_says(tiny_config, splits):
+def test_a_row_describes_its_update(tiny_config, splits):
     config = TrainConfig(
         steps=2, batch_size=4, init="small", log_interval=1, eval_batches=2, warmup_steps=1
     )
@@ -62,7 +62,7 @@ def test_the_first_update_is_what_its_row_says(tiny_config, splits):
     assert 0 < first.seconds < second.seconds
 
 
-def test_rows_carry_losses_where_they_are_due(tiny_config, splits):
+def test_losses_are_recorded_at_the_configured_steps(tiny_config, splits):
     config = TrainConfig(steps=50, batch_size=2, log_interval=20, eval_interval=30, eval_batches=1)
     state = TrainState.create(tiny_config, config, CPU)
     rows = list(train(state, splits, config))
@@ -79,7 +79,7 @@ def test_rows_carry_losses_where_they_are_due(tiny_config, splits):
     assert list(train(state, splits, config)) == []
 
 
-def test_estimates_are_of_the_same_windows_with_dropout_off(tiny_config, splits):
+def test_estimates_use_the_same_windows_without_dropout(tiny_config, splits):
     config = TrainConfig(batch_size=4, eval_batches=3)
     dropping = dataclasses.replace(tiny_config, dropout=0.5)
     state = TrainState.create(dropping, config, CPU)
@@ -103,7 +103,7 @@ def test_dropout_is_on_while_training(tiny_config, splits, interval):
     assert second_batch_loss(0.5) != second_batch_loss(0.0)
 
 
-def test_the_gradient_is_clipped_and_its_norm_before_that_recorded(tiny_config, splits):
+def test_the_gradient_is_clipped_and_its_full_norm_recorded(tiny_config, splits):
     def run(clip: float) -> tuple[float, float]:
         config = TrainConfig(steps=1, batch_size=4, grad_clip=clip, eval_batches=1)
         state = TrainState.create(tiny_config, config, CPU)
@@ -116,7 +116,7 @@ def test_the_gradient_is_clipped_and_its_norm_before_that_recorded(tiny_config, 
     assert clipped_moment == pytest.approx(moment * 0.5 / norm, rel=1e-3)
 
 
-def test_bfloat16_trains_nearly_alike_with_float32_weights(tiny_config, splits):
+def test_bfloat16_training_has_nearly_the_loss_of_float32(tiny_config, splits):
     def last_loss(precision: str) -> float:
         config = TrainConfig(steps=20, batch_size=4, precision=precision, eval_batches=2)
         state = TrainState.create(tiny_config, config, CPU)
@@ -128,7 +128,7 @@ def test_bfloat16_trains_nearly_alike_with_float32_weights(tiny_config, splits):
     assert last_loss("bfloat16") != last_loss("float32")
 
 
-def test_a_loss_that_is_no_longer_finite_ends_the_run(tiny_config, splits):
+def test_a_loss_that_is_not_finite_ends_the_run(tiny_config, splits):
     config = TrainConfig(steps=5, batch_size=4, log_interval=1, eval_batches=1)
     state = TrainState.create(tiny_config, config, CPU)
     torch.nn.init.constant_(state.model.head.bias, math.nan)
@@ -137,9 +137,7 @@ def test_a_loss_that_is_no_longer_finite_ends_the_run(tiny_config, splits):
 
 
 @pytest.mark.parametrize("interval", [3, 5])
-def test_weights_that_are_no_longer_finite_never_reach_an_evaluated_row(
-    tiny_config, splits, interval
-):
+def test_a_model_that_diverged_is_never_evaluated(tiny_config, splits, interval):
     config = TrainConfig(
         steps=1000, batch_size=4, log_interval=20, eval_interval=interval, eval_batches=1
     )

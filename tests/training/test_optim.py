@@ -22,7 +22,7 @@ def names(model: GPT, group: dict) -> set[str]:
     return {name for name, p in model.named_parameters() if id(p) in found}
 
 
-def test_every_optimizer_of_the_config_can_be_made():
+def test_every_optimizer_of_the_config_exists():
     assert tuple(MAKERS) == OPTIMIZERS
 
 
@@ -37,7 +37,7 @@ def test_every_parameter_is_in_one_group_and_only_matrices_decay(fresh, kind):
             assert group["weight_decay"] == (0.1 if parameter.ndim == 2 else 0.0)
 
 
-def test_muon_takes_the_blocks_matrices_and_nothing_else(fresh):
+def test_muon_updates_only_the_matrices_of_the_blocks(fresh):
     adamw, muon = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
     assert isinstance(adamw, torch.optim.AdamW)
     assert isinstance(muon, torch.optim.Muon)
@@ -48,12 +48,12 @@ def test_muon_takes_the_blocks_matrices_and_nothing_else(fresh):
     assert [group["lr"] for group in adamw.param_groups] == [1e-3, 1e-3]
 
 
-def test_adamw_alone_takes_everything(fresh):
+def test_adamw_alone_updates_all_parameters(fresh):
     (optimizer,) = make_optimizers(fresh, CONFIG)
     assert isinstance(optimizer, torch.optim.AdamW)
 
 
-def test_the_rate_rises_stays_and_falls():
+def test_the_learning_rate_warms_up_and_decays():
     config = TrainConfig(steps=100, warmup_steps=4, decay_fraction=0.5)
     factors = [lr_schedule(step, config) for step in range(100)]
     assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
@@ -62,11 +62,11 @@ def test_the_rate_rises_stays_and_falls():
     assert factors[-1] > 0.0
 
 
-def test_without_warm_up_and_decay_the_rate_is_constant():
+def test_without_warm_up_and_decay_the_learning_rate_is_constant():
     assert {lr_schedule(step, TrainConfig(steps=10)) for step in range(10)} == {1.0}
 
 
-def test_rates_are_shares_of_each_groups_peak(fresh):
+def test_the_schedule_multiplies_the_peak_of_each_group(fresh):
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
     for factor in (0.5, 0.25):  # of the peak, not of the rate before
         set_learning_rates(optimizers, factor)
@@ -74,7 +74,7 @@ def test_rates_are_shares_of_each_groups_peak(fresh):
         assert rates == pytest.approx([factor * 1e-3, factor * 1e-3, factor * 0.02])
 
 
-def test_an_update_is_that_of_the_optimizers_and_clears_the_gradients(fresh):
+def test_an_update_steps_every_optimizer_and_clears_the_gradients(fresh):
     config = dataclasses.replace(CONFIG, optimizer="muon")
     alone = copy.deepcopy(fresh)
     for model in (fresh, alone):
@@ -94,9 +94,7 @@ def test_an_update_is_that_of_the_optimizers_and_clears_the_gradients(fresh):
     [({"avx2": True}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16)],
     ids=["a CPU without bfloat16", "a CPU with bfloat16"],
 )
-def test_the_precision_of_muons_products_depends_on_the_cpu(
-    fresh, monkeypatch, capabilities, dtype
-):
+def test_muon_uses_bfloat16_only_on_a_cpu_that_supports_it(fresh, monkeypatch, capabilities, dtype):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     seen = set()
 

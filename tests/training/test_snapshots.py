@@ -47,7 +47,7 @@ def test_the_first_snapshot_is_before_training_and_the_last_after_it(steps):
     assert all(type(snapshot) is int for snapshot in snapshots)
 
 
-def test_the_snapshots_of_any_run_are_few_and_lie_within_it():
+def test_a_run_of_any_length_has_few_snapshots():
     for steps in [*range(1, 3000), 5000, 12_345, 99_999, 123_456, 10_000_000]:
         snapshots = snapshot_steps(steps)
         assert (snapshots[0], snapshots[-1]) == (0, steps)
@@ -58,7 +58,7 @@ def test_the_snapshots_of_any_run_are_few_and_lie_within_it():
 
 
 @pytest.mark.parametrize("steps", [800, 1000, 5000])
-def test_the_snapshots_are_denser_at_the_start(steps):
+def test_snapshots_are_denser_at_the_start(steps):
     snapshots = snapshot_steps(steps)
     gaps = [later - earlier for earlier, later in itertools.pairwise(snapshots)]
     assert gaps[0] < gaps[len(gaps) // 2] < max(gaps[-3:])
@@ -70,7 +70,7 @@ def test_the_passage_is_long_enough_to_fill_a_window():
     assert PASSAGE.isascii()
 
 
-def test_the_passage_is_cut_to_the_window(tiny_config):
+def test_the_passage_is_cut_to_the_context_window(tiny_config):
     tokenizer = CharTokenizer.from_text(PASSAGE)
     val = torch.zeros(500, dtype=torch.int64)
     wide = GPTConfig(vocab_size=tokenizer.vocab_size, block_size=256, n_layer=2, n_head=2, n_embd=8)
@@ -80,7 +80,7 @@ def test_the_passage_is_cut_to_the_window(tiny_config):
         assert tokenizer.decode(passage_ids(tokenizer, val, narrow)) == PASSAGE[:window]
 
 
-def test_a_vocabulary_that_lacks_the_passages_characters_reads_its_own_text(tokenizer, corpus):
+def test_the_validation_text_is_used_if_the_vocabulary_lacks_the_passage(tokenizer, corpus):
     val = torch.tensor(tokenizer.encode(corpus))[-600:]
     assert tokenizer.unknown(PASSAGE)
     for window in (1, 16, 64):
@@ -90,7 +90,7 @@ def test_a_vocabulary_that_lacks_the_passages_characters_reads_its_own_text(toke
     assert passage_ids(tokenizer, val, beyond) == val[: len(PASSAGE)].tolist()
 
 
-def test_the_maps_of_a_model_with_many_heads_are_kept_within_bounds():
+def test_the_passage_is_cut_to_the_limit_for_all_maps():
     tokenizer = CharTokenizer.from_text(PASSAGE)
     shape = GPTConfig(tokenizer.vocab_size, block_size=256, n_layer=48, n_head=64, n_embd=64)
     ids = passage_ids(tokenizer, torch.zeros(500, dtype=torch.int64), shape)
@@ -101,7 +101,7 @@ def test_the_maps_of_a_model_with_many_heads_are_kept_within_bounds():
     )
 
 
-def test_looking_leaves_the_model_and_the_random_numbers_untouched(dropping, tokenizer):
+def test_a_snapshot_changes_neither_the_model_nor_the_random_state(dropping, tokenizer):
     before = copy.deepcopy(dropping.state_dict())
     random_before = torch.get_rng_state()
     take_snapshot(dropping, tokenizer, [1, 2, 3, 4], 7)
@@ -114,7 +114,9 @@ def test_looking_leaves_the_model_and_the_random_numbers_untouched(dropping, tok
     assert torch.equal(torch.get_rng_state(), random_before)
 
 
-def test_what_is_seen_is_what_the_app_shows_of_the_same_model(dropping, model, tokenizer, corpus):
+def test_a_snapshot_holds_the_attention_and_predictions_of_the_model(
+    dropping, model, tokenizer, corpus
+):
     ids = tokenizer.encode(corpus[:16])
     snapshot = take_snapshot(dropping, tokenizer, ids, 7)
     shown = attention_maps(model, ids)
@@ -128,14 +130,14 @@ def test_what_is_seen_is_what_the_app_shows_of_the_same_model(dropping, model, t
     )
 
 
-def test_the_sample_is_what_the_model_writes_after_a_newline(dropping, model, tokenizer):
+def test_the_sample_is_generated_after_a_newline(dropping, model, tokenizer):
     sample = take_snapshot(dropping, tokenizer, [1, 2, 3], 0).sample
     ids = tokenizer.encode("\n")
     written = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
     assert sample.tolist() == [character.token for character in written]
 
 
-def test_the_snapshots_of_a_run_are_stacked_in_their_order(dropping, model, tokenizer):
+def test_snapshots_are_stacked_in_order(dropping, model, tokenizer):
     snapshots = [
         take_snapshot(each, tokenizer, [1, 2, 3], i) for i, each in enumerate([dropping, model])
     ]
@@ -148,7 +150,7 @@ def test_the_snapshots_of_a_run_are_stacked_in_their_order(dropping, model, toke
     assert (kept.maps[0] == kept.maps[1]).all()
 
 
-def test_a_run_keeps_its_snapshots_and_the_losses_at_them(trained_checkpoint):
+def test_a_run_records_losses_at_every_snapshot(trained_checkpoint):
     loaded = checkpoint.load(trained_checkpoint)
     assert loaded.snapshots.steps.tolist() == snapshot_steps(STEPS)
     rows = {row.step: row for row in loaded.loss_record}
@@ -157,7 +159,7 @@ def test_a_run_keeps_its_snapshots_and_the_losses_at_them(trained_checkpoint):
         assert rows[step].val_loss is not None
 
 
-def test_the_last_snapshot_of_a_run_is_the_model_that_was_saved(trained_checkpoint):
+def test_the_last_snapshot_of_a_run_is_of_the_saved_model(trained_checkpoint):
     loaded = checkpoint.load(trained_checkpoint)
     kept = loaded.snapshots
     shown = attention_maps(loaded.model, kept.passage.tolist())
@@ -185,7 +187,7 @@ def test_a_run_keeps_the_weights_of_every_snapshot(trained_checkpoint):
         assert (torch.tensor(kept.maps[step]) / 255 - maps).abs().max() < 2 / 255
 
 
-def test_weights_that_cannot_be_written_leave_what_was_there(model, tmp_path, monkeypatch):
+def test_an_error_while_saving_weights_leaves_the_old_file(model, tmp_path, monkeypatch):
     save_weights(tmp_path, model, 3)
     before = weights_file(tmp_path, 3).read_bytes()
 

@@ -44,7 +44,9 @@ def losses(state: TrainState) -> list[tuple]:
 @pytest.mark.parametrize(
     "changes", [{"optimizer": "muon", "ema_decay": 0.9}, {"optimizer": "adamw"}], ids=str
 )
-def test_a_restored_run_goes_on_as_if_it_had_never_stopped(dropping, splits, tmp_path, changes):
+def test_a_restored_run_has_the_weights_of_an_uninterrupted_one(
+    dropping, splits, tmp_path, changes
+):
     config = settings(**changes)
     whole = TrainState.create(dropping, config, CPU)
     for _ in train(whole, splits, config):
@@ -66,7 +68,7 @@ def test_a_restored_run_goes_on_as_if_it_had_never_stopped(dropping, splits, tmp
     assert losses(resumed) == losses(whole)
 
 
-def test_everything_random_follows_from_the_seed(dropping, splits):
+def test_the_seed_determines_the_weights(dropping, splits):
     def run(seed: int) -> torch.Tensor:
         config = settings(seed=seed)
         state = TrainState.create(dropping, config, CPU)
@@ -78,7 +80,7 @@ def test_everything_random_follows_from_the_seed(dropping, splits):
     assert not torch.equal(run(1), run(2))
 
 
-def test_the_result_is_the_ema_of_the_weights_if_there_is_one(dropping, splits):
+def test_the_result_is_the_ema_of_the_weights(dropping, splits):
     config = settings(ema_decay=0.75)
     state = TrainState.create(dropping, config, CPU)
     expected = None
@@ -94,14 +96,14 @@ def test_the_result_is_the_ema_of_the_weights_if_there_is_one(dropping, splits):
     assert plain.result is plain.model
 
 
-def test_a_state_of_other_settings_is_refused(dropping, tmp_path):
+def test_a_state_of_another_text_is_refused(dropping, tmp_path):
     state = TrainState.create(dropping, settings(), CPU)
     state.save(tmp_path / "state.pt", SETTINGS)
     with pytest.raises(TrainStateError, match="another text or other settings"):
         state.restore(tmp_path / "state.pt", dataclasses.replace(SETTINGS, data_sha256="cd" * 32))
 
 
-def test_saving_replaces_the_state_whole(dropping, tmp_path):
+def test_saving_replaces_the_old_state(dropping, tmp_path):
     state = TrainState.create(dropping, settings(), CPU)
     state.save(tmp_path / "state.pt", SETTINGS)
     state.step = 4
@@ -127,7 +129,7 @@ class Harm:
     ],
     ids=["empty", "text", "truncated", "pickle"],
 )
-def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeypatch, damage):
+def test_a_damaged_state_is_refused_and_runs_no_code(dropping, tmp_path, monkeypatch, damage):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "state.pt"
     state = TrainState.create(dropping, settings(), CPU)
@@ -152,14 +154,14 @@ def test_a_damaged_state_is_refused_and_runs_nothing(dropping, tmp_path, monkeyp
     ],
     ids=str,
 )
-def test_a_file_that_is_no_state_is_refused(dropping, tmp_path, values):
+def test_a_file_without_a_state_is_refused(dropping, tmp_path, values):
     path = tmp_path / "state.pt"
     torch.save(values, path)
     with pytest.raises(TrainStateError, match=r"cannot be read|the format of state"):
         TrainState.create(dropping, settings(), CPU).restore(path, SETTINGS)
 
 
-def test_weights_that_are_no_longer_finite_do_not_replace_good_ones(dropping, tmp_path):
+def test_weights_that_are_not_finite_are_not_saved(dropping, tmp_path):
     path = tmp_path / "state.pt"
     state = TrainState.create(dropping, settings(), CPU)
     state.save(path, SETTINGS)
@@ -194,7 +196,7 @@ print(state.step, *path.parent.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
-def test_a_full_disk_is_one_sentence_and_leaves_the_old_state(tmp_path):
+def test_a_full_disk_is_an_error_and_leaves_the_old_state(tmp_path):
     path = tmp_path / "state.pt"
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, path],

@@ -19,7 +19,7 @@ def other_weights(loaded: Checkpoint) -> Checkpoint:
     return replace(loaded, model=model, weights_sha256="0" * 64)
 
 
-def test_visitors_who_come_at_once_share_one_engine(tiny_checkpoint):
+def test_concurrent_sessions_share_one_engine(tiny_checkpoint):
     cache.engine.clear()
     count = 8
     together = threading.Barrier(count)
@@ -57,7 +57,7 @@ def remembers(asked):
     ]
 
 
-def test_a_session_remembers_the_last_result():
+def test_a_session_keeps_its_last_result():
     asked = [("a", False, False), ("a", True, False), ("a", True, False), ("a", False, False)]
     asked += [("b", False, False), ("b", True, False), ("b", True, True), ("a", True, False)]
     app = AppTest.from_function(remembers, args=(asked,)).run()

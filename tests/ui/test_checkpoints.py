@@ -13,13 +13,13 @@ from microgpt.tokenizer import CharTokenizer
 from tests.ui.shown import errors, provenance, shown_texts
 
 
-def test_the_sidebar_says_which_checkpoint_and_where_it_comes_from(app, tiny_checkpoint, training):
+def test_the_sidebar_shows_the_checkpoint_and_its_training(app, tiny_checkpoint, training):
     shown = provenance(app.run())
     for part in (str(tiny_checkpoint), training.hardware, training.finished, "2.5512"):
         assert part in shown
 
 
-def test_an_optional_file_that_cannot_be_used_is_named_below_the_checkpoint(
+def test_a_damaged_optional_file_is_a_warning_in_the_sidebar(
     app, monkeypatch, grown_checkpoint, tmp_path
 ):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
@@ -36,7 +36,7 @@ def test_an_optional_file_that_cannot_be_used_is_named_below_the_checkpoint(
     )
 
 
-def test_a_folder_that_is_no_checkpoint_gives_one_sentence(app, monkeypatch, tmp_path):
+def test_a_folder_without_a_checkpoint_is_an_error(app, monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path))
     app.run()
     assert not app.exception
@@ -44,14 +44,14 @@ def test_a_folder_that_is_no_checkpoint_gives_one_sentence(app, monkeypatch, tmp
     assert any("config" in sentence for sentence in said)
 
 
-def test_a_malformed_repo_gives_one_sentence_and_keeps_the_page(app):
+def test_a_malformed_repo_is_an_error_and_the_page_stays(app):
     app.run()
     app.sidebar.text_input[0].set_value("no repo at all").run()
     assert not app.exception and len(shown_texts(app)) == 1
     assert "user/name" in errors(app)[0]
 
 
-def test_a_folder_that_was_written_anew_is_read_anew(
+def test_a_folder_that_has_changed_is_loaded_again(
     app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
 ):
     folder = tmp_path / "mine"
@@ -63,7 +63,7 @@ def test_a_folder_that_was_written_anew_is_read_anew(
     assert "4,321 steps" in provenance(app.run())
 
 
-def test_settings_nobody_changed_follow_another_checkpoint(
+def test_unchanged_settings_get_the_defaults_of_another_checkpoint(
     app, monkeypatch, tmp_path, tiny_checkpoint, tokenizer, loss_record, training
 ):
     other = CharTokenizer("\n ,:ABCDEFGHILMNOPRSTabcdefghijklmnopqrstuvw")

@@ -26,11 +26,11 @@ ROOT = Path(__file__).parents[2]
         (is_list_of(is_count), [[], [1, 2]], [1, [0], ["a"], (1,)]),
     ],
 )
-def test_a_kind_accepts_the_values_of_its_type(kind, good, bad):
+def test_a_kind_accepts_only_values_of_its_type(kind, good, bad):
     assert all(map(kind, good)) and not any(map(kind, bad))
 
 
-def test_a_control_says_where_its_widget_keeps_the_value():
+def test_a_control_binds_its_widget_to_the_url_or_the_session():
     assert Control("up_to").bound == {"key": "up_to", "bind": "query-params"}
     assert Control("image", url=False).bound == {"key": "image", "persist_state": "session"}
 
@@ -41,7 +41,7 @@ def test_a_numbered_control_has_a_key_for_each_number():
     assert not any(map(off.has, ("off", "off_", "off_0", "off_03", "off_٣", "off_10000", "offs_1")))
 
 
-def test_a_declared_control_is_all_that_a_saved_view_needs():
+def test_a_declared_control_can_be_saved_and_checked():
     made = control("depth", is_count, saved="test view")
     control("colour", is_text)
     assert saved_controls("test view") == [made]
@@ -54,7 +54,7 @@ def test_a_saved_control_needs_a_kind():
         control("depth", saved="test view")
 
 
-def test_no_widget_is_bound_but_by_its_control():
+def test_widgets_are_bound_only_by_controls():
     """The text area alone changes its binding, with the length of its text."""
     bound = re.compile(r"""\b(bind|persist_state) ?=""")
     files = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "microgpt/ui").rglob("*.py")]

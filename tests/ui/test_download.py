@@ -16,13 +16,13 @@ def offers(name):
     download("Table", lambda: made.append(1) or "a,b", name, help="Two columns.")
 
 
-def test_a_files_content_is_not_made_before_it_is_asked_for():
+def test_the_content_is_not_computed_before_the_click():
     app = AppTest.from_function(offers, args=("table.csv",)).run()
     assert not app.exception and app.session_state["made"] == []
     (button,) = app.get("download_button")
     assert (button.proto.label, button.proto.help) == ("Table", "Two columns.")
 
 
-def test_a_file_needs_an_ending_with_a_media_type():
+def test_a_file_name_needs_a_known_extension():
     with pytest.raises(KeyError):
         download("Table", lambda: "", "table")

@@ -26,7 +26,7 @@ print(full - before, resident() - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
-def test_what_the_caches_let_go_is_the_systems_again():
+def test_freed_arrays_are_returned_to_the_system():
     run = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
     full, left = map(int, run.stdout.split())
     assert full >= 160 and left < 30, "MiB of twenty arrays of 8, then of one of them"
@@ -46,7 +46,7 @@ print(*counts)
 """
 
 
-def test_what_a_page_has_loaded_is_frozen_once():
+def test_the_objects_of_the_first_run_are_frozen_once():
     command = [sys.executable, "-c", FROZEN]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     first, *later = map(int, run.stdout.split())

@@ -17,7 +17,7 @@ def test_every_page_is_in_the_navigation():
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
-def test_a_page_opens_with_a_result_and_no_complaint(app, page):
+def test_a_page_opens_with_a_result_and_without_messages(app, page):
     app.run()
     if page != PAGES[0]:
         app.switch_page(page).run()
@@ -27,7 +27,7 @@ def test_a_page_opens_with_a_result_and_no_complaint(app, page):
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
-def test_a_page_that_is_opened_before_app_py_names_itself(page):
+def test_a_page_passes_its_own_path_to_the_header(page):
     """page_header goes to app.py and from there back to the page that it was given."""
     script = (APP.parent / page).read_text(encoding="utf-8")
     assert re.search(rf'page_header\(\s*"{re.escape(page)}"', script)
@@ -45,7 +45,7 @@ show_views(checkpoint, {"One": lambda loaded: st.metric("Layers", loaded.config.
 """
 
 
-def test_a_page_is_added_by_its_script_and_a_line_of_app_py(monkeypatch, tmp_path, tiny_checkpoint):
+def test_a_page_is_added_with_a_script_and_a_line_in_app_py(monkeypatch, tmp_path, tiny_checkpoint):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
     shutil.copytree(APP.parent / "pages", tmp_path / "pages")
     (tmp_path / "assets").symlink_to(APP.parent / "assets")
@@ -59,7 +59,7 @@ def test_a_page_is_added_by_its_script_and_a_line_of_app_py(monkeypatch, tmp_pat
     assert not app.exception and app.title[0].value == "Extra" and app.metric[0].value == "2"
 
 
-def test_settings_survive_a_visit_to_another_page(app):
+def test_settings_are_kept_while_another_page_is_open(app):
     app.run()
     app.text_area("prompt").set_value("ke li").run()
     app.slider("temperature").set_value(1.5).run()
@@ -69,7 +69,7 @@ def test_settings_survive_a_visit_to_another_page(app):
     assert app.slider("temperature").value == 1.5
 
 
-def test_a_choice_beyond_the_checkpoint_is_brought_within_it(app):
+def test_a_choice_beyond_the_checkpoint_is_limited_to_it(app):
     app.session_state["layer"] = 6
     app.session_state["top_k"] = 65
     app.run()

@@ -34,7 +34,7 @@ def visit(folder, asks_for, at):
 
 @pytest.mark.parametrize("at", [1, 7, 8, 9, 50])
 @pytest.mark.parametrize("asks_for", ["stop", "rerun"])
-def test_stop_rerun_and_a_closed_tab_end_the_computation_soon(tiny_checkpoint, asks_for, at):
+def test_a_stop_or_a_rerun_soon_ends_the_generation(tiny_checkpoint, asks_for, at):
     """A closed tab is a stop to Streamlit."""
     args = (tiny_checkpoint, asks_for, at)
     app = AppTest.from_function(visit, args=args, default_timeout=60).run()
@@ -43,7 +43,7 @@ def test_stop_rerun_and_a_closed_tab_end_the_computation_soon(tiny_checkpoint, a
     assert ("again" in app.session_state) == (asks_for == "rerun")
 
 
-def test_who_waits_gets_the_whole_text(tiny_checkpoint):
+def test_without_a_request_the_whole_text_is_generated(tiny_checkpoint):
     args = (tiny_checkpoint, "nothing", 9)
     app = AppTest.from_function(visit, args=args, default_timeout=60).run()
     assert app.session_state["count"] == [200]

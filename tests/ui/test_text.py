@@ -4,7 +4,7 @@ from microgpt.ui.text import marked, plain
 
 
 @pytest.mark.parametrize("char", list(r"\`*_[]<>#$:~|&"))
-def test_what_means_something_to_markdown_is_escaped(char):
+def test_markdown_characters_are_escaped(char):
     assert plain(f"a{char}b") == f"a\\{char}b"
 
 
@@ -13,12 +13,12 @@ def test_lines_are_joined():
 
 
 @pytest.mark.parametrize("address", ["https://a.example", "WWW.a.example", "a@b.example"])
-def test_an_address_is_broken_where_a_link_would_begin(address):
+def test_an_address_does_not_become_a_link(address):
     assert "\u2060" in plain(address)
     assert plain(address).replace("\u2060", "").replace("\\", "") == address
 
 
-def test_an_excerpt_marks_what_is_named_and_escapes_the_rest():
+def test_an_excerpt_marks_the_given_characters_and_escapes_the_rest():
     html = marked("a<b€", {"€"}, 3)
     assert "a&lt;b<mark" in html and ">€</mark></pre>" in html and "…" not in html
     long = marked("a" * 500 + "€" + "b" * 500, {"€"}, 500)

@@ -13,7 +13,7 @@ from tests.ui.shown import PAGES, errors, press, written
 
 @pytest.mark.parametrize("page, key", [(PAGES[0], "prompt"), (PAGES[1], "text")])
 @pytest.mark.parametrize("text", ["", "€", "ba" * 40, "b", "ba\nÉ" * 3000])
-def test_any_text_gives_a_result_or_a_sentence(app, page, key, text):
+def test_any_text_gives_a_result_or_a_message(app, page, key, text):
     app.run()
     if page != PAGES[0]:
         app.switch_page(page).run()
@@ -32,7 +32,7 @@ def test_any_text_gives_a_result_or_a_sentence(app, page, key, text):
         assert len(app.error) == 1
 
 
-def test_unknown_characters_are_named_and_replaced_by_a_click(app):
+def test_a_button_replaces_unknown_characters(app):
     app.run()
     app.text_area("prompt").set_value("ba é€").run()
     assert (
@@ -46,7 +46,7 @@ def test_unknown_characters_are_named_and_replaced_by_a_click(app):
 
 
 @pytest.mark.parametrize(("count", "others"), [(128, False), (129, True)])
-def test_the_characters_that_a_model_knows_are_named(
+def test_the_error_lists_the_characters_of_the_vocabulary(
     app, monkeypatch, tmp_path, loss_record, training, count, others
 ):
     tokenizer = CharTokenizer("".join(map(chr, range(0x4E00, 0x4E00 + count))))

@@ -3,7 +3,7 @@
 from tests.ui.shown import on_tab, press, shown_texts
 
 
-def test_heads_are_switched_off(app):
+def test_ablated_heads_change_the_predictions(app):
     on_tab(app, "Ablation")
     (whole,) = shown_texts(app)  # nothing is off yet
     drawn = app.get("plotly_chart")[0].proto.spec

@@ -5,7 +5,7 @@ import pytest
 from tests.ui.shown import PAGES, captions, component, drawn, title
 
 
-def test_a_checkpoint_opens_on_its_costliest_head_and_says_so(opened, scored_checkpoint):
+def test_a_checkpoint_opens_on_its_most_important_head(opened, scored_checkpoint):
     app = opened(scored_checkpoint(2, 3))
     assert not app.exception and title(app) == "Layer 2, head 3"
     assert "opens on the most important head, layer 2, head 3" in captions(app)
@@ -13,7 +13,7 @@ def test_a_checkpoint_opens_on_its_costliest_head_and_says_so(opened, scored_che
     assert (component(app)["layer"], component(app)["head"]) == (1, 2)
 
 
-def test_a_checkpoint_without_scores_opens_on_the_first_head(opened):
+def test_a_checkpoint_without_head_scores_opens_on_the_first_head(opened):
     app = opened()
     assert title(app) == "Layer 1, head 1" and "opens on" not in captions(app)
 
@@ -29,12 +29,14 @@ def test_a_checkpoint_without_scores_opens_on_the_first_head(opened):
     ],
     ids=str,
 )
-def test_a_link_wins_over_the_costliest_head(opened, scored_checkpoint, query, expected):
+def test_a_link_wins_over_the_most_important_head(opened, scored_checkpoint, query, expected):
     app = opened(scored_checkpoint(2, 3), **query)
     assert not app.exception and title(app) == expected
 
 
-def test_another_checkpoint_opens_on_its_own_head(opened, scored_checkpoint, monkeypatch):
+def test_another_checkpoint_opens_on_its_own_head_until_one_is_selected(
+    opened, scored_checkpoint, monkeypatch
+):
     first, second = scored_checkpoint(2, 3, "first"), scored_checkpoint(1, 2, "second")
     app = opened(first)
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(second))
@@ -45,7 +47,7 @@ def test_another_checkpoint_opens_on_its_own_head(opened, scored_checkpoint, mon
     assert title(app.run()) == "Layer 2, head 2", "what was chosen stays"
 
 
-def test_a_link_to_the_first_head_wins_over_a_checkpoint_that_comes_later(
+def test_a_link_also_wins_for_a_checkpoint_that_is_loaded_later(
     opened, scored_checkpoint, tiny_checkpoint, monkeypatch
 ):
     app = opened(tiny_checkpoint, layer="1", head="1")
@@ -69,7 +71,7 @@ def test_a_mean_is_drawn_like_a_head(opened, tab):
     assert drawn(app) not in seen and seen[0] != seen[1] != seen[2] != seen[0]
 
 
-def test_the_head_chosen_is_the_head_drawn(app):
+def test_the_selected_head_is_drawn(app):
     app.run()
     app.switch_page(PAGES[1]).run()
     first = app.get("plotly_chart")[0].proto.spec

@@ -3,7 +3,7 @@
 from tests.ui.shown import on_tab
 
 
-def test_heads_are_combined_as_chosen(app):
+def test_the_map_combines_the_selected_heads(app):
     on_tab(app, "Combined")
     specs = [app.get("plotly_chart")[0].proto.spec]
     app.number_input("up_to").set_value(1).run()

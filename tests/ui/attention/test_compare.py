@@ -10,7 +10,7 @@ from microgpt.tokenizer import CharTokenizer
 from tests.ui.shown import captions, drawn, on_tab
 
 
-def test_two_texts_and_two_checkpoints_are_compared(app):
+def test_another_text_or_checkpoint_is_compared(app):
     on_tab(app, "Compare")
     left, right = (chart.proto.spec for chart in app.get("plotly_chart"))
     assert left != right
@@ -23,7 +23,7 @@ def test_two_texts_and_two_checkpoints_are_compared(app):
     assert left != right
 
 
-def test_both_texts_to_compare_are_cut_where_maps_are_large_and_the_page_says_so(
+def test_both_texts_with_too_large_maps_are_cut_with_one_note(
     opened, tmp_path, loss_record, training
 ):
     config = GPTConfig(vocab_size=2, block_size=256, n_layer=16, n_head=16, n_embd=16)
@@ -35,7 +35,7 @@ def test_both_texts_to_compare_are_cut_where_maps_are_large_and_the_page_says_so
     assert captions(app).count("the page shows the last 128 characters") == 1
 
 
-def test_a_malformed_repo_to_compare_with_is_one_sentence(opened):
+def test_a_malformed_repo_is_an_error_and_the_maps_stay(opened):
     app = opened(tab="Compare")
     both = drawn(app)
     app.selectbox("compared_checkpoint").set_value("one from the Hub").run()

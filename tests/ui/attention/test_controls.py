@@ -11,7 +11,7 @@ from tests.ui.shown import on_tab
 TEXT = "ba do ba do"
 
 
-def test_a_row_of_the_map_is_tabled_for_the_query_chosen(opened, tiny_checkpoint):
+def test_the_table_shows_the_row_of_the_selected_query(opened, tiny_checkpoint):
     app = opened(tiny_checkpoint, text=TEXT)
     loaded = checkpoint.load(tiny_checkpoint)
     weights = attention_maps(loaded.model, loaded.tokenizer.encode(TEXT)).weights
@@ -34,7 +34,7 @@ def test_a_row_of_the_map_is_tabled_for_the_query_chosen(opened, tiny_checkpoint
 
 
 @pytest.mark.parametrize("tab", ["All heads", "Stages"])
-def test_the_query_stays_the_last_until_it_is_chosen(opened, tab):
+def test_the_query_follows_the_end_of_the_text_until_it_is_selected(opened, tab):
     app = opened(tab=tab, text=TEXT)
     assert app.slider("query").value == 11
     app.text_area("text").set_value("ba do ba do ba").run()
@@ -44,7 +44,7 @@ def test_the_query_stays_the_last_until_it_is_chosen(opened, tab):
     assert app.slider("query").value == 5
 
 
-def test_the_menu_saves_the_image_chosen_under_the_maps_name(opened):
+def test_the_chart_menu_saves_the_selected_image_format(opened):
     app = opened(layer="2", head="mean")
 
     def options():
@@ -55,7 +55,7 @@ def test_the_menu_saves_the_image_chosen_under_the_maps_name(opened):
     assert not app.exception and options()["format"] == "png"
 
 
-def test_a_maps_colours_follow_its_scale(app):
+def test_each_scale_draws_other_colours(app):
     on_tab(app, "All heads")
     specs = {}
     for scale in ("linear", "log", "row"):

@@ -3,7 +3,7 @@
 from tests.ui.shown import captions, on_tab
 
 
-def test_what_heads_do_is_tabled_for_the_text(app):
+def test_the_table_shows_the_head_scores_of_the_text(app):
     on_tab(app, "Head scores")
     table = app.dataframe[0].value
     assert len(table) == 6 and table["itself"].between(0, 1).all()
@@ -17,7 +17,7 @@ def test_what_heads_do_is_tabled_for_the_text(app):
     assert not app.exception and any("at least two" in c.value for c in app.caption)
 
 
-def test_what_a_head_is_worth_is_tabled(opened, scored_checkpoint, tiny_checkpoint):
+def test_the_table_shows_the_ablation_of_the_checkpoint(opened, scored_checkpoint, tiny_checkpoint):
     app = opened(scored_checkpoint(2, 1), "Head scores")
     worth = app.dataframe[0].value["loss when off (nats)"]
     assert worth.tolist() == [0, 0, 0, 0.1234, 0, 0]

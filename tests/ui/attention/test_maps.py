@@ -20,7 +20,7 @@ from tests.ui.shown import PAGES, captions, component, overview, title
 TEXT = "ba do ba do"
 
 
-def test_a_mean_is_that_of_the_maps(opened, tiny_checkpoint):
+def test_the_grid_shows_every_head_and_the_means(opened, tiny_checkpoint):
     app = opened(tiny_checkpoint, text=TEXT, head="mean")
     loaded = checkpoint.load(tiny_checkpoint)
     weights = attention_maps(loaded.model, loaded.tokenizer.encode(TEXT)).weights
@@ -44,7 +44,7 @@ def test_a_mean_is_that_of_the_maps(opened, tiny_checkpoint):
     np.testing.assert_array_equal(shown(2, 0), levels(torch.zeros(size, size)))
 
 
-def test_one_head_has_means_that_are_itself(opened, tmp_path, tokenizer, loss_record, training):
+def test_the_mean_of_one_head_is_the_head(opened, tmp_path, tokenizer, loss_record, training):
     config = GPTConfig(tokenizer.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8)
     torch.manual_seed(0)
     checkpoint.save(tmp_path / "one", Checkpoint(GPT(config), tokenizer, loss_record, training))
@@ -71,7 +71,7 @@ def scores_on(folder, text):
     return text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
 
 
-def test_labels_are_of_the_split_or_of_the_text(opened, scored_checkpoint):
+def test_labels_come_from_the_checkpoint_or_from_the_text(opened, scored_checkpoint):
     folder = scored_checkpoint(1, 1)
     app = opened(folder, text=TEXT)
     kept = labels_of(checkpoint.load(folder).head_scores)
@@ -87,19 +87,19 @@ def test_labels_are_of_the_split_or_of_the_text(opened, scored_checkpoint):
     assert "Type at least two characters to get labels" in captions(app)
 
 
-def test_a_link_says_whose_labels(opened, scored_checkpoint):
+def test_a_link_selects_the_source_of_the_labels(opened, scored_checkpoint):
     folder = scored_checkpoint(1, 1)
     app = opened(folder, text=TEXT, scores_from="this text")
     assert labels(app) == labels_of(scores_on(folder, TEXT))
 
 
-def test_a_checkpoint_without_scores_has_the_texts_own_labels(opened, tiny_checkpoint):
+def test_without_head_scores_the_labels_come_from_the_text(opened, tiny_checkpoint):
     app = opened(tiny_checkpoint, text=TEXT)
     assert labels(app) == labels_of(scores_on(tiny_checkpoint, TEXT))
     assert "scores_from" not in [control.key for control in app.segmented_control]
 
 
-def test_maps_too_large_to_keep_are_cut_and_the_page_says_so(
+def test_a_text_with_too_large_maps_is_cut_with_a_note(
     app, monkeypatch, tmp_path, loss_record, training
 ):
     config = GPTConfig(vocab_size=2, block_size=256, n_layer=16, n_head=16, n_embd=16)

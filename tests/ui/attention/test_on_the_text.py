@@ -9,7 +9,7 @@ from tests.ui.shown import (
 )
 
 
-def test_the_strip_holds_all_heads_of_the_layer_chosen(app):
+def test_the_strip_holds_all_heads_of_the_selected_layer(app):
     on_tab(app, "On the text")
     strip = json.loads(app.get("bidi_component")[0].proto.json)
     app.selectbox("layer").set_value(2).run()
@@ -21,7 +21,7 @@ def test_the_strip_holds_all_heads_of_the_layer_chosen(app):
     assert json.loads(app.get("bidi_component")[0].proto.json)["chosen"] == 2
 
 
-def test_the_strip_of_a_mean_has_it_among_its_stripes(opened):
+def test_the_strip_of_a_mean_includes_the_mean(opened):
     app = opened(tab="On the text", layer="mean", head="mean")
     strip = component(app)
     assert strip["names"] == ["layer 1", "layer 2", "mean"] and strip["chosen"] == 2

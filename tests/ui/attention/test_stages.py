@@ -5,7 +5,7 @@ import pytest
 from tests.ui.shown import drawn, on_tab, title
 
 
-def test_the_stages_are_of_the_query_and_head_chosen(app):
+def test_the_table_shows_the_stages_of_the_selected_query_and_head(app):
     on_tab(app, "Stages")
     table = app.dataframe[0].value
     assert table["softmax"].sum() == pytest.approx(1)
@@ -19,7 +19,7 @@ def test_the_stages_are_of_the_query_and_head_chosen(app):
     assert not app.exception and app.dataframe[0].value["softmax"].tolist() == [1]
 
 
-def test_the_stages_of_a_mean_ask_for_a_head(opened):
+def test_a_mean_has_no_stages(opened):
     app = opened(tab="Stages", head="mean")
     assert not app.exception and "Choose one head" in app.info[0].value and not drawn(app)
     app.selectbox("head").set_value(2).run()

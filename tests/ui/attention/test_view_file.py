@@ -35,7 +35,7 @@ def opened(app, values):
     return app
 
 
-def test_a_text_too_long_for_a_link_is_kept_in_a_file(app):
+def test_a_text_too_long_for_a_link_opens_the_panel_that_saves_a_file(app):
     def keeps():
         (expander,) = (each for each in app.expander if each.label.startswith("Save this view"))
         return expander.proto.expanded
@@ -70,13 +70,13 @@ CHOICES = {
         ("Ablation", "pills", "off_1"),
     ],
 )
-def test_a_file_opens_on_all_its_choices(app, tiny_checkpoint, tab, kind, key):
+def test_a_file_restores_all_its_choices(app, tiny_checkpoint, tab, kind, key):
     opened(app, view(tiny_checkpoint, attention_view=tab, **CHOICES))
     assert not app.error and app.text_area("text").value == LONG
     assert getattr(app, kind)(key).value == CHOICES[key]
 
 
-def test_what_a_file_does_not_switch_off_is_on(app, tiny_checkpoint):
+def test_only_the_heads_that_a_file_ablates_are_ablated(app, tiny_checkpoint):
     app.session_state["attention_view"] = "Ablation"
     app.run()
     app.pills("off_2").set_value([2]).run()
@@ -96,7 +96,7 @@ def test_what_a_file_does_not_switch_off_is_on(app, tiny_checkpoint):
         ("Compare", ["layer", "head"]),
     ],
 )
-def test_a_file_of_a_larger_checkpoint_is_brought_within_this_one(
+def test_the_choices_of_a_larger_checkpoint_are_limited_to_this_one(
     app, tiny_checkpoint, tab, controls
 ):
     beyond = {"layer": 6, "head": 6, "query": 200, "up_to": 6, "off_1": [5, 2], "off_6": [1]}
@@ -125,7 +125,7 @@ def test_a_file_of_a_larger_checkpoint_is_brought_within_this_one(
     ],
     ids=lambda content: content[-40:],
 )
-def test_a_file_that_is_no_view_is_one_sentence(app, content):
+def test_a_malformed_file_is_an_error(app, content):
     title = app.subheader[1].value
     opened(app, content)
     assert errors(app) == ["The view cannot be opened: it is not an Attention page's view.json."]
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_view_is_one_sentence(app, content):
     ],
     ids=str,
 )
-def test_a_choice_that_no_control_has_is_one_sentence(app, tiny_checkpoint, choice):
+def test_a_choice_of_the_wrong_type_is_an_error(app, tiny_checkpoint, choice):
     text = app.text_area("text").value
     opened(app, view(tiny_checkpoint, scale="log", **choice))
     assert errors(app) == [
@@ -157,13 +157,13 @@ def test_a_choice_that_no_control_has_is_one_sentence(app, tiny_checkpoint, choi
 
 
 @pytest.mark.parametrize("key", ["framed", "off_", "off_0", "off_٣"])
-def test_a_choice_that_is_not_the_pages_is_one_sentence(app, tiny_checkpoint, key):
+def test_an_unknown_choice_is_an_error(app, tiny_checkpoint, key):
     opened(app, view(tiny_checkpoint, scale="log", **{key: [1]}))
     assert errors(app) == [f"The view cannot be opened: unknown choice '{key}' in view.json."]
     assert app.segmented_control("scale").value == "linear"
 
 
-def test_a_view_of_a_newer_version_opens_where_what_is_new_is_optional(app, tiny_checkpoint):
+def test_a_file_of_a_newer_format_opens_if_its_unknown_choices_are_optional(app, tiny_checkpoint):
     newer = {**view(tiny_checkpoint, scale="log", zoom=2), "kind": "microGPT attention view"}
     newer["format"] = FORMAT + 1
     opened(app, newer)
@@ -174,7 +174,7 @@ def test_a_view_of_a_newer_version_opens_where_what_is_new_is_optional(app, tiny
     assert not app.error and app.segmented_control("scale").value == "log"
 
 
-def test_a_name_that_no_control_offers_is_left_out(app, tiny_checkpoint):
+def test_an_option_that_a_control_does_not_offer_is_ignored(app, tiny_checkpoint):
     opened(app, view(tiny_checkpoint, scale="sepia", attention_view="Nowhere", text="ba"))
     assert not app.error and app.segmented_control("scale").value == "linear"
     assert app.text_area("text").value == "ba"
@@ -191,14 +191,12 @@ def test_a_name_that_no_control_offers_is_left_out(app, tiny_checkpoint):
     ],
     ids=str,
 )
-def test_a_tab_is_drawn_whatever_names_a_file_has(app, tiny_checkpoint, tab, choices):
+def test_every_tab_is_drawn_despite_unknown_options(app, tiny_checkpoint, tab, choices):
     opened(app, view(tiny_checkpoint, attention_view=tab, **choices))
     assert not app.error and app.session_state["attention_view"] == tab
 
 
-def test_a_query_stays_what_a_file_says_though_it_was_the_last_of_the_text_before(
-    app, tiny_checkpoint
-):
+def test_the_query_of_a_file_does_not_follow_the_end_of_the_text(app, tiny_checkpoint):
     app.text_area("text").set_value("ba do").run()
     assert app.slider("query").value == 5
     opened(app, view(tiny_checkpoint, text="ba do ba do", query=5))
@@ -207,7 +205,7 @@ def test_a_query_stays_what_a_file_says_though_it_was_the_last_of_the_text_befor
     assert app.slider("query").value == 5
 
 
-def test_a_files_head_stays_though_another_checkpoint_opens_on_another(
+def test_the_head_of_a_file_wins_over_the_most_important_head(
     app, tiny_checkpoint, scored_checkpoint, monkeypatch
 ):
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
@@ -218,7 +216,7 @@ def test_a_files_head_stays_though_another_checkpoint_opens_on_another(
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
 
 
-def test_a_file_holds_the_choices_of_tabs_that_were_never_drawn(app, tiny_checkpoint):
+def test_a_file_restores_the_choices_of_tabs_that_were_not_drawn_yet(app, tiny_checkpoint):
     opened(app, view(tiny_checkpoint, other_text="ke li", up_to=1, off_2=[3], query_left=2))
     assert not app.error and app.session_state["attention_view"] == "All heads"
     for tab, kind, key, value in (

@@ -30,7 +30,7 @@ def lower_triangle(rows):
     return cells
 
 
-def test_the_overview_has_one_pixel_a_cell_on_the_fixed_scale():
+def test_the_overview_has_one_pixel_per_weight_on_a_fixed_scale():
     image = pixels(WEIGHTS)
     assert image.shape == (3, 3, 4)
     ends = plotly.colors.sample_colorscale(style.ATTENTION_SCALE, [0.0, 1.0])
@@ -40,12 +40,12 @@ def test_the_overview_has_one_pixel_a_cell_on_the_fixed_scale():
     np.testing.assert_allclose(faint[1, 0, :3], low, atol=1)
 
 
-def test_the_overview_shows_nothing_after_the_diagonal():
+def test_masked_cells_of_the_overview_are_transparent():
     alpha = pixels(WEIGHTS)[..., 3]
     assert alpha.tolist() == [[255, 0, 0], [255, 255, 0], [255, 255, 255]]
 
 
-def test_the_overview_has_a_square_a_map():
+def test_the_overview_has_a_square_for_each_map():
     maps = [WEIGHTS, WEIGHTS[::-1, ::-1], np.eye(3, dtype=np.float32)]
     image = pixels(*maps)
     for at, weights in enumerate(maps):
@@ -55,7 +55,7 @@ def test_the_overview_has_a_square_a_map():
 
 
 @pytest.mark.parametrize("size", [65, 127, 128, 256])
-def test_a_pixel_of_a_long_texts_overview_is_the_largest_of_its_weights(size):
+def test_a_pixel_of_a_long_text_shows_the_largest_of_its_weights(size):
     weights = np.zeros((size, size), np.float32)
     weights[size - 1, 2] = 1
     image = pixels(weights)
@@ -64,19 +64,19 @@ def test_a_pixel_of_a_long_texts_overview_is_the_largest_of_its_weights(size):
     assert bright.tolist() == [[len(image) - 1, 2 // -(-size // 64)]]
 
 
-def test_the_scale_keeps_its_order_in_grey():
+def test_the_colour_scale_is_ordered_in_grey():
     colours = plotly.colors.sample_colorscale(style.ATTENTION_SCALE, np.linspace(0, 1, 64).tolist())
     grey = [np.dot(plotly.colors.unlabel_rgb(c), [0.2126, 0.7152, 0.0722]) for c in colours]
     assert all(a < b for a, b in itertools.pairwise(grey))
 
 
-def test_the_map_holds_the_weights_and_blanks_what_is_masked():
+def test_the_map_holds_the_weights_and_blanks_masked_cells():
     heatmap = attention_charts.attention_map(WEIGHTS, TEXT).data[0]
     assert (heatmap.zmin, heatmap.zmax) == (0, 1)
     assert [list(row) for row in heatmap.z] == [[1.0], [0.25, 0.75], [0.5, 0.123, 0.377]]
 
 
-def test_a_map_tells_three_significant_digits_of_each_weight():
+def test_a_map_has_three_significant_digits_of_each_weight():
     weights = np.exp(np.random.default_rng(0).uniform(-25, 0, (64, 64))).astype(np.float32)
     weights[1:4, 0] = [0, 0.9996, 1e-30]
     sent = json.loads(attention_charts.attention_map(weights, "x" * 64).to_json())["data"][0]
@@ -92,7 +92,7 @@ def test_a_map_tells_three_significant_digits_of_each_weight():
     ("scale", "shades"),
     [("log", [1, 1 + np.log10(0.25) / 3, 1 + np.log10(0.75) / 3]), ("row", [1, 1 / 3, 1])],
 )
-def test_another_scale_changes_the_shades_and_not_what_hover_tells(scale, shades):
+def test_another_scale_changes_the_colours_but_not_the_hover_text(scale, shades):
     figure = attention_charts.attention_map(WEIGHTS, TEXT, scale)
     heatmap = figure.data[0]
     z, told = lower_triangle(heatmap.z), lower_triangle(heatmap.customdata)
@@ -102,18 +102,18 @@ def test_another_scale_changes_the_shades_and_not_what_hover_tells(scale, shades
     assert heatmap.colorbar.title.text == attention_charts.MAP_SCALES[scale]
 
 
-def test_a_logarithmic_map_shows_nothing_as_the_faintest():
+def test_a_weight_of_0_has_the_lowest_colour_on_a_logarithmic_map():
     z = attention_charts.attention_map(np.array([[1.0, 0.0], [1.0, 0.0]]), "ab", "log").data[0].z
     assert list(z[1]) == [1, 0]
 
 
-def test_the_map_names_characters_by_position():
+def test_the_axes_name_characters_and_positions():
     figure = attention_charts.attention_map(WEIGHTS, TEXT)
     assert list(figure.data[0].x) == list(figure.data[0].y) == ["a (1)", "␣ (2)", "⏎ (3)"]
     assert list(figure.layout.xaxis.ticktext) == ["a", "␣", "⏎"]
 
 
-def test_the_stages_are_over_characters_that_are_told_apart():
+def test_equal_characters_have_separate_bars_in_the_stages():
     frame = pd.DataFrame(
         {"key": style.positions("a )a"), **dict.fromkeys(attention_charts.STAGES, 1.0)}
     )
@@ -122,14 +122,14 @@ def test_the_stages_are_over_characters_that_are_told_apart():
     assert list(figure.layout.xaxis.ticktext) == ["a", "␣", ")", "a"]
 
 
-def test_a_long_text_has_few_enough_ticks_to_be_read():
+def test_a_long_text_has_few_ticks():
     layout = attention_charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
     assert list(layout.xaxis.ticktext) == [*range(25, 257, 25)], "positions, as there are too many"
     assert list(layout.xaxis.tickvals[:2]) == ["x (25)", "x (50)"]
     assert layout.yaxis.ticktext == layout.xaxis.ticktext, "a map is read both ways"
 
 
-def test_the_ticks_of_a_longer_text_are_further_apart():
+def test_a_longer_text_has_wider_spaced_ticks():
     layout = attention_charts.attention_map(np.eye(1024, dtype=np.float32), "x" * 1024).layout
     assert list(layout.yaxis.ticktext) == [*range(100, 1025, 100)]
 

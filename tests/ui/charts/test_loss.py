@@ -25,7 +25,7 @@ def series(figure):
     return {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
 
 
-def test_loss_curves_plot_what_was_measured_and_no_more():
+def test_the_curves_show_exactly_the_measured_losses():
     figure = loss_charts.loss_curves(RECORD, BEST, {"reference": 1.5})
     drawn = series(figure)
     assert drawn["training batch"] == ([5, 10], [3.0, 2.5])
@@ -39,7 +39,7 @@ def test_loss_curves_plot_what_was_measured_and_no_more():
 @pytest.mark.parametrize(
     ("across", "last"), [("steps", 10), ("characters", 640), ("training time", 2.5)]
 )
-def test_a_record_can_be_drawn_over_each_of_its_clocks(across, last):
+def test_the_curves_can_be_drawn_over_steps_characters_or_time(across, last):
     figure = loss_charts.loss_curves(RECORD, BEST, {}, across)
     assert {x[-1] for x, _ in series(figure).values()} == {last}
     details = loss_charts.training_details(RECORD, across)
@@ -54,27 +54,27 @@ def test_each_axis_can_be_logarithmic():
             assert (layout.xaxis.type == "log", layout.yaxis.type == "log") == (log_x, log_y)
 
 
-def test_smoothing_is_laid_over_the_points_and_keeps_its_share_of_the_last_value():
+def test_smoothing_adds_an_exponential_moving_average():
     drawn = series(loss_charts.loss_curves(RECORD, BEST, {}, smoothing=0.5))
     assert drawn["training batch"] == ([5, 10], [3.0, 2.5])
     expected = (0.5 * 3.0 + 2.5) / 1.5
     assert drawn["training batch, smoothed"] == ([5, 10], [3.0, pytest.approx(expected)])
 
 
-def test_hover_tells_a_loss_in_bits_and_perplexity_too():
+def test_the_hover_text_has_bits_and_perplexity():
     trace = loss_charts.loss_curves(RECORD, BEST, {}).data[2]
     assert list(trace.customdata[1]) == pytest.approx([2.6 / math.log(2), math.exp(2.6)])
     assert "bits" in trace.hovertemplate and "perplexity" in trace.hovertemplate
 
 
-def test_details_are_the_gap_the_rate_and_the_norm():
+def test_the_details_are_the_gap_the_learning_rate_and_the_gradient_norm():
     drawn = series(loss_charts.training_details(RECORD))
     assert drawn["gap (nats)"] == ([0, 10], [pytest.approx(0.1), pytest.approx(0.2)])
     assert drawn["learning rate"] == ([5, 10], [1e-3, 1e-4])
     assert drawn["gradient norm"] == ([5, 10], [2.0, 1.0])
 
 
-def test_a_model_that_was_not_measured_has_no_mark():
+def test_a_model_without_a_measurement_has_no_point():
     models = pd.DataFrame(
         {"model": ["low", "middle", "high"], "ours": [4.0, 2.0, NAN], "original": [NAN, 2.1, 1.5]}
     )
@@ -96,7 +96,7 @@ def test_a_swipe_over_a_chart_scrolls_the_page():
         assert figure.layout.dragmode is False
 
 
-def test_runs_are_compared_by_colour_and_splits_by_dashes():
+def test_runs_differ_in_colour_and_splits_in_dashes():
     figure = loss_charts.compared({"one": RECORD, "other": RECORD[:1]}, "characters")
     assert series(figure) == {
         "one, validation": ([0, 640], [4.1, 2.6]),

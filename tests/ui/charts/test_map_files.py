@@ -35,14 +35,14 @@ class Page(html.parser.HTMLParser):
             self.title = data
 
 
-def test_the_csv_has_a_row_for_each_pair_that_can_attend():
+def test_the_csv_has_a_row_for_each_query_and_visible_key():
     frame = pd.read_csv(io.StringIO(map_files.attention_csv(WEIGHTS, TEXT, NAMED)))
     assert len(frame) == 6 and list(frame.columns[:2]) == ["layer", "head"]
     last = frame.iloc[-2]
     assert tuple(last) == (2, "mean", 3, "⏎", 2, "␣", pytest.approx(0.123456))
 
 
-def test_the_page_needs_nothing_else_and_draws_the_figure():
+def test_the_html_file_is_self_contained_and_draws_the_figure():
     figure = attention_charts.attention_map(WEIGHTS, TEXT)
     page = map_files.standalone_html(figure, "Layer 1 <b>", "layer-1")
     found = Page(page)
@@ -76,7 +76,7 @@ def test_a_text_cannot_end_the_script():
         (0, [(1, "a", 1)]),
     ],
 )
-def test_a_row_is_tabled_from_the_largest_share_on(query, rows):
+def test_the_table_sorts_the_keys_by_attention(query, rows):
     table = map_files.row_table(WEIGHTS, TEXT, query)
     assert list(table.columns) == ["position", "character", "attention (share)"]
     assert [tuple(row) for row in table.itertuples(index=False)] == [

@@ -3,7 +3,7 @@ import numpy as np
 from microgpt.ui.charts import text as text_charts
 
 
-def test_a_distribution_is_drawn_from_the_likeliest_on():
+def test_a_distribution_is_sorted_by_probability():
     before, after = np.array([0.2, 0.5, 0.3]), np.array([0.0, 0.7, 0.3])
     figure = text_charts.distribution(before, after, ["a", "␣", "⏎"], taken=2)
     others, taken, dashes = figure.data
@@ -15,7 +15,7 @@ def test_a_distribution_is_drawn_from_the_likeliest_on():
     assert len(text_charts.distribution(before, after, ["a", "␣", "⏎"]).data) == 2
 
 
-def test_context_is_charted_and_tabled_by_length():
+def test_the_charts_and_the_table_of_context_lengths():
     surprisal = -np.log(np.array([[0.1, 0.5], [0.2, 1.0]]))
     figure = text_charts.loss_by_context([1, 8], surprisal.mean(axis=1), {"bigram": 2.5})
     assert list(figure.data[0].x) == [1, 8]

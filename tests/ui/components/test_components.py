@@ -14,19 +14,19 @@ DEFINED = re.compile(r"^(?:const|let|function) (\w+)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_exports_once_and_defines_nothing_that_is_shared(path):
+def test_a_script_has_one_export_and_no_name_of_the_shared_code(path):
     script = path.read_text(encoding="utf-8")
     assert len(re.findall(r"^export default function", script, re.MULTILINE)) == 1
     assert not set(DEFINED.findall(script)) & set(DEFINED.findall(SHARED))
 
 
-def test_what_is_shared_is_used_by_a_component():
+def test_all_shared_code_is_used():
     scripts = SHARED + "".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
     for name in DEFINED.findall(SHARED):
         assert len(re.findall(rf"\b{name}\b", scripts)) > 1, name
 
 
-def test_a_component_has_the_files_of_its_folder():
+def test_a_component_is_made_from_the_files_of_its_folder():
     scrubber = components.sources("scrubber", "scrubber")
     images = components.sources("head_grid", "head_images")
     assert scrubber["html"].startswith("<div") and ".scrubber" in scrubber["css"]

@@ -23,7 +23,7 @@ def steps(p):
     return pytest.approx(-math.log(p) * 2000, abs=1)
 
 
-def test_a_character_is_packed_with_what_it_could_have_been():
+def test_a_character_is_packed_with_its_alternatives():
     logits = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 0.0, 0.0]]).log()
     predictions = Predictions(torch.tensor([2, 3]), logits)
     first, second = table(packed(predictions, SamplingConfig(temperature=1.0, top_k=2)))
@@ -35,14 +35,14 @@ def test_a_character_is_packed_with_what_it_could_have_been():
     assert second[5] == steps(0.5), "the entropy of two equals is ln 2"
 
 
-def test_a_text_that_was_read_could_have_been_any():
+def test_without_settings_every_character_is_possible():
     predictions = Predictions(torch.tensor([1]), torch.zeros(1, 4))
     ((_, _, possible, surprisal, drawn, _, *_),) = table(packed(predictions))
     assert possible == 4 and surprisal == drawn == steps(0.25)
     assert packed(predictions[:0]) == ""
 
 
-def test_parts_join_to_the_whole_however_a_text_grows():
+def test_the_parts_of_a_growing_text_join_to_the_whole():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(600, 5, generator=generator)
     whole = Predictions(torch.randint(5, (600,), generator=generator), logits)

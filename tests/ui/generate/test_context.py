@@ -3,7 +3,7 @@
 from tests.ui.shown import PAGES, captions, drawn, on_tab
 
 
-def test_a_text_is_measured_once_and_another_one_anew(app):
+def test_the_result_is_kept_until_the_text_changes(app):
     on_tab(app, "Context length", PAGES[0], "view")
     app.text_area("context_text").set_value("ba do ke li mu. ba do ke li mu.").run()
     assert not app.exception

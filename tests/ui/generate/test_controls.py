@@ -14,7 +14,7 @@ from microgpt.ui.generate.controls import EXAMPLES
 from tests.ui.shown import PAGES, component, on_tab, press, written
 
 
-def test_a_text_can_be_exact_past_the_window(app, tiny_checkpoint):
+def test_exact_recomputes_the_whole_window(app, tiny_checkpoint):
     loaded = checkpoint.load(tiny_checkpoint)
     window, prompt = loaded.config.block_size, "ba do"
     app.run()
@@ -32,7 +32,7 @@ def test_a_text_can_be_exact_past_the_window(app, tiny_checkpoint):
     assert exact == prompt + "".join(character.text for character in stream)
 
 
-def test_an_example_is_written_at_once(app, monkeypatch, tmp_path, loss_record, training):
+def test_an_example_button_writes_a_text(app, monkeypatch, tmp_path, loss_record, training):
     tokenizer = CharTokenizer("".join(sorted(set("".join(EXAMPLES.values())))))
     config = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1, n_embd=8)
     torch.manual_seed(0)
@@ -47,7 +47,7 @@ def test_an_example_is_written_at_once(app, monkeypatch, tmp_path, loss_record, 
         assert not app.exception
 
 
-def test_every_sampling_setting_has_a_slider_and_a_place_in_a_link(app):
+def test_every_sampling_setting_has_a_slider_and_is_in_the_link(app):
     app.run()
     sliders = {slider.key for slider in app.slider}
     link = component(app)["link"]

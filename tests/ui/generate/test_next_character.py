@@ -3,7 +3,7 @@
 from tests.ui.shown import press, written
 
 
-def test_the_sliders_move_what_could_come_next(app):
+def test_the_sliders_change_the_distribution(app):
     app.run()
     before = app.get("plotly_chart")[0].proto.spec
     text = written(app)
@@ -15,7 +15,7 @@ def test_the_sliders_move_what_could_come_next(app):
     assert written(app) == text
 
 
-def test_a_new_text_leaves_the_place_chosen_in_the_old_one(app):
+def test_a_new_text_clears_the_selected_character(app):
     app.run()
     app.session_state["selected_character"] = (app.session_state["generated_text"], 3)
     app.run()
@@ -24,7 +24,7 @@ def test_a_new_text_leaves_the_place_chosen_in_the_old_one(app):
     assert any(each.value == "The first character after the prompt" for each in app.subheader)
 
 
-def test_the_place_chosen_is_left_again(app):
+def test_a_button_clears_the_selected_character(app):
     app.run()
     app.session_state["selected_character"] = (app.session_state["generated_text"], 0)
     app.run()

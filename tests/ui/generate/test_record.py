@@ -16,7 +16,7 @@ RECORD = (
 )
 
 
-def test_a_record_tells_nothing_of_the_servers_folders(app, tiny_checkpoint):
+def test_a_record_does_not_contain_the_servers_path(app, tiny_checkpoint):
     app.run()
     text = app.session_state["generated_text"]
     loaded = load_folder(tiny_checkpoint)
@@ -24,14 +24,14 @@ def test_a_record_tells_nothing_of_the_servers_folders(app, tiny_checkpoint):
         assert str(tiny_checkpoint) not in record and tiny_checkpoint.name in record
 
 
-def test_a_record_that_cuts_nothing_off_opens_with_the_whole_vocabulary(app):
+def test_a_top_k_of_0_opens_as_the_whole_vocabulary(app):
     app.run()
     app.file_uploader("opened_record").upload("record.json", RECORD.encode()).run()
     assert not app.exception and not app.error
     assert app.slider("top_k").value == 28 and len(written(app)) == 102
 
 
-def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
+def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
     app.run()
     for key, value in (("length", 30), ("seed", 5)):
         app.number_input(key).set_value(value)
@@ -65,7 +65,7 @@ def test_a_record_opens_again_with_its_text(app, tiny_checkpoint):
         RECORD.replace('"x"', '"\\ud800/x"').replace('"commit": ""', '"commit": "main"').encode(),
     ],
 )
-def test_a_file_that_is_no_record_is_one_sentence(app, content):
+def test_a_malformed_file_is_an_error(app, content):
     app.run()
     before = written(app)
     app.file_uploader("opened_record").upload("record.json", content).run()

@@ -3,7 +3,7 @@
 from tests.ui.shown import PAGES, on_tab, shown_texts
 
 
-def test_of_a_text_too_long_the_beginning_is_taken_and_the_page_says_so(app):
+def test_only_the_start_of_a_long_text_is_scored(app):
     app.query_params["view"] = "Score a text"
     app.run()
     app.text_area("scored").set_value("ba do" * 2500).run()
@@ -16,7 +16,7 @@ def test_of_a_text_too_long_the_beginning_is_taken_and_the_page_says_so(app):
     assert before + text == "ba do" * 2000
 
 
-def test_a_text_is_read_once_and_another_one_anew(app):
+def test_the_score_is_kept_until_the_text_changes(app):
     on_tab(app, "Score a text", PAGES[0], "view")
     app.text_area("scored").set_value("ba do ke li").run()
     assert not app.exception

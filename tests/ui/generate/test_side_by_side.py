@@ -3,7 +3,7 @@
 from tests.ui.shown import shown_texts
 
 
-def test_side_by_side_says_that_it_writes_less(app):
+def test_each_text_has_at_most_400_characters(app):
     app.query_params["view"] = "Side by side"
     app.query_params["length"] = "600"
     app.run()

@@ -13,7 +13,7 @@ from microgpt.tokenizer import CharTokenizer
 from tests.ui.shown import press, shown_texts, written
 
 
-def test_generate_writes_what_its_settings_say(app):
+def test_the_text_follows_the_settings(app):
     app.run()
     first = written(app)
     app.text_area("prompt").set_value("ba do").run()
@@ -36,7 +36,7 @@ def test_generate_writes_what_its_settings_say(app):
     assert written(app) != text
 
 
-def test_the_path_of_the_engine_that_wrote_is_named(app):
+def test_the_caption_names_the_engine(app):
     app.run()
     press(app, "Write")
     paths = "PyTorch|NumPy|C, 1 thread|C, [0-9]+ threads"
@@ -46,7 +46,7 @@ def test_the_path_of_the_engine_that_wrote_is_named(app):
     )
 
 
-def test_a_vocabulary_of_one_character(app, monkeypatch, tmp_path, loss_record, training):
+def test_a_vocabulary_can_have_one_character(app, monkeypatch, tmp_path, loss_record, training):
     config = GPTConfig(vocab_size=1, block_size=4, n_layer=1, n_head=1, n_embd=4)
     torch.manual_seed(0)
     folder = tmp_path / "one"
@@ -57,7 +57,7 @@ def test_a_vocabulary_of_one_character(app, monkeypatch, tmp_path, loss_record, 
 
 
 @pytest.mark.parametrize("length", ["600", "40"])
-def test_a_text_shown_while_a_checkpoint_is_missing_is_from_no_earlier_settings(app, length):
+def test_the_text_of_a_fallback_checkpoint_is_not_called_earlier(app, length):
     app.query_params["repo"] = "no repo at all"
     app.query_params["length"] = length
     app.run()
@@ -67,7 +67,7 @@ def test_a_text_shown_while_a_checkpoint_is_missing_is_from_no_earlier_settings(
     assert not any("earlier" in caption.value for caption in app.caption)
 
 
-def test_another_seed_writes_another_text(app):
+def test_a_button_writes_a_text_with_another_seed(app):
     app.run()
     before = written(app)
     press(app, "Try another seed")
@@ -75,7 +75,7 @@ def test_another_seed_writes_another_text(app):
     assert app.number_input("seed").value != 1 and written(app) != before
 
 
-def test_a_text_goes_on_with_another_character(app):
+def test_a_text_branches_at_another_character_and_back(app):
     app.run()
     first = app.session_state["generated_text"]
     before, text = shown_texts(app)[0]

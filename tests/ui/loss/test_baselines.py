@@ -5,7 +5,7 @@ import pytest
 from tests.ui.shown import BASELINES, turn_to
 
 
-def test_the_bundled_checkpoint_stands_beside_its_baselines(app, monkeypatch):
+def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch):
     monkeypatch.delenv("MICROGPT_CHECKPOINT")
     turn_to(app, BASELINES)
     table = app.dataframe[0].value.set_index("model")

@@ -3,7 +3,7 @@
 from tests.ui.shown import COMPARE, CURVES, chart, errors, turn_to
 
 
-def test_runs_are_compared_and_a_record_of_ones_own_joins_them(app, tiny_checkpoint):
+def test_runs_and_an_uploaded_record_are_compared(app, tiny_checkpoint):
     turn_to(app, COMPARE)
     assert "this checkpoint, validation" in chart(app) and "phase4, training" in chart(app)
     app.multiselect("runs").set_value(["phase1", "phase2"]).run()
@@ -29,7 +29,7 @@ def test_runs_are_compared_and_a_record_of_ones_own_joins_them(app, tiny_checkpo
     assert "your record" not in chart(app)
 
 
-def test_a_record_of_ones_own_stays_until_it_is_taken_off(app, tiny_checkpoint):
+def test_an_uploaded_record_stays_until_it_is_removed(app, tiny_checkpoint):
     turn_to(app, COMPARE)
     record = (tiny_checkpoint / "loss_record.csv").read_bytes()
     app.file_uploader("record").upload("my_own.csv", record, "text/csv").run()

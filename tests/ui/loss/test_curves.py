@@ -8,7 +8,7 @@ from microgpt.data import TINY_SHAKESPEARE_SHA256
 from tests.ui.shown import COMPARE, CURVES, MEASURE, PAGES, chart, turn_to, views
 
 
-def test_only_the_open_view_is_made(app):
+def test_only_the_open_tab_is_drawn(app):
     turn_to(app, CURVES)
     assert views(app) == [CURVES, COMPARE, MEASURE]
     assert app.metric and not app.multiselect and not app.text_area
@@ -18,7 +18,7 @@ def test_only_the_open_view_is_made(app):
     assert app.text_area and not app.metric and not app.multiselect
 
 
-def test_the_loss_chart_follows_its_controls(app):
+def test_the_controls_change_the_loss_chart(app):
     turn_to(app, CURVES)
     shown = chart(app)
     for change, expected in (
@@ -38,7 +38,7 @@ def test_the_loss_chart_follows_its_controls(app):
     assert "training time (s)" in chart(app) and chart(app).count('"type":"log"') == 2
 
 
-def test_the_original_is_a_reference_for_its_own_corpus_only(
+def test_the_loss_of_the_original_is_shown_only_for_its_own_corpus(
     app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
 ):
     app.switch_page(PAGES[2]).run()

@@ -3,7 +3,7 @@
 from tests.ui.shown import MEASURE, errors, turn_to
 
 
-def test_a_text_is_measured_beside_the_baselines(app, monkeypatch):
+def test_the_loss_of_a_text_is_shown_with_the_baselines(app, monkeypatch):
     monkeypatch.delenv("MICROGPT_CHECKPOINT")
     turn_to(app, MEASURE)
     first = app.dataframe[0].value.set_index("model")
@@ -22,6 +22,6 @@ def test_a_text_is_measured_beside_the_baselines(app, monkeypatch):
     assert app.button[-1].disabled
 
 
-def test_a_checkpoint_without_baselines_is_measured_alone(app):
+def test_without_baselines_only_the_checkpoint_is_measured(app):
     turn_to(app, MEASURE)
     assert list(app.dataframe[0].value["model"]) == ["this checkpoint"]

@@ -6,7 +6,7 @@ from microgpt.training.snapshots import stack, take_snapshot
 from tests.ui.shown import CURVES, SNAPSHOTS, scrubber, turn_to
 
 
-def test_another_head_brings_another_map(app, monkeypatch, grown_checkpoint):
+def test_the_controls_select_the_map_of_a_head(app, monkeypatch, grown_checkpoint):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
     turn_to(app, SNAPSHOTS)
     layer, head = checkpoint.load(grown_checkpoint).snapshots.most_changed_head()
@@ -20,7 +20,7 @@ def test_another_head_brings_another_map(app, monkeypatch, grown_checkpoint):
         shown = scrubber(app)
 
 
-def test_the_curves_lead_to_the_scrubber(app, monkeypatch, grown_checkpoint):
+def test_a_button_on_the_curves_opens_the_snapshots(app, monkeypatch, grown_checkpoint):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
     turn_to(app, CURVES)
     app.button[0].click().run()
@@ -28,7 +28,7 @@ def test_the_curves_lead_to_the_scrubber(app, monkeypatch, grown_checkpoint):
     assert scrubber(app)["step"] == [0, 10, 20]
 
 
-def test_snapshots_of_other_steps_than_the_records_is_said_to_be(
+def test_snapshots_at_steps_without_losses_are_not_shown(
     app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
 ):
     passage = list(range(12))
