@@ -34,6 +34,7 @@ from microgpt.data import Splits
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.snapshots import stack, take_snapshot
+from tests.models import random_model
 from tests.small_run import train_command
 
 torch.set_num_threads(1)
@@ -50,12 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Within a folder the files with the most tests come first; a file's tests stay together.
     """
-    tests_in = Counter(item.path for item in items)
+    test_count = Counter(item.path for item in items)
 
     def order(item: pytest.Item) -> tuple[int, int, str]:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        slowest = SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
-        return slowest, -tests_in[item.path], str(item.path)
+        rank = SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+        return rank, -test_count[item.path], str(item.path)
 
     items.sort(key=order)
 
@@ -66,10 +67,10 @@ def _baselines_fitted_once() -> Iterator[None]:
     fitted, fit = {}, baselines.fit
 
     def fit_once(splits: Splits, vocab_size: int, seed: int) -> Baselines:
-        of = (*(part.numpy().tobytes() for part in splits), vocab_size, seed)
-        if of not in fitted:
-            fitted[of] = fit(splits, vocab_size, seed)
-        return fitted[of]
+        key = (*(part.numpy().tobytes() for part in splits), vocab_size, seed)
+        if key not in fitted:
+            fitted[key] = fit(splits, vocab_size, seed)
+        return fitted[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "fit", fit_once)
@@ -96,10 +97,10 @@ def full_disk() -> Callable[[], AbstractContextManager[None]]:
 @pytest.fixture(scope="session")
 def corpus() -> str:
     """About 6,000 characters: lines of made-up words, the same in every run."""
-    draw = random.Random(0)
+    generator = random.Random(0)
     syllables = ["ba", "do", "ke", "li", "mu", "na", "ro", "si", "ta", "ve"]
-    words = ["".join(draw.choices(syllables, k=draw.randint(1, 3))) for _ in range(60)]
-    lines = [" ".join(draw.choices(words, k=6)).capitalize() + "." for _ in range(200)]
+    words = ["".join(generator.choices(syllables, k=generator.randint(1, 3))) for _ in range(60)]
+    lines = [" ".join(generator.choices(words, k=6)).capitalize() + "." for _ in range(200)]
     return "\n".join(lines) + "\n"
 
 
@@ -122,33 +123,18 @@ def tiny_config(tokenizer: CharTokenizer) -> GPTConfig:
     )
 
 
-def drawn(config: GPTConfig, seed: int) -> GPT:
-    """Make a model in eval mode; every parameter is random, so that each affects the output."""
-    generator = torch.Generator().manual_seed(seed)
-    model = GPT(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0.0, 0.4, generator=generator)
-    return model.eval().requires_grad_(False)
-
-
 @pytest.fixture(
     params=({"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}), ids=str
 )
-def any_model(request, tiny_config) -> GPT:
-    """The small model, and variants of it without some parts, with random weights."""
-    made = GPT(dataclasses.replace(tiny_config, **request.param))
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.normal_(0.0, 0.3, generator=generator)
-    return made.eval().requires_grad_(False)
+def model_variant(request, tiny_config) -> GPT:
+    """The small model, and variants of it without some parts."""
+    return random_model(dataclasses.replace(tiny_config, **request.param), seed=2, std=0.3)
 
 
 @pytest.fixture(scope="session")
 def model(tiny_config: GPTConfig) -> GPT:
     """A 2-layer model."""
-    return drawn(tiny_config, seed=0)
+    return random_model(tiny_config, seed=0)
 
 
 @pytest.fixture(scope="session")
@@ -224,26 +210,26 @@ def trained_checkpoint(corpus_file: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def grown_checkpoint(
+def checkpoint_with_snapshots(
     model: GPT,
     tokenizer: CharTokenizer,
     training: Training,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A saved checkpoint of the small model with three snapshots of its training."""
-    folder = tmp_path_factory.mktemp("checkpoint") / "grown"
+    folder = tmp_path_factory.mktemp("checkpoint") / "snapshots"
     losses = ((0, 3.2, 3.25), (10, 2.8, 2.9), (20, 2.4, 2.55))
     record = [
         LossRow(step, 64 * step, step / 20, 1e-3, 1.5, 2.9, *split) for step, *split in losses
     ]
     passage = tokenizer.encode("Ba do\nke limu.")
-    models = (drawn(model.config, seed=2), drawn(model.config, seed=1), model)
+    models = (random_model(model.config, seed=2), random_model(model.config, seed=1), model)
     snapshots = [
         take_snapshot(each, tokenizer, passage, row.step)
         for each, row in zip(models, record, strict=True)
     ]
-    grown = stack(snapshots, passage)
-    checkpoint.save(folder, Checkpoint(model, tokenizer, record, training, snapshots=grown))
+    parts = (model, tokenizer, record, training)
+    checkpoint.save(folder, Checkpoint(*parts, snapshots=stack(snapshots, passage)))
     return folder
 
 

@@ -177,11 +177,11 @@ def test_a_head_mask_works_with_a_cache(model, ids):
     torch.testing.assert_close(torch.cat(logits, dim=1), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_model_is_its_embedding_blocks_and_unembedding(any_model, ids):
-    x = any_model.embed(ids)
-    for block in any_model.blocks:
+def test_the_model_is_its_embedding_blocks_and_unembedding(model_variant, ids):
+    x = model_variant.embed(ids)
+    for block in model_variant.blocks:
         x = block(x)
-    assert torch.equal(any_model.unembed(x), any_model(ids))
+    assert torch.equal(model_variant.unembed(x), model_variant(ids))
 
 
 def test_a_later_part_is_embedded_at_its_positions(model, ids):

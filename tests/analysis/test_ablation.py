@@ -11,40 +11,49 @@ def losses(logits: torch.Tensor) -> torch.Tensor:
     return -logits.double().log_softmax(dim=-1)
 
 
-def test_ablation_equals_setting_the_output_weights_of_a_head_to_zero(any_model):
-    config = any_model.config
+def test_ablation_equals_setting_the_output_weights_of_a_head_to_zero(model_variant):
+    config = model_variant.config
     size = config.n_embd // config.n_head
-    whole = losses(any_model(torch.tensor([IDS]))[0])
-    seen = []
-    for layer, head, found in ablate_each_head(any_model, IDS):
-        seen.append((layer, head))
-        proj = any_model.blocks[layer].attention.proj.weight
-        kept = proj.clone()
+    whole = losses(model_variant(torch.tensor([IDS]))[0])
+    heads = []
+    for layer, head, effect in ablate_each_head(model_variant, IDS):
+        heads.append((layer, head))
+        proj = model_variant.blocks[layer].attention.proj.weight
+        original = proj.clone()
         proj[:, head * size : (head + 1) * size] = 0
-        without = losses(any_model(torch.tensor([IDS]))[0])
-        proj.copy_(kept)
+        without = losses(model_variant(torch.tensor([IDS]))[0])
+        proj.copy_(original)
         targets = torch.tensor(IDS[1:])[:, None]
         change = (without - whole)[:-1].gather(-1, targets).mean().item()
         divergence = ((without - whole) * whole.neg().exp()).sum(dim=-1)
-        assert found.loss_change == pytest.approx(change, abs=1e-5)
-        assert found.divergence == pytest.approx(divergence.mean().item(), abs=1e-5)
-        assert found.next_divergence == pytest.approx(divergence[-1].item(), abs=1e-5)
-    assert seen == [(n, h) for n in range(config.n_layer) for h in range(config.n_head)]
+        assert effect.loss_change == pytest.approx(change, abs=1e-5)
+        assert effect.divergence == pytest.approx(divergence.mean().item(), abs=1e-5)
+        assert effect.next_divergence == pytest.approx(divergence[-1].item(), abs=1e-5)
+    assert heads == [(n, h) for n in range(config.n_layer) for h in range(config.n_head)]
 
 
 def test_ablating_each_head_equals_separate_runs_with_a_mask(model):
     whole = model(torch.tensor([IDS]))[0]
-    for layer, head, found in ablate_each_head(model, IDS):
+    for layer, head, effect in ablate_each_head(model, IDS):
         mask = torch.ones(2, 3)
         mask[layer, head] = 0
         expected = ablation_effect(IDS, whole, model(torch.tensor([IDS]), head_mask=mask)[0])
         for name, value in vars(expected).items():
-            assert getattr(found, name) == pytest.approx(value, abs=1e-5), name
+            assert getattr(effect, name) == pytest.approx(value, abs=1e-5), name
 
 
 def test_a_head_is_ablated_only_when_it_is_requested(model):
-    effects = ablate_each_head(model, IDS)
-    assert next(effects)[:2] == (0, 0) and next(effects)[:2] == (0, 1)
+    calls = []
+    handle = model.blocks[-1].register_forward_hook(lambda *_: calls.append(1))
+    try:
+        effects = ablate_each_head(model, IDS)
+        counts = []
+        for _ in range(3):
+            next(effects)
+            counts.append(len(calls))
+    finally:
+        handle.remove()
+    assert counts == [2, 3, 4], "once for the whole model, then once for each head"
 
 
 def test_equal_predictions_have_no_effect():
@@ -57,24 +66,26 @@ def test_equal_predictions_have_no_effect():
 def test_the_effect_equals_a_computation_by_hand():
     whole = torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log()
     without = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
-    found = ablation_effect([0, 1], whole, without)
+    effect = ablation_effect([0, 1], whole, without)
     divergence = torch.tensor(0.9) * torch.tensor(1.8).log() + 0.1 * torch.tensor(0.2).log()
-    assert found.next_divergence == pytest.approx(divergence.item(), abs=1e-6)
-    assert found.divergence == pytest.approx(divergence.item() / 2, abs=1e-6)
-    assert found.loss_change == pytest.approx(0, abs=1e-6)  # the last has no character after it
+    assert effect.next_divergence == pytest.approx(divergence.item(), abs=1e-6)
+    assert effect.divergence == pytest.approx(divergence.item() / 2, abs=1e-6)
+    assert effect.loss_change == pytest.approx(0, abs=1e-6), "the last position has no target"
     better = ablation_effect([0, 0], without, torch.tensor([[0.8, 0.2], [0.5, 0.5]]).log())
     assert better.loss_change == pytest.approx(-torch.tensor(1.6).log().item(), abs=1e-6)
 
 
 def test_a_text_of_one_character_has_no_loss_change(model):
-    for _, _, found in ablate_each_head(model, [0]):
-        assert found.loss_change is None
-        assert found.divergence == found.next_divergence
+    for _, _, effect in ablate_each_head(model, [0]):
+        assert effect.loss_change is None
+        assert effect.divergence == effect.next_divergence
 
 
-@pytest.mark.parametrize(("ids", "says"), [([], "no token"), ([0] * 17, "17 positions do not fit")])
-def test_an_empty_or_too_long_text_is_refused(model, ids, says):
-    with pytest.raises(ValueError, match=says):
+@pytest.mark.parametrize(
+    ("ids", "message"), [([], "no token"), ([0] * 17, "17 positions do not fit")]
+)
+def test_an_empty_or_too_long_text_is_refused(model, ids, message):
+    with pytest.raises(ValueError, match=message):
         next(ablate_each_head(model, ids))
 
 
@@ -82,9 +93,9 @@ def test_both_heads_of_an_induction_model_matter(induction_model):
     ids = [2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0]
     logits = attention_maps(induction_model, ids).logits
     assert logits.argmax(dim=-1)[4:-1].tolist() == ids[5:]
-    found = [found for _, _, found in ablate_each_head(induction_model, ids)]
-    assert len(found) == 2
-    assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in found)
+    effects = [effect for _, _, effect in ablate_each_head(induction_model, ids)]
+    assert len(effects) == 2
+    assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in effects)
 
 
 def test_a_head_mask_is_zero_at_the_ablated_heads(model):
@@ -94,7 +105,7 @@ def test_a_head_mask_is_zero_at_the_ablated_heads(model):
 
 
 def test_ablated_logits_are_those_of_the_masked_model(model):
-    off = [(0, 1), (1, 2)]
-    masked = model(torch.tensor([IDS]), head_mask=head_mask(model.config, off))[0]
-    torch.testing.assert_close(ablated_logits(model, IDS, off), masked)
+    heads = [(0, 1), (1, 2)]
+    masked = model(torch.tensor([IDS]), head_mask=head_mask(model.config, heads))[0]
+    torch.testing.assert_close(ablated_logits(model, IDS, heads), masked)
     assert not torch.equal(masked, model(torch.tensor([IDS]))[0])

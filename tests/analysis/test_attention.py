@@ -78,15 +78,15 @@ def test_the_longest_text_keeps_the_maps_within_the_limit():
     assert most_positions(GPTConfig()) == 256
     for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}):
         config = GPTConfig(**shape)
-        most = most_positions(config)
-        assert most >= 1 and 4 * config.n_layer * config.n_head * most**2 <= MOST_BYTES
+        longest = most_positions(config)
+        assert longest >= 1 and 4 * config.n_layer * config.n_head * longest**2 <= MOST_BYTES
 
 
-def test_the_stages_of_every_head_end_in_its_weights(any_model):
-    weights = attention_maps(any_model, IDS).weights
-    size = any_model.config.n_embd // any_model.config.n_head
-    for layer, head in every_head(any_model):
-        stages = head_stages(any_model, IDS, layer, head)
+def test_the_stages_of_every_head_end_in_its_weights(model_variant):
+    weights = attention_maps(model_variant, IDS).weights
+    size = model_variant.config.n_embd // model_variant.config.n_head
+    for layer, head in every_head(model_variant):
+        stages = head_stages(model_variant, IDS, layer, head)
         torch.testing.assert_close(stages.weights, weights[layer, head])
         torch.testing.assert_close(stages.scaled, stages.raw / size**0.5)
         for t in range(len(IDS)):
@@ -94,20 +94,20 @@ def test_the_stages_of_every_head_end_in_its_weights(any_model):
             torch.testing.assert_close(stages.weights[t, : t + 1], row)
 
 
-def test_the_output_of_a_head_is_the_effect_of_its_ablation(any_model):
-    x = any_model.embed(torch.tensor([IDS]))
-    for layer, block in enumerate(any_model.blocks):
-        attend, read = block.attention, block.ln_attention(x)
-        whole = attend(read)
-        for head in range(any_model.config.n_head):
-            mask = torch.ones(any_model.config.n_head)
+def test_the_output_of_a_head_is_the_effect_of_its_ablation(model_variant):
+    x = model_variant.embed(torch.tensor([IDS]))
+    for layer, block in enumerate(model_variant.blocks):
+        attention, x_norm = block.attention, block.ln_attention(x)
+        whole = attention(x_norm)
+        for head in range(model_variant.config.n_head):
+            mask = torch.ones(model_variant.config.n_head)
             mask[head] = 0
-            missed = (whole - attend(read, head_mask=mask))[0]
-            stages = head_stages(any_model, IDS, layer, head)
-            torch.testing.assert_close(stages.output, missed, atol=1e-5, rtol=1e-5)
-            given = stages.weights[..., None] * stages.values  # (T, T, C)
-            torch.testing.assert_close(given.sum(dim=1), missed, atol=1e-5, rtol=1e-5)
-            torch.testing.assert_close(stages.contributions, given.norm(dim=-1))
+            effect = (whole - attention(x_norm, head_mask=mask))[0]
+            stages = head_stages(model_variant, IDS, layer, head)
+            torch.testing.assert_close(stages.output, effect, atol=1e-5, rtol=1e-5)
+            contributions = stages.weights[..., None] * stages.values  # (T, T, C)
+            torch.testing.assert_close(contributions.sum(dim=1), effect, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(stages.contributions, contributions.norm(dim=-1))
         x = block(x)
 
 
@@ -119,9 +119,11 @@ def test_stages_do_not_change_the_model(model):
     assert {name: set(vars(module)) for name, module in model.named_modules()} == names
 
 
-@pytest.mark.parametrize(("ids", "says"), [([], "no token"), ([0] * 17, "17 positions do not fit")])
-def test_an_empty_or_too_long_text_has_no_stages(model, ids, says):
-    with pytest.raises(ValueError, match=says):
+@pytest.mark.parametrize(
+    ("ids", "message"), [([], "no token"), ([0] * 17, "17 positions do not fit")]
+)
+def test_an_empty_or_too_long_text_has_no_stages(model, ids, message):
+    with pytest.raises(ValueError, match=message):
         head_stages(model, ids, 0, 0)
 
 
@@ -144,29 +146,29 @@ def test_rollout_is_causal_and_each_row_sums_to_1(model, residual):
 
 
 def test_rollout_of_previous_token_heads_goes_back_one_position_per_layer():
-    back = torch.eye(4)[[0, 0, 1, 2]]  # row t looks at t - 1
-    rolled = rollout(back.expand(3, 2, 4, 4), residual=False)
+    previous = torch.eye(4)[[0, 0, 1, 2]]  # row t attends to t - 1
+    rolled = rollout(previous.expand(3, 2, 4, 4), residual=False)
     assert rolled[:, 3].tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
-    with_residual = rollout(back.expand(3, 2, 4, 4))
+    with_residual = rollout(previous.expand(3, 2, 4, 4))
     assert with_residual[1, 3].tolist() == [0, 0.25, 0.5, 0.25]
 
 
 def test_heads_are_combined_by_mean_or_maximum(model):
     weights = attention_maps(model, IDS).weights
     heads = [(0, 0), (1, 2)]
-    one, other = weights[0, 0], weights[1, 2]
-    torch.testing.assert_close(combined(weights, heads, "mean"), (one + other) / 2)
-    assert torch.equal(combined(weights, heads, "maximum"), torch.maximum(one, other))
-    assert torch.equal(combined(weights, heads[:1], "mean"), one)
+    first, second = weights[0, 0], weights[1, 2]
+    torch.testing.assert_close(combined(weights, heads, "mean"), (first + second) / 2)
+    assert torch.equal(combined(weights, heads, "maximum"), torch.maximum(first, second))
+    assert torch.equal(combined(weights, heads[:1], "mean"), first)
     with pytest.raises(ValueError, match="no head"):
         combined(weights, [], "mean")
 
 
 def test_all_maps_are_written_to_one_file_and_read_back(model):
     weights, text = attention_maps(model, IDS).weights, "a \n'é<\tß漢z"
-    written = maps_npz(weights, text, "ab" * 32)
-    assert maps_npz(weights, text, "ab" * 32) == written
-    with np.load(io.BytesIO(written), allow_pickle=False) as file:
+    content = maps_npz(weights, text, "ab" * 32)
+    assert maps_npz(weights, text, "ab" * 32) == content
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
         assert file["weights"].dtype == np.float32
         np.testing.assert_array_equal(file["weights"], weights.numpy())
         assert file["layers"].tolist() == [1, 2] and file["heads"].tolist() == [1, 2, 3]
@@ -177,9 +179,9 @@ def test_all_maps_are_written_to_one_file_and_read_back(model):
 
 def test_means_are_added_as_a_column_and_a_row():
     weights = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    shown = with_means(weights)
-    assert shown.shape == (3, 4, 4, 4)
-    torch.testing.assert_close(shown[:2, :3], weights)
-    torch.testing.assert_close(shown[:2, 3], weights.mean(dim=1))
-    torch.testing.assert_close(shown[2, 3], weights.mean(dim=(0, 1)))
-    assert not shown[2, :3].any()
+    grid = with_means(weights)
+    assert grid.shape == (3, 4, 4, 4)
+    torch.testing.assert_close(grid[:2, :3], weights)
+    torch.testing.assert_close(grid[:2, 3], weights.mean(dim=1))
+    torch.testing.assert_close(grid[2, 3], weights.mean(dim=(0, 1)))
+    assert not grid[2, :3].any()

@@ -15,7 +15,7 @@ SMALL = Baselines(
     bigram=torch.tensor([[0.1, 0.9], [0.8, 0.2]]).log(),
     val_loss={"uniform": 0.6931, "unigram": 0.5, "bigram": 0.25},
 )
-GOOD = json.loads(SMALL.to_json())
+VALID = json.loads(SMALL.to_json())
 REQUIRED = ("unigram", "bigram", "val_loss")
 
 
@@ -26,28 +26,28 @@ def splits(corpus, tokenizer) -> Splits:
 
 @pytest.fixture(scope="module")
 def fitted(splits, tokenizer) -> Baselines:
-    """All three, fitted to the made-up words as a training fits them."""
+    """The baselines of the corpus."""
     return fit(splits, tokenizer.vocab_size, seed=0)
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that is trained for a snapshot only."""
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train the bigram table for 50 steps only."""
     monkeypatch.setattr(baselines, "BIGRAM_STEPS", 50)
 
 
 def changed(**values) -> str:
-    """A good file with some of its values replaced."""
-    return json.dumps(GOOD | values)
+    """A valid file with some of its values replaced."""
+    return json.dumps(VALID | values)
 
 
 def test_written_baselines_are_read_back_with_four_decimals(fitted, tokenizer):
     text = fitted.to_json()
     again = Baselines.from_json(text, tokenizer.vocab_size)
     for name in ("unigram", "bigram"):
-        read, written = getattr(again, name), getattr(fitted, name)
-        assert read.dtype == torch.float32
-        torch.testing.assert_close(read, written, rtol=0, atol=0.51e-4)
+        table = getattr(again, name)
+        assert table.dtype == torch.float32
+        torch.testing.assert_close(table, getattr(fitted, name), rtol=0, atol=0.51e-4)
     assert again.val_loss == {name: round(fitted.val_loss[name], 4) for name in NAMES}
     assert again.to_json() == text
 
@@ -72,7 +72,7 @@ def test_the_file_is_one_line_of_json():
         '"text"',
         "[]",
         "{}",
-        *(json.dumps({key: GOOD[key] for key in GOOD if key != name}) for name in REQUIRED),
+        *(json.dumps({key: VALID[key] for key in VALID if key != name}) for name in REQUIRED),
         changed(unigram=None),
         changed(unigram=3),
         changed(unigram="ab"),
@@ -96,13 +96,13 @@ def test_the_file_is_one_line_of_json():
         changed(val_loss=None),
         changed(val_loss=[1.0, 1.0, 1.0]),
         changed(val_loss={"uniform": 1.0, "unigram": 1.0}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": None}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": []}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": "low"}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": -0.5}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": math.nan}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": math.inf}),
-        changed(val_loss=GOOD["val_loss"] | {"bigram": 10**400}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": None}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": []}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": "low"}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": -0.5}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": math.nan}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": math.inf}),
+        changed(val_loss=VALID["val_loss"] | {"bigram": 10**400}),
     ],
     ids=lambda text: text[-40:],
 )
@@ -122,16 +122,16 @@ def test_a_vocabulary_of_another_size_is_refused(vocab_size):
 def test_the_unigram_uses_add_one_smoothing(fitted, splits, tokenizer):
     size = tokenizer.vocab_size
     counts = Counter(splits.train.tolist())
-    whole = len(splits.train) + size
-    expected = [math.log((counts[token] + 1) / whole) for token in range(size)]
+    total = len(splits.train) + size
+    expected = [math.log((counts[token] + 1) / total) for token in range(size)]
     assert fitted.unigram.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_character_outside_the_training_split_is_possible(quick):
+def test_a_character_outside_the_training_split_is_possible(few_steps):
     ids = torch.tensor([0, 1, 1] * 40)
-    found = fit(Splits(ids[:100], ids[100:]), 4, seed=0)
-    assert found.unigram.exp()[3].item() == pytest.approx(1 / 104)
-    assert bool(found.bigram.isfinite().all())
+    baselines = fit(Splits(ids[:100], ids[100:]), 4, seed=0)
+    assert baselines.unigram.exp()[3].item() == pytest.approx(1 / 104)
+    assert baselines.bigram.isfinite().all()
 
 
 def test_every_row_is_a_distribution(fitted, tokenizer):
@@ -139,7 +139,7 @@ def test_every_row_is_a_distribution(fitted, tokenizer):
     assert fitted.unigram.shape == (size,) and fitted.bigram.shape == (size, size)
     rows = torch.cat([fitted.unigram[None], fitted.bigram])
     torch.testing.assert_close(rows.exp().sum(dim=-1), torch.ones(size + 1))
-    assert bool((rows <= 0).all())
+    assert (rows <= 0).all()
     assert not rows.requires_grad
 
 
@@ -154,7 +154,7 @@ def test_the_validation_loss_is_over_the_whole_split(fitted, splits):
     assert fitted.val_loss == pytest.approx(fitted.losses(splits.val.tolist()))
 
 
-def test_the_seed_determines_the_bigram_table(quick, splits, tokenizer):
+def test_the_seed_determines_the_bigram_table(few_steps, splits, tokenizer):
     first, same, other = (fit(splits, tokenizer.vocab_size, seed) for seed in (3, 3, 4))
     assert torch.equal(first.bigram, same.bigram)
     assert first.to_json() == same.to_json()
@@ -162,7 +162,7 @@ def test_the_seed_determines_the_bigram_table(quick, splits, tokenizer):
     assert torch.equal(first.unigram, other.unigram)
 
 
-def test_fitting_does_not_change_the_global_random_state(quick, splits, tokenizer):
+def test_fitting_does_not_change_the_global_random_state(few_steps, splits, tokenizer):
     before = torch.get_rng_state()
     fit(splits, tokenizer.vocab_size, seed=0)
     assert torch.equal(torch.get_rng_state(), before)

@@ -14,11 +14,11 @@ def test_context_lengths_double_up_to_the_longest(longest, lengths):
 
 def test_each_prediction_sees_exactly_its_context(model, tokenizer, corpus):
     ids = tokenizer.encode(corpus[:30])
-    seen = []
-    found = surprisal_by_context(model, ids, 4, [1, 3, 16], lambda *progress: seen.append(progress))
-    assert found.shape == (3, 4)
-    assert seen == [(1, 3), (2, 3), (3, 3)]
-    for row, n in zip(found, (1, 3, 16), strict=True):
+    calls = []
+    surprisals = surprisal_by_context(model, ids, 4, [1, 3, 16], lambda *call: calls.append(call))
+    assert surprisals.shape == (3, 4)
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+    for row, n in zip(surprisals, (1, 3, 16), strict=True):
         for surprisal, at in zip(row, range(26, 30), strict=True):
             logits = model(torch.tensor([ids[at - n : at]]))[0, -1]
             assert surprisal.item() == pytest.approx(

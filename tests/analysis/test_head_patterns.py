@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from microgpt.analysis.head_patterns import PATTERNS, texts
@@ -6,14 +7,31 @@ from microgpt.tokenizer import CharTokenizer
 LETTERS = CharTokenizer("\n ab")
 
 
-def test_windows_are_in_order_and_mark_the_starts_of_speakers():
+def test_windows_are_in_order_and_know_their_starts():
     data = torch.tensor(LETTERS.encode("ab\n\nba ba"))
     first, second = texts(data, 4, LETTERS)
     assert first.ids.tolist() + second.ids.tolist() == data[:8].tolist()
     assert first.starts.tolist() == [True, False, False, False]
-    assert second.starts.tolist() == [True, False, False, False]  # after the first's empty line
+    assert second.starts.tolist() == [True, False, False, False], "after the empty line before it"
     assert (first.newline, first.space) == (0, 1)
     assert texts(data, 4, CharTokenizer("abcd"))[0].newline == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("aa\naa\n\naa", [0, 7]),
+        ("\naa\n", [1]),
+        ("\n\naa", [2]),
+        ("\n\n\n\na", [4]),
+        ("\n\n\n", []),
+        ("a\n\n", [0]),
+    ],
+    ids=repr,
+)
+def test_a_speaker_starts_the_text_or_follows_an_empty_line(text, starts):
+    (window,) = texts(torch.tensor(LETTERS.encode(text)), len(text), LETTERS)
+    assert window.starts.nonzero().flatten().tolist() == starts
 
 
 def test_every_pattern_selects_keys_for_every_query():

@@ -14,9 +14,9 @@ from microgpt.analysis.head_scores import (
     Label,
 )
 
-# Two layers of three heads; no query had a newline, a space or a speaker to look at.
+# Two layers of three heads, over a text without newlines, spaces and speakers.
 COUNTS = {name: 40 if name in ("previous", "same", "first") else 0 for name in PATTERNS}
-MADE = HeadScores(
+SCORES = HeadScores(
     positions=50,
     counts=COUNTS,
     uniform={"previous": 0.1, "first": 0.1, "same": 0.2},
@@ -29,41 +29,41 @@ MADE = HeadScores(
     distance=torch.tensor([[1.0, 10.0, 20.0], [30.0, 100.0, 0.0]]),
     ablation=Ablation(30, torch.tensor([[0.01, -0.2, 0.0], [0.15001, 0.15, 7.0]])),
 )
-GOOD = json.loads(MADE.to_json())
-REQUIRED = [name for name in GOOD if name not in ("format", "ablation")]
+VALID = json.loads(SCORES.to_json())
+REQUIRED = [name for name in VALID if name not in ("format", "ablation")]
 
 
 def changed(**values: object) -> str:
-    """A good file with some of its values replaced."""
-    return json.dumps(GOOD | values)
+    """A valid file with some of its values replaced."""
+    return json.dumps(VALID | values)
 
 
 def ablation_with(**values: object) -> str:
-    return changed(ablation=GOOD["ablation"] | values)
+    return changed(ablation=VALID["ablation"] | values)
 
 
 def scores_with(table: object) -> str:
-    return changed(scores=GOOD["scores"] | {"same": table})
+    return changed(scores=VALID["scores"] | {"same": table})
 
 
-def test_scores_survive_writing_and_reading_to_four_decimals():
-    text = MADE.to_json()
+def test_written_scores_are_read_back_with_four_decimals():
+    text = SCORES.to_json()
     again = HeadScores.from_json(text, 2, 3)
-    assert (again.positions, again.counts, again.uniform) == (50, COUNTS, MADE.uniform)
+    assert (again.positions, again.counts, again.uniform) == (50, COUNTS, SCORES.uniform)
     assert list(again.scores) == ["previous", "first", "same"]
-    for name, table in MADE.scores.items():
+    for name, table in SCORES.scores.items():
         torch.testing.assert_close(again.scores[name], table, rtol=0, atol=0.51e-4)
-    torch.testing.assert_close(again.entropy, MADE.entropy, rtol=0, atol=0.51e-4)
-    torch.testing.assert_close(again.distance, MADE.distance, rtol=0, atol=0.51e-4)
+    torch.testing.assert_close(again.entropy, SCORES.entropy, rtol=0, atol=0.51e-4)
+    torch.testing.assert_close(again.distance, SCORES.distance, rtol=0, atol=0.51e-4)
     assert again.ablation.positions == 30
     torch.testing.assert_close(
-        again.ablation.loss_change, MADE.ablation.loss_change, rtol=0, atol=0.51e-4
+        again.ablation.loss_change, SCORES.ablation.loss_change, rtol=0, atol=0.51e-4
     )
     assert again.to_json() == text
     assert text.endswith("}\n") and text.count("\n") == 1
 
 
-def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
+def test_the_scores_of_the_largest_model_fit_into_their_file():
     from microgpt.checkpoint import HEAD_SCORES, OPTIONAL
 
     table = torch.full((48, 64), 0.1234)
@@ -92,22 +92,22 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         "3",
         "[]",
         "{}",
-        *(json.dumps({key: GOOD[key] for key in GOOD if key != name}) for name in REQUIRED),
-        *(changed(**{name: None}) for name in GOOD),
-        *(changed(**{name: "ab"}) for name in GOOD),
-        *(changed(**{name: [0.5]}) for name in GOOD),
+        *(json.dumps({key: VALID[key] for key in VALID if key != name}) for name in REQUIRED),
+        *(changed(**{name: None}) for name in VALID),
+        *(changed(**{name: "ab"}) for name in VALID),
+        *(changed(**{name: [0.5]}) for name in VALID),
         *(changed(positions=value) for value in (0, -1, 39, 50.0, True, 10**400, math.nan)),
         *(changed(counts=COUNTS | {"same": value}) for value in (0, -1, 51, 40.0, None, [])),
         changed(counts={"same": 40}),
         *(
-            changed(uniform=MADE.uniform | {"same": value})
+            changed(uniform=SCORES.uniform | {"same": value})
             for value in (-0.1, 1.1, math.nan, None, [])
         ),
         changed(uniform={"same": 0.1}),
-        changed(uniform=MADE.uniform | {"other": 0.1}),
-        changed(scores=GOOD["scores"] | {"other": GOOD["entropy"]}),
-        changed(scores=GOOD["scores"] | {"space": GOOD["scores"]["same"]}),
-        changed(scores={"same": GOOD["scores"]["same"]}),
+        changed(uniform=SCORES.uniform | {"other": 0.1}),
+        changed(scores=VALID["scores"] | {"other": VALID["entropy"]}),
+        changed(scores=VALID["scores"] | {"space": VALID["scores"]["same"]}),
+        changed(scores={"same": VALID["scores"]["same"]}),
         *(scores_with(value) for value in (None, 3, "ab", [], [[]], [[0.1, 0.1, 0.1]])),
         scores_with([[0.1, 0.1, 0.1], [0.1, 0.1]]),
         scores_with([[0.1, 0.1], [0.1, 0.1], [0.1, 0.1]]),
@@ -121,7 +121,7 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
         changed(distance=[0.1, 0.1, 0.1]),
         changed(ablation={}),
         changed(ablation={"positions": 30}),
-        changed(ablation={"loss_change": GOOD["ablation"]["loss_change"]}),
+        changed(ablation={"loss_change": VALID["ablation"]["loss_change"]}),
         *(ablation_with(positions=value) for value in (0, -1, 51, 30.0, True, None, "30", [30])),
         *(
             ablation_with(loss_change=value)
@@ -135,7 +135,7 @@ def test_the_largest_model_has_scores_that_are_read_back_within_their_bound():
     ],
     ids=lambda text: text[-40:],
 )
-def test_a_malformed_file_is_refused_in_a_sentence(text):
+def test_a_malformed_file_is_refused(text):
     with pytest.raises(HeadScoresError, match=r"head.scores") as caught:
         HeadScores.from_json(text, 2, 3)
     assert len(str(caught.value)) < 100
@@ -144,34 +144,33 @@ def test_a_malformed_file_is_refused_in_a_sentence(text):
 @pytest.mark.parametrize("shape", [(1, 3), (3, 3), (2, 2), (2, 4), (3, 2), (48, 64)], ids=str)
 def test_scores_of_another_models_shape_are_refused(shape):
     with pytest.raises(HeadScoresError, match="do not fit its model"):
-        HeadScores.from_json(MADE.to_json(), *shape)
+        HeadScores.from_json(SCORES.to_json(), *shape)
 
 
-def test_a_head_is_named_after_what_it_does_most_where_that_is_enough():
-    labels = [[MADE.label(layer, head) for head in range(3)] for layer in range(2)]
+def test_the_label_of_a_head_is_its_highest_score():
+    labels = [[SCORES.label(layer, head) for head in range(3)] for layer in range(2)]
     names = [[label and label.name for label in row] for row in labels]
     assert names == [["previous", "same", None], [None, None, "same"]]
     assert labels[0][0] == Label("previous", pytest.approx(0.9))
 
 
-def test_a_score_at_the_threshold_is_enough_and_one_below_is_not():
-    for score, found in ((MIN_LABEL_SCORE, "first"), (MIN_LABEL_SCORE - 1e-4, None)):
+def test_a_score_below_the_threshold_is_no_label():
+    for score, expected in ((MIN_LABEL_SCORE, "first"), (MIN_LABEL_SCORE - 1e-4, None)):
         table = torch.full((1, 1), score, dtype=torch.float64)
-        made = dataclasses.replace(MADE, scores={"first": table})
-        label = made.label(0, 0)
-        assert (label and label.name) == found
+        label = dataclasses.replace(SCORES, scores={"first": table}).label(0, 0)
+        assert (label and label.name) == expected
 
 
 def test_without_scores_there_is_no_label():
-    assert dataclasses.replace(MADE, scores={}).label(0, 0) is None
+    assert dataclasses.replace(SCORES, scores={}).label(0, 0) is None
 
 
-def test_scores_without_an_ablation_survive_too():
-    plain = dataclasses.replace(MADE, ablation=None)
-    assert json.loads(plain.to_json()) == {key: GOOD[key] for key in GOOD if key != "ablation"}
+def test_scores_without_an_ablation_are_read_back():
+    plain = dataclasses.replace(SCORES, ablation=None)
+    assert json.loads(plain.to_json()) == {key: VALID[key] for key in VALID if key != "ablation"}
     assert HeadScores.from_json(plain.to_json(), 2, 3).ablation is None
 
 
-def test_the_costliest_head_is_the_one_that_the_loss_gains_most_without():
-    assert MADE.ablation.costliest() == (1, 2)
+def test_the_costliest_head_raises_the_loss_most():
+    assert SCORES.ablation.costliest() == (1, 2)
     assert Ablation(1, torch.tensor([[-0.3, -0.1], [-0.2, -0.2]])).costliest() == (0, 1)

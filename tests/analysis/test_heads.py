@@ -20,7 +20,7 @@ from microgpt.tokenizer import CharTokenizer
 TEXT = "aba\n\nb a"
 #      0a 1b 2a 3⏎ 4⏎ 5b 6␣ 7a
 LETTERS = CharTokenizer("\n ab")
-# By kind, the keys that each query has, from the second query on.
+# The keys of each query from the second on, by pattern.
 KEYS = {
     "previous": [[0], [1], [2], [3], [4], [5], [6]],
     "first": [[0]] * 7,
@@ -34,16 +34,18 @@ KEYS = {
 
 
 def uniform(size: int) -> Tensor:
-    """Attention to all alike, (T, T)."""
+    """Uniform attention, (T, T)."""
     return torch.ones(size, size).tril() / torch.arange(1, size + 1)[:, None]
 
 
-def pointing(keys: list[list[int]]) -> Tensor:
-    """Attention (T, T) shared by the keys named for each query but the first, else on the first."""
+def attention_to(keys: list[list[int]]) -> Tensor:
+    """Uniform attention to the given keys of each query, (T, T).
+
+    The first query, and a query without keys, attend to the first position.
+    """
     weights = torch.zeros(len(keys) + 1, len(keys) + 1)
-    weights[0, 0] = 1
-    for query, named in enumerate(keys, start=1):
-        weights[query, named or [0]] = 1 / max(len(named), 1)
+    for query, selected in enumerate([[0], *keys]):
+        weights[query, selected or [0]] = 1 / max(len(selected), 1)
     return weights
 
 
@@ -53,80 +55,56 @@ def scores_of(weights: Tensor, text: str = TEXT, tokenizer: CharTokenizer = LETT
     return text_scores(maps, tokenizer.encode(text), tokenizer)
 
 
-@pytest.mark.parametrize("kind", PATTERNS)
-def test_a_head_that_matches_a_pattern_scores_1(kind):
-    scores = scores_of(pointing(KEYS[kind]))
-    assert scores.scores[kind].tolist() == [[pytest.approx(1)]]
-    assert scores.counts[kind] == sum(bool(keys) for keys in KEYS[kind])
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_head_that_matches_a_pattern_scores_1(name):
+    scores = scores_of(attention_to(KEYS[name]))
+    assert scores.scores[name].tolist() == [[pytest.approx(1)]]
+    assert scores.counts[name] == sum(bool(keys) for keys in KEYS[name])
     assert scores.positions == 7
 
 
-@pytest.mark.parametrize("kind", PATTERNS)
-def test_every_score_equals_a_computation_by_hand(kind):
-    weights = pointing(KEYS[kind])
+@pytest.mark.parametrize("name", PATTERNS)
+def test_every_score_equals_a_computation_by_hand(name):
+    weights = attention_to(KEYS[name])
     scores = scores_of(weights)
     for other, keys in KEYS.items():
-        got = [weights[query, named].sum() for query, named in enumerate(keys, 1) if named]
-        assert scores.scores[other].item() == pytest.approx(sum(got) / len(got)), other
+        shares = [
+            weights[query, selected].sum() for query, selected in enumerate(keys, 1) if selected
+        ]
+        assert scores.scores[other].item() == pytest.approx(sum(shares) / len(shares)), other
 
 
 def test_the_scores_of_uniform_attention_are_known():
     scores = scores_of(uniform(8))
-    for kind, keys in KEYS.items():
-        shares = [len(named) / (query + 1) for query, named in enumerate(keys, 1) if named]
-        assert scores.scores[kind].item() == pytest.approx(sum(shares) / len(shares)), kind
-        assert scores.uniform[kind] == pytest.approx(sum(shares) / len(shares)), kind
+    for name, keys in KEYS.items():
+        shares = [len(selected) / (query + 1) for query, selected in enumerate(keys, 1) if selected]
+        assert scores.scores[name].item() == pytest.approx(sum(shares) / len(shares)), name
+        assert scores.uniform[name] == pytest.approx(sum(shares) / len(shares)), name
     entropy = sum(math.log(n) for n in range(2, 9)) / 7
     assert scores.entropy.item() == pytest.approx(entropy)
     assert scores.distance.item() == pytest.approx(sum(n / 2 for n in range(1, 8)) / 7)
 
 
 def test_attention_to_one_key_has_no_entropy():
-    for kind, distance in (("itself", 0), ("previous", 1), ("first", 4)):
-        scores = scores_of(pointing(KEYS[kind]))
+    for name, distance in (("itself", 0), ("previous", 1), ("first", 4)):
+        scores = scores_of(attention_to(KEYS[name]))
         assert (scores.entropy.item(), scores.distance.item()) == (0, pytest.approx(distance))
 
 
 def test_every_head_has_its_own_scores():
-    maps = torch.stack([pointing(KEYS[kind]) for kind in ("previous", "same", "itself")] * 2)
+    names = ["previous", "same", "itself"]
+    maps = torch.stack([attention_to(KEYS[name]) for name in names] * 2)
     scores = scores_of(maps.view(2, 3, 8, 8))
     for layer in range(2):
-        kinds = [scores.label(layer, head).name for head in range(3)]
-        assert kinds == ["previous", "same", "itself"]
+        assert [scores.label(layer, head).name for head in range(3)] == names
 
 
 def test_a_score_without_matching_keys_is_left_out():
     scores = scores_of(uniform(3), "aba")
     assert scores.counts["newline"] == scores.counts["space"] == 0
     assert set(scores.scores) == set(scores.uniform) == set(PATTERNS) - {"newline", "space"}
-    without = CharTokenizer("ab")  # there is not even a character for them
-    scores = scores_of(uniform(3), "aba", without)
+    scores = scores_of(uniform(3), "aba", CharTokenizer("ab"))
     assert set(scores.scores) == set(PATTERNS) - {"newline", "space"}
-
-
-@pytest.mark.parametrize(
-    ("text", "starts"),
-    [
-        ("aa\naa\n\naa", {0, 7}),
-        ("\naa\n", {1}),  # the first line is empty
-        ("\n\naa", {2}),
-        ("\n\n\n\na", {4}),
-        ("\n\n\n", set()),
-        ("a\n\n", {0}),
-    ],
-    ids=repr,
-)
-def test_a_speaker_starts_the_text_or_follows_an_empty_line(text, starts):
-    for key in range(len(text) - 1):
-        weights = torch.zeros(len(text), len(text))
-        weights[:, key] = 1  # also of queries before it, which count for nothing here
-        scores = scores_of(weights.tril(), text)
-        if not starts:
-            assert "speaker" not in scores.scores
-        elif key in starts and key <= 1:
-            assert scores.scores["speaker"].item() == 1
-        elif key not in starts:
-            assert scores.scores["speaker"].item() == 0
 
 
 @pytest.mark.parametrize("size", [0, 1])
@@ -157,7 +135,7 @@ def test_every_character_has_a_class(characters, name):
 
 def test_attention_by_class_equals_a_computation_by_hand():
     ids = LETTERS.encode(TEXT)
-    shares = attention_by_class(pointing(KEYS["previous"])[None, None], ids, LETTERS)
+    shares = attention_by_class(attention_to(KEYS["previous"])[None, None], ids, LETTERS)
     expected = dict.fromkeys(CLASSES, 0.0) | {
         "vowel": 2 / 7,
         "consonant": 2 / 7,
@@ -168,11 +146,11 @@ def test_attention_by_class_equals_a_computation_by_hand():
 
 
 def test_attention_by_distance_equals_a_computation_by_hand():
-    back = attention_by_distance(pointing(KEYS["previous"])[None, None]).flatten()
-    assert back.tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
-    back = attention_by_distance(uniform(4)[None, None]).flatten().tolist()
-    halves = [1 / 2, 1 / 3, 1 / 4]
-    assert back == pytest.approx([sum(halves) / 3, sum(halves) / 3, (1 / 3 + 1 / 4) / 2, 1 / 4])
+    shares = attention_by_distance(attention_to(KEYS["previous"])[None, None]).flatten()
+    assert shares.tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+    shares = attention_by_distance(uniform(4)[None, None]).flatten()
+    near, far = (1 / 2 + 1 / 3 + 1 / 4) / 3, (1 / 3 + 1 / 4) / 2
+    assert shares.tolist() == pytest.approx([near, near, far, 1 / 4])
 
 
 def test_attention_by_class_and_distance_adds_up_to_1(model, tokenizer, corpus):
@@ -180,8 +158,8 @@ def test_attention_by_class_and_distance_adds_up_to_1(model, tokenizer, corpus):
     weights = attention_maps(model, ids).weights
     shares = attention_by_class(weights, ids, tokenizer)
     torch.testing.assert_close(shares.sum(dim=-1), torch.ones(2, 3))
-    reach = torch.tensor([15, *range(15, 0, -1)])  # queries that have a key so far back
-    rows = attention_by_distance(weights) * reach
+    queries = torch.tensor([15, *range(15, 0, -1)])  # those with a key at each distance
+    rows = attention_by_distance(weights) * queries
     torch.testing.assert_close(rows.sum(dim=-1), torch.full((2, 3), 15.0))
     mean = (rows * torch.arange(16)).sum(dim=-1) / 15
     torch.testing.assert_close(text_scores(weights, ids, tokenizer).distance, mean)
@@ -189,31 +167,31 @@ def test_attention_by_class_and_distance_adds_up_to_1(model, tokenizer, corpus):
 
 def test_the_scores_of_a_split_are_weighted_means_over_its_windows(model, tokenizer, corpus):
     data = torch.tensor(tokenizer.encode(corpus[:100]))
-    told: list[tuple[int, int]] = []
-    scores = head_scores(model, tokenizer, data, lambda done, total: told.append((done, total)))
-    assert told == [(n, 6 + 6 * 2 * 3) for n in range(1, 43)]
+    calls: list[tuple[int, int]] = []
+    scores = head_scores(model, tokenizer, data, lambda *call: calls.append(call))
+    assert calls == [(n, 6 + 6 * 2 * 3) for n in range(1, 43)]
     assert scores.positions == 6 * 15
-    parts = [data[at : at + 16].tolist() for at in range(0, 96, 16)]
-    each = [text_scores(attention_maps(model, p).weights, p, tokenizer) for p in parts]
-    for kind in set(PATTERNS) - {"speaker"}:
-        known = [part for part in each if kind in part.scores]
-        assert scores.counts[kind] == sum(part.counts[kind] for part in known)
-        total = sum(part.scores[kind] * part.counts[kind] for part in known)
-        torch.testing.assert_close(scores.scores[kind], total / scores.counts[kind])
-    torch.testing.assert_close(scores.entropy, sum(part.entropy for part in each) / 6)
-    torch.testing.assert_close(scores.distance, sum(part.distance for part in each) / 6)
-    # The text begins in the first window only, and has no empty line.
+    windows = [data[at : at + 16].tolist() for at in range(0, 96, 16)]
+    each = [text_scores(attention_maps(model, ids).weights, ids, tokenizer) for ids in windows]
+    for name in set(PATTERNS) - {"speaker"}:
+        measured = [window for window in each if name in window.scores]
+        assert scores.counts[name] == sum(window.counts[name] for window in measured)
+        total = sum(window.scores[name] * window.counts[name] for window in measured)
+        torch.testing.assert_close(scores.scores[name], total / scores.counts[name])
+    torch.testing.assert_close(scores.entropy, sum(window.entropy for window in each) / 6)
+    torch.testing.assert_close(scores.distance, sum(window.distance for window in each) / 6)
+    # Only the first window has a speaker: the text has no empty line.
     assert scores.counts["speaker"] == 15
 
 
 @pytest.mark.parametrize(
-    ("windows", "taken"), [(1, [0]), (8, range(8)), (20, [0, 2, 5, 7, 10, 12, 15, 17])], ids=str
+    ("windows", "selected"), [(1, [0]), (8, range(8)), (20, [0, 2, 5, 7, 10, 12, 15, 17])], ids=str
 )
-def test_heads_are_ablated_over_evenly_spread_windows(model, tokenizer, corpus, windows, taken):
+def test_heads_are_ablated_over_evenly_spread_windows(model, tokenizer, corpus, windows, selected):
     data = torch.tensor(tokenizer.encode(corpus[: 16 * windows + 3]))
     ablation = head_scores(model, tokenizer, data).ablation
-    assert ablation.positions == 15 * len(taken)
-    texts = torch.stack([data[16 * n : 16 * n + 16] for n in taken])
+    assert ablation.positions == 15 * len(selected)
+    texts = torch.stack([data[16 * n : 16 * n + 16] for n in selected])
 
     def loss(mask: Tensor | None) -> Tensor:
         logits = model(texts, head_mask=mask)[:, :-1]

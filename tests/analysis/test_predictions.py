@@ -29,15 +29,13 @@ def predictions() -> Predictions:
     return Predictions(torch.tensor([2, 3, 0, 0]), probs.log() + 3)
 
 
-def test_surprise_rank_order_and_entropy_by_hand(predictions):
+def test_surprisal_rank_order_and_entropy_by_hand(predictions):
     expected = [0.3, 0.25, 0.7, 0.5]
     assert predictions.surprisal.exp().reciprocal().tolist() == pytest.approx(expected)
-    assert predictions.rank.tolist() == [2, 4, 1, 1], "equals rank by id"
+    assert predictions.rank.tolist() == [2, 4, 1, 1], "equal probabilities rank by id"
     assert predictions.order[0].tolist() == [3, 2, 1, 0]
     assert predictions.entropy[1].item() == pytest.approx(math.log(4))
-    assert predictions.entropy[3].item() == pytest.approx(math.log(2)), (
-        "what cannot be adds nothing"
-    )
+    assert predictions.entropy[3].item() == pytest.approx(math.log(2)), "p log p is 0 for p = 0"
 
 
 def test_the_mean_surprisal_is_the_loss(model):
@@ -49,21 +47,21 @@ def test_the_mean_surprisal_is_the_loss(model):
 
 def test_the_predictions_of_a_text_start_at_its_second_character(model):
     ids = list(range(9))
-    whole = of_text(ids, model(torch.tensor([ids]))[0])
-    assert whole.tokens.tolist() == ids[1:]
-    read = read_text(model, ids)
-    assert read.tokens.tolist() == ids[1:]
-    torch.testing.assert_close(read.logits, whole.logits)
+    from_logits = of_text(ids, model(torch.tensor([ids]))[0])
+    assert from_logits.tokens.tolist() == ids[1:]
+    from_model = read_text(model, ids)
+    assert from_model.tokens.tolist() == ids[1:]
+    torch.testing.assert_close(from_model.logits, from_logits.logits)
     assert len(of_text([3], torch.zeros(1, 4))) == 0
     with pytest.raises(ValueError, match="two characters"):
         read_text(model, [3])
 
 
 def test_a_text_longer_than_the_window_is_read(model):
-    seen = []
+    calls = []
     ids = [at % model.config.vocab_size for at in range(40)]
-    read = read_text(model, ids, lambda done, total: seen.append((done, total)))
-    assert len(read) == 39 and seen[-1] == (39, 39)
+    predictions = read_text(model, ids, lambda *call: calls.append(call))
+    assert len(predictions) == 39 and calls[-1] == (39, 39)
 
 
 def test_the_most_surprising_characters_come_first(predictions):
@@ -76,14 +74,14 @@ def test_predictions_grow_until_their_end():
     characters = [GeneratedCharacter("a", at, torch.full((4,), float(at))) for at in range(3)]
     for character in characters[:2]:
         growing.add(character)
-    early = growing.so_far
-    assert len(growing) == len(early) == 2
+    first_two = growing.so_far
+    assert len(growing) == len(first_two) == 2
     growing.end()
     growing.add(characters[2])
     assert growing.so_far.tokens.tolist() == [0, 1]
     whole = of_characters(iter(characters))
     assert whole.tokens.tolist() == [0, 1, 2]
-    torch.testing.assert_close(whole.logits[:2], early.logits)
+    torch.testing.assert_close(whole.logits[:2], first_two.logits)
 
 
 def test_no_character_is_added_beyond_the_length():
@@ -93,14 +91,14 @@ def test_no_character_is_added_beyond_the_length():
         growing.add(GeneratedCharacter("a", 0, torch.zeros(4)))
 
 
-def test_the_next_character_has_the_probability_that_the_settings_cut_off():
+def test_the_settings_remove_some_of_the_next_characters():
     logits = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
-    found = next_character(logits, SamplingConfig(temperature=1.0, top_k=2))
-    assert found.model.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert found.drawn.tolist() == pytest.approx([0, 0, 3 / 7, 4 / 7])
-    assert found.possible == 2 and found.removed == pytest.approx(0.3)
-    whole = next_character(logits, SamplingConfig(temperature=1.0))
-    assert whole.possible == 4 and whole.removed == 0
+    filtered = next_character(logits, SamplingConfig(temperature=1.0, top_k=2))
+    assert filtered.model.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert filtered.drawn.tolist() == pytest.approx([0, 0, 3 / 7, 4 / 7])
+    assert filtered.possible == 2 and filtered.removed == pytest.approx(0.3)
+    unfiltered = next_character(logits, SamplingConfig(temperature=1.0))
+    assert unfiltered.possible == 4 and unfiltered.removed == 0
 
 
 def test_predictions_can_be_sliced(predictions):
@@ -114,20 +112,19 @@ def test_predictions_can_be_sliced(predictions):
     [SamplingConfig(), SamplingConfig(0.5, 2), SamplingConfig(0.0), SamplingConfig(1, 0, 0.6)],
 )
 def test_sampling_probabilities_are_computed_for_each_row(predictions, config):
-    drawn = predictions.drawn_probs(config)
-    for row, logits in zip(drawn, predictions.logits, strict=True):
-        alone = next_token_probs(logits, config)
-        torch.testing.assert_close(row, alone)
+    rows = predictions.drawn_probs(config)
+    for row, logits in zip(rows, predictions.logits, strict=True):
+        torch.testing.assert_close(row, next_token_probs(logits, config))
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "at"),
+    ("first", "second", "expected"),
     [([1, 2, 3], [1, 2, 3], None), ([1, 2, 3], [1, 0, 3], 1), ([1, 2], [1, 2, 3], 2), ([], [1], 0)],
 )
-def test_the_first_difference_of_two_texts_is_found(one, other, at):
-    pair = [Predictions(torch.tensor(ids), torch.zeros(len(ids), 4)) for ids in (one, other)]
-    assert first_difference(*pair) == at
-    assert first_difference(*reversed(pair)) == at
+def test_the_first_difference_of_two_texts_is_found(first, second, expected):
+    pair = [Predictions(torch.tensor(ids), torch.zeros(len(ids), 4)) for ids in (first, second)]
+    assert first_difference(*pair) == expected
+    assert first_difference(*reversed(pair)) == expected
 
 
 def test_the_table_has_a_row_for_each_character(predictions):

@@ -17,14 +17,14 @@ SCRUB = "record_view=Snapshots"
 
 
 @pytest.fixture(scope="module")
-def server(app_server, grown_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(grown_checkpoint)}) as url:
+def server(app_server, checkpoint_with_snapshots):
+    with app_server({"MICROGPT_CHECKPOINT": str(checkpoint_with_snapshots)}) as url:
         yield f"{url}/loss_record"
 
 
 @pytest.fixture(scope="module")
-def grown(grown_checkpoint):
-    return checkpoint.load(grown_checkpoint)
+def grown(checkpoint_with_snapshots):
+    return checkpoint.load(checkpoint_with_snapshots)
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ def test_the_sidebar_shows_the_checkpoint_and_its_training(app, tiny_checkpoint,
 
 
 def test_a_damaged_optional_file_is_a_warning_in_the_sidebar(
-    app, monkeypatch, grown_checkpoint, tmp_path
+    app, monkeypatch, checkpoint_with_snapshots, tmp_path
 ):
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(checkpoint_with_snapshots))
     assert not app.run().sidebar.warning
-    damaged = shutil.copytree(grown_checkpoint, tmp_path / "damaged")
+    damaged = shutil.copytree(checkpoint_with_snapshots, tmp_path / "damaged")
     (damaged / "snapshots.npz").write_bytes(b"damaged")
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(damaged))
     app.run()

@@ -6,10 +6,10 @@ from microgpt.training.snapshots import stack, take_snapshot
 from tests.ui.shown import CURVES, SNAPSHOTS, scrubber, turn_to
 
 
-def test_the_controls_select_the_map_of_a_head(app, monkeypatch, grown_checkpoint):
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
+def test_the_controls_select_the_map_of_a_head(app, monkeypatch, checkpoint_with_snapshots):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(checkpoint_with_snapshots))
     turn_to(app, SNAPSHOTS)
-    layer, head = checkpoint.load(grown_checkpoint).snapshots.most_changed_head()
+    layer, head = checkpoint.load(checkpoint_with_snapshots).snapshots.most_changed_head()
     shown = scrubber(app)
     assert shown["head"] == f"Attention of layer {layer + 1}, head {head + 1}"
     for name, value in (("layer", 2 - layer), ("head", 3 if head < 2 else 1)):
@@ -20,8 +20,8 @@ def test_the_controls_select_the_map_of_a_head(app, monkeypatch, grown_checkpoin
         shown = scrubber(app)
 
 
-def test_a_button_on_the_curves_opens_the_snapshots(app, monkeypatch, grown_checkpoint):
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(grown_checkpoint))
+def test_a_button_on_the_curves_opens_the_snapshots(app, monkeypatch, checkpoint_with_snapshots):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(checkpoint_with_snapshots))
     turn_to(app, CURVES)
     app.button[0].click().run()
     assert not app.exception
