@@ -3,17 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from microgpt.engine import Decoder
-from microgpt.sampling import SamplingConfig, next_token_probs, sample
+from microgpt.engine import Decoder, Text
+from microgpt.sampling import SamplingConfig, sample
 from microgpt.tokenizer import CharTokenizer
-
-# Learned position embeddings do not allow a sliding cache. When the window is full, the model reads
-# the last part of it again from position 0. KEPT is the smallest such fraction that raises the loss
-# by at most 0.005 nats per character, as measured by tests/benchmarks/sliding.py.
-KEPT = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -47,19 +41,10 @@ def generate(
     last block_size ids are read again for every character instead. The decoder is reset, and must
     not be used for anything else until the iterator ends.
     """
-    ids = list(ids)
-    window = decoder.config.block_size
-    kept = window if config.exact else max(1, int(KEPT * window))
-    generator = torch.Generator().manual_seed(config.seed)
-    cached = 0  # positions in the decoder's cache
+    text = Text(ids, config, decoder.config.block_size)
     for _ in range(length):
-        if 0 < cached < window:
-            cached += 1
-            logits = decoder.step(ids[-1])
-        else:
-            cached = min(len(ids), kept if cached else window)
-            logits = decoder.prefill(ids[-cached:])
-        probs = next_token_probs(logits, config)
-        token = sample(probs, generator)
-        ids.append(token)
+        clear, new = text.next_input()
+        logits = decoder.prefill(new) if clear else decoder.step(new[0])
+        [token] = sample(logits[None], [config], [text.generator])
+        text.ids.append(token)
         yield GeneratedCharacter(tokenizer.decode([token]), token, logits)

@@ -4,7 +4,7 @@ A sampling method is a filter function and a field of SamplingConfig that declar
 line, the pages and the files read the settings from these fields.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -14,23 +14,23 @@ from torch import Tensor
 
 from microgpt.config import CheckedConfig
 
-# A filter takes weights (N, V) and the value of its setting. The weights are proportional to the
-# probabilities, and each row is sorted from the likeliest token to the least likely. The filter
-# sets the weights of the tokens that it removes to 0, in place.
-Filter = Callable[[np.ndarray, Any], None]
+# A filter takes weights (N, V) and the values of its setting, (N, 1) or (1, 1) for all rows. The
+# weights are proportional to the probabilities, and each row is sorted from the likeliest token to
+# the least likely. The filter sets the weights of the tokens that it removes to 0, in place.
+Filter = Callable[[np.ndarray, np.ndarray], None]
 
 
-def keep_top_k(weights: np.ndarray, k: int) -> None:
+def keep_top_k(weights: np.ndarray, k: np.ndarray) -> None:
     """Keep the k likeliest tokens (Fan et al., 2018)."""
-    weights[:, k:] = 0.0
+    weights *= np.arange(weights.shape[1]) < k
 
 
-def keep_top_p(weights: np.ndarray, p: float) -> None:
+def keep_top_p(weights: np.ndarray, p: np.ndarray) -> None:
     """Keep the fewest tokens that together have at least probability p (Holtzman et al., 2020)."""
     weights /= weights.sum(axis=1, keepdims=True)
     # A token stays if the likelier ones sum to less than p; the first one always stays.
     ahead = weights.cumsum(axis=1) - weights
-    weights[:, 1:][ahead[:, 1:] >= p] = 0.0
+    weights[:, 1:] *= ahead[:, 1:] < p
 
 
 @dataclass(frozen=True)
@@ -125,30 +125,50 @@ def next_token_probs(logits: Tensor, config: SamplingConfig) -> Tensor:
     the remaining tokens sum to 1. Temperature 0, or one so small that the division overflows, is
     greedy: it takes the likeliest token.
     """
-    # For vectors as short as these, a NumPy call takes a quarter of the time of a PyTorch call.
-    values = logits.numpy().reshape(-1, logits.size(-1))  # (N, V)
-    order, rows = np.argsort(-values, axis=1, kind="stable"), np.arange(len(values))[:, None]
-    ranked = values[rows, order].astype(np.float64)
-    weights = np.zeros_like(ranked)
-    if config.temperature:
-        # At the floor, exp of any nonzero difference is 0, and the division does not overflow.
-        np.exp((ranked - ranked[:, :1]) / max(config.temperature, 1e-60), out=weights)
+    rows = logits.numpy().reshape(-1, logits.size(-1))  # (N, V)
+    return torch.from_numpy(_probs(rows, [config]).reshape(logits.shape))
+
+
+def _probs(logits: np.ndarray, configs: Sequence[SamplingConfig]) -> np.ndarray:
+    """next_token_probs of rows (N, V), with a config for each row or one for all of them.
+
+    For vectors as short as these, a NumPy call takes a quarter of the time of a PyTorch call.
+    """
+    rows = np.arange(len(logits))[:, None]
+    order = np.argsort(-logits, axis=1, kind="stable")
+    ranked = logits[rows, order].astype(np.float64)
+    temperature = np.array([[config.temperature] for config in configs])  # (N, 1) or (1, 1)
+    # At the floor, exp of any nonzero difference is 0, and the division does not overflow.
+    weights = np.exp((ranked - ranked[:, :1]) / np.maximum(temperature, 1e-60))
+    weights *= temperature > 0
     weights[:, 0] = 1.0
     for name, keeps_all, keep in _FILTERS:
-        if (value := getattr(config, name)) != keeps_all:
+        value = np.array([[getattr(config, name)] for config in configs])
+        filtered = (value != keeps_all)[:, 0]
+        if filtered.all():
             keep(weights, value)
+        elif filtered.any():
+            some = weights[filtered]
+            keep(some, value[filtered])
+            weights[filtered] = some
     weights /= weights.sum(axis=1, keepdims=True)
     probs = np.empty_like(weights)
     probs[rows, order] = weights
-    return torch.from_numpy(probs.reshape(logits.shape))
+    return probs
 
 
-def sample(probs: Tensor, generator: torch.Generator) -> int:
-    """Draw one index from probabilities (V,) by inverting their cumulative sum.
+def sample(
+    logits: Tensor, configs: Sequence[SamplingConfig], generators: Sequence[torch.Generator]
+) -> list[int]:
+    """Draw the next token of N texts from their logits (N, V), each with its own settings.
 
-    Each draw takes one float64 uniform number, so equal probabilities and seeds give equal draws
-    on any machine.
+    Each draw takes one float64 uniform number of its generator and inverts the cumulative sum of
+    the probabilities, so equal probabilities and seeds give equal draws on any machine, alone or
+    with others.
     """
-    cumulative = probs.double().numpy().cumsum()
-    uniform = torch.rand((), dtype=torch.float64, generator=generator).item() * cumulative[-1]
-    return min(int(cumulative.searchsorted(uniform, side="right")), len(cumulative) - 1)
+    probs = _probs(logits.numpy(), configs)
+    cumulative = probs.cumsum(axis=1)
+    uniform = [torch.rand((), dtype=torch.float64, generator=g).item() for g in generators]
+    targets = np.array(uniform)[:, None] * cumulative[:, -1:]
+    indices = (cumulative <= targets).sum(axis=1)
+    return np.minimum(indices, probs.shape[1] - 1).tolist()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from microgpt.generate import KEPT
+from microgpt.engine import KEPT
 from tests.benchmarks import decode, pages, reruns, sliding, stream
 
 ROOT = Path(__file__).parents[1]

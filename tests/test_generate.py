@@ -3,8 +3,8 @@ from itertools import islice
 import pytest
 import torch
 
-from microgpt.engine import Decoder
-from microgpt.generate import KEPT, generate, start_ids
+from microgpt.engine import KEPT, Decoder
+from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig, next_token_probs
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 

@@ -19,6 +19,12 @@ def probs_of(logits: torch.Tensor, temperature: float = 1.0, **settings: float) 
     return next_token_probs(logits, SamplingConfig(temperature=temperature, **settings))
 
 
+def drawn(probs: torch.Tensor, generator: torch.Generator) -> int:
+    """Sample once from logits whose probabilities are those of probs."""
+    [token] = sample(probs.log()[None], [SamplingConfig(temperature=1.0)], [generator])
+    return token
+
+
 def test_temperature_divides_the_logits():
     for temperature in (0.3, 1.0, 2.0):
         expected = torch.softmax(LOGITS.double() / temperature, dim=-1)
@@ -99,7 +105,7 @@ def test_the_frequencies_of_100_000_draws_fit_the_probabilities():
     draws = 100_000
     counts = torch.zeros(65, dtype=torch.float64)
     for _ in range(draws):
-        counts[sample(probs, generator)] += 1
+        counts[drawn(probs, generator)] += 1
     kept = probs > 0
     assert counts[~kept].sum() == 0
     expected = draws * probs[kept]
@@ -114,14 +120,33 @@ def test_a_draw_inverts_the_cumulative_distribution():
     probs = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
     for seed in range(50):
         uniform = torch.rand((), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-        drawn = sample(probs, torch.Generator().manual_seed(seed))
-        assert drawn == (1 if uniform < 0.5 else 3 if uniform < 0.8 else 4)
+        index = drawn(probs, torch.Generator().manual_seed(seed))
+        assert index == (1 if uniform < 0.5 else 3 if uniform < 0.8 else 4)
+
+
+def test_texts_sampled_together_draw_what_each_draws_alone():
+    logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(4)) * 3
+    configs = [
+        SamplingConfig(temperature=t, top_k=k, top_p=p, seed=seed)
+        for seed, (t, k, p) in enumerate(
+            [(0, 0, 1), (0.8, 0, 1), (0.8, 3, 1), (1.3, 0, 0.7), (1, 4, 0.9), (2, 1, 0)]
+        )
+    ]
+
+    def generators() -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(config.seed) for config in configs]
+
+    ours, theirs = generators(), generators()
+    for _ in range(20):
+        together = sample(logits, configs, ours)
+        for row, config, generator, token in zip(logits, configs, theirs, together, strict=True):
+            assert sample(row[None], [config], [generator]) == [token]
 
 
 def test_the_same_seed_gives_the_same_draws():
     probs = torch.full((10,), 0.1)
     draws = [
-        [sample(probs, generator) for _ in range(20)]
+        [drawn(probs, generator) for _ in range(20)]
         for generator in (torch.Generator().manual_seed(3), torch.Generator().manual_seed(3))
     ]
     assert draws[0] == draws[1]
@@ -129,7 +154,7 @@ def test_the_same_seed_gives_the_same_draws():
 
 def test_sampling_does_not_use_the_global_generator():
     before = torch.get_rng_state()
-    sample(torch.full((4,), 0.25), torch.Generator().manual_seed(0))
+    drawn(torch.full((4,), 0.25), torch.Generator().manual_seed(0))
     assert torch.equal(torch.get_rng_state(), before)
 
 

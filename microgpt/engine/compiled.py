@@ -1,6 +1,6 @@
-"""The decoding step in C: `step.c`, compiled on this machine and called without the GIL.
+"""The backend in C: `pass.c`, compiled on this machine and called without the GIL.
 
-A team is a pool of threads that compute one step together, as in OpenMP.
+A team is a pool of threads that compute one pass together.
 """
 
 import ctypes
@@ -10,25 +10,29 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microgpt.model import GPT, KVCache
+from microgpt.engine.backends import Part
+from microgpt.model import GPT
 
-LANES = 8  # floats in a SIMD vector of step.c; all its sizes are multiples of this
+LANES = 8  # floats in a SIMD vector of pass.c; all its sizes are multiples of this
 COMPILE_SECONDS = 60
-# The threads of larger teams would wait for each other longer than they compute.
+# Larger teams would spend more time on waiting for each other than on computing.
 TEAM_SIZES = (2, 4, 8)
-# If a team needs more than this multiple of the single-thread time, other programs use the cores.
-BUSY_FACTOR = 2.0
-# Exponential backoff: how many steps are computed on one thread before the team is tried again.
-MIN_BACKOFF, MAX_BACKOFF = 64, 4096
+# struct row of pass.c
+ROW = np.dtype(
+    [
+        *((name, np.uintp) for name in ("keys", "values", "logits")),
+        *((name, np.int32) for name in ("token", "position")),
+    ]
+)
 
 
 class Shape(ctypes.Structure):
@@ -38,28 +42,28 @@ class Shape(ctypes.Structure):
     ]
 
 
-class Job(ctypes.Structure):
+class Pass(ctypes.Structure):
     _fields_ = [
         ("shape", ctypes.POINTER(Shape)),
-        *((name, ctypes.c_void_p) for name in ("weights", "keys", "values", "scratch", "logits")),
-        *((name, ctypes.c_int) for name in ("token", "position")),
+        *((name, ctypes.c_void_p) for name in ("weights", "rows", "scratch", "active")),
+        ("count", ctypes.c_int),
     ]
 
 
 @dataclass
 class Team:
-    """Threads that compute a step together; a decoder holds the lock while it uses them."""
+    """Threads that compute a pass together; a backend holds the lock while it uses them."""
 
     size: int
     address: int
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class CompiledStep:
-    """The decoding step in C, for a model with residual connections and every LayerNorm.
+class CompiledBackend:
+    """The backend in C, for a model with residual connections and every LayerNorm.
 
-    It copies the weights, in float16 if that is exact (true for a saved checkpoint). If
-    another decoder uses the team, the step is computed on the caller's thread.
+    It copies the weights, in float16 if that is exact (true for a saved checkpoint). If the team
+    computes another pass, this pass is computed on the caller's thread.
     """
 
     def __init__(self, model: GPT, library: ctypes.CDLL, half: bool, team: Team | None = None):
@@ -71,61 +75,58 @@ class CompiledStep:
             config.block_size, config.n_layer, config.n_head, config.n_embd, hidden, padded
         )
         self.weights = _packed(model, padded, torch.float16 if half else torch.float32)
-        self.scratch = (5 + max(TEAM_SIZES)) * config.n_embd + hidden
-        self.scratch += config.n_head * config.block_size
         self.library = library
         self.team = team
-        self.one_thread_seconds = 0.0
-        self.backoff, self.next_backoff = 0, MIN_BACKOFF  # steps on one thread: left, next time
 
     @property
     def name(self) -> str:
         return f"C, {self.team.size} threads" if self.team else "C, 1 thread"
 
-    def __call__(self, cache: KVCache, token: int) -> Tensor:
-        scratch, logits = torch.empty(self.scratch), torch.empty(self.shape.vocabulary)
-        tensors = (self.weights, cache.keys, cache.values, scratch, logits)
-        addresses = (tensor.data_ptr() for tensor in tensors)
-        job = Job(ctypes.pointer(self.shape), *addresses, token, cache.length)
+    def __call__(self, parts: Sequence[Part]) -> Tensor:
+        rows = np.zeros(sum(len(part.ids) for part in parts), ROW)
+        rows["token"] = [token for part in parts for token in part.ids]
+        logits = torch.empty(len(parts), self.shape.vocabulary)
+        end = 0
+        for part, address in zip(parts, _row_addresses(logits), strict=True):
+            start, end = end, end + len(part.ids)
+            own = rows[start:end]
+            own["keys"] = part.cache.keys.data_ptr()
+            own["values"] = part.cache.values.data_ptr()
+            own["position"] = range(part.cache.length, part.cache.length + len(part.ids))
+            own["logits"][-1] = address
+        scratch = torch.empty(len(rows), 6 * self.shape.channels + self.shape.hidden)
+        active = torch.empty(len(rows), self.shape.hidden + 1, dtype=torch.int32)
+        tensors = self.weights.data_ptr(), rows.ctypes.data, scratch.data_ptr(), active.data_ptr()
+        work = Pass(ctypes.pointer(self.shape), *tensors, len(rows))
         team = self.team
-        if team and not self.backoff and team.lock.acquire(blocking=False):
-            started = time.perf_counter()
+        if team and team.lock.acquire(blocking=False):
             try:
-                self.library.step(team.address, job)
+                self.library.run_pass(team.address, work)
             finally:
                 team.lock.release()
-            self._update_backoff(time.perf_counter() - started)
         else:
-            self.library.step(None, job)
-            self.backoff = max(0, self.backoff - 1)
-        cache.length += 1
-        return logits[: self.vocab_size]
+            self.library.run_pass(None, work)
+        for part in parts:
+            part.cache.length += len(part.ids)
+        return logits[:, : self.vocab_size]
 
-    def _update_backoff(self, seconds: float) -> None:
-        """Back off from the team if its step took too long.
+    def choose_team(self, seconds: Callable[["CompiledBackend"], float]) -> None:
+        """Choose the fastest team as timed by `seconds`, up to PyTorch's number of threads."""
+        teams: list[Team | None] = [None]
+        teams += [
+            team
+            for size in TEAM_SIZES
+            if size <= torch.get_num_threads() and (team := shared_team(self.library, size))
+        ]
+        measured = []
+        for self.team in teams:
+            measured.append(seconds(self))
+        self.team = teams[measured.index(min(measured))]
 
-        The threads of a team wait for each other about 25 times in a step. If one of them does not
-        get a core, the step takes a hundred times as long.
-        """
-        if seconds > BUSY_FACTOR * self.one_thread_seconds:
-            self.backoff = self.next_backoff
-            self.next_backoff = min(2 * self.next_backoff, MAX_BACKOFF)
-        else:
-            self.next_backoff = max(self.next_backoff - 1, MIN_BACKOFF)
 
-    def choose_team(self, seconds: Callable[["CompiledStep"], float]) -> None:
-        """Choose the fastest team as timed by `seconds`, up to PyTorch's number of threads.
-
-        After that, each step decides whether to use the team or one thread.
-        """
-        self.one_thread_seconds = seconds(self)
-        measured: list[tuple[float, Team]] = []
-        for size in TEAM_SIZES:
-            if size <= torch.get_num_threads() and (team := shared_team(self.library, size)):
-                self.team, self.backoff = team, 0
-                measured.append((seconds(self), team))
-        self.team = min(measured, key=lambda pair: pair[0])[1] if measured else None
-        self.backoff, self.next_backoff = 0, MIN_BACKOFF
+def _row_addresses(matrix: Tensor) -> list[int]:
+    stride = matrix.stride(0) * matrix.element_size()
+    return [matrix.data_ptr() + row * stride for row in range(len(matrix))]
 
 
 def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
@@ -146,25 +147,25 @@ def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
 
 @functools.lru_cache(maxsize=2)
 def load_library(half: bool) -> ctypes.CDLL | None:
-    """Compile step.c for weights in float16 or float32; None if that is not possible."""
+    """Compile pass.c for weights in float16 or float32; None if that is not possible."""
     compiler = shutil.which(os.environ.get("CC") or "cc")
     if compiler is None:
         return None
-    source = Path(__file__).with_name("step.c")
+    source = Path(__file__).with_name("pass.c")
     for options in (["-march=native"], []):  # not every compiler supports this option
         # The file is not needed after the library is loaded. Windows does not allow its deletion.
-        try:
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                path = str(Path(folder) / "step.so")
-                command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
-                command += ["-fPIC", str(source), "-o", path, "-lm"]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = str(Path(folder) / "pass.so")
+            command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
+            command += ["-fPIC", str(source), "-o", path, "-lm"]
+            try:
                 subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
                 library = ctypes.CDLL(path)
-        except (OSError, subprocess.SubprocessError):  # also without a folder for temporary files
-            continue
+            except (OSError, subprocess.SubprocessError):
+                continue
         library.new_team.argtypes, library.new_team.restype = [ctypes.c_int], ctypes.c_void_p
-        library.step.argtypes = [ctypes.c_void_p, ctypes.POINTER(Job)]
-        library.step.restype = None
+        library.run_pass.argtypes = [ctypes.c_void_p, ctypes.POINTER(Pass)]
+        library.run_pass.restype = None
         return library
     return None
 
@@ -176,8 +177,10 @@ def shared_team(library: ctypes.CDLL, size: int) -> Team | None:
     return Team(size, address) if address else None
 
 
-def compiled_step(model: GPT, seconds: Callable[[CompiledStep], float]) -> CompiledStep | None:
-    """The decoding step in C with its fastest team, as timed by `seconds`; None if unavailable.
+def compiled_backend(
+    model: GPT, seconds: Callable[[CompiledBackend], float]
+) -> CompiledBackend | None:
+    """The backend in C with its fastest team, as timed by `seconds`; None if unavailable.
 
     The first call in a process takes about a second.
     """
@@ -185,6 +188,6 @@ def compiled_step(model: GPT, seconds: Callable[[CompiledStep], float]) -> Compi
     library = None if model.config.head_size % LANES else load_library(half)
     if library is None:
         return None
-    step = CompiledStep(model, library, half)
-    step.choose_team(seconds)
-    return step
+    backend = CompiledBackend(model, library, half)
+    backend.choose_team(seconds)
+    return backend

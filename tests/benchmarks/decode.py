@@ -29,9 +29,9 @@ import others  # noqa: E402
 from record import machine, machine_line, options, read_record, write_record  # noqa: E402
 
 from microgpt.checkpoint import Checkpoint, load  # noqa: E402
-from microgpt.engine import Decoder, TorchStep, compiled  # noqa: E402
-from microgpt.engine.numpy_step import NumpyStep  # noqa: E402
-from microgpt.generate import KEPT, generate  # noqa: E402
+from microgpt.engine import KEPT, Decoder, TorchBackend, compiled  # noqa: E402
+from microgpt.engine.numpy_backend import NumpyBackend  # noqa: E402
+from microgpt.generate import generate  # noqa: E402
 from microgpt.sampling import SamplingConfig  # noqa: E402
 
 RECORD = ROOT / "assets" / "benchmarks" / "decode.json"
@@ -82,18 +82,17 @@ def contenders(checkpoint: Checkpoint, folder: Path) -> dict[str, Contender]:
     model = checkpoint.model
     found = {
         RECOMPUTED: ours(checkpoint, lambda: Recomputing(model), exact=True),
-        CACHED: ours(checkpoint, lambda: Decoder(model, TorchStep(model))),
+        CACHED: ours(checkpoint, lambda: Decoder(model, TorchBackend(model))),
     }
-    steps = [NumpyStep(model)]
+    backends = [NumpyBackend(model)]
     library = compiled.load_library(half=True)
     if library is not None:
         sizes = [size for size in compiled.TEAM_SIZES if size <= torch.get_num_threads()]
         for team in [None, *(compiled.shared_team(library, size) for size in sizes)]:
-            steps.append(compiled.CompiledStep(model, library, True, team))
-            steps[-1].one_thread_seconds = float("inf")  # always use the team
-    for step in steps:
-        name = f"{ENGINE}: {step.name}, float32"
-        found[name] = ours(checkpoint, lambda step=step: Decoder(model, step))
+            backends.append(compiled.CompiledBackend(model, library, True, team))
+    for backend in backends:
+        name = f"{ENGINE}: {backend.name}, float32"
+        found[name] = ours(checkpoint, lambda backend=backend: Decoder(model, backend))
     found.update(others.contenders(model, folder, STEPS, 1 + WARM))
     return found
 

@@ -7,11 +7,11 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.config import PRESETS, GPTConfig
-from microgpt.engine import Decoder, Engine, TorchStep, compiled
+from microgpt.engine import Decoder, Engine, TorchBackend, compiled
 from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
-from tests.engine.steps import make_step
+from tests.engine.backends import make_backend
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
 BACKENDS = ("NumPy", "C", "C, float32 weights")
@@ -44,7 +44,7 @@ def recomputed(bundled) -> tuple[list[int], torch.Tensor]:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_decoding_has_the_logits_of_full_recomputation(bundled, recomputed, backend):
     ids, expected = recomputed
-    decoded = all_logits(Decoder(bundled.model, make_step(bundled.model, backend)), ids)
+    decoded = all_logits(Decoder(bundled.model, make_backend(bundled.model, backend)), ids)
     torch.testing.assert_close(decoded, expected, atol=1e-4, rtol=0)
 
 
@@ -62,7 +62,7 @@ def test_decoding_samples_the_text_of_full_recomputation(half_model, tokenizer, 
         uniform = torch.rand((), dtype=torch.float64, generator=generator)
         ids.append(int((probs.cumsum(dim=0) < uniform).sum()))
     for backend in BACKENDS:
-        decoder = Decoder(half_model, make_step(half_model, backend))
+        decoder = Decoder(half_model, make_backend(half_model, backend))
         assert written(decoder, tokenizer, len(ids) - 1, config) == ids[1:], backend
 
 
@@ -72,7 +72,7 @@ def test_all_backends_write_the_same_text_past_the_window(half_model, tokenizer,
     config = SamplingConfig(temperature=0.9, top_k=20, top_p=0.95, seed=seed, exact=exact)
     expected = written(Decoder(half_model), tokenizer, 60, config)
     for backend in BACKENDS:
-        decoder = Decoder(half_model, make_step(half_model, backend))
+        decoder = Decoder(half_model, make_backend(half_model, backend))
         assert written(decoder, tokenizer, 60, config) == expected, backend
 
 
@@ -80,7 +80,7 @@ def test_all_backends_write_the_same_text_past_the_window(half_model, tokenizer,
 def test_several_threads_compute_the_same_bits_as_one(half_model, threads):
     ids = text_ids(half_model.config, half_model.config.block_size)
     alone, team = (
-        all_logits(Decoder(half_model, make_step(half_model, "C", size)), ids)
+        all_logits(Decoder(half_model, make_backend(half_model, "C", size)), ids)
         for size in (1, threads)
     )
     assert torch.equal(alone, team)
@@ -110,11 +110,11 @@ def test_a_text_longer_than_the_window_is_refused(half_model):
 @pytest.mark.parametrize(("backend", "threads"), [("NumPy", 1), ("C", 1), ("C", 2)])
 def test_concurrent_sessions_write_the_same_texts_as_alone(half_model, tokenizer, backend, threads):
     """Texts written at once, each another, are what each is alone."""
-    step = make_step(half_model, backend, threads)
+    shared = make_backend(half_model, backend, threads)
 
     def write(seed: int) -> list[int]:
         config = SamplingConfig(temperature=1.0, seed=seed)
-        return written(Decoder(half_model, step), tokenizer, 100, config)
+        return written(Decoder(half_model, shared), tokenizer, 100, config)
 
     alone = [write(seed) for seed in range(4)]
     together: list[list[int]] = [[]] * 4
@@ -158,12 +158,13 @@ def test_every_architecture_is_decoded(tiny_config, changes):
         assert engine.backend == "PyTorch, float32"
 
 
-def _twenty_times(step):
-    def slow(cache, token):
-        start = cache.length
+def _twenty_times(backend):
+    def slow(parts):
+        starts = [part.cache.length for part in parts]
         for _ in range(20):
-            cache.length = start
-            logits = step(cache, token)
+            for part, start in zip(parts, starts, strict=True):
+                part.cache.length = start
+            logits = backend(parts)
         return logits
 
     return slow
@@ -176,7 +177,7 @@ def test_a_slower_backend_is_not_used(half_model):
         f"C, {threads}, float32" for threads in ("1 thread", "2 threads", "4 threads", "8 threads")
     }
     before = engine.backend
-    engine._use_if_faster(_twenty_times(TorchStep(half_model)))
+    engine._use_if_faster(_twenty_times(TorchBackend(half_model)))
     assert engine.backend == before
 
 

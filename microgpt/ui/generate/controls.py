@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.generate import KEPT
+from microgpt.engine import KEPT
 from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control

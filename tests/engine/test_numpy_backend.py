@@ -2,7 +2,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from microgpt.engine.numpy_step import NumpyStep, attend, layer_norm, linear
+from microgpt.engine import Part
+from microgpt.engine.numpy_backend import NumpyBackend, attend, layer_norm, linear
 from microgpt.model import KVCache
 
 
@@ -26,10 +27,10 @@ def test_the_attention_equals_that_of_pytorch():
     np.testing.assert_allclose(attend(q.numpy(), keys.numpy(), values.numpy()), expected, atol=1e-5)
 
 
-def test_a_step_extends_the_cache_as_the_model_does(model):
-    step, ours, theirs = NumpyStep(model), KVCache(model.config), KVCache(model.config)
+def test_a_pass_extends_the_cache_as_the_model_does(model):
+    backend, ours, theirs = NumpyBackend(model), KVCache(model.config), KVCache(model.config)
     for token in (3, 1, 4):
-        logits = step(ours, token)
+        [logits] = backend([Part(ours, [token])])
         expected = model(torch.tensor([[token]]), cache=theirs)[0, -1]
         torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
     assert ours.length == theirs.length == 3
@@ -39,5 +40,5 @@ def test_a_step_extends_the_cache_as_the_model_does(model):
 
 def test_the_weights_of_the_model_are_not_changed(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    NumpyStep(model)(KVCache(model.config), 1)
+    NumpyBackend(model)([Part(KVCache(model.config), [1])])
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())

@@ -1,27 +1,33 @@
-"""The decoding step in NumPy.
+"""The backend in NumPy.
 
 NumPy is faster than PyTorch for one token: a call has a third of the overhead, and matrix-vector
-products read memory faster. Only the rows of the MLP's second matrix whose ReLU is
-active are read, about one in six (Mirzadeh et al., 2023, ReLU Strikes Back). The other rows would
-add zero, so the result is the same.
+products read memory faster. Only the rows of the MLP's second matrix whose ReLU is active are read,
+about one in six (Mirzadeh et al., 2023, ReLU Strikes Back). The other rows would add zero, so the
+result is the same.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from microgpt.engine.backends import Part, TorchBackend
 from microgpt.model import GPT, KVCache
 
 
-class NumpyStep:
-    """The decoding step in NumPy, for a model with residual connections and every LayerNorm.
+class NumpyBackend:
+    """The backend in NumPy, for a model with residual connections and every LayerNorm.
 
-    It shares the model's weights. Only the MLP's second matrix is copied, to transpose it.
+    It computes one id at a time, because the sums of a matrix product could depend on the number of
+    its columns. Prefill is done by the model in PyTorch. The backend shares the model's weights.
+    Only the MLP's second matrix is copied, to transpose it.
     """
 
     name = "NumPy"
 
     def __init__(self, model: GPT):
+        self._prefill = TorchBackend(model)
         self.n_head = model.config.n_head
         w = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
 
@@ -44,7 +50,18 @@ class NumpyStep:
         ]
         self.ln_final, self.head = weight_and_bias("ln_final"), weight_and_bias("head")
 
-    def __call__(self, cache: KVCache, token: int) -> Tensor:
+    def __call__(self, parts: Sequence[Part]) -> Tensor:
+        return torch.stack(
+            [
+                self.step(part.cache, part.ids[0])
+                if len(part.ids) == 1
+                else self._prefill([part])[0]
+                for part in parts
+            ]
+        )
+
+    def step(self, cache: KVCache, token: int) -> Tensor:
+        """Append one id to a cache; return the logits (V,) after it."""
         at = cache.length
         keys, values = cache.keys.numpy()[:, 0], cache.values.numpy()[:, 0]  # (L, H, T, size)
         x = self.token_embedding[token] + self.position_embedding[at]  # (C,)

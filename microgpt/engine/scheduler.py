@@ -1,0 +1,212 @@
+"""Writing many texts at once: one thread computes passes over all of them.
+
+A new text joins at the next pass, and one that is finished or closed leaves. Weights are read once
+per pass for all texts (continuous batching: Yu et al., 2022, Orca). Prompts are read in chunks
+between the steps of other texts (chunked prefill: Agrawal et al., 2023, Sarathi). A text is the
+same whether it is written alone or with others.
+"""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from microgpt.config import GPTConfig
+from microgpt.engine.backends import Compute, Part
+from microgpt.engine.decoder import CHUNK
+from microgpt.engine.text import Text
+from microgpt.model import KVCache
+from microgpt.sampling import SamplingConfig, sample
+
+# The most memory for the KV caches of a scheduler. Further texts wait for a place.
+CACHE_BYTES = 192 * 2**20
+# The most ids in a pass that belong to prefill.
+PREFILL_IDS = 2 * CHUNK
+# A text pauses when its consumer has left this many tokens.
+MOST_READY = 512
+# How often an iterating consumer takes what is ready.
+TAKE_SECONDS = 0.02
+
+
+class Drawn(NamedTuple):
+    """A token and the logits (V,) that it was drawn from."""
+
+    token: int
+    logits: Tensor
+
+
+class Stream:
+    """A text while a scheduler writes it, for one consumer: iterate over it, or use take."""
+
+    def __init__(self, scheduler: "Scheduler", text: Text, length: int, owner: Hashable):
+        self.text, self.owner = text, self if owner is None else owner
+        self.cache: KVCache | None = None
+        self.input: list[int] = []  # the ids that the cache gets before the next draw
+        self.left = length
+        self.ready: deque[Drawn] = deque()
+        self.over = threading.Event()
+        self.error: Exception | None = None
+        self._scheduler = scheduler
+
+    @property
+    def waits(self) -> bool:
+        """Whether the text waits for a place."""
+        return self.cache is None and not self.over.is_set()
+
+    def take(self, seconds: float) -> list[Drawn] | None:
+        """Wait `seconds`, or until the text ends; return the new tokens, None after the last one.
+
+        Raises what computing the text raised.
+        """
+        over = self.over.wait(seconds)
+        taken = [self.ready.popleft() for _ in range(len(self.ready))]
+        if len(taken) >= MOST_READY:
+            self._scheduler.wake()
+        if taken or not over:
+            return taken
+        if self.error is not None:
+            raise self.error
+        return None
+
+    def __iter__(self) -> Iterator[Drawn]:
+        try:
+            while (taken := self.take(TAKE_SECONDS)) is not None:
+                yield from taken
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the text. It may be called at any time, and more than once."""
+        self.over.set()
+        self._scheduler.wake()
+
+
+class Scheduler:
+    """Writes texts with a backend. It has a thread while there are texts."""
+
+    def __init__(self, compute: Compute, config: GPTConfig):
+        self._compute, self._config = compute, config
+        self._places = max(1, CACHE_BYTES // KVCache.size_in_bytes(config))
+        self._changed = threading.Condition()
+        self._waiting: list[Stream] = []
+        self._active: list[Stream] = []
+        self._running = False
+
+    @property
+    def texts(self) -> int:
+        """The number of texts that are being written or wait."""
+        return len(self._active) + len(self._waiting)
+
+    def write(
+        self, ids: Sequence[int], length: int, config: SamplingConfig, owner: Hashable = None
+    ) -> Stream:
+        """Continue a text by `length` tokens, as microgpt.generate.generate does.
+
+        owner: who asked for the text. Each owner has one turn in a pass, however many texts it has.
+        """
+        stream = Stream(self, Text(ids, config, self._config.block_size), length, owner)
+        if length < 1:
+            stream.close()
+            return stream
+        with self._changed:
+            self._waiting.append(stream)
+            self._changed.notify()
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="scheduler", daemon=True).start()
+        return stream
+
+    def wake(self) -> None:
+        """Look at the streams again: one was closed, or its tokens were taken."""
+        with self._changed:
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while self._admit():
+            try:
+                self._pass()
+            except Exception as error:
+                for stream in self._active:
+                    stream.error = error
+                    stream.over.set()
+
+    def _admit(self) -> bool:
+        """Remove the texts that are over and fill the places; False if there is no text.
+
+        If others wait, a text gives up its place when its window is full, since it then loses
+        nothing: its cache is cleared anyway. Of the texts that wait, the owner with the fewest
+        places is first, and then the text that has waited longest.
+        """
+        with self._changed:
+            while True:
+                self._waiting = [s for s in self._waiting if not s.over.is_set()]
+                self._active = [s for s in self._active if not s.over.is_set()]
+                if self._waiting:
+                    leaving = [s for s in self._active if s.text.fills_window and not s.input]
+                    self._active = [s for s in self._active if s not in leaving]
+                    self._waiting += leaving
+                    for stream in leaving:
+                        stream.cache = None
+                held = Counter(stream.owner for stream in self._active)
+                while self._waiting and len(self._active) < self._places:
+                    stream = min(self._waiting, key=lambda stream: held[stream.owner])
+                    self._waiting.remove(stream)
+                    self._active.append(stream)
+                    held[stream.owner] += 1
+                if any(len(stream.ready) < MOST_READY for stream in self._active):
+                    return True
+                if not self._active:
+                    self._running = False
+                    return False
+                self._changed.wait()
+
+    def _pass(self) -> None:
+        """Compute one pass, and draw a token for each text whose input is complete."""
+        streams, parts = self._next_parts()
+        logits = self._compute(parts)
+        rows = [row for row, stream in enumerate(streams) if not stream.input]
+        if not rows:
+            return
+        logits = logits[rows]
+        texts = [streams[row].text for row in rows]
+        configs, generators = [t.config for t in texts], [t.generator for t in texts]
+        for row, token, own in zip(rows, sample(logits, configs, generators), logits, strict=True):
+            stream = streams[row]
+            stream.text.ids.append(token)
+            stream.ready.append(Drawn(token, own))
+            stream.left -= 1
+            if not stream.left:
+                stream.over.set()
+
+    def _next_parts(self) -> tuple[list[Stream], list[Part]]:
+        """The texts of the next pass and their parts; the others are first in the pass after it."""
+        streams, parts, skipped = [], [], []
+        served: set[Hashable] = set()
+        one_owner = len({stream.owner for stream in self._active}) == 1
+        reading = 0
+        for stream in self._active:
+            if not stream.input:
+                clear, stream.input = stream.text.next_input()
+                if stream.cache is None:
+                    stream.cache = KVCache(self._config)
+                elif clear:
+                    stream.cache.length = 0
+            chunk = stream.input[:CHUNK]
+            reads = len(stream.input) > 1
+            if (
+                len(stream.ready) >= MOST_READY
+                or (stream.owner in served and not one_owner)
+                or (reads and reading and reading + len(chunk) > PREFILL_IDS)
+            ):
+                skipped.append(stream)
+                continue
+            reading += len(chunk) * reads
+            served.add(stream.owner)
+            assert stream.cache is not None
+            del stream.input[: len(chunk)]
+            streams.append(stream)
+            parts.append(Part(stream.cache, chunk))
+        self._active = skipped + streams
+        return streams, parts

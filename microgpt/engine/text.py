@@ -1,0 +1,41 @@
+"""A text while it is written: its ids, its place in the window and its random generator."""
+
+from collections.abc import Sequence
+
+import torch
+
+from microgpt.sampling import SamplingConfig
+
+# Learned position embeddings do not allow a sliding cache. When the window is full, the model reads
+# the last part of it again from position 0. KEPT is the smallest such fraction that raises the loss
+# by at most 0.005 nats per character, as measured by tests/benchmarks/sliding.py.
+KEPT = 1 / 8
+
+
+class Text:
+    """The ids of a text, and which of them its KV cache gets next.
+
+    When the window is full, the last part of it (the fraction KEPT) is read again from position 0.
+    With config.exact, the last `window` ids are read again for every id instead.
+    """
+
+    def __init__(self, ids: Sequence[int], config: SamplingConfig, window: int):
+        self.ids = list(ids)
+        self.config = config
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self._window = window
+        self._again = window if config.exact else max(1, int(KEPT * window))
+        self._cached = 0  # the number of ids in the cache
+
+    @property
+    def fills_window(self) -> bool:
+        """Whether the cache is full, so that the next input clears it."""
+        return self._cached == self._window
+
+    def next_input(self) -> tuple[bool, list[int]]:
+        """Whether to clear the cache, and the ids to append to it before the next draw."""
+        if self._cached and not self.fills_window:
+            self._cached += 1
+            return False, self.ids[-1:]
+        self._cached = min(len(self.ids), self._again if self._cached else self._window)
+        return True, self.ids[-self._cached :]
