@@ -13,6 +13,7 @@ from torch import Tensor
 
 from microgpt import atomic
 from microgpt.errors import MicroGPTError
+from microgpt.formats import FormatError, decode
 
 TINY_SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -67,11 +68,11 @@ def tiny_shakespeare(
 def read_text(path: Path) -> str:
     """Read a UTF-8 file without changing its line endings. Raises DataError."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(f"cannot read {path}: {reason}") from error
+        return decode(str(path), path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except FormatError as error:
+        raise DataError(str(error)) from error
 
 
 def split(ids: list[int], block_size: int) -> Splits:

@@ -13,6 +13,7 @@ import json
 import reprlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from itertools import chain
 from typing import Any
 
 from microgpt.errors import MicroGPTError
@@ -23,6 +24,8 @@ FORMAT = 2
 # Metadata for a dataclass field, field(default=…, metadata=IGNORABLE), that older readers may
 # ignore. Files list such a field in `optional`.
 IGNORABLE = {"ignorable": True}
+# The deepest nesting of lists and objects in a JSON text; our own files have about 5.
+MOST_NESTED = 32
 
 
 class FormatError(MicroGPTError):
@@ -78,14 +81,36 @@ class Document:
         return {name: value for name, value in values.items() if name in names}
 
 
-def parse_json(name: str, data: str | bytes) -> dict[str, Any]:
-    """Parse an untrusted file that holds a JSON object. Raises FormatError."""
+def decode(name: str, data: bytes, encoding: str = "utf-8") -> str:
+    """Decode the untrusted content of a text file. Raises FormatError."""
     try:
-        values = json.loads(data if isinstance(data, str) else data.decode("utf-8"))
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise FormatError(f"{name} cannot be read: it is not UTF-8 text") from error
+
+
+def parse_json_value(name: str, data: str | bytes) -> Any:
+    """Parse an untrusted JSON text. Raises FormatError.
+
+    A value that is nested deeper than MOST_NESTED is refused, so that no later function fails on
+    the depth of its recursion.
+    """
+    try:
+        value = json.loads(data if isinstance(data, str) else decode(name, data))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{name} cannot be read: it is not JSON") from error
+    level: list[Any] = [[value]]
+    for _ in range(MOST_NESTED + 1):
+        objects = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for each in chain.from_iterable(objects) if isinstance(each, dict | list)]
+    if level:
+        raise FormatError(f"{name} cannot be read: it is nested too deeply")
+    return value
+
+
+def parse_json(name: str, data: str | bytes) -> dict[str, Any]:
+    """Parse an untrusted file that holds a JSON object. Raises FormatError."""
+    values = parse_json_value(name, data)
     if not isinstance(values, dict):
         raise FormatError(f"{name} must hold a JSON object")
     return values

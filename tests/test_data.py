@@ -119,10 +119,10 @@ def test_a_text_is_read_without_changes(tmp_path):
 
 
 def test_an_unreadable_text_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"missing.txt: No such file"):
+    with pytest.raises(DataError, match=r"missing.txt cannot be read: No such file"):
         read_text(tmp_path / "missing.txt")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="binary: it is not UTF-8"):
+    with pytest.raises(DataError, match="binary cannot be read: it is not UTF-8"):
         read_text(tmp_path / "binary")
     with pytest.raises(DataError, match="directory"):
         read_text(tmp_path)

@@ -361,10 +361,12 @@ def test_a_record_lists_its_optional_settings(folder):
         ("[" * 100_000, "a.json cannot be read: it is not JSON"),
         ('{"a":' * 100_000, "a.json cannot be read: it is not JSON"),
         ("1" * 5000, "a.json cannot be read: it is not JSON"),
+        ("[" * 33 + "]" * 33, "a.json cannot be read: it is nested too deeply"),
+        ('{"a":' * 900 + "1" + "}" * 900, "a.json cannot be read: it is nested too deeply"),
         (b"[]", "a.json must hold a JSON object"),
         (b"null", "a.json must hold a JSON object"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_json_from_outside_is_an_object_or_a_sentence(data, message):
     with pytest.raises(FormatError, match=f"^{message}$"):

@@ -10,6 +10,7 @@ from microgpt.checkpoint import CONFIG, LOSS_RECORD, CheckpointError, read_confi
 from microgpt.checkpoint.loss_record import LossRow, from_csv
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
+from microgpt.formats import decode
 from microgpt.model import without_weights
 
 # The training and validation losses that the original recorded, on random batches.
@@ -44,7 +45,7 @@ def read_run(folder: Path) -> Run:
     data = (folder / LOSS_RECORD).read_bytes()
     if hashlib.sha256(data).hexdigest() != hashes[LOSS_RECORD]:
         raise CheckpointError(f"{LOSS_RECORD} of the run {folder.name} is not the one in {CONFIG}")
-    return Run(folder.name, config, training, from_csv(data.decode()))
+    return Run(folder.name, config, training, from_csv(decode(LOSS_RECORD, data)))
 
 
 def last_estimate(rows: Iterable[LossRow]) -> tuple[float, float]:

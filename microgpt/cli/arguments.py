@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.cli.progress import download_bar
 from microgpt.config import ConfigError, GPTConfig, TrainConfig
 from microgpt.data import read_text, tiny_shakespeare
+from microgpt.formats import FormatError, parse_json_value
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -64,13 +64,13 @@ def set_values(
     for pair in pairs:
         name, equals, text = pair.partition("=")
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
+            value = parse_json_value(name, text)
+        except FormatError:
             value = text
         if equals and name in model.to_dict() and name != "vocab_size":
             of_model[name] = value
         elif equals and name in config.to_dict():
             of_train[name] = value
         else:
-            raise ConfigError(f"--set {pair}: there is no such setting; write NAME=VALUE")
+            raise ConfigError(f"--set {pair[:100]}: there is no such setting; write NAME=VALUE")
     return dataclasses.replace(model, **of_model), dataclasses.replace(config, **of_train)

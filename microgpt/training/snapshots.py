@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from microgpt import atomic
@@ -119,7 +119,7 @@ def load_weights(path: Path, config: GPTConfig) -> GPT:
     """
     model = GPT(config).eval().requires_grad_(False)
     try:
-        model.load_state_dict(load_file(path))
+        model.load_state_dict(load(path.read_bytes()))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise SnapshotsError(f"{path} does not hold weights of this model") from error
     if not all_finite(model.state_dict().values()):

@@ -17,7 +17,8 @@ _MARK = (
 
 def plain(text: str) -> str:
     """Escape a text for Markdown, on one line."""
-    return _ADDRESS.sub("\\1\u2060", text.translate(_ESCAPES))
+    valid = text.encode("utf-8", "replace").decode("utf-8")  # the name of a folder may not be
+    return _ADDRESS.sub("\\1\u2060", valid.translate(_ESCAPES))
 
 
 def marked(text: str, characters: Container[str], first: int) -> str:

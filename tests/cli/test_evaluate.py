@@ -48,7 +48,7 @@ def test_an_unusable_checkpoint_text_or_device_is_an_error(
     for name, options, message in (
         (missing, ["--data", euros], "missing"),
         (tiny_checkpoint, ["--data", euros], "'€'"),
-        (tiny_checkpoint, ["--data", missing], "cannot read"),
+        (tiny_checkpoint, ["--data", missing], "cannot be read"),
         (tiny_checkpoint, ["--device", "abacus"], "abacus"),
     ):
         assert message in command_error("evaluate", "--checkpoint", name, *options)

@@ -52,7 +52,7 @@ def test_scores_are_written_into_the_checkpoint(arguments, checkpoint_copy, corp
     ("options", "message"),
     [
         (["--checkpoint", "no/such/folder", "--write"], "--write needs a checkpoint folder"),
-        (["--data", "missing.txt"], "cannot read"),
+        (["--data", "missing.txt"], "cannot be read"),
         (["--data", "{copy}/README.md"], "not in the vocabulary"),
         (["--device", "abacus"], "no device called 'abacus'"),
         (["--checkpoint", "{empty}"], "config.json is missing"),

@@ -1,5 +1,7 @@
 import hashlib
 import io
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,7 +113,7 @@ def test_an_interrupt_ends_the_measurements_at_once(corpus_file, tmp_path, monke
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "text.txt: No such file"),
+        (None, "text.txt cannot be read: No such file"),
         (b"\xff\xfe", "not UTF-8"),
         (b"", "the text is empty"),
         (b"short", "has 5 characters; a context window of 16 needs at least 161"),
@@ -162,6 +164,17 @@ def test_only_an_existing_run_with_the_same_settings_is_resumed(
     command = train_command(corpus_file, trained_checkpoint, "--resume", steps=STEPS + 10)
     assert "other settings" in command_error(*command)
     assert {path: path.read_bytes() for path in state.rglob("*.*")} == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_of_files_need_not_be_utf8(corpus_file, tmp_path):
+    out = tmp_path / os.fsdecode(b"caf\xe9")
+    data = Path(shutil.copy(corpus_file, tmp_path / os.fsdecode(b"\xe9.txt")))
+    command = [*MICROGPT, *train_command(data, out, steps=1)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    training = checkpoint.load(out).training
+    assert (training.steps, training.data) == (1, "?.txt")
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(corpus_file, tmp_path, command_error):

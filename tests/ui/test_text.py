@@ -12,6 +12,10 @@ def test_lines_are_joined():
     assert plain("a\nb\r\nc") == "a b  c"
 
 
+def test_half_of_a_surrogate_pair_is_replaced():
+    assert plain("caf\udce9") == "caf?"
+
+
 @pytest.mark.parametrize("address", ["https://a.example", "WWW.a.example", "a@b.example"])
 def test_an_address_does_not_become_a_link(address):
     assert "\u2060" in plain(address)

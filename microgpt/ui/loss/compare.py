@@ -9,6 +9,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRecordError, LossRow, from_csv
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
+from microgpt.formats import FormatError, decode
 from microgpt.ui import cache
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
@@ -88,9 +89,9 @@ def _own_record() -> list[LossRow] | None:
 
 def _read(data: bytes) -> list[LossRow] | None:
     try:
-        return from_csv(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        st.error("The file is not a loss record: it is not UTF-8 text.")
+        return from_csv(decode("The loss record", data, "utf-8-sig"))
+    except FormatError as error:
+        st.error(plain(f"{error}."))
     except LossRecordError as error:
         st.error(plain(f"The loss record cannot be used: {error}."))
     return None

@@ -25,7 +25,7 @@ def test_runs_and_an_uploaded_record_are_compared(app, tiny_checkpoint):
     app.file_uploader("record").upload("mine.csv", record[:-4] + b"high\n", "text/csv").run()
     assert ["line 4" in sentence for sentence in errors(app)] == [True]
     app.file_uploader("record").upload("mine.csv", b"\xff\xfe", "text/csv").run()
-    assert errors(app) == ["The file is not a loss record: it is not UTF-8 text."]
+    assert errors(app) == ["The loss record cannot be read: it is not UTF-8 text."]
     assert "your record" not in chart(app)
 
 
