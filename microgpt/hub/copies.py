@@ -25,6 +25,7 @@ from huggingface_hub.constants import DEFAULT_REVISION
 from microgpt import atomic, checkpoint
 from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
 from microgpt.data import cache_folder
+from microgpt.formats import FormatError, decode
 from microgpt.hub.repo import RepoRef
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -72,8 +73,9 @@ def cached(ref: RepoRef, cache_dir: Path | None = None) -> Checkpoint | None:
     cache = cache_dir or operator_cache_folder()
     revision = ref.revision or DEFAULT_REVISION
     commits = [revision]
-    with contextlib.suppress(OSError):
-        commits.append(_ref_file(cache, ref.repo_id, revision).read_text(encoding="ascii"))
+    with contextlib.suppress(OSError, FormatError):
+        path = _ref_file(cache, ref.repo_id, revision)
+        commits.append(decode(path.name, path.read_bytes()))
     if ref.revision is None:
         repo = copy_folder(cache, ref.repo_id, "")
         commits += [copy.name for copy in _last_used_first(repo.glob("*"))]
@@ -93,7 +95,7 @@ def trim_cache(cache: Path, max_bytes: int, keep: Collection[Path] = ()) -> None
     """Delete the least recently used copies until the cache holds at most max_bytes.
 
     The copies in keep and the downloads in progress count, but are not deleted. The files of a
-    killed download are deleted after a day.
+    killed download are deleted after a day, the folder of a repo with its last copy.
     """
     # Another process may delete the same files. Errors are ignored, because the next download
     # trims again.
@@ -109,6 +111,11 @@ def trim_cache(cache: Path, max_bytes: int, keep: Collection[Path] = ()) -> None
             left -= _bytes_in(copy)
             if left < 0 and copy not in keep:
                 shutil.rmtree(copy, ignore_errors=True)
+        for repo in cache.glob("*--*"):
+            with contextlib.suppress(OSError):
+                if [child.name for child in repo.iterdir()] == ["refs"]:
+                    shutil.rmtree(repo / "refs", ignore_errors=True)
+                    repo.rmdir()  # fails if a download has just begun there
 
 
 def _ref_file(cache: Path, repo_id: str, revision: str) -> Path:

@@ -46,6 +46,25 @@ def test_the_least_recently_used_copies_are_deleted(server, tiny_checkpoint, sta
     assert [folder.exists() for folder in folders] == [False, False, True]
 
 
+def test_the_folder_of_a_repo_is_deleted_with_its_last_copy(
+    server, tiny_checkpoint, start_fetch, cache
+):
+    server.add(REPO, tiny_checkpoint)
+    other = server.add("a/a", tiny_checkpoint)
+    loaded(start_fetch())
+    kept = copy_of(loaded(start_fetch("a/a")), cache)
+    copies.trim_cache(cache, 0, keep=[kept])
+    assert [repo.name for repo in cache.iterdir()] == ["a--a"]
+    assert hub.cached(hub.RepoRef("a/a"), cache).origin.commit == other
+
+
+def test_a_ref_that_is_not_text_is_ignored(server, tiny_checkpoint, start_fetch, cache):
+    commit = server.add(REPO, tiny_checkpoint)
+    loaded(start_fetch())
+    (cache / "someone--small-model" / "refs" / "main").write_bytes(b"\xff\xfe")
+    assert hub.cached(hub.RepoRef(REPO), cache).origin.commit == commit
+
+
 def test_trimming_a_missing_cache_does_nothing(cache):
     copies.trim_cache(cache, 0)
     assert not cache.exists()
