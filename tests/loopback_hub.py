@@ -20,7 +20,9 @@ from huggingface_hub import constants
 from huggingface_hub.utils import _xet
 
 TOKEN = "hf_loopback"  # the one token that may write
-Fault = Literal["hang", "503", "slow", "truncate", "wrong bytes", "disconnect", "not a hub"]
+Fault = Literal[
+    "hang", "401", "403", "503", "slow", "truncate", "wrong bytes", "disconnect", "not a hub"
+]
 
 
 class Request(NamedTuple):
@@ -202,8 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.released.wait()
         if fault in ("hang", "disconnect"):
             return  # HTTP/1.0: the connection is closed
-        if fault == "503":
-            self._error(503)
+        if fault in ("401", "403", "503"):
+            self._error(int(fault))
         elif path == "/xet-token":
             url = self.hub.url
             expires = {"X_Xet_Access_Token": "x", "X_Xet_Token_Expiration": str(2**40)}

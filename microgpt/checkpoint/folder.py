@@ -10,7 +10,7 @@ from typing import Literal
 from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint.loss_record import LossRow
-from microgpt.checkpoint.provenance import Training
+from microgpt.checkpoint.provenance import Training, storable
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig
 from microgpt.errors import MicroGPTError
@@ -49,6 +49,11 @@ class Origin:
     kind: Literal["folder", "hub", "bundled"]
     name: str
     commit: str | None = None
+
+    @property
+    def short_name(self) -> str:
+        """The repo, or the name of the folder without its path, as valid Unicode."""
+        return self.name if self.kind == "hub" else storable(Path(self.name).absolute().name)
 
 
 @dataclass(frozen=True)

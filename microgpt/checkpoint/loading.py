@@ -32,7 +32,7 @@ from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.checkpoint.weights import read_weights
 from microgpt.config import ConfigError, GPTConfig
 from microgpt.errors import MicroGPTError
-from microgpt.formats import FormatError, read_json
+from microgpt.formats import FormatError, decode, read_json
 from microgpt.model import without_weights
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 
@@ -42,7 +42,10 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 def check_files(folder: Path) -> None:
     """Raise CheckpointError if a required file is missing or too large."""
     if not folder.is_dir():
-        raise CheckpointError(f"there is no checkpoint folder at {folder}")
+        raise CheckpointError(
+            f"there is no checkpoint folder at {folder}",
+            f"there is no checkpoint folder {Origin('folder', str(folder)).short_name!r}",
+        )
     for name, most in FILES.items():
         path = folder / name
         if not path.is_file():
@@ -108,9 +111,9 @@ def _read(folder: Path, name: str, hashes: dict[str, str]) -> bytes:
 
 def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
     try:
-        return _read(folder, name, hashes).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{name} cannot be read: it is not UTF-8 text") from error
+        return decode(name, _read(folder, name, hashes))
+    except FormatError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]:

@@ -47,8 +47,9 @@ def _load(path: Path, kind: Literal["folder", "bundled"]) -> Checkpoint:
     try:
         return checkpoint.load(path, Origin(kind, str(path)))
     except OSError as error:  # for example a name that is too long
+        reason = f"cannot be read: {error.strerror}; name another folder"
         raise CheckpointError(
-            f"the folder {str(path)[:100]!r} cannot be read: {error.strerror}; name another folder"
+            f"the folder {str(path)[:100]!r} {reason}", f"the folder of the checkpoint {reason}"
         ) from error
 
 
@@ -65,7 +66,8 @@ def operator_choice(environ: Mapping[str, str]) -> Path | RepoRef | None:
         except RuntimeError as error:
             raise HubError(
                 f"MICROGPT_CHECKPOINT is {folder[:100]!r}, but there is no such user; "
-                "write the full path"
+                "write the full path",
+                "the checkpoint of this app cannot be found",
             ) from error
     if repo := environ.get("MICROGPT_REPO", "").strip():
         return parse_repo(repo)

@@ -136,10 +136,11 @@ class Fetch:
             return HubError(
                 f"{self._hub} did not answer within {self._limit_s:g} s; try again later"
             )
-        return HubError(
+        late = (
             f"{self.ref} did not arrive within {self._limit_s:g} s ({self.bytes_done:,} of "
-            f"{self.bytes_total:,} bytes did); try again with a faster connection"
+            f"{self.bytes_total:,} bytes did)"
         )
+        return HubError(f"{late}; try again with a faster connection", f"{late}; try again later")
 
     def _settle(self, loaded: Checkpoint | None = None, error: HubError | None = None) -> None:
         """Set the result, unless it is already set."""

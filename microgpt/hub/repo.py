@@ -80,6 +80,9 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
 
     `hub` is the address of the Hub, `name` the file that was being transferred.
     """
+    later, public = "try again later", "name a public repo"
+    login = "log in with `hf auth login` or set HF_TOKEN"
+    for_visitors = None  # what they can do, if they cannot follow the advice in `todo`
     wrappers = LocalEntryNotFoundError | RuntimeError
     while isinstance(error, wrappers) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # these wrappers only say that something failed
@@ -87,40 +90,44 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
         case HubError():
             return error
         case GatedRepoError():
-            text = (
-                f"{ref} is gated (its author decides who may read it); name a public repo, or set "
-                "HF_TOKEN to a token of an account that has access"
-            )
+            what = f"{ref} is gated (its author decides who may read it)"
+            todo = f"{public}, or set HF_TOKEN to a token of an account that has access"
+            for_visitors = public
         case RepositoryNotFoundError():
-            text = f"there is no public repo {ref.repo_id} on {hub}; check the name"
+            what, todo = f"there is no public repo {ref.repo_id} on {hub}", "check the name"
         case RevisionNotFoundError():
-            text = f"{ref.repo_id} has no branch, tag or commit {ref.revision!r}; check the name"
+            what = f"{ref.repo_id} has no branch, tag or commit {ref.revision!r}"
+            todo = "check the name"
         case RemoteEntryNotFoundError():
-            text = f"{ref} is not a microGPT checkpoint: {name} is missing; name another repo"
+            what = f"{ref} is not a microGPT checkpoint: {name} is missing"
+            todo = "name another repo"
         case HfHubHTTPError(response=response) if response.status_code in (401, 403):
-            text = (
-                f"{hub} refuses access to {ref} ({response.status_code}); "
-                "log in with `hf auth login` or set HF_TOKEN"
-            )
+            what = f"{hub} refuses access to {ref} ({response.status_code})"
+            todo, for_visitors = login, public
         case HfHubHTTPError(response=response):
             status = f"{response.status_code} {response.reason_phrase}"
-            text = f"{hub} answered {status!r} for {ref}; try again later"
+            what, todo = f"{hub} answered {status!r} for {ref}", later
         case LocalTokenNotFoundError():
-            text = f"{ref} needs a login; run `hf auth login` or set HF_TOKEN"
+            what, todo, for_visitors = f"{ref} needs a login", login, public
         case OfflineModeIsEnabled():
-            text = f"{ref} cannot be reached while HF_HUB_OFFLINE is set; unset it"
+            what = f"{ref} cannot be reached while HF_HUB_OFFLINE is set"
+            todo, for_visitors = "unset it", "this app does not use the Hub"
         case FileMetadataError() | httpx2.UnsupportedProtocol():
-            text = f"{hub} is not a Hugging Face Hub; check HF_ENDPOINT"
+            what = f"{hub} is not a Hugging Face Hub"
+            todo, for_visitors = "check HF_ENDPOINT", later
         case httpx2.ConnectError():
-            text = f"{hub} cannot be reached; check the connection and try again"
+            what = f"{hub} cannot be reached"
+            todo, for_visitors = "check the connection and try again", later
         case httpx2.TimeoutException():
-            text = f"{hub} did not answer in time; try again later"
+            what, todo = f"{hub} did not answer in time", later
         case httpx2.HTTPError() | OSError(errno=None):
-            text = f"the connection to {hub} broke before {name} was complete; try again"
+            what = f"the connection to {hub} broke before {name} was complete"
+            todo = "try again"
         case OSError():
-            text = f"{name} of {ref} cannot be saved: {error.strerror}; check the disk"
+            what = f"{name} of {ref} cannot be saved: {error.strerror}"
+            todo, for_visitors = "check the disk", later
         case _:
             _log.debug("unexpected error about %s", ref, exc_info=error)
             reason = " ".join(str(error).split())
-            text = f"{ref} cannot be used: {reason} ({type(error).__name__}); try again later"
-    return HubError(text)
+            what, todo = f"{ref} cannot be used: {reason} ({type(error).__name__})", later
+    return HubError(f"{what}; {todo}", for_visitors and f"{what}; {for_visitors}")

@@ -85,12 +85,12 @@ def bundled() -> Checkpoint:
     return load_bundled()
 
 
-def _as_written(path: Path) -> tuple[str, int]:
+def _as_written(path: Path) -> tuple[bytes, int]:
     """A folder and the time its config was written, 0 if it has none."""
     try:
-        return str(path), (path / CONFIG).stat().st_mtime_ns
+        return os.fsencode(path), (path / CONFIG).stat().st_mtime_ns
     except OSError:
-        return str(path), 0
+        return os.fsencode(path), 0
 
 
 @st.cache_resource(

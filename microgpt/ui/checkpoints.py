@@ -65,7 +65,7 @@ def _bundled() -> Checkpoint | None:
     try:
         return cache.bundled()
     except CheckpointError as error:
-        st.error(plain(f"The bundled checkpoint cannot be used: {error}."))
+        st.error(plain(f"The bundled checkpoint cannot be used: {error.for_visitors}."))
         return None
 
 
@@ -76,7 +76,7 @@ def _operators_checkpoint() -> Checkpoint | None:
         if isinstance(setting, Path):
             return cache.folder(setting)
     except (CheckpointError, HubError) as error:
-        st.error(plain(f"{error}."))
+        st.error(plain(f"{error.for_visitors}."))
         return _bundled()
     if setting is None:
         return _bundled()
@@ -100,7 +100,7 @@ def named_checkpoint(
     try:
         ref = parse_repo(name) if name else None
     except HubError as error:
-        st.error(plain(f"{error}."))
+        st.error(plain(f"{error.for_visitors}."))
         ref = None
     # A link names a commit, which may be that of the fallback.
     there = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
@@ -144,7 +144,7 @@ def _report(
         _follow(fetch, f" Until then the page shows: {title}." if title else "")
     else:
         shown = f" The page shows: {title}." if title else ""
-        st.error(plain(f"{fetch.error}.{shown}"))
+        st.error(plain(f"{fetch.error.for_visitors}.{shown}"))
         st.button("Try again", key=f"try {who} again", on_click=forget)
 
 
@@ -164,7 +164,7 @@ def title_of(checkpoint: Checkpoint) -> str:
     assert checkpoint.origin is not None  # it was loaded
     if checkpoint.origin.kind == "bundled":
         return "Bundled checkpoint"
-    return checkpoint.origin.name
+    return checkpoint.origin.short_name
 
 
 def _provenance(checkpoint: Checkpoint) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -117,8 +116,7 @@ def origin_fields(checkpoint: Checkpoint) -> dict[str, str]:
     origin = checkpoint.origin
     assert origin is not None and checkpoint.weights_sha256 is not None  # it was loaded
     return {
-        # Only the folder's name, so that visitors do not learn the server's paths.
-        "checkpoint": origin.name if origin.kind == "hub" else Path(origin.name).name,
+        "checkpoint": origin.short_name,
         "commit": origin.commit or "",
         "weights_sha256": checkpoint.weights_sha256,
     }

@@ -98,6 +98,31 @@ def test_a_gated_repo_is_an_error(server, tiny_checkpoint, start_fetch):
     assert "is gated" in error(start_fetch())
 
 
+@pytest.mark.parametrize("fault", ["401", "403", "gated"])
+def test_only_the_command_line_is_told_to_log_in(server, tiny_checkpoint, start_fetch, fault):
+    server.add(REPO, tiny_checkpoint)
+    if fault == "gated":
+        server.repos[REPO].gated = True
+    else:
+        server.fail(fault)
+    refused = start_fetch()
+    assert "HF_TOKEN" in error(refused)
+    assert refused.error.for_visitors.endswith("; name a public repo")
+    assert "HF_TOKEN" not in refused.error.for_visitors
+
+
+def test_visitors_are_not_told_to_change_settings(server, start_fetch, monkeypatch):
+    server.fail("not a hub")
+    failed = [start_fetch()]
+    assert "check HF_ENDPOINT" in error(failed[0])
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    failed.append(start_fetch())
+    assert "unset it" in error(failed[1])
+    for each in failed:
+        assert "check HF" not in each.error.for_visitors
+        assert "unset" not in each.error.for_visitors
+
+
 def test_offline_mode_is_an_error(server, tiny_checkpoint, start_fetch, monkeypatch):
     server.add(REPO, tiny_checkpoint)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

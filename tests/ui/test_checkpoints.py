@@ -1,5 +1,6 @@
 """The checkpoint that the pages show."""
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -15,8 +16,9 @@ from tests.ui.shown import errors, provenance, shown_texts
 
 def test_the_sidebar_shows_the_checkpoint_and_its_training(app, tiny_checkpoint, training):
     shown = provenance(app.run())
-    for part in (str(tiny_checkpoint), training.hardware, training.finished, "2.5512"):
+    for part in (tiny_checkpoint.name, training.hardware, training.finished, "2.5512"):
         assert part in shown
+    assert str(tiny_checkpoint.parent) not in shown
 
 
 def test_a_damaged_optional_file_is_a_warning_in_the_sidebar(
@@ -42,6 +44,26 @@ def test_a_folder_without_a_checkpoint_is_an_error(app, monkeypatch, tmp_path):
     assert not app.exception
     said = [e.value for e in [*app.warning, *app.error]]
     assert any("config" in sentence for sentence in said)
+
+
+def test_a_missing_folder_is_an_error_without_its_path(app, monkeypatch, tmp_path):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "missing"))
+    app.run()
+    assert errors(app) == ["there is no checkpoint folder 'missing'."]
+    assert "Bundled checkpoint" in provenance(app)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_opened_and_shown(
+    app, monkeypatch, tiny_checkpoint, tmp_path
+):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    app.run()
+    assert errors(app) == ["there is no checkpoint folder 'caf?'."]
+    shutil.copytree(tiny_checkpoint, folder)
+    app.run()
+    assert not app.exception and not app.error
+    assert "caf?" in provenance(app)
 
 
 def test_a_malformed_repo_is_an_error_and_the_page_stays(app):
