@@ -154,15 +154,15 @@ def load_library(half: bool) -> ctypes.CDLL | None:
     source = Path(__file__).with_name("pass.c")
     for options in (["-march=native"], []):  # not every compiler supports this option
         # The file is not needed after the library is loaded. Windows does not allow its deletion.
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            path = str(Path(folder) / "pass.so")
-            command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
-            command += ["-fPIC", str(source), "-o", path, "-lm"]
-            try:
+        try:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                path = str(Path(folder) / "pass.so")
+                command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
+                command += ["-fPIC", str(source), "-o", path, "-lm"]
                 subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
                 library = ctypes.CDLL(path)
-            except (OSError, subprocess.SubprocessError):
-                continue
+        except (OSError, subprocess.SubprocessError):  # also without a folder for temporary files
+            continue
         library.new_team.argtypes, library.new_team.restype = [ctypes.c_int], ctypes.c_void_p
         library.run_pass.argtypes = [ctypes.c_void_p, ctypes.POINTER(Pass)]
         library.run_pass.restype = None
