@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from microgpt.analysis.loss import text_logits
-from microgpt.generate import GeneratedCharacter
+from microgpt.engine import Drawn
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig, next_token_probs
 
@@ -90,16 +90,20 @@ class GrowingPredictions:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, character: GeneratedCharacter) -> None:
-        """Add one character, unless the text has ended. Raises IndexError if it is full."""
+    def extend(self, drawn: Sequence[Drawn]) -> None:
+        """Add characters, unless the text has ended. Raises IndexError if they are too many."""
         with self._adding:
-            if not self._ended:
-                self._tokens[self._count] = character.token
-                self._logits[self._count] = character.logits
-                self._count += 1
+            if self._ended or not drawn:
+                return
+            if self._count + len(drawn) > len(self._tokens):
+                raise IndexError(f"the text has at most {len(self._tokens)} characters")
+            part = slice(self._count, self._count + len(drawn))
+            self._tokens[part] = torch.tensor([token for token, _ in drawn])
+            self._logits[part] = torch.stack([logits for _, logits in drawn])
+            self._count += len(drawn)
 
     def end(self) -> None:
-        """End the text: later calls of add do nothing."""
+        """End the text: later calls of extend do nothing."""
         with self._adding:
             self._ended = True
 
@@ -110,11 +114,11 @@ class GrowingPredictions:
         return Predictions(self._tokens[:count], self._logits[:count])
 
 
-def of_characters(characters: Iterable[GeneratedCharacter]) -> Predictions:
+def of_drawn(drawn: Iterable[Drawn]) -> Predictions:
     """The predictions of N >= 1 generated characters. Raises RuntimeError for none."""
-    made = list(characters)
-    tokens = torch.tensor([character.token for character in made])  # (N,)
-    return Predictions(tokens, torch.stack([character.logits for character in made]))
+    made = list(drawn)
+    tokens = torch.tensor([token for token, _ in made])  # (N,)
+    return Predictions(tokens, torch.stack([logits for _, logits in made]))
 
 
 def of_text(ids: Sequence[int], logits: Tensor) -> Predictions:

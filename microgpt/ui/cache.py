@@ -7,6 +7,7 @@ so that two checkpoints never share a result.
 import os
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -20,7 +21,7 @@ from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import CONFIG, Checkpoint
 from microgpt.checkpoint.runs import Run
 from microgpt.checkpoint.runs import kept_runs as read_kept_runs
-from microgpt.engine import Decoder, Engine
+from microgpt.engine import Engine, Scheduler, TorchBackend
 from microgpt.hub import (
     Fetch,
     RepoRef,
@@ -167,17 +168,16 @@ def generated(
     checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
 ) -> Predictions:
     """The whole text that the checkpoint writes after a prompt of known characters."""
-    decoder = engine(checkpoint).decoder()
-    characters = stream(decoder, checkpoint.tokenizer, prompt, length, config)
-    return predictions.of_characters(characters)
+    batches = stream(engine(checkpoint), checkpoint.tokenizer, prompt, length, config)
+    return predictions.of_drawn(chain.from_iterable(batches))
 
 
 @_shared(max_entries=64)
 def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
     """Logits (V,) of the character after a prompt of known characters."""
-    decoder = engine(checkpoint).decoder()
-    first = next(stream(decoder, checkpoint.tokenizer, prompt, 1, SamplingConfig()))
-    return first.logits.clone()
+    batches = stream(engine(checkpoint), checkpoint.tokenizer, prompt, 1, SamplingConfig())
+    [(_, logits)] = chain.from_iterable(batches)
+    return logits.clone()
 
 
 @_shared(max_entries=12)
@@ -195,6 +195,7 @@ def generated_without(
     off: frozenset[tuple[int, int]],
 ) -> Predictions:
     """The text that the checkpoint writes with the heads in `off` ablated."""
-    decoder = Decoder(checkpoint.model, head_mask=ablation.head_mask(checkpoint.config, off))
-    characters = stream(decoder, checkpoint.tokenizer, prompt, length, config)
-    return predictions.of_characters(characters)
+    backend = TorchBackend(checkpoint.model, ablation.head_mask(checkpoint.config, off))
+    scheduler = Scheduler(backend, checkpoint.config)
+    batches = stream(scheduler, checkpoint.tokenizer, prompt, length, config)
+    return predictions.of_drawn(chain.from_iterable(batches))

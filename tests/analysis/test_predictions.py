@@ -10,12 +10,12 @@ from microgpt.analysis.predictions import (
     Predictions,
     first_difference,
     next_character,
-    of_characters,
+    of_drawn,
     of_text,
     read_text,
     to_csv,
 )
-from microgpt.generate import GeneratedCharacter
+from microgpt.engine import Drawn
 from microgpt.sampling import SamplingConfig, next_token_probs
 
 CHARACTERS = "\nab€"
@@ -71,24 +71,24 @@ def test_the_most_surprising_characters_come_first(predictions):
 
 def test_predictions_grow_until_their_end():
     growing = GrowingPredictions(3, 4)
-    characters = [GeneratedCharacter("a", at, torch.full((4,), float(at))) for at in range(3)]
-    for character in characters[:2]:
-        growing.add(character)
+    characters = [Drawn(at, torch.full((4,), float(at))) for at in range(3)]
+    growing.extend([])
+    growing.extend(characters[:2])
     first_two = growing.so_far
     assert len(growing) == len(first_two) == 2
     growing.end()
-    growing.add(characters[2])
+    growing.extend(characters[2:])
     assert growing.so_far.tokens.tolist() == [0, 1]
-    whole = of_characters(iter(characters))
+    whole = of_drawn(iter(characters))
     assert whole.tokens.tolist() == [0, 1, 2]
     torch.testing.assert_close(whole.logits[:2], first_two.logits)
 
 
 def test_no_character_is_added_beyond_the_length():
     growing = GrowingPredictions(1, 4)
-    growing.add(GeneratedCharacter("a", 0, torch.zeros(4)))
+    growing.extend([Drawn(0, torch.zeros(4))])
     with pytest.raises(IndexError):
-        growing.add(GeneratedCharacter("a", 0, torch.zeros(4)))
+        growing.extend([Drawn(0, torch.zeros(4))])
 
 
 def test_the_settings_remove_some_of_the_next_characters():

@@ -12,7 +12,7 @@ from pathlib import Path
 from microgpt import atomic, checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.engine import Decoder
+from microgpt.engine import Decoder, Drawn
 from microgpt.formats import FORMAT
 from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig
@@ -55,7 +55,7 @@ def write(loaded: Checkpoint) -> GeneratedText:
     text = GeneratedText.empty(loaded, "Ba do", length, settings)
     ids = start_ids(loaded.tokenizer, text.prompt)
     for character in generate(Decoder(loaded.model), loaded.tokenizer, ids, length, settings):
-        text.add(character)
+        text.extend([Drawn(character.token, character.logits)])
     return text
 
 

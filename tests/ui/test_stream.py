@@ -1,49 +1,60 @@
-"""Whoever no longer waits for a text ends its computation, in Streamlit's own script runner."""
+"""A visitor who leaves ends the generation of their text, in Streamlit's own script runner."""
+
+import threading
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from microgpt.ui.stream import CHECK_EVERY
+from microgpt.ui.stream import SLOWEST, SMOOTH, _interval
 
 
-def visit(folder, asks_for, at):
+def visit(folder, asks_for, length):
     """The script of a page that writes, and during which its visitor asks for something."""
     import streamlit as st
     from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
     from microgpt.checkpoint import load
-    from microgpt.engine import Decoder
+    from microgpt.engine import Scheduler, TorchBackend
     from microgpt.sampling import SamplingConfig
     from microgpt.ui.stream import stream
 
-    if "count" in st.session_state:
+    if "batches" in st.session_state:
         st.session_state["again"] = True
         return
-    counted = st.session_state["count"] = [0]
+    batches = st.session_state["batches"] = []
     requests = get_script_run_ctx().script_requests
     loaded = load(folder)
-    written = stream(Decoder(loaded.model), loaded.tokenizer, "ba", 200, SamplingConfig())
-    for count, _ in enumerate(written, start=1):
-        counted[0] = count
-        if count == at:
-            if asks_for == "stop":
-                requests.request_stop()
-            elif asks_for == "rerun":
-                requests.request_rerun(RerunData())
+    scheduler = st.session_state["scheduler"] = Scheduler(TorchBackend(loaded.model), loaded.config)
+    for batch in stream(scheduler, loaded.tokenizer, "ba", length, SamplingConfig()):
+        batches.append(batch)
+        if asks_for == "stop":
+            requests.request_stop()
+        elif asks_for == "rerun":
+            requests.request_rerun(RerunData())
 
 
-@pytest.mark.parametrize("at", [1, 7, 8, 9, 50])
 @pytest.mark.parametrize("asks_for", ["stop", "rerun"])
-def test_a_stop_or_a_rerun_soon_ends_the_generation(tiny_checkpoint, asks_for, at):
+def test_a_stop_or_a_rerun_ends_the_generation_before_the_next_batch(tiny_checkpoint, asks_for):
     """A closed tab is a stop to Streamlit."""
-    args = (tiny_checkpoint, asks_for, at)
+    args = (tiny_checkpoint, asks_for, 10**6)
     app = AppTest.from_function(visit, args=args, default_timeout=60).run()
     assert not app.exception
-    assert at <= app.session_state["count"][0] <= at + CHECK_EVERY < at + 12
+    assert len(app.session_state["batches"]) == 1
     assert ("again" in app.session_state) == (asks_for == "rerun")
+    for thread in threading.enumerate():
+        if thread.name == "scheduler":
+            thread.join()
+    assert app.session_state["scheduler"].texts == 0
 
 
 def test_without_a_request_the_whole_text_is_generated(tiny_checkpoint):
-    args = (tiny_checkpoint, "nothing", 9)
+    args = (tiny_checkpoint, "nothing", 200)
     app = AppTest.from_function(visit, args=args, default_timeout=60).run()
-    assert app.session_state["count"] == [200]
+    assert sum(map(len, app.session_state["batches"])) == 200
+
+
+def test_many_texts_are_sent_less_often_but_never_slower_than_the_limit():
+    intervals = [_interval(texts) for texts in (1, 5, 10, 30, 1000)]
+    assert intervals[0] == intervals[1] == SMOOTH
+    assert intervals == sorted(intervals)
+    assert intervals[2] > SMOOTH and intervals[-1] == SLOWEST

@@ -1,6 +1,7 @@
 """The text that a session shows on the Generate page, finished or still being generated."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -8,7 +9,8 @@ import streamlit as st
 
 from microgpt.analysis.predictions import GrowingPredictions, Predictions
 from microgpt.checkpoint import Checkpoint
-from microgpt.generate import GeneratedCharacter, start_ids
+from microgpt.engine import Drawn
+from microgpt.generate import start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.components.tokens.tokens import Packing
@@ -57,15 +59,15 @@ class GeneratedText:
         """A finished text; it may have fewer characters than `length`."""
         return cls(prompt, config, length, checkpoint.fingerprint, predictions, finished=True)
 
-    def add(self, character: GeneratedCharacter) -> None:
-        """Add one character, unless the text is finished."""
+    def extend(self, drawn: Sequence[Drawn]) -> None:
+        """Add characters, unless the text is finished."""
         if isinstance(self.growing, GrowingPredictions):
-            self.growing.add(character)
+            self.growing.extend(drawn)
 
     def finish(self) -> None:
         """Ignore characters that are added later.
 
-        A rerun starts before the old script has stopped, and the old script may add one more.
+        A rerun starts before the old script has stopped, and the old script may add some more.
         """
         if isinstance(self.growing, GrowingPredictions):
             self.growing.end()

@@ -118,25 +118,17 @@ def _write(
 ) -> None:
     """Generate the text until its length is reached or a rerun ends the script."""
     engine = cache.engine(checkpoint)
-    started = sent = time.perf_counter()
     tokenizer, config = checkpoint.tokenizer, generated.config
-    prompt, length = generated.prompt, generated.length
-    for character in stream(engine.decoder(), tokenizer, prompt, length, config):
-        generated.add(character)
-        now = time.perf_counter()
-        if generated.count == 1:
-            started = now  # the rate does not include the time for the prompt
-        elif now - sent > SEND_SECONDS:
-            sent = now
-            generated.rate, generated.backend = (
-                (generated.count - 1) / (now - started),
-                engine.backend,
-            )
-            feed.send(generated.packing.parts(generated.predictions))
-            _status(status, checkpoint, generated)
-    if generated.count > 1:
-        generated.rate = (generated.count - 1) / (time.perf_counter() - started)
+    started = time.perf_counter()
+    for drawn in stream(engine, tokenizer, generated.prompt, generated.length, config):
+        generated.extend(drawn)
+        if not generated.count:
+            status.caption(f"{engine.texts} texts are being written. Yours starts in a moment.")
+            continue
+        generated.rate = generated.count / (time.perf_counter() - started)
         generated.backend = engine.backend
+        feed.send(generated.packing.parts(generated.predictions))
+        _status(status, checkpoint, generated)
     generated.finish()
 
 
