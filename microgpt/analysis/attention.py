@@ -14,7 +14,7 @@ from microgpt.config import GPTConfig
 from microgpt.model import GPT, Block, causal_mask
 
 # Limit for all maps of one text. A checkpoint from outside may have thousands of heads.
-MOST_BYTES = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class AttentionMaps:
     logits: Tensor
 
 
-def most_positions(config: GPTConfig) -> int:
-    """The longest text, at most block_size, whose maps in float32 fit into MOST_BYTES."""
-    return min(config.block_size, math.isqrt(MOST_BYTES // (4 * config.n_layer * config.n_head)))
+def max_positions(config: GPTConfig) -> int:
+    """The longest text, at most block_size, whose maps in float32 fit into MAX_BYTES."""
+    return min(config.block_size, math.isqrt(MAX_BYTES // (4 * config.n_layer * config.n_head)))
 
 
 @torch.inference_mode()

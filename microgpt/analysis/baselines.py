@@ -101,7 +101,7 @@ def _fit_bigram(train: Tensor, vocab_size: int, seed: int) -> Tensor:
 
 def _losses(ids: Tensor, unigram: Tensor, bigram: Tensor) -> dict[str, float]:
     if len(ids) < 2:
-        raise ValueError("a text needs two characters")
+        raise ValueError("the text is too short; give at least two characters")
     before, after = ids[:-1], ids[1:]
     return {
         "uniform": math.log(len(unigram)),

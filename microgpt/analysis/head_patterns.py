@@ -1,4 +1,4 @@
-"""What a head may attend to: one pattern of keys for each head score.
+"""The patterns of attention that head scores measure: one set of keys for each score.
 
 A new head score is one entry in PATTERNS. The table of the command, the JSON file and the page
 are made from PATTERNS. Heads with a high score for `previous`, `same` or `induction` are known as
@@ -63,10 +63,10 @@ def _after_the_last_occurrence(text: Text) -> Tensor:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A set of keys for each query. The head score is the attention that they get.
+    """A set of keys for each query; a head score is the mean attention to them.
 
-    about: what a head with a high score attends to. keys: returns a mask (T, T), True where a key
-    belongs to the set; row t is for the query at t. Keys after t are ignored. A mask (1, T) is used
+    about: what a head with a high score attends to, a phrase. keys: returns a mask (T, T), True for
+    the keys of the set; row t is for the query at t. Keys after t are ignored. A mask (1, T) holds
     for every query.
     """
 
@@ -80,12 +80,12 @@ PATTERNS = {
     "itself": Pattern("the character itself", lambda text: text.key == text.query),
     "same": Pattern("earlier occurrences of the same character", lambda text: text.same),
     "induction": Pattern(
-        "what followed the last occurrence of the same character", _after_the_last_occurrence
+        "the character after the last occurrence of the same character", _after_the_last_occurrence
     ),
-    "newline": Pattern("every newline up to here", lambda text: text.ids[None] == text.newline),
-    "space": Pattern("every space up to here", lambda text: text.ids[None] == text.space),
+    "newline": Pattern("newlines", lambda text: text.ids[None] == text.newline),
+    "space": Pattern("spaces", lambda text: text.ids[None] == text.space),
     "speaker": Pattern(
-        "the first character of the text and of each line after an empty one, up to here",
+        "the first character of the text and of each line after an empty line",
         lambda text: text.starts[None],
     ),
 }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from microgpt.analysis.ablation import mean_loss_changes
-from microgpt.analysis.attention import most_positions
+from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_patterns import PATTERNS, Text, texts
 from microgpt.analysis.head_scores import Ablation, HeadScores
 from microgpt.model import GPT
@@ -52,7 +52,7 @@ class _Sums:
     def means(self) -> HeadScores:
         counts = self.counts.tolist()
         measured = [(at, name) for at, name in enumerate(PATTERNS) if counts[at]]
-        means = (self.attention / self.counts).clamp(0, 1).float().cpu()  # above 1 by rounding
+        means = (self.attention / self.counts).clamp(0, 1).float().cpu()  # rounding may exceed 1
         uniform = self.uniform / self.counts
         return HeadScores(
             positions=self.positions,
@@ -86,11 +86,11 @@ def head_scores(
 ) -> HeadScores:
     """Head scores of a model in eval mode over every non-overlapping window of data (1-D).
 
-    A window has most_positions characters. Each head is also ablated over ABLATED_WINDOWS windows,
+    A window has max_positions characters. Each head is also ablated over ABLATED_WINDOWS windows,
     spread evenly over data. progress is called with the number of forward passes done and their
     total. Raises ValueError if data is shorter than a window or a window has one character.
     """
-    size = most_positions(model.config)
+    size = max_positions(model.config)
     if len(data) < size:
         raise ValueError(f"the text is too short; give at least {size} characters, one window")
     sums = _Sums()

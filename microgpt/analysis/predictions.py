@@ -129,7 +129,7 @@ def of_text(ids: Sequence[int], logits: Tensor) -> Predictions:
     return Predictions(torch.tensor(ids[1:], dtype=torch.long), logits[: len(ids) - 1])
 
 
-def read_text(
+def predict_text(
     model: GPT,
     ids: Sequence[int],
     progress: Callable[[int, int], object] = lambda done, total: None,
@@ -187,12 +187,12 @@ def to_csv(
     predictions: Predictions,
     characters: str,
     config: SamplingConfig | None = None,
-    same: Mapping[str, object] | None = None,
+    constants: Mapping[str, object] | None = None,
 ) -> str:
     """A CSV table with one row for each character; control characters are escaped.
 
-    config: adds a column drawn_with, the probability with these sampling settings. same: extra
-    columns, each with one value for all rows.
+    config: adds a column drawn_with, the probability with these sampling settings.
+    constants: extra columns, each with one value for all rows.
     """
     columns: dict[str, list[object]] = {
         "position": list(range(1, len(predictions) + 1)),
@@ -204,7 +204,7 @@ def to_csv(
     }
     if config is not None:
         columns["drawn_with"] = [f"{p:.6g}" for p in predictions.drawn_with(config).tolist()]
-    columns |= {name: [value] * len(predictions) for name, value in (same or {}).items()}
+    columns |= {name: [value] * len(predictions) for name, value in (constants or {}).items()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

@@ -12,12 +12,12 @@ from microgpt.config import ConfigError, TrainConfig
 from microgpt.formats import Document, required_fields
 
 UNKNOWN_COMMIT = "unknown"
-_LONGEST_STRING = 2000
+_MAX_LENGTH = 2000
 
 
 def storable(text: str) -> str:
     """Make a command line or file name fit to store: valid Unicode and not too long."""
-    return text.encode("utf-8", "replace").decode("utf-8")[:_LONGEST_STRING]
+    return text.encode("utf-8", "replace").decode("utf-8")[:_MAX_LENGTH]
 
 
 def command_line(arguments: Iterable[str]) -> str:
@@ -105,7 +105,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if kinds := get_args(kind):  # for float | None
         return any(_fits(value, each) for each in kinds)
     if kind is str:
-        good = isinstance(value, str) and len(value) <= _LONGEST_STRING
+        good = isinstance(value, str) and len(value) <= _MAX_LENGTH
         return good and not any("\ud800" <= char <= "\udfff" for char in value)
     if kind in (int, float):
         number = type(value) is int or type(value) is kind

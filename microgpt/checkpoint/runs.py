@@ -60,7 +60,8 @@ def last_estimate(rows: Iterable[LossRow]) -> tuple[float, float]:
 def table(runs: Iterable[Run]) -> str:
     """A Markdown table that compares the runs with those of the original."""
     lines = [
-        "| run | parameters | train, val | the original's | whole validation split | on |",
+        "| run | parameters | train, val loss | original's train, val loss "
+        "| loss on the whole validation split | hardware |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for run in runs:

@@ -12,7 +12,7 @@ from microgpt.errors import MicroGPTError
 from microgpt.formats import FORMAT, Document, FormatError, required_fields
 
 # Limit for all arrays together, uncompressed. The file is untrusted and may be a zip bomb.
-MOST_BYTES = 32 * 2**20
+MAX_BYTES = 32 * 2**20
 
 
 class SnapshotsError(MicroGPTError):
@@ -56,7 +56,7 @@ class Snapshots:
     def from_npz(cls, data: bytes, n_layer: int, n_head: int, vocab_size: int) -> Self:
         """Convert from the output of to_npz, for a model with these sizes.
 
-        The file is untrusted; at most MOST_BYTES of memory are used. Raises SnapshotsError.
+        The file is untrusted; at most MAX_BYTES of memory are used. Raises SnapshotsError.
         """
         try:
             snapshots = cls(**_read(data, _dtypes(cls), required_fields(cls)))
@@ -91,7 +91,7 @@ def _read(data: bytes, dtypes: dict[str, type], required: set[str]) -> dict[str,
     """Read the arrays of an untrusted .npz file; it may raise any exception."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        if sum(member.file_size for member in members.values()) > MOST_BYTES:
+        if sum(member.file_size for member in members.values()) > MAX_BYTES:
             raise SnapshotsError("the arrays are too large")
         written: dict[str, int] = {}
         if number := members.pop("format", None):

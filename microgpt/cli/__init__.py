@@ -18,7 +18,7 @@ COMMANDS = {
     "train": "train a model on a text and write its checkpoint",
     "generate": "write text after a prompt",
     "evaluate": "measure the loss of a checkpoint over the validation split",
-    "heads": "measure what each attention head of a checkpoint does",
+    "heads": "measure what each attention head of a checkpoint attends to",
     "snapshots": "recompute the snapshots of a training run, over any passage",
     "export": "write a checkpoint in the format of another library",
     "publish": "upload a checkpoint to the Hugging Face Hub",

@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    shaping = {name: getattr(args, name) for name in SAMPLING_SETTINGS}
-    config = SamplingConfig(**shaping, seed=args.seed, exact=args.exact)
+    settings = {name: getattr(args, name) for name in SAMPLING_SETTINGS}
+    config = SamplingConfig(**settings, seed=args.seed, exact=args.exact)
     if args.tokens < 0:
         raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
     checkpoint = open_checkpoint(args.checkpoint)

@@ -1,4 +1,4 @@
-"""Measure what each attention head of a checkpoint does over the validation split.
+"""Measure what each attention head of a checkpoint attends to, on the validation split.
 
 Prints a table with one row per head: its head scores, the entropy and mean distance of its
 attention, and how much the loss rises when the head is ablated (column `ablation`). A head with a

@@ -23,7 +23,7 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from microgpt.errors import MicroGPTError
 
 _REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*", re.ASCII)
-_LONGEST_REVISION = 200
+_MAX_REVISION_LENGTH = 200
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +48,7 @@ class RepoRef:
         except HFValidationError:
             good = False
         if good and self.revision is not None:
-            good = len(self.revision) <= _LONGEST_REVISION and ".." not in self.revision
+            good = len(self.revision) <= _MAX_REVISION_LENGTH and ".." not in self.revision
             good = good and _REVISION.fullmatch(self.revision) is not None
         if not good:
             raise HubError(

@@ -45,7 +45,7 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def part(batch: Tensor) -> Tensor:
+def shard(batch: Tensor) -> Tensor:
     """The rows of a batch (B, …) for this process: B / world_size() rows."""
     return batch.chunk(world_size())[rank()]
 

@@ -16,13 +16,13 @@ class Interrupt:
     def __enter__(self) -> "Interrupt":
         signals = (signal.SIGINT, signal.SIGTERM)
         self._previous = {
-            number: signal.signal(number, self._note)
+            number: signal.signal(number, self._request)
             for number in signals
             if signal.getsignal(number) is not signal.SIG_IGN
         }
         return self
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
         self.restore()
 

@@ -50,7 +50,7 @@ def train(
         factor = lr_schedule(state.step, config)
         set_learning_rates(state.optimizers, factor)
         batch = random_batch(splits.train, config.batch_size, block_size, state.batches)
-        x, y = (distributed.part(each) for each in batch)  # (B, T)
+        x, y = (distributed.shard(each) for each in batch)  # (B, T)
         with autocast(device, config):
             loss = batch_loss(forward, x, y)
         loss.backward()
@@ -92,7 +92,7 @@ def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size
     device = splits.train.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         batch = random_batch(splits.train, config.batch_size, block_size, torch.Generator())
-        x, y = (distributed.part(each) for each in batch)
+        x, y = (distributed.shard(each) for each in batch)
         with autocast(device, config):
             loss = batch_loss(forward.train(), x, y)
         loss.backward()

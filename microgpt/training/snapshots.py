@@ -39,7 +39,7 @@ SNAPSHOT_COUNT = 14
 SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
 # Limit for all maps of a run, uncompressed. Compressed, they take a few megabytes.
-MOST_BYTES = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 _STEP = re.compile(r"step_(\d{8,})\.safetensors")
 
 
@@ -68,7 +68,7 @@ def _two_digits(value: float) -> int:
 
 
 def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> list[int]:
-    """The ids of PASSAGE, cut to the context window and to MOST_BYTES.
+    """The ids of PASSAGE, cut to the context window and to MAX_BYTES.
 
     If the vocabulary lacks a character of PASSAGE, the start of the validation split is used.
     """
@@ -77,9 +77,9 @@ def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> lis
 
 
 def _longest_passage(config: GPTConfig, snapshots: int) -> int:
-    """The longest passage that the context window and MOST_BYTES allow, in characters."""
+    """The longest passage that the context window and MAX_BYTES allow, in characters."""
     return min(
-        config.block_size, math.isqrt(MOST_BYTES // (snapshots * config.n_layer * config.n_head))
+        config.block_size, math.isqrt(MAX_BYTES // (snapshots * config.n_layer * config.n_head))
     )
 
 
@@ -135,7 +135,7 @@ def recompute(
 ) -> Snapshots:
     """Compute the snapshots of a run again, from the weights that save_weights wrote to a folder.
 
-    passage: the text to read, cut to the context window and to MOST_BYTES; by default the passage
+    passage: the text to read, cut to the context window and to MAX_BYTES; by default the passage
     of the checkpoint's snapshots, or PASSAGE if it has none. progress: called with the number of
     snapshots done and their total. Raises SnapshotsError, and UnknownCharacterError for a passage
     with characters outside the vocabulary.

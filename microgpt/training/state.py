@@ -24,11 +24,9 @@ from microgpt.training.snapshots import Snapshot
 
 # The fields of state.pt, besides `format`.
 SAVED = (
-    *("configs", "step", "seconds", "wall_seconds", "snapshots", "rows", "parts", "batches"),
-    "rngs",
+    *("configs", "step", "seconds", "wall_seconds", "snapshots"),
+    *("rows", "parts", "batches", "rngs"),
 )
-
-
 _SNAPSHOT = tuple(each.name for each in fields(Snapshot))
 
 
@@ -164,7 +162,7 @@ class TrainState:
             document = Document.of(path.name, saved)
             fits = RunSettings.of(document) == settings
             if fits:
-                self._take(document)
+                self._load(document)
         except torch.OutOfMemoryError:
             raise
         except FormatError as error:
@@ -177,7 +175,7 @@ class TrainState:
                 "resume with the same ones or choose another --out"
             )
 
-    def _take(self, document: Document) -> None:
+    def _load(self, document: Document) -> None:
         values = document.values if document.format > 1 else _from_format_1(document.values)
         values = document.known(values, SAVED)
         rows = document.known(values["rows"], COLUMNS, "column")

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from microgpt.analysis.attention import (
-    MOST_BYTES,
+    MAX_BYTES,
     attention_maps,
     combined,
     head_stages,
     maps_npz,
-    most_positions,
+    max_positions,
     rollout,
     with_means,
 )
@@ -75,11 +75,11 @@ def test_an_empty_or_too_long_text_has_no_maps(model):
 
 
 def test_the_longest_text_keeps_the_maps_within_the_limit():
-    assert most_positions(GPTConfig()) == 256
+    assert max_positions(GPTConfig()) == 256
     for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}):
         config = GPTConfig(**shape)
-        longest = most_positions(config)
-        assert longest >= 1 and 4 * config.n_layer * config.n_head * longest**2 <= MOST_BYTES
+        longest = max_positions(config)
+        assert longest >= 1 and 4 * config.n_layer * config.n_head * longest**2 <= MAX_BYTES
 
 
 def test_the_stages_of_every_head_end_in_its_weights(model_variant):

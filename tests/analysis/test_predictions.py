@@ -12,7 +12,7 @@ from microgpt.analysis.predictions import (
     next_character,
     of_drawn,
     of_text,
-    read_text,
+    predict_text,
     to_csv,
 )
 from microgpt.engine import Drawn
@@ -49,18 +49,18 @@ def test_the_predictions_of_a_text_start_at_its_second_character(model):
     ids = list(range(9))
     from_logits = of_text(ids, model(torch.tensor([ids]))[0])
     assert from_logits.tokens.tolist() == ids[1:]
-    from_model = read_text(model, ids)
+    from_model = predict_text(model, ids)
     assert from_model.tokens.tolist() == ids[1:]
     torch.testing.assert_close(from_model.logits, from_logits.logits)
     assert len(of_text([3], torch.zeros(1, 4))) == 0
     with pytest.raises(ValueError, match="two characters"):
-        read_text(model, [3])
+        predict_text(model, [3])
 
 
 def test_a_text_longer_than_the_window_is_read(model):
     calls = []
     ids = [at % model.config.vocab_size for at in range(40)]
-    predictions = read_text(model, ids, lambda *call: calls.append(call))
+    predictions = predict_text(model, ids, lambda *call: calls.append(call))
     assert len(predictions) == 39 and calls[-1] == (39, 39)
 
 

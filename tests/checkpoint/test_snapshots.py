@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from microgpt.analysis.attention import attention_maps
-from microgpt.checkpoint.snapshots import MOST_BYTES, Snapshots, SnapshotsError
+from microgpt.checkpoint.snapshots import MAX_BYTES, Snapshots, SnapshotsError
 from microgpt.formats import FORMAT
 from microgpt.hub import load_bundled
 
@@ -215,12 +215,12 @@ def test_an_array_without_a_header_is_refused(made, content):
 
 def test_arrays_that_are_too_large_are_not_read(made):
     contents = members(made)
-    left = MOST_BYTES - sum(len(content) for content in contents.values())
+    left = MAX_BYTES - sum(len(content) for content in contents.values())
     contents["maps.npy"] += bytes(left)
     assert "header says" in str(refusal(packed(contents)).__cause__)  # it was read
     contents["maps.npy"] += b"\0"
     data = packed(contents)
-    assert len(data) < MOST_BYTES // 100
+    assert len(data) < MAX_BYTES // 100
     assert str(refusal(data).__cause__) == "the arrays are too large"
     # Reading any member would meet its damaged beginning first.
     unreadable = data.replace(b"PK\x03\x04", b"PK\x00\x00")

@@ -14,7 +14,7 @@ from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.run import RunFolder
 from microgpt.training.snapshots import (
-    MOST_BYTES,
+    MAX_BYTES,
     PASSAGE,
     SAMPLE_CONFIG,
     SAMPLE_LENGTH,
@@ -96,7 +96,7 @@ def test_the_passage_is_cut_to_the_limit_for_all_maps():
     ids = passage_ids(tokenizer, torch.zeros(500, dtype=torch.int64), shape)
     assert (
         SNAPSHOT_COUNT * 48 * 64 * len(ids) ** 2
-        <= MOST_BYTES
+        <= MAX_BYTES
         < SNAPSHOT_COUNT * 48 * 64 * (len(ids) + 1) ** 2
     )
 

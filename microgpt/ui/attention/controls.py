@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from microgpt.analysis.attention import most_positions
+from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
@@ -45,7 +45,7 @@ def attended_text(
     )
     if not text:
         return None
-    most = most_positions(checkpoint.config)
+    most = max_positions(checkpoint.config)
     if most < min(len(text), checkpoint.config.block_size):
         st.caption(
             f"The maps of this model are large, so the page shows the last {most} characters."

@@ -28,8 +28,10 @@ def text_downloads(checkpoint: Checkpoint, generated: GeneratedText) -> None:
 
 def record_csv(checkpoint: Checkpoint, generated: GeneratedText) -> str:
     """One row for each character, with the settings and the checkpoint in every row."""
-    same = {**asdict(generated.config), **origin_fields(checkpoint), "numerics": PRECISION}
-    return to_csv(generated.predictions, checkpoint.tokenizer.characters, generated.config, same)
+    constants = {**asdict(generated.config), **origin_fields(checkpoint), "numerics": PRECISION}
+    return to_csv(
+        generated.predictions, checkpoint.tokenizer.characters, generated.config, constants
+    )
 
 
 def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:

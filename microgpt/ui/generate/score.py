@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from microgpt.analysis.predictions import Predictions, read_text, to_csv
+from microgpt.analysis.predictions import Predictions, predict_text, to_csv
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts import style
@@ -66,7 +66,7 @@ def score_view(checkpoint: Checkpoint) -> None:
 
 def _read(checkpoint: Checkpoint, text: str) -> tuple[Predictions, Packing]:
     bar = st.progress(0.0, "Reading …")
-    predictions = read_text(
+    predictions = predict_text(
         checkpoint.model,
         checkpoint.tokenizer.encode(text),
         lambda done, total: bar.progress(done / total, "Reading …"),
