@@ -113,7 +113,7 @@ class GPTConfig(CheckedConfig):
     (L). n_head: heads per block (H). n_embd: channels (C), a multiple of n_head. mlp_ratio: width
     of the MLP, in multiples of C. dropout: a probability, used in training only. residual: whether
     blocks have residual connections. norm: LayerNorm nowhere (`none`), in the blocks (`blocks`), or
-    also before the head (`all`). The phase presets use the last two to leave parts out.
+    also before the head (`all`). The phase presets use residual and norm to leave parts out.
 
     Raises ConfigError for a value outside MODEL_LIMITS, or if n_embd is not a multiple of n_head.
     """
@@ -152,11 +152,12 @@ class TrainConfig(CheckedConfig):
     """The training settings; a step is one optimizer update on batch_size windows.
 
     init: `pytorch` for PyTorch's default initialisation, `small` for GPT.init_small. optimizer: a
-    name in training/optim.py. learning_rate and muon_learning_rate: the peak rates of AdamW and of
-    Muon; both rise linearly over warmup_steps and fall linearly to 0 over the last decay_fraction
-    of the steps. grad_clip: largest norm of the gradient, 0 for no clipping. ema_decay: decay of
-    the EMA of the weights, 0 for no EMA. Losses are estimated every eval_interval steps, over
-    eval_batches batches of each split. The batch loss is recorded every log_interval steps.
+    key of MAKERS in training/optim.py. learning_rate and muon_learning_rate: the peak rates of
+    AdamW and of Muon; both rise linearly over warmup_steps and fall linearly to 0 over the last
+    decay_fraction of the steps. grad_clip: largest norm of the gradient, 0 for no clipping.
+    ema_decay: decay of the EMA of the weights, 0 for no EMA. precision: that of the matrix
+    products. Losses are estimated every eval_interval steps, over eval_batches batches of each
+    split. The batch loss is recorded every log_interval steps.
 
     Raises ConfigError for a value outside TRAIN_LIMITS.
     """

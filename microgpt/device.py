@@ -52,13 +52,14 @@ def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:
     """
     size = 8192 if device.type == "cuda" else 1024
     a = torch.randn(size, size, device=device).to(dtype)
-    best, enough = 0.0, _now(device) + 1.0  # without bfloat16 hardware, one product takes seconds
+    best = 0.0
+    deadline = _now(device) + 1.0  # without bfloat16 hardware, one product takes seconds
     for _ in range(10):
         started = _now(device)
         a @ a
         ended = _now(device)
         best = max(best, 2 * size**3 / (ended - started))
-        if ended > enough:
+        if ended > deadline:
             break
     return best
 

@@ -16,7 +16,7 @@ with the median loss. To unpack them:
 mkdir -p OUT && tar xzf PACK/records.tar.gz -C OUT && cat PACK/best-*.tar.* | tar x -C OUT
 
 If a checkpoint opens, it is complete: its config.json holds the SHA-256 of its files. A run whose
-record is in OUT counts as finished, so another machine can continue from the unpacked files.
+record is in OUT counts as finished_run, so another machine can continue from the unpacked files.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.gpu_runs import CHOICES, CHOOSING, SEED, SEEDS, TIMED, VARIATIONS, Settings
-from experiments.gpu_runs.results import estimates_path, finished, pack, report
+from experiments.gpu_runs.results import estimates_path, finished_run, pack, report
 from microgpt import atomic, checkpoint
 from microgpt.analysis.loss import evaluate
 from microgpt.checkpoint import WEIGHTS
@@ -54,22 +54,22 @@ def make(args: argparse.Namespace) -> Iterator[Run]:
     corpus, part = read_text(args.text), args.out / "train-split.txt"
     part.write_text(corpus[: int(TRAIN_FRACTION * len(corpus))], encoding="utf-8", newline="")
 
-    yield _measured(args, "seed", "seed", SEED)
+    yield _make_and_measure(args, "seed", "seed", SEED)
     recipe: Settings = dict(pair.split("=", 1) for pair in args.recipe)
     if not recipe:
         losses: list[tuple[float, Settings]] = []
-        yield from _compared(args, part, CHOICES, losses)
-        changed = [_lowest(losses) | change for change in VARIATIONS]
-        yield from _compared(args, part, changed, losses)
-        recipe = _lowest(losses)
+        yield from _compare(args, part, CHOICES, losses)
+        changed = [_best_settings(losses) | change for change in VARIATIONS]
+        yield from _compare(args, part, changed, losses)
+        recipe = _best_settings(losses)
         print(f"chosen: {recipe}", flush=True)
     for seed in SEEDS:
-        yield _measured(args, f"best-{seed}", "gpu", recipe | {"seed": seed})
+        yield _make_and_measure(args, f"best-{seed}", "gpu", recipe | {"seed": seed})
     for settings in TIMED:
-        yield _made(args, f"time-{settings['steps']}", args.text, "gpu", settings, cold=True)
+        yield _make_run(args, f"time-{settings['steps']}", args.text, "gpu", settings, cold=True)
 
 
-def _compared(
+def _compare(
     args: argparse.Namespace,
     part: Path,
     recipes: list[Settings],
@@ -79,7 +79,7 @@ def _compared(
     for settings in recipes:
         name = "-".join(["choose", *(f"{name}{value}" for name, value in settings.items())])
         try:
-            run = _made(args, name, part, "gpu", CHOOSING | settings)
+            run = _make_run(args, name, part, "gpu", CHOOSING | settings)
         except TrainError as error:
             print(f"error: {error}", file=sys.stderr)
             continue
@@ -87,15 +87,15 @@ def _compared(
         yield run
 
 
-def _lowest(losses: list[tuple[float, Settings]]) -> Settings:
+def _best_settings(losses: list[tuple[float, Settings]]) -> Settings:
     if not losses:
         raise TrainError("every comparison run failed; pass a recipe with --recipe")
     return min(losses, key=lambda pair: pair[0])[1]
 
 
-def _measured(args: argparse.Namespace, name: str, preset: str, settings: Settings) -> Run:
+def _make_and_measure(args: argparse.Namespace, name: str, preset: str, settings: Settings) -> Run:
     """Make a run on the whole text, and measure it with the original's protocol too."""
-    run = _made(args, name, args.text, preset, settings)
+    run = _make_run(args, name, args.text, preset, settings)
     path = estimates_path(args.out, name)
     if not path.exists() and (args.out / name / WEIGHTS).exists():
         _call(args.out, name, _estimate, args.out / name, args.text, args.device, path)
@@ -112,7 +112,7 @@ def _estimate(folder: Path, data: Path, device: str | None, path: Path) -> None:
         partial.write_text(json.dumps(losses), encoding="utf-8")
 
 
-def _made(
+def _make_run(
     args: argparse.Namespace,
     name: str,
     data: Path,
@@ -121,11 +121,11 @@ def _made(
     cold: bool = False,
 ) -> Run:
     """Return a finished run; make it or resume it if necessary."""
-    if run := finished(args.out / name):
+    if run := finished_run(args.out / name):
         return run
     pairs = [*(f"{name}={value}" for name, value in settings.items()), *args.set]
     _call(args.out, name, _train, preset, data, args.out / name, pairs, args, cold)
-    if run := finished(args.out / name):
+    if run := finished_run(args.out / name):
         return run
     raise TrainError(f"{name} was interrupted")
 

@@ -17,7 +17,7 @@ TARGET = ORIGINAL["seed"][1]
 PART_BYTES = 15 * 10**6
 
 
-def finished(folder: Path) -> Run | None:
+def finished_run(folder: Path) -> Run | None:
     """The finished run in a folder, or None."""
     run = read_run(folder) if (folder / CONFIG).exists() else None
     return run if run is not None and run.training.val_loss_full is not None else None
@@ -25,7 +25,7 @@ def finished(folder: Path) -> Run | None:
 
 def finished_runs(out: Path) -> list[Run]:
     """The finished runs in a folder, oldest first."""
-    runs = [run for folder in out.iterdir() if (run := finished(folder))]
+    runs = [run for folder in out.iterdir() if (run := finished_run(folder))]
     return sorted(runs, key=lambda run: (out / run.name / CONFIG).stat().st_mtime)
 
 

@@ -16,14 +16,14 @@ class AblationEffect:
     """How the predictions over a text change when some heads are ablated.
 
     loss_change: change of the loss over the text, nats per character; negative if the text is
-    predicted better without the heads, None for a text of one character. divergence: mean over all
-    positions of the KL divergence between the predictions with and without the heads, nats.
-    next_divergence: the KL divergence at the last position only.
+    predicted better without the heads, None for a text of one character. kl_divergence: mean
+    over all positions of the KL divergence between the predictions with and without the heads,
+    nats. next_kl_divergence: the KL divergence at the last position only.
     """
 
     loss_change: float | None
-    divergence: float
-    next_divergence: float
+    kl_divergence: float
+    next_kl_divergence: float
 
 
 def ablation_effect(ids: Sequence[int], whole: Tensor, ablated: Tensor) -> AblationEffect:

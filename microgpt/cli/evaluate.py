@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sampled",
         action="store_true",
-        help="also estimate both losses over 200 random batches of 64, as the original does; "
-        "slow without a GPU",
+        help="also estimate the training and validation loss over 200 random batches of 64 "
+        "windows, as the original does; slow without a GPU",
     )
 
 

@@ -27,8 +27,8 @@ def test_ablation_equals_setting_the_output_weights_of_a_head_to_zero(model_vari
         change = (without - whole)[:-1].gather(-1, targets).mean().item()
         divergence = ((without - whole) * whole.neg().exp()).sum(dim=-1)
         assert effect.loss_change == pytest.approx(change, abs=1e-5)
-        assert effect.divergence == pytest.approx(divergence.mean().item(), abs=1e-5)
-        assert effect.next_divergence == pytest.approx(divergence[-1].item(), abs=1e-5)
+        assert effect.kl_divergence == pytest.approx(divergence.mean().item(), abs=1e-5)
+        assert effect.next_kl_divergence == pytest.approx(divergence[-1].item(), abs=1e-5)
     assert heads == [(n, h) for n in range(config.n_layer) for h in range(config.n_head)]
 
 
@@ -59,7 +59,7 @@ def test_a_head_is_ablated_only_when_it_is_requested(model):
 def test_equal_predictions_have_no_effect():
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     assert vars(ablation_effect([1, 2, 3, 4, 5], logits, logits + 2)) == pytest.approx(
-        {"loss_change": 0, "divergence": 0, "next_divergence": 0}, abs=1e-6
+        {"loss_change": 0, "kl_divergence": 0, "next_kl_divergence": 0}, abs=1e-6
     )
 
 
@@ -68,8 +68,8 @@ def test_the_effect_equals_a_computation_by_hand():
     without = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
     effect = ablation_effect([0, 1], whole, without)
     divergence = torch.tensor(0.9) * torch.tensor(1.8).log() + 0.1 * torch.tensor(0.2).log()
-    assert effect.next_divergence == pytest.approx(divergence.item(), abs=1e-6)
-    assert effect.divergence == pytest.approx(divergence.item() / 2, abs=1e-6)
+    assert effect.next_kl_divergence == pytest.approx(divergence.item(), abs=1e-6)
+    assert effect.kl_divergence == pytest.approx(divergence.item() / 2, abs=1e-6)
     assert effect.loss_change == pytest.approx(0, abs=1e-6), "the last position has no target"
     better = ablation_effect([0, 0], without, torch.tensor([[0.8, 0.2], [0.5, 0.5]]).log())
     assert better.loss_change == pytest.approx(-torch.tensor(1.6).log().item(), abs=1e-6)
@@ -78,7 +78,7 @@ def test_the_effect_equals_a_computation_by_hand():
 def test_a_text_of_one_character_has_no_loss_change(model):
     for _, _, effect in ablate_each_head(model, [0]):
         assert effect.loss_change is None
-        assert effect.divergence == effect.next_divergence
+        assert effect.kl_divergence == effect.next_kl_divergence
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_both_heads_of_an_induction_model_matter(induction_model):
     assert logits.argmax(dim=-1)[4:-1].tolist() == ids[5:]
     effects = [effect for _, _, effect in ablate_each_head(induction_model, ids)]
     assert len(effects) == 2
-    assert all(e.loss_change > 0.1 and e.next_divergence > 0.8 for e in effects)
+    assert all(e.loss_change > 0.1 and e.next_kl_divergence > 0.8 for e in effects)
 
 
 def test_a_head_mask_is_zero_at_the_ablated_heads(model):

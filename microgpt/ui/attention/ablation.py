@@ -83,7 +83,7 @@ def _figures(found: AblationEffect, whole: Predictions) -> None:
             )
         st.metric(
             "Change of the next character (nats)",
-            f"{found.next_divergence:.3f}",
+            f"{found.next_kl_divergence:.3f}",
             help="How much the prediction changes: the Kullback-Leibler divergence between the "
             "distributions with all heads and without these heads.",
         )
@@ -154,8 +154,8 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
             {
                 "layer": layer + 1,
                 "head": head + 1,
-                "change of the next character (nats)": found.next_divergence,
-                "change over the text (nats)": found.divergence,
+                "change of the next character (nats)": found.next_kl_divergence,
+                "change over the text (nats)": found.kl_divergence,
                 "loss (nats)": found.loss_change,
             }
             for (layer, head), found in effects.items()
