@@ -48,7 +48,7 @@ class Engine:
     """A model prepared for decoding, shared by every session and thread.
 
     The model must be on the CPU, in float32 and in eval mode. When a faster backend is ready, all
-    texts switch to it at once, even in the middle.
+    texts switch to it at once.
     """
 
     def __init__(self, model: GPT):
@@ -83,7 +83,7 @@ class Engine:
 
     @property
     def texts(self) -> int:
-        """The number of texts that are being written or wait."""
+        """The number of texts that are being written or wait for a slot."""
         return self._scheduler.texts
 
     def wait(self) -> None:

@@ -24,7 +24,7 @@ from microgpt.model import GPT
 
 LANES = 8  # floats in a SIMD vector of pass.c; all its sizes are multiples of this
 COMPILE_SECONDS = 60
-# Larger teams would spend more time on waiting for each other than on computing.
+# The threads of larger teams would wait for each other longer than they compute.
 TEAM_SIZES = (2, 4, 8)
 # struct row of pass.c
 ROW = np.dtype(
@@ -89,11 +89,11 @@ class CompiledBackend:
         end = 0
         for part, address in zip(parts, _row_addresses(logits), strict=True):
             start, end = end, end + len(part.ids)
-            own = rows[start:end]
-            own["keys"] = part.cache.keys.data_ptr()
-            own["values"] = part.cache.values.data_ptr()
-            own["position"] = range(part.cache.length, part.cache.length + len(part.ids))
-            own["logits"][-1] = address
+            part_rows = rows[start:end]
+            part_rows["keys"] = part.cache.keys.data_ptr()
+            part_rows["values"] = part.cache.values.data_ptr()
+            part_rows["position"] = range(part.cache.length, part.cache.length + len(part.ids))
+            part_rows["logits"][-1] = address
         scratch = torch.empty(len(rows), 6 * self.shape.channels + self.shape.hidden)
         active = torch.empty(len(rows), self.shape.hidden + 1, dtype=torch.int32)
         tensors = self.weights.data_ptr(), rows.ctypes.data, scratch.data_ptr(), active.data_ptr()

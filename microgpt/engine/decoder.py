@@ -32,7 +32,7 @@ class Decoder:
         if not 0 < len(ids) <= self.config.block_size:
             raise ValueError(
                 f"{len(ids)} ids do not fit the window of {self.config.block_size}; "
-                "pass at least one and no more than that"
+                f"pass 1 to {self.config.block_size}"
             )
         self._cache.length = 0
         for start in range(0, len(ids), CHUNK):
@@ -42,5 +42,5 @@ class Decoder:
     def step(self, token: int) -> Tensor:
         """Return the logits (V,) after one more token. Raises ValueError if the window is full."""
         if self._cache.length == self.config.block_size:
-            raise ValueError(f"the window of {self.config.block_size} is full; read fewer ids")
+            raise ValueError(f"the window of {self.config.block_size} is full; prefill fewer ids")
         return self._compute([Part(self._cache, [token])])[0]

@@ -125,7 +125,7 @@ static void add_product(float *y, int stride, const weight *w, const float *x, i
     }
 }
 
-/* Write the indices of the positive elements of x (n) to `active`; return their number. */
+/* Write the indices of the positive elements of x (n) to `active`, and return their number. */
 static int select_positive(int *active, const float *x, int n) {
     int count = 0;
     for (int i = 0; i < n; i++) {
@@ -186,11 +186,11 @@ static void layer_norm(float *y, const float *x, const weight *gain, const weigh
 static void attend(float *y, const float *query, const float *keys, const float *values, int count,
                    int size) {
     const float scale = 1 / sqrtf(size);
-    float scores[count], top = -INFINITY, total = 0;
+    float scores[count], max = -INFINITY, total = 0;
     for (int t = 0; t < count; t += 4) {
-        const int there = count - t;
-        const float *a = keys + (long)t * size, *b = there > 1 ? a + size : a;
-        const float *c = there > 2 ? a + 2 * size : a, *d = there > 3 ? a + 3 * size : a;
+        const int left = count - t;
+        const float *a = keys + (long)t * size, *b = left > 1 ? a + size : a;
+        const float *c = left > 2 ? a + 2 * size : a, *d = left > 3 ? a + 3 * size : a;
         lanes p = {0}, q = {0}, r = {0}, s = {0};
         for (int i = 0; i < size; i += LANES) {
             const lanes v = load(query + i);
@@ -200,18 +200,18 @@ static void attend(float *y, const float *query, const float *keys, const float 
             s += load(d + i) * v;
         }
         const float found[4] = {sum(p) * scale, sum(q) * scale, sum(r) * scale, sum(s) * scale};
-        for (int i = 0; i < 4 && i < there; i++) {
+        for (int i = 0; i < 4 && i < left; i++) {
             scores[t + i] = found[i];
-            if (found[i] > top) top = found[i];
+            if (found[i] > max) max = found[i];
         }
     }
     memset(y, 0, size * sizeof(float));
     for (int t = 0; t < count; t += 4) {
-        const int there = count - t;
-        const float *a = values + (long)t * size, *b = there > 1 ? a + size : a;
-        const float *c = there > 2 ? a + 2 * size : a, *d = there > 3 ? a + 3 * size : a;
+        const int left = count - t;
+        const float *a = values + (long)t * size, *b = left > 1 ? a + size : a;
+        const float *c = left > 2 ? a + 2 * size : a, *d = left > 3 ? a + 3 * size : a;
         float e[4] = {0};
-        for (int i = 0; i < 4 && i < there; i++) total += e[i] = expf(scores[t + i] - top);
+        for (int i = 0; i < 4 && i < left; i++) total += e[i] = expf(scores[t + i] - max);
         for (int i = 0; i < size; i += LANES)
             store(y + i, load(y + i) + e[0] * load(a + i) + e[1] * load(b + i) +
                              e[2] * load(c + i) + e[3] * load(d + i));
@@ -302,18 +302,18 @@ static void run_chunk(const struct pass *pass, int phase, int chunk) {
                 if (i < channels) continue; /* a query */
                 const int at = (i - channels) % channels, head = at / size;
                 for (int t = 0; t < count; t++) {
-                    float *kept = i < 2 * channels ? rows[t].keys : rows[t].values;
-                    kept += (((long)layer * heads + head) * window + rows[t].position) * size;
-                    store(kept + at % size, load(qkv + 3 * t * channels + i));
+                    float *cached = i < 2 * channels ? rows[t].keys : rows[t].values;
+                    cached += (((long)layer * heads + head) * window + rows[t].position) * size;
+                    store(cached + at % size, load(qkv + 3 * t * channels + i));
                 }
             }
             break;
         }
         case ATTEND: {
             const int t = chunk / heads, head = chunk % heads;
-            const long kept = ((long)layer * heads + head) * window * size;
+            const long cached = ((long)layer * heads + head) * window * size;
             attend(attended + t * channels + head * size, qkv + 3 * t * channels + head * size,
-                   rows[t].keys + kept, rows[t].values + kept, rows[t].position + 1, size);
+                   rows[t].keys + cached, rows[t].values + cached, rows[t].position + 1, size);
             break;
         }
         case PROJECT: {
@@ -403,7 +403,7 @@ static void work_on_pass(struct team *team) {
 }
 
 /* The loop of a thread: spin for a short time until the next pass, then sleep until there is one. */
-static void *serve(void *argument) {
+static void *thread_loop(void *argument) {
     struct team *team = argument;
     for (;;) {
         for (int spins = 0; spins < 20000 && !CHUNKS(atomic_load(&team->ticket)); spins++)
@@ -425,7 +425,7 @@ struct team *new_team(int size) {
     pthread_cond_init(&team->started, NULL);
     for (int i = 1; i < size; i++) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, serve, team)) return NULL;
+        if (pthread_create(&thread, NULL, thread_loop, team)) return NULL;
         pthread_detach(thread);
     }
     return team;
@@ -433,8 +433,8 @@ struct team *new_team(int size) {
 
 /* Run a pass on a team that has no other pass. If team is NULL, run it on the caller's thread. */
 void run_pass(struct team *team, const struct pass *pass) {
-    struct team alone = {.lock = PTHREAD_MUTEX_INITIALIZER, .started = PTHREAD_COND_INITIALIZER};
-    if (!team) team = &alone;
+    struct team caller = {.lock = PTHREAD_MUTEX_INITIALIZER, .started = PTHREAD_COND_INITIALIZER};
+    if (!team) team = &caller;
     pthread_mutex_lock(&team->lock);
     team->pass = *pass;
     team->passes++;

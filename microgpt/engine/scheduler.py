@@ -20,13 +20,13 @@ from microgpt.engine.text import Text
 from microgpt.model import KVCache
 from microgpt.sampling import SamplingConfig, sample
 
-# The most memory for the KV caches of a scheduler. Further texts wait for a place.
+# The most memory for the KV caches of a scheduler. A text without a cache waits for a slot.
 CACHE_BYTES = 192 * 2**20
 # The most ids in a pass that belong to prefill.
 PREFILL_IDS = 2 * CHUNK
-# A text pauses when its consumer has left this many tokens.
-MOST_READY = 512
-# How often an iterating consumer takes what is ready.
+# A text pauses while its consumer has not taken this many tokens.
+MAX_READY = 512
+# How often iteration over a stream takes the tokens that are ready.
 TAKE_SECONDS = 0.02
 
 
@@ -38,33 +38,33 @@ class Drawn(NamedTuple):
 
 
 class Stream:
-    """A text while a scheduler writes it, for one consumer: iterate over it, or use take."""
+    """The tokens of a text that a scheduler writes, for one consumer: iterate, or call take."""
 
     def __init__(self, scheduler: "Scheduler", text: Text, length: int, owner: Hashable):
         self.text, self.owner = text, self if owner is None else owner
         self.cache: KVCache | None = None
-        self.input: list[int] = []  # the ids that the cache gets before the next draw
-        self.left = length
+        self.input: list[int] = []  # the ids to append to the cache before the next draw
+        self.remaining = length
         self.ready: deque[Drawn] = deque()
-        self.over = threading.Event()
+        self.ended = threading.Event()
         self.error: Exception | None = None
         self._scheduler = scheduler
 
     @property
     def waits(self) -> bool:
-        """Whether the text waits for a place."""
-        return self.cache is None and not self.over.is_set()
+        """Whether the text waits for a slot."""
+        return self.cache is None and not self.ended.is_set()
 
     def take(self, seconds: float) -> list[Drawn] | None:
         """Wait `seconds`, or until the text ends; return the new tokens, None after the last one.
 
-        Raises what computing the text raised.
+        Raises the error of the pass if one failed.
         """
-        over = self.over.wait(seconds)
+        ended = self.ended.wait(seconds)
         taken = [self.ready.popleft() for _ in range(len(self.ready))]
-        if len(taken) >= MOST_READY:
+        if len(taken) >= MAX_READY:
             self._scheduler.wake()
-        if taken or not over:
+        if taken or not ended:
             return taken
         if self.error is not None:
             raise self.error
@@ -79,16 +79,16 @@ class Stream:
 
     def close(self) -> None:
         """End the text. It may be called at any time, and more than once."""
-        self.over.set()
+        self.ended.set()
         self._scheduler.wake()
 
 
 class Scheduler:
-    """Writes texts with a backend. It has a thread while there are texts."""
+    """Writes texts with a backend, in a thread that runs while there are texts."""
 
     def __init__(self, compute: Compute, config: GPTConfig):
         self._compute, self._config = compute, config
-        self._places = max(1, CACHE_BYTES // KVCache.size_in_bytes(config))
+        self._slots = max(1, CACHE_BYTES // KVCache.size_in_bytes(config))
         self._changed = threading.Condition()
         self._waiting: list[Stream] = []
         self._active: list[Stream] = []
@@ -104,7 +104,8 @@ class Scheduler:
     ) -> Stream:
         """Continue a text by `length` tokens, as microgpt.generate.generate does.
 
-        owner: who asked for the text. Each owner has one turn in a pass, however many texts it has.
+        owner: who requested the text. If there are several owners, each has at most one text in a
+        pass.
         """
         stream = Stream(self, Text(ids, config, self._config.block_size), length, owner)
         if length < 1:
@@ -130,19 +131,19 @@ class Scheduler:
             except Exception as error:
                 for stream in self._active:
                     stream.error = error
-                    stream.over.set()
+                    stream.ended.set()
 
     def _admit(self) -> bool:
-        """Remove the texts that are over and fill the places; False if there is no text.
+        """Remove the texts that have ended and fill the slots; return False if there is no text.
 
-        If others wait, a text gives up its place when its window is full, since it then loses
-        nothing: its cache is cleared anyway. Of the texts that wait, the owner with the fewest
-        places is first, and then the text that has waited longest.
+        If others wait, a text gives up its slot when its window is full, because its cache is then
+        cleared anyway. Among the texts that wait, one of the owner with the fewest slots is first,
+        and of these the one that has waited longest.
         """
         with self._changed:
             while True:
-                self._waiting = [s for s in self._waiting if not s.over.is_set()]
-                self._active = [s for s in self._active if not s.over.is_set()]
+                self._waiting = [s for s in self._waiting if not s.ended.is_set()]
+                self._active = [s for s in self._active if not s.ended.is_set()]
                 if self._waiting:
                     leaving = [s for s in self._active if s.text.fills_window and not s.input]
                     self._active = [s for s in self._active if s not in leaving]
@@ -150,12 +151,12 @@ class Scheduler:
                     for stream in leaving:
                         stream.cache = None
                 held = Counter(stream.owner for stream in self._active)
-                while self._waiting and len(self._active) < self._places:
+                while self._waiting and len(self._active) < self._slots:
                     stream = min(self._waiting, key=lambda stream: held[stream.owner])
                     self._waiting.remove(stream)
                     self._active.append(stream)
                     held[stream.owner] += 1
-                if any(len(stream.ready) < MOST_READY for stream in self._active):
+                if any(len(stream.ready) < MAX_READY for stream in self._active):
                     return True
                 if not self._active:
                     self._running = False
@@ -176,16 +177,16 @@ class Scheduler:
             stream = streams[row]
             stream.text.ids.append(token)
             stream.ready.append(Drawn(token, own))
-            stream.left -= 1
-            if not stream.left:
-                stream.over.set()
+            stream.remaining -= 1
+            if not stream.remaining:
+                stream.ended.set()
 
     def _next_parts(self) -> tuple[list[Stream], list[Part]]:
-        """The texts of the next pass and their parts; the others are first in the pass after it."""
+        """The texts of the next pass and their parts; the others come first in the pass after."""
         streams, parts, skipped = [], [], []
         served: set[Hashable] = set()
         one_owner = len({stream.owner for stream in self._active}) == 1
-        reading = 0
+        prefill_ids = 0
         for stream in self._active:
             if not stream.input:
                 clear, stream.input = stream.text.next_input()
@@ -194,15 +195,15 @@ class Scheduler:
                 elif clear:
                     stream.cache.length = 0
             chunk = stream.input[:CHUNK]
-            reads = len(stream.input) > 1
+            is_prefill = len(stream.input) > 1
             if (
-                len(stream.ready) >= MOST_READY
+                len(stream.ready) >= MAX_READY
                 or (stream.owner in served and not one_owner)
-                or (reads and reading and reading + len(chunk) > PREFILL_IDS)
+                or (is_prefill and prefill_ids and prefill_ids + len(chunk) > PREFILL_IDS)
             ):
                 skipped.append(stream)
                 continue
-            reading += len(chunk) * reads
+            prefill_ids += len(chunk) * is_prefill
             served.add(stream.owner)
             assert stream.cache is not None
             del stream.input[: len(chunk)]

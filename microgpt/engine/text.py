@@ -1,4 +1,4 @@
-"""A text while it is written: its ids, its place in the window and its random generator."""
+"""A text while it is generated: its ids, its position in the window and its random generator."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,9 @@ import torch
 from microgpt.sampling import SamplingConfig
 
 # Learned position embeddings do not allow a sliding cache. When the window is full, the model reads
-# the last part of it again from position 0. KEPT is the smallest such fraction that raises the loss
-# by at most 0.005 nats per character, as measured by tests/benchmarks/sliding.py.
+# the last part of it again from position 0. KEPT is the size of this part, as a fraction of the
+# window: the smallest one that raises the loss by at most 0.005 nats per character, as measured by
+# tests/benchmarks/sliding.py.
 KEPT = 1 / 8
 
 
@@ -24,7 +25,7 @@ class Text:
         self.config = config
         self.generator = torch.Generator().manual_seed(config.seed)
         self._window = window
-        self._again = window if config.exact else max(1, int(KEPT * window))
+        self._kept = window if config.exact else max(1, int(KEPT * window))
         self._cached = 0  # the number of ids in the cache
 
     @property
@@ -37,5 +38,5 @@ class Text:
         if self._cached and not self.fills_window:
             self._cached += 1
             return False, self.ids[-1:]
-        self._cached = min(len(self.ids), self._again if self._cached else self._window)
+        self._cached = min(len(self.ids), self._kept if self._cached else self._window)
         return True, self.ids[-self._cached :]

@@ -136,7 +136,7 @@ def test_an_owner_with_several_texts_has_one_turn_in_a_pass(half_model):
     assert backend.parts == [1] + 9 * [2] + 6 * [3]
 
 
-def test_texts_beyond_the_places_wait_and_are_all_written(half_model, tokenizer, monkeypatch):
+def test_texts_beyond_the_slots_wait_and_are_all_written(half_model, tokenizer, monkeypatch):
     monkeypatch.setattr(module, "CACHE_BYTES", 2 * KVCache.size_in_bytes(half_model.config))
     backend = TorchBackend(half_model)
     mix = [Request([1], 50, SamplingConfig(seed=seed), joins_at=0) for seed in range(5)]
@@ -171,7 +171,7 @@ def test_an_error_reaches_every_consumer_and_later_texts_are_written(half_model)
 
 
 def test_a_text_pauses_until_its_consumer_takes_its_tokens(half_model, monkeypatch):
-    monkeypatch.setattr(module, "MOST_READY", 5)
+    monkeypatch.setattr(module, "MAX_READY", 5)
     scheduler = Scheduler(TorchBackend(half_model), half_model.config)
     idle = scheduler.write([1], 40, SamplingConfig())
     assert len(list(scheduler.write([1], 40, SamplingConfig()))) == 40
