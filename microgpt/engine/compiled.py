@@ -3,8 +3,10 @@
 A team is a pool of threads that compute one pass together.
 """
 
+import contextlib
 import ctypes
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,10 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from microgpt import atomic
 from microgpt.engine.backends import Part
 from microgpt.model import GPT
 
 LANES = 8  # floats in a SIMD vector of pass.c; all its sizes are multiples of this
+SOURCE = Path(__file__).with_name("pass.c")
 COMPILE_SECONDS = 60
 # The threads of larger teams would wait for each other longer than they compute.
 TEAM_SIZES = (2, 4, 8)
@@ -147,20 +151,17 @@ def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
 
 @functools.lru_cache(maxsize=2)
 def load_library(half: bool) -> ctypes.CDLL | None:
-    """Compile pass.c for weights in float16 or float32; None if that is not possible."""
+    """Load pass.c, compiled for weights in float16 or float32; None if that is not possible.
+
+    The compiled file is kept in the user's cache folder, for the next process.
+    """
     compiler = shutil.which(os.environ.get("CC") or "cc")
     if compiler is None:
         return None
-    source = Path(__file__).with_name("pass.c")
-    for options in (["-march=native"], []):  # not every compiler supports this option
-        # The file is not needed after the library is loaded. Windows does not allow its deletion.
+    for native in (["-march=native"], []):  # not every compiler supports this option
+        options = ["-O3", f"-DHALF={half:d}", *native, "-pthread", "-shared", "-fPIC"]
         try:
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                path = str(Path(folder) / "pass.so")
-                command = [compiler, "-O3", f"-DHALF={half:d}", *options, "-pthread", "-shared"]
-                command += ["-fPIC", str(source), "-o", path, "-lm"]
-                subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
-                library = ctypes.CDLL(path)
+            library = _load(compiler, options)
         except (OSError, subprocess.SubprocessError):  # also without a folder for temporary files
             continue
         library.new_team.argtypes, library.new_team.restype = [ctypes.c_int], ctypes.c_void_p
@@ -168,6 +169,40 @@ def load_library(half: bool) -> ctypes.CDLL | None:
         library.run_pass.restype = None
         return library
     return None
+
+
+def _load(compiler: str, options: list[str]) -> ctypes.CDLL:
+    """Load the compiled file from the cache folder, or compile it."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    made_from = SOURCE.read_bytes(), options, compiler, version, torch.cpu.get_capabilities()
+    name = f"pass-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}.so"
+    folder = _cache_folder()
+    if folder is None:
+        # The file is not needed after the library is loaded. Windows does not allow its deletion.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+            return ctypes.CDLL(str(_compile(compiler, options, Path(temporary) / name)))
+    with contextlib.suppress(OSError):  # not there, or damaged
+        return ctypes.CDLL(str(folder / name))
+    return ctypes.CDLL(str(_compile(compiler, options, folder / name)))
+
+
+def _compile(compiler: str, options: list[str], path: Path) -> Path:
+    with atomic.replacing(path) as partial:
+        command = [compiler, *options, str(SOURCE), "-o", str(partial), "-lm"]
+        subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
+    return path
+
+
+def _cache_folder() -> Path | None:
+    """The folder for compiled files; None if another user could put files there."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return None
+    safe = os.name == "nt" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+    return folder if safe and os.access(folder, os.W_OK) else None
 
 
 @functools.lru_cache(maxsize=8)
@@ -182,7 +217,7 @@ def compiled_backend(
 ) -> CompiledBackend | None:
     """The backend in C with its fastest team, as timed by `seconds`; None if unavailable.
 
-    The first call in a process takes about a second.
+    The first call on a machine takes about a second, to compile it.
     """
     half = all(t.equal(t.half().float()) for t in model.state_dict().values())
     library = None if model.config.head_size % LANES else load_library(half)

@@ -33,3 +33,48 @@ def test_weights_that_float16_cannot_hold_stay_float32(model, half_model):
         backend = compiled_backend(each, lambda backend: 1.0)
         assert backend.weights.dtype == dtype
         assert backend.weights.numel() > each.parameter_count(), "the vocabulary is padded"
+
+
+@pytest.fixture
+def counting_compiler(monkeypatch, tmp_path):
+    """The compiler, with a cache folder of its own, and a list of the files that it made."""
+    log, script = tmp_path / "log", tmp_path / "cc"
+    real = shutil.which("cc")
+    script.write_text(
+        f'#!/bin/sh\ncase "$*" in *-shared*) echo 1 >>{log};; esac\nexec {real} "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def compilations() -> int:
+        compiled.load_library.cache_clear()
+        assert compiled.load_library(True) is not None
+        return log.read_text().count("1")
+
+    yield compilations
+    compiled.load_library.cache_clear()
+
+
+@needs_compiler
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
+def test_the_compiled_file_is_kept_for_the_next_process(counting_compiler, tmp_path, monkeypatch):
+    assert [counting_compiler(), counting_compiler()] == [1, 1]
+    [kept] = (tmp_path / "cache" / "microgpt").iterdir()
+    # Elsewhere, because a process loads a file only once.
+    damaged = tmp_path / "damaged" / "microgpt" / kept.name
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"damaged")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "damaged"))
+    assert [counting_compiler(), counting_compiler()] == [2, 2]
+    assert damaged.read_bytes() == kept.read_bytes()
+
+
+@needs_compiler
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
+def test_a_cache_folder_that_others_can_write_is_not_used(counting_compiler, tmp_path):
+    folder = tmp_path / "cache" / "microgpt"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    assert [counting_compiler(), counting_compiler()] == [1, 2]
+    assert not list(folder.iterdir())
