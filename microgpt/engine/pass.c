@@ -114,13 +114,16 @@ static void add_product(float *y, int stride, const weight *w, const float *x, i
         const int last = first + GROUP < count ? first + GROUP : count;
         for (int row = part.from; row < part.to; row += HIGH) {
             const weight *a = w + (long)row * columns;
-            int t = first;
-            for (; t + WIDE <= last; t += WIDE)
-                add_tile(y + (long)t * stride + row, stride, a, x + (long)t * columns, columns,
-                         WIDE, 0);
-            for (; t < last; t++)
-                add_tile(y + (long)t * stride + row, stride, a, x + (long)t * columns, columns, 1,
-                         1);
+            for (int t = first; t < last;) {
+                float *out = y + (long)t * stride + row;
+                const float *in = x + (long)t * columns;
+                const int wide = t + WIDE <= last, prefetch = t == 0;
+                if (wide && prefetch) add_tile(out, stride, a, in, columns, WIDE, 1);
+                if (wide && !prefetch) add_tile(out, stride, a, in, columns, WIDE, 0);
+                if (!wide && prefetch) add_tile(out, stride, a, in, columns, 1, 1);
+                if (!wide && !prefetch) add_tile(out, stride, a, in, columns, 1, 0);
+                t += wide ? WIDE : 1;
+            }
         }
     }
 }
