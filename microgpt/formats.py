@@ -25,7 +25,7 @@ FORMAT = 2
 # ignore. Files list such a field in `optional`.
 IGNORABLE = {"ignorable": True}
 # The deepest nesting of lists and objects in a JSON text; our own files have about 5.
-MOST_NESTED = 32
+MAX_DEPTH = 32
 
 
 class FormatError(MicroGPTError):
@@ -92,7 +92,7 @@ def decode(name: str, data: bytes, encoding: str = "utf-8") -> str:
 def parse_json_value(name: str, data: str | bytes) -> Any:
     """Parse an untrusted JSON text. Raises FormatError.
 
-    A value that is nested deeper than MOST_NESTED is refused, so that no later function fails on
+    A value that is nested deeper than MAX_DEPTH is refused, so that no later function fails on
     the depth of its recursion.
     """
     try:
@@ -100,7 +100,7 @@ def parse_json_value(name: str, data: str | bytes) -> Any:
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{name} cannot be read: it is not JSON") from error
     level: list[Any] = [[value]]
-    for _ in range(MOST_NESTED + 1):
+    for _ in range(MAX_DEPTH + 1):
         objects = (each.values() if isinstance(each, dict) else each for each in level)
         level = [each for each in chain.from_iterable(objects) if isinstance(each, dict | list)]
     if level:

@@ -44,10 +44,10 @@ class Ablation:
         """Layer and head, from 0, of the head whose ablation raises the loss most."""
         return divmod(int(self.loss_change.argmax()), self.loss_change.size(1))
 
-    def _fits(self, most: int, shape: tuple[int, int]) -> bool:
+    def _fits(self, positions: int, shape: tuple[int, int]) -> bool:
         return (
             type(self.positions) is int
-            and 0 < self.positions <= most
+            and 0 < self.positions <= positions
             and _is_within(self.loss_change, shape, -math.inf, math.inf)
         )
 
@@ -122,6 +122,6 @@ class HeadScores:
         )
 
 
-def _is_within(table: Tensor, shape: tuple[int, int], least: float, most: float) -> bool:
-    good = (table >= least) & (table <= most) & table.isfinite()
+def _is_within(table: Tensor, shape: tuple[int, int], low: float, high: float) -> bool:
+    good = (table >= low) & (table <= high) & table.isfinite()
     return table.shape == shape and bool(good.all())

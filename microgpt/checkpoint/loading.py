@@ -46,7 +46,7 @@ def check_files(folder: Path) -> None:
             f"there is no checkpoint folder at {folder}",
             f"there is no checkpoint folder {Origin('folder', str(folder)).short_name!r}",
         )
-    for name, most in FILES.items():
+    for name, limit in FILES.items():
         path = folder / name
         if not path.is_file():
             pickles = [p.name for p in folder.iterdir() if p.suffix in _PICKLES]
@@ -56,13 +56,13 @@ def check_files(folder: Path) -> None:
                     f"save them as {WEIGHTS}"
                 )
             raise CheckpointError(f"not a microGPT checkpoint: {name} is missing")
-        _check_size(path, most)
+        _check_size(path, limit)
 
 
-def _check_size(path: Path, most: int) -> None:
-    if path.stat().st_size > most:
+def _check_size(path: Path, limit: int) -> None:
+    if path.stat().st_size > limit:
         raise CheckpointError(
-            f"{path.name} has {path.stat().st_size:,} bytes; at most {most:,} are allowed"
+            f"{path.name} has {path.stat().st_size:,} bytes; at most {limit:,} are allowed"
         )
 
 

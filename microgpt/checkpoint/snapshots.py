@@ -63,7 +63,7 @@ class Snapshots:
             fits = snapshots._fits(n_layer, n_head, vocab_size)
         except FormatError as error:
             raise SnapshotsError(str(error)) from error
-        except Exception as error:  # a damaged or foreign file may raise anything
+        except Exception as error:  # a malformed file may raise anything
             raise SnapshotsError("the checkpoint's snapshots cannot be read") from error
         if not fits:
             raise SnapshotsError("the checkpoint's snapshots do not fit its model")

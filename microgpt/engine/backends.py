@@ -71,11 +71,11 @@ def seconds(backend: Compute, config: GPTConfig, texts: int = 1) -> float:
     It is the minimum of ROUNDS passes.
     """
     caches = [KVCache(config) for _ in range(texts)]
-    least = math.inf
+    best = math.inf
     for _ in range(ROUNDS):
         for cache in caches:
             cache.length = config.block_size // 2
         started = time.perf_counter()
         backend([Part(cache, [0]) for cache in caches])
-        least = min(least, time.perf_counter() - started)
-    return least
+        best = min(best, time.perf_counter() - started)
+    return best

@@ -167,7 +167,7 @@ class TrainState:
             raise
         except FormatError as error:
             raise TrainStateError(str(error)) from error
-        except Exception as error:  # a damaged or foreign file may raise anything
+        except Exception as error:  # a malformed file may raise anything
             raise TrainStateError(f"the training state {path} cannot be read") from error
         if not fits:
             raise TrainStateError(
