@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microgpt import atomic
+from microgpt.data import cache_folder
 from microgpt.engine.backends import Part
 from microgpt.model import GPT
 
@@ -176,7 +177,7 @@ def _load(compiler: str, options: list[str]) -> ctypes.CDLL:
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     made_from = SOURCE.read_bytes(), options, compiler, version, torch.cpu.get_capabilities()
     name = f"pass-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}.so"
-    folder = _cache_folder()
+    folder = _safe_cache_folder()
     if folder is None:
         # The file is not needed after the library is loaded. Windows does not allow its deletion.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
@@ -193,10 +194,10 @@ def _compile(compiler: str, options: list[str], path: Path) -> Path:
     return path
 
 
-def _cache_folder() -> Path | None:
-    """The folder for compiled files; None if another user could put files there."""
+def _safe_cache_folder() -> Path | None:
+    """The cache folder; None if it cannot be used or another user could put files there."""
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
+        folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
     except (OSError, RuntimeError):  # RuntimeError: the user has no home

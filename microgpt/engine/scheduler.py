@@ -50,11 +50,6 @@ class Stream:
         self.error: Exception | None = None
         self._scheduler = scheduler
 
-    @property
-    def waits(self) -> bool:
-        """Whether the text waits for a slot."""
-        return self.cache is None and not self.ended.is_set()
-
     def take(self, seconds: float) -> list[Drawn] | None:
         """Wait `seconds`, or until the text ends; return the new tokens, None after the last one.
 

@@ -45,7 +45,7 @@ def counting_compiler(monkeypatch, tmp_path):
     )
     script.chmod(0o755)
     monkeypatch.setenv("CC", str(script))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
 
     def compilations() -> int:
         compiled.load_library.cache_clear()
@@ -60,12 +60,12 @@ def counting_compiler(monkeypatch, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
 def test_the_compiled_file_is_kept_for_the_next_process(counting_compiler, tmp_path, monkeypatch):
     assert [counting_compiler(), counting_compiler()] == [1, 1]
-    [kept] = (tmp_path / "cache" / "microgpt").iterdir()
+    [kept] = (tmp_path / "cache").iterdir()
     # Elsewhere, because a process loads a file only once.
-    damaged = tmp_path / "damaged" / "microgpt" / kept.name
+    damaged = tmp_path / "damaged" / kept.name
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"damaged")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "damaged"))
+    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "damaged"))
     assert [counting_compiler(), counting_compiler()] == [2, 2]
     assert damaged.read_bytes() == kept.read_bytes()
 
@@ -73,8 +73,8 @@ def test_the_compiled_file_is_kept_for_the_next_process(counting_compiler, tmp_p
 @needs_compiler
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
 def test_a_cache_folder_that_others_can_write_is_not_used(counting_compiler, tmp_path):
-    folder = tmp_path / "cache" / "microgpt"
-    folder.mkdir(parents=True)
+    folder = tmp_path / "cache"
+    folder.mkdir()
     folder.chmod(0o777)
     assert [counting_compiler(), counting_compiler()] == [1, 2]
     assert not list(folder.iterdir())

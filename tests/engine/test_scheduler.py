@@ -140,19 +140,19 @@ def test_texts_beyond_the_slots_wait_and_are_all_written(half_model, tokenizer, 
     monkeypatch.setattr(module, "CACHE_BYTES", 2 * KVCache.size_in_bytes(half_model.config))
     backend = TorchBackend(half_model)
     mix = [Request([1], 50, SamplingConfig(seed=seed), joins_at=0) for seed in range(5)]
-    streams, waits = [], []
+    streams, have_slots = [], []
 
     def before(number: int) -> None:
         if number == 0:
             streams.extend(scheduler.write(r.prompt, r.length, r.config) for r in mix)
-        waits.append([stream.waits for stream in streams])
+        have_slots.append([stream.cache is not None for stream in streams])
 
     observed = Observed(backend, before)
     scheduler = Scheduler(observed, half_model.config)
     list(scheduler.write([1], 1, SamplingConfig()))
     for stream, request in zip(streams, mix, strict=True):
         assert [drawn.token for drawn in stream] == alone(half_model, backend, tokenizer, request)
-    assert waits[1] == [False, False, True, True, True]
+    assert have_slots[1] == [True, True, False, False, False]
     assert max(observed.parts) == 2
 
 
