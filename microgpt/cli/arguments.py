@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,19 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def open_checkpoint(name: str) -> Checkpoint:
     """Open a checkpoint folder, or a repo on the Hub if no folder has that name.
 
-    The client of the Hub is imported only for a repo. Raises CheckpointError or HubError.
+    Its notes go to stderr. The client of the Hub is imported only for a repo. Raises
+    CheckpointError or HubError.
     """
     if os.path.isdir(name):
-        return checkpoint.load(Path(name))
-    from microgpt import hub
+        loaded = checkpoint.load(Path(name))
+    else:
+        from microgpt import hub
 
-    with download_bar(name) as show:
-        return hub.open_checkpoint(name, show)
+        with download_bar(name) as show:
+            loaded = hub.open_checkpoint(name, show)
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return loaded
 
 
 def text_of(data: Path | None) -> str:

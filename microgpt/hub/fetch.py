@@ -6,6 +6,8 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -58,9 +60,10 @@ class Fetch:
         self._loaded: Checkpoint | None = None
         self._error: HubError | None = None
         self._settling = threading.Lock()
+        self._copying = threading.Lock()
         self._finished = threading.Event()
-        cache = cache_dir or copies.operator_cache_folder()
-        self._download = Download(ref, cache, token, self._hub, self._check, max_bytes)
+        self._cache = cache_dir or copies.operator_cache_folder()
+        self._download = Download(ref, self._cache, token, self._hub, self._check, max_bytes)
         self._slots = contextlib.ExitStack()
         if slots is not None:
             if not slots.acquire(blocking=False):
@@ -88,6 +91,19 @@ class Fetch:
             else:
                 self._finished.wait(min(end, until) - now)
         return self._finished.is_set()
+
+    @property
+    def copy(self) -> Checkpoint | None:
+        """The best copy from an earlier download, which needs no network; None if there is none.
+
+        It is there in place of a checkpoint that is not loaded yet, or cannot be.
+        """
+        with self._copying:
+            return self._copy
+
+    @cached_property
+    def _copy(self) -> Checkpoint | None:
+        return copies.cached(self.ref, self._cache)
 
     def abandon(self) -> None:
         """Cancel the download; a fetch that is done does not change.
@@ -179,6 +195,7 @@ def load(
 ) -> Checkpoint:
     """Fetch a checkpoint from the Hub and wait for it.
 
+    If the Hub does not give it, return the copy of an earlier download, with a note that says so.
     `progress` is called with the bytes done and their total; the total is 0 until the sizes are
     known. See Fetch for the other parameters. Raises HubError.
     """
@@ -191,7 +208,12 @@ def load(
     )
     while not fetch.wait(0.1):
         progress(fetch.bytes_done, fetch.bytes_total)
-    if fetch.loaded is None:
-        raise fetch.error or HubError("the download ended without a checkpoint; try again")
-    progress(fetch.bytes_done, fetch.bytes_total)
-    return fetch.loaded
+    if fetch.loaded is not None:
+        progress(fetch.bytes_done, fetch.bytes_total)
+        return fetch.loaded
+    error = fetch.error or HubError("the download ended without a checkpoint; try again")
+    if (copy := fetch.copy) is None:
+        raise error
+    assert copy.origin is not None and copy.origin.commit is not None
+    note = f"{error}; this is commit {copy.origin.commit[:12]}, from an earlier download"
+    return replace(copy, notes=(*copy.notes, note))

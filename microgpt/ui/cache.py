@@ -25,7 +25,6 @@ from microgpt.engine import Engine, Scheduler, TorchBackend
 from microgpt.hub import (
     Fetch,
     RepoRef,
-    cached,
     load_bundled,
     load_folder,
     operator_choice,
@@ -106,12 +105,6 @@ def folder(path: Path) -> Checkpoint:
 def operator_fetch(ref: RepoRef) -> Fetch:
     """The download of the operator's repo, one for all visitors."""
     return Fetch(ref)
-
-
-@_shared(max_entries=1)
-def local_copy(ref: RepoRef) -> Checkpoint | None:
-    """The newest copy of the operator's repo from an earlier download, if any."""
-    return cached(ref)
 
 
 @_shared(max_entries=1)

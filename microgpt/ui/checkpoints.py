@@ -83,7 +83,7 @@ def _operators_checkpoint() -> Checkpoint | None:
     fetch = cache.operator_fetch(setting)
     if _settled(fetch):
         return fetch.loaded
-    fallback = cache.local_copy(setting) or _bundled()
+    fallback = fetch.copy or _bundled()
     _report("operator", fetch, fallback, lambda: cache.operator_fetch.clear(setting))
     return fallback
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from microgpt import hub
 from microgpt.cli.arguments import open_checkpoint, set_values
@@ -66,3 +67,22 @@ def test_a_repo_is_downloaded_with_a_bar_and_its_copy_opened_without_one(
         assert out == "" and f"{REPO}: 100%" in err
         assert open_checkpoint(REPO).origin.commit == commit
         assert capsys.readouterr() == ("", "")
+
+
+def test_a_copy_is_opened_with_a_note_when_the_hub_cannot_be_reached(
+    tiny_checkpoint, tmp_path, monkeypatch, capsys
+):
+    with running(monkeypatch) as server:
+        commit = server.add(REPO, tiny_checkpoint)
+        load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
+        monkeypatch.setattr(hub, "load", load)
+        open_checkpoint(REPO)
+    capsys.readouterr()
+    assert open_checkpoint(REPO).origin.commit == commit
+    assert capsys.readouterr().err == (
+        f"note: {server.url} cannot be reached; check the connection and try again; "
+        f"this is commit {commit[:12]}, from an earlier download\n"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert open_checkpoint(REPO).origin.commit == commit
+    assert "while HF_HUB_OFFLINE is set" in capsys.readouterr().err
