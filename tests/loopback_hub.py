@@ -6,22 +6,22 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.utils import _xet
 
 TOKEN = "hf_loopback"  # the one token that may write
+# A slow response has half of the file at once; a stalled one has nothing more.
 Fault = Literal[
-    "hang", "401", "403", "503", "slow", "truncate", "wrong bytes", "disconnect", "not a hub"
+    *("hang", "disconnect", "slow headers", "slow", "stall", "truncate", "wrong bytes"),
+    *("401", "403", "503", "not a hub"),
 ]
 
 
@@ -45,9 +45,8 @@ class LoopbackHub:
 
     sizes: the size that HEAD reports for a file name, if not the real one.
     requests: every request so far.
-    trickling: set once a slow answer has begun.
-    xet: whether weights are transferred through Xet.
-    ignored_errors: what the thread of a Xet download raised, which the real client only prints.
+    trickling: set once a slow, stalled or hanging response has begun.
+    gone: set once the client has closed the connection of a slow response.
     """
 
     def __init__(self) -> None:
@@ -55,9 +54,8 @@ class LoopbackHub:
         self.uploads: dict[str, bytes] = {}
         self.sizes: dict[str, int] = {}
         self.requests: list[Request] = []
-        self.xet = False
-        self.ignored_errors: list[Exception] = []
-        self.trickling = threading.Event()
+        self._requested = threading.Condition()
+        self.trickling, self.gone = threading.Event(), threading.Event()
         self.released = threading.Event()
         self._faults: list[tuple[Fault, str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -105,6 +103,16 @@ class LoopbackHub:
         """Count the requests with a method and a path that ends in name."""
         return sum(r.method == method and r.path.endswith(name) for r in self.requests)
 
+    def add_request(self, request: Request) -> None:
+        with self._requested:
+            self.requests.append(request)
+            self._requested.notify_all()
+
+    def wait_for(self, count: int, method: str, name: str) -> None:
+        """Wait until there were that many requests with a method and a path that ends in name."""
+        with self._requested:
+            assert self._requested.wait_for(lambda: self.count(method, name) >= count, 30)
+
     def environment(self, home: Path) -> dict[str, str]:
         """Return an environment for a subprocess in which this is the only Hub."""
         return os.environ | {
@@ -126,67 +134,15 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # tests of exports set it
     with LoopbackHub() as hub:
-        monkeypatch.setattr(_xet, "get_xet_session", lambda: _XetSession(hub))
+        url = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
         yield hub
-
-
-class _XetSession:
-    """hf_xet's session and its download group, with the real one's way to report progress.
-
-    It reports from a thread of its own, where an error is printed and ends the reports but not the
-    download, and a last time from the waiting thread. Source: huggingface/xet-core,
-    background_progress.rs.
-    """
-
-    def __init__(self, hub: LoopbackHub):
-        self._hub = hub
-
-    def new_file_download_group(self, progress_callback: Callable, **options: Any) -> "_XetSession":
-        self._callback = progress_callback
-        return self
-
-    def __enter__(self) -> "_XetSession":
-        return self
-
-    def start_download_file(self, info: Any, path: str) -> None:
-        commits = [c for repo in self._hub.repos.values() for c in repo.commits.values()]
-        contents = (content for commit in commits for content in commit.values())
-        self._content = next(c for c in contents if hashlib.sha256(c).hexdigest() == info.hash)
-        self._path = Path(path)
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _report(self, done: int) -> SimpleNamespace:
-        size = len(self._content)
-        # As many bytes again on the wire as in the file: Xet's chunks come whole.
-        return SimpleNamespace(
-            total_bytes=size,
-            total_bytes_completed=done,
-            total_bytes_completion_rate=None,
-            total_transfer_bytes_completed=size + done,
-            total_transfer_bytes_completion_rate=1.0,
-        )
-
-    def _run(self) -> None:
-        slow = self._hub.fault("GET", "/model.safetensors") == "slow"
-        half = len(self._content) // 2
-        try:
-            self._callback(self._report(half), {})
-            if slow:
-                self._hub.trickling.set()
-                self._hub.released.wait()
-            self._callback(self._report(half + 1), {})
-        except Exception as error:
-            self._hub.ignored_errors.append(error)
-        self._path.write_bytes(self._content)
-
-    def __exit__(self, *exception: object) -> None:
-        self._thread.join()
-        self._callback(self._report(len(self._content)), {})
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Any
+    protocol_version = "HTTP/1.1"  # the connection stays open for the next request
 
     @property
     def hub(self) -> LoopbackHub:
@@ -198,18 +154,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         path = unquote(urlsplit(self.path).path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.hub.requests.append(Request(self.command, path, self.headers.get("Authorization")))
+        self.hub.add_request(Request(self.command, path, self.headers.get("Authorization")))
         fault = self.hub.fault(self.command, path)
+        self.close_connection = bool(fault) or self.command in ("POST", "PUT")
         if fault == "hang":
-            self.hub.released.wait()
+            self._wait()
         if fault in ("hang", "disconnect"):
-            return  # HTTP/1.0: the connection is closed
+            return
+        if fault == "slow headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+            return self._trickle(b"x" * 10_000)
         if fault in ("401", "403", "503"):
             self._error(int(fault))
-        elif path == "/xet-token":
-            url = self.hub.url
-            expires = {"X_Xet_Access_Token": "x", "X_Xet_Token_Expiration": str(2**40)}
-            self._send(b"", X_Xet_Cas_Url=url, **expires)
         elif fault == "not a hub":
             self._send(b"<h1>Welcome</h1>")
         elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/(.+)/([^/]+)", path):
@@ -229,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -252,27 +210,34 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             return self._error(404, "EntryNotFound")
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X_Repo_Commit": commit}
-        if self.hub.xet and name.endswith(".safetensors"):
-            headers["X_Xet_Hash"] = hashlib.sha256(content).hexdigest()
-            headers["X_Xet_Refresh_Route"] = f"{self.hub.url}/xet-token"
         if fault == "wrong bytes":
             content = content[:-8] + bytes(byte ^ 0xFF for byte in content[-8:])
         if self.command == "HEAD":
             size = self.hub.sizes.get(name, len(content))
             self._send(b"", Content_Length=str(size), **headers)
-        elif fault in ("truncate", "slow"):
+        elif fault in ("truncate", "slow", "stall"):
             self._send(content[: len(content) // 2], Content_Length=str(len(content)), **headers)
             if fault == "slow":
                 self._trickle(content[len(content) // 2 :])
+            elif fault == "stall":
+                self._wait()
         else:
             self._send(content, **headers)
+
+    def _wait(self) -> None:
+        self.hub.trickling.set()
+        self.hub.released.wait()
 
     def _trickle(self, content: bytes) -> None:
         self.hub.trickling.set()
         for byte in content:
             if self.hub.released.wait(0.02):
                 break
-            self.wfile.write(bytes([byte]))
+            try:
+                self.wfile.write(bytes([byte]))
+            except OSError:
+                self.hub.gone.set()
+                break
 
     def _upload(self, path: str, body: bytes) -> None:
         oid = path.removeprefix("/upload/")

@@ -16,7 +16,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -50,13 +50,18 @@ def copy_folder(cache: Path, repo_id: str, commit: str) -> Path:
     return cache / repo_id.replace("/", "--") / commit
 
 
-def open_copy(cache: Path, repo_id: str, commit: str) -> Checkpoint | None:
+def open_copy(
+    cache: Path,
+    repo_id: str,
+    commit: str,
+    load: Callable[[Path, Origin], Checkpoint] = checkpoint.load,
+) -> Checkpoint | None:
     """Load the copy of a commit; return None if there is none or it is damaged."""
     folder = copy_folder(cache, repo_id, commit)
     if not COMMIT.fullmatch(commit) or not folder.is_dir():
         return None
     try:
-        loaded = checkpoint.load(folder, Origin("hub", repo_id, commit))
+        loaded = load(folder, Origin("hub", repo_id, commit))
     except CheckpointError:
         return None
     with contextlib.suppress(OSError):

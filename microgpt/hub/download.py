@@ -2,14 +2,16 @@
 
 import contextlib
 import math
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, RemoteEntryNotFoundError
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils._headers import build_hf_headers
 
 from microgpt import atomic, checkpoint
 from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS, Checkpoint, Origin
@@ -20,17 +22,12 @@ PROBE_S = 3.0
 _MAX_RESTARTS = 1
 _PICKLES = ("pytorch_model.bin", "model.bin", "model.pt", "model.pth", "model.ckpt", "ckpt.pt")
 
-# The client reports progress and can be stopped only once per chunk. The default chunk of 10 MiB is
-# half of our weights. The progress bar would not move, and a cancelled download would continue for
-# minutes on a slow connection.
+# The client reports progress once per chunk. The default chunk of 10 MiB is half of our weights.
 constants.DOWNLOAD_CHUNK_SIZE = 4096
 
 
 class _Bar:
-    """The part of tqdm's interface that the client uses to report progress.
-
-    The client also calls methods on the class, so each file needs its own class.
-    """
+    """The part of tqdm's interface that the client uses to report progress."""
 
     _on_bytes: Callable[[int], None]
 
@@ -46,15 +43,6 @@ class _Bar:
         if self._restarts > _MAX_RESTARTS:
             raise OSError("cut short again")
         self._on_bytes(self.n)
-
-    def update_transfer(self, n: int) -> None:
-        """Ignore the bytes that Xet counts on the wire; update() counts those of the file."""
-
-    def set_postfix_str(self, text: str, refresh: bool = True) -> None: ...
-
-    set_transfer_postfix_str = set_postfix_str
-
-    def close(self) -> None: ...
 
     def __enter__(self) -> "_Bar":
         return self
@@ -85,12 +73,24 @@ def _is_whole(folder: Path, hashes: dict[str, str]) -> bool:
     return all(checkpoint.sha256(folder / name) == hashes[name] for name in listed)
 
 
+_turns: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+_turns_lock = threading.Lock()
+
+
+def _turn(copy: Path) -> threading.Lock:
+    """Return the lock that the download of a copy holds, so that it is not downloaded twice."""
+    with _turns_lock:
+        return _turns.setdefault(copy, threading.Lock())
+
+
 class Download:
     """One download of a checkpoint into a cache folder.
 
-    `check` is called often and raises to stop the download. A file of more than max_bytes is
-    refused. Other threads may read these attributes: `answered`, whether the Hub has answered;
-    `name`, the current file; `bytes_done`; `bytes_total`, 0 until the size of every file is known.
+    The files come over plain HTTP, which can be cut at any time; a transfer through Xet cannot.
+    `begin` is called before the first file, and raises to prevent the download. `load` loads a
+    folder that is complete. A file of more than max_bytes is refused. Other threads may read these
+    attributes: `answered`, whether the Hub has answered; `name`, the current file; `bytes_done`;
+    `bytes_total`, 0 until the size of every file is known.
     """
 
     def __init__(
@@ -99,15 +99,16 @@ class Download:
         cache: Path,
         token: bool | str | None,
         hub: str,
-        check: Callable[[], None],
-        max_bytes: float = math.inf,
+        begin: Callable[[], None],
+        load: Callable[[Path, Origin], Checkpoint],
+        max_bytes: float,
     ):
         self.answered = False
         self.name = CONFIG
         self.bytes_done = 0
         self.bytes_total = 0
         self._ref, self._cache, self._token, self._hub = ref, cache, token, hub
-        self._check, self._max_bytes = check, max_bytes
+        self._begin, self._load, self._max_bytes = begin, load, max_bytes
 
     def run(self) -> Checkpoint:
         """Find the commit, then load its copy from the cache or download it.
@@ -119,20 +120,24 @@ class Download:
             return copy
         commit, size = self._head(CONFIG, revision, PROBE_S)
         self.answered = True
-        copy = self._copy(commit) or self._download(commit, size)
+        copy = self._copy(commit)
+        if copy is None:
+            with _turn(copies.copy_folder(self._cache, self._ref.repo_id, commit)):
+                copy = self._copy(commit) or self._download(commit, size)
         copies.remember(self._cache, self._ref, commit)
         return copy
 
     def _copy(self, commit: str) -> Checkpoint | None:
-        return copies.open_copy(self._cache, self._ref.repo_id, commit)
+        return copies.open_copy(self._cache, self._ref.repo_id, commit, self._load)
 
     def _download(self, commit: str, config_size: int) -> Checkpoint:
+        self._begin()
         copy = copies.copy_folder(self._cache, self._ref.repo_id, commit)
         try:
             with atomic.replacing(copy) as folder:
                 folder.mkdir()
                 hashes = self._get_all(folder, commit, config_size)
-                loaded = checkpoint.load(folder, Origin("hub", self._ref.repo_id, commit))
+                loaded = self._load(folder, Origin("hub", self._ref.repo_id, commit))
                 if not _is_whole(folder, hashes):
                     raise _NotKept(loaded)
         except _NotKept as damaged:
@@ -153,14 +158,12 @@ class Download:
         self.bytes_total = config_size + sum(sizes.values())
         for name, size in sizes.items():
             self._get(folder, name, commit, size)
-        shutil.rmtree(folder / ".cache")  # metadata of the client
         return hashes
 
     def _head(
         self, name: str, revision: str, timeout: float = constants.DEFAULT_ETAG_TIMEOUT
     ) -> tuple[str, int]:
         """Ask for a file's commit and its size in bytes; raise HubError if it is too large."""
-        self._check()
         self.name = name
         url = hf_hub_url(self._ref.repo_id, name, revision=revision, endpoint=self._hub)
         found = get_hf_file_metadata(url, token=self._token, timeout=timeout, endpoint=self._hub)
@@ -207,26 +210,17 @@ class Download:
     def _get(self, folder: Path, name: str, commit: str, size: int) -> None:
         self.name = name
         before = self.bytes_done
-        worker = threading.get_ident()
 
         def on_bytes(count: int) -> None:
-            # Xet also reports from its own thread. An exception there is printed and does not stop
-            # the download.
-            if threading.get_ident() == worker:
-                self._check()
-                if count > size:
-                    raise HubError(f"{name} of {self._ref} is longer than the Hub said; try again")
-            self.bytes_done = max(self.bytes_done, before + min(count, size))
+            if count > size:
+                raise HubError(f"{name} of {self._ref} is longer than the Hub said; try again")
+            self.bytes_done = max(self.bytes_done, before + count)
 
-        hf_hub_download(
-            self._ref.repo_id,
-            name,
-            revision=commit,
-            local_dir=folder,
-            cache_dir=folder,  # an unverified file in the client's own cache must not be used
-            token=self._token,
-            endpoint=self._hub,
-            tqdm_class=bar_class(on_bytes),  # type: ignore[arg-type]
-        )
-        self._check()
-        self.bytes_done = before + size
+        with open(folder / name, "wb") as file:
+            http_get(
+                hf_hub_url(self._ref.repo_id, name, revision=commit, endpoint=self._hub),
+                file,
+                headers=build_hf_headers(token=self._token),
+                expected_size=size,
+                tqdm_class=bar_class(on_bytes),  # type: ignore[arg-type]
+            )

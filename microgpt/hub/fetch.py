@@ -1,6 +1,5 @@
 """Fetch a checkpoint from the Hub in a background thread, with a deadline."""
 
-import contextlib
 import math
 import textwrap
 import threading
@@ -12,8 +11,10 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
-from microgpt.checkpoint import Checkpoint, CheckpointError
+from microgpt import checkpoint
+from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
 from microgpt.hub import copies
+from microgpt.hub.connections import Connections, Cut
 from microgpt.hub.download import Download
 from microgpt.hub.repo import HubError, RepoRef, explain
 
@@ -26,20 +27,17 @@ VISITOR_SLOTS = threading.BoundedSemaphore(3)
 VISITOR_BYTES = 100 * 10**6
 
 
-class _Stopped(Exception):
-    """The download was cancelled or is past its deadline."""
-
-
 class Fetch:
     """Fetch a checkpoint in a background thread; poll `done` or call `wait`.
 
     It ends after at most deadline_s seconds, or after ANSWER_S seconds if the Hub has not answered
-    by then. A thread that still waits for a socket is not stopped; it ends later.
+    by then. Its connections are then cut, so its thread ends too and deletes its partial files.
 
     token: False reads public repos only; None sends the token saved on this machine, if any.
     endpoint: the address of the Hub, by default HF_ENDPOINT.
     max_bytes: the limit for each file; a repo with a larger one is refused.
-    slots: the fetch takes one until its thread ends, and fails at once if none is free.
+    slots: a download takes one until the fetch ends, and fails at once if none is free.
+    load: loads the folder of a commit.
     """
 
     def __init__(
@@ -52,6 +50,7 @@ class Fetch:
         endpoint: str | None = None,
         max_bytes: float = math.inf,
         slots: threading.Semaphore | None = None,
+        load: Callable[[Path, Origin], Checkpoint] = checkpoint.load,
     ):
         self.ref = ref
         self._deadline_s = deadline_s
@@ -62,21 +61,18 @@ class Fetch:
         self._settling = threading.Lock()
         self._copying = threading.Lock()
         self._finished = threading.Event()
+        self._slots, self._holds_slot = slots, False
+        self._connections = Connections()
         self._cache = cache_dir or copies.operator_cache_folder()
-        self._download = Download(ref, self._cache, token, self._hub, self._check, max_bytes)
-        self._slots = contextlib.ExitStack()
-        if slots is not None:
-            if not slots.acquire(blocking=False):
-                self._settle(
-                    error=HubError("other visitors are downloading now; try again in a minute")
-                )
-                return
-            self._slots.callback(slots.release)
+        self._download = Download(
+            ref, self._cache, token, self._hub, self._take_slot, load, max_bytes
+        )
         self._thread = threading.Thread(target=self._run, name=f"fetch {ref}", daemon=True)
         try:
             self._thread.start()
+            # The deadline holds even if nobody polls.
+            threading.Thread(target=self.wait, name=f"deadline {ref}", daemon=True).start()
         except RuntimeError:  # the system allows no more threads
-            self._slots.close()
             self._settle(error=HubError("the server is busy; try again in a minute"))
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -106,11 +102,7 @@ class Fetch:
         return copies.cached(self.ref, self._cache)
 
     def abandon(self) -> None:
-        """Cancel the download; a fetch that is done does not change.
-
-        Its thread ends after the current chunk. A download through Xet cannot be interrupted, so
-        the thread then ends after the current file.
-        """
+        """Cancel the download; a fetch that is done does not change."""
         self._settle(error=HubError(f"the download of {self.ref} was cancelled; start it again"))
 
     @property
@@ -161,26 +153,35 @@ class Fetch:
     def _settle(self, loaded: Checkpoint | None = None, error: HubError | None = None) -> None:
         """Set the result, unless it is already set."""
         with self._settling:
-            if not self._finished.is_set():
-                self._loaded, self._error = loaded, error
-                self._finished.set()
+            if self._finished.is_set():
+                return
+            self._loaded, self._error = loaded, error
+            self._finished.set()
+            if self._slots is not None and self._holds_slot:
+                self._slots.release()
+        if error is not None:
+            self._connections.cut()
 
-    def _check(self) -> None:
-        if self._finished.is_set() or time.monotonic() >= self._started + self._limit_s:
-            raise _Stopped
+    def _take_slot(self) -> None:
+        with self._settling:
+            if self._slots is None or self._finished.is_set():
+                return
+            if not self._slots.acquire(blocking=False):
+                raise HubError("other visitors are downloading now; try again in a minute")
+            self._holds_slot = True
 
     def _run(self) -> None:
-        with self._slots:
-            try:
+        try:
+            with self._connections:
                 self._settle(self._download.run())
-            except _Stopped:
-                pass
-            except CheckpointError as error:
-                # The reason may quote an untrusted file at any length.
-                reason = textwrap.shorten(str(error), _MAX_REASON, placeholder=" …")
-                self._settle(error=HubError(f"{self.ref} cannot be used: {reason}"))
-            except Exception as error:  # the client documents no common base class
-                self._settle(error=explain(error, self.ref, self._hub, self._download.name))
+        except Cut:
+            pass  # the fetch has ended
+        except CheckpointError as error:
+            # The reason may quote an untrusted file at any length.
+            reason = textwrap.shorten(str(error), _MAX_REASON, placeholder=" …")
+            self._settle(error=HubError(f"{self.ref} cannot be used: {reason}"))
+        except Exception as error:  # the client documents no common base class
+            self._settle(error=explain(error, self.ref, self._hub, self._download.name))
 
 
 def load(

@@ -4,16 +4,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from huggingface_hub import constants
-from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
 
 from microgpt import checkpoint, hub
 from microgpt.checkpoint import CONFIG, TOKENIZER, WEIGHTS
-from microgpt.hub import copies, download
-from tests.hub.fetching import REPO, cached_files, copy_of, error, loaded, wait_for_thread
+from microgpt.hub import copies
+from tests.hub.fetching import REPO, cached_files, copy_of, error, loaded
 
 ROOT = Path(__file__).parents[2]
 # The optional files that this version writes.
@@ -42,52 +39,6 @@ def test_a_copy_is_not_downloaded_again(server, tiny_checkpoint, start_fetch):
     server.close()
     assert loaded(start_fetch(f"{REPO}@{commit}")).origin.commit == commit
     assert "cannot be reached" in error(start_fetch())
-
-
-@pytest.fixture
-def xet(server, monkeypatch) -> None:
-    """Weights are transferred through Xet."""
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
-    server.xet = True
-
-
-def test_weights_are_downloaded_through_xet(server, tiny_checkpoint, xet, slow_fetch, capfd):
-    sizes = {name: (tiny_checkpoint / name).stat().st_size for name in checkpoint.FILES}
-    # The bytes of the file are counted, not those on the wire.
-    assert slow_fetch.bytes_done == sizes[CONFIG] + sizes[TOKENIZER] + sizes[WEIGHTS] // 2
-    server.released.set()
-    loaded(slow_fetch)
-    assert slow_fetch.bytes_done == slow_fetch.bytes_total
-    assert server.count("GET", WEIGHTS) == 0
-    assert server.ignored_errors == [] and capfd.readouterr().err == ""
-
-
-def test_a_download_through_xet_can_be_cancelled(server, xet, slow_fetch, cache):
-    slow_fetch.abandon()
-    assert "was cancelled" in error(slow_fetch)
-    server.released.set()
-    wait_for_thread(slow_fetch)
-    assert server.ignored_errors == []
-    assert cached_files(cache) == []
-
-
-def test_the_progress_bar_has_every_method_that_the_client_calls():
-    done = []
-    reporter = XetDownloadProgressReporter(
-        reconstruction_desc="x", total=100, log_level=0, tqdm_class=download.bar_class(done.append)
-    )
-    with reporter:
-        for completed, transferred in [(10, 300), (60, 300), (100, 400)]:
-            reporter.update_progress(
-                SimpleNamespace(
-                    total_bytes=100,
-                    total_bytes_completed=completed,
-                    total_bytes_completion_rate=1.0,
-                    total_transfer_bytes_completed=transferred,
-                    total_transfer_bytes_completion_rate=None,
-                )
-            )
-    assert done == [10, 60, 100]
 
 
 @pytest.mark.parametrize("name", list(checkpoint.FILES))

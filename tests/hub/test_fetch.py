@@ -5,7 +5,7 @@ import torch
 from huggingface_hub import constants
 
 from microgpt import checkpoint, hub
-from microgpt.checkpoint import WEIGHTS
+from microgpt.checkpoint import CONFIG, WEIGHTS
 from microgpt.hub import download, fetch
 from tests.hub.fetching import REPO, cached_files, error, loaded, total_size, wait_for_thread
 from tests.loopback_hub import TOKEN
@@ -138,14 +138,32 @@ def test_a_cache_that_cannot_be_written_is_an_error(server, tiny_checkpoint, sta
     assert "cannot be saved: Not a directory" in message
 
 
-def test_a_slow_download_ends_at_its_deadline_and_leaves_no_files(
+def test_a_download_ends_at_its_deadline_although_nobody_polls_it(
     server, tiny_checkpoint, start_fetch, cache
 ):
     server.add(REPO, tiny_checkpoint)
     server.fail("slow", "GET", WEIGHTS)
-    slow = start_fetch(deadline_s=1.0)
-    assert " within 1 s" in error(slow)
-    server.released.set()
+    slots = threading.BoundedSemaphore(1)
+    slow = start_fetch(deadline_s=5.0, slots=slots)
+    assert server.trickling.wait(30)
+    assert slots.acquire(timeout=30)
+    assert " within 5 s" in error(slow)
+    wait_for_thread(slow)
+    assert cached_files(cache) == []
+
+
+@pytest.mark.parametrize("fault", ["hang", "slow headers", "slow", "stall"])
+def test_a_cancelled_download_ends_whatever_the_server_does(
+    server, tiny_checkpoint, start_fetch, cache, fault
+):
+    server.add(REPO, tiny_checkpoint)
+    server.fail(fault, "GET", WEIGHTS)
+    slots = threading.BoundedSemaphore(1)
+    slow = start_fetch(slots=slots)
+    assert server.trickling.wait(30)
+    slow.abandon()
+    assert slots.acquire(blocking=False)
+    assert error(slow) == f"the download of {REPO} was cancelled; start it again"
     wait_for_thread(slow)
     assert cached_files(cache) == []
 
@@ -156,14 +174,6 @@ def test_a_download_in_progress_reports_its_bytes(server, slow_fetch):
     server.released.set()
 
 
-def test_a_cancelled_download_ends_at_the_next_chunk(server, slow_fetch, cache):
-    slow_fetch.abandon()
-    assert error(slow_fetch) == f"the download of {REPO} was cancelled; start it again"
-    server.released.set()
-    wait_for_thread(slow_fetch)
-    assert cached_files(cache) == []
-
-
 def test_cancelling_after_the_end_changes_nothing(server, tiny_checkpoint, start_fetch):
     server.add(REPO, tiny_checkpoint)
     done = start_fetch()
@@ -172,26 +182,28 @@ def test_cancelling_after_the_end_changes_nothing(server, tiny_checkpoint, start
     assert done.error is None and done.loaded is not None
 
 
-def test_at_most_as_many_fetches_run_as_there_are_slots(server, tiny_checkpoint, start_fetch):
-    server.add(REPO, tiny_checkpoint)
-    server.fail("slow", "GET", WEIGHTS)
+def test_at_most_as_many_downloads_run_as_there_are_slots(server, tiny_checkpoint, start_fetch):
+    commit = server.add(REPO, tiny_checkpoint)
+    server.add("someone/else", tiny_checkpoint)
+    server.fail("slow", "GET", f"{REPO}/resolve/{commit}/{WEIGHTS}")
     slots = threading.BoundedSemaphore(1)
     first = start_fetch(slots=slots)
     assert server.trickling.wait(30)
-    requests = len(server.requests)
     for _ in range(2):
-        assert "other visitors are downloading" in error(start_fetch(slots=slots))
-    assert len(server.requests) == requests
+        assert "other visitors are downloading" in error(start_fetch("someone/else", slots=slots))
+    assert server.count("GET", CONFIG) == 1
     first.abandon()
-    server.released.set()
-    wait_for_thread(first)
-    server.heal()
-    for repo in (REPO, "someone/missing", REPO):  # a success and a failure give the slot back
+    for repo in ("someone/else", "someone/missing", "someone/else"):
         last = start_fetch(repo, slots=slots)
         assert last.wait()
-        wait_for_thread(last)
     loaded(last)
     assert slots.acquire(blocking=False)
+
+
+def test_a_copy_is_opened_without_a_slot(server, tiny_checkpoint, start_fetch):
+    server.add(REPO, tiny_checkpoint)
+    loaded(start_fetch())
+    loaded(start_fetch(slots=threading.Semaphore(0)))
 
 
 def test_a_system_without_free_threads_is_an_error_and_keeps_its_slots(start_fetch, monkeypatch):
@@ -220,10 +232,21 @@ def test_the_age_is_the_time_since_the_start(start_fetch, monkeypatch):
     assert young.age == 2.5
 
 
-def test_two_fetches_of_one_repo_can_run_at_once(server, tiny_checkpoint, start_fetch):
+def test_two_fetches_of_one_commit_download_it_once(server, tiny_checkpoint, start_fetch):
     commit = server.add(REPO, tiny_checkpoint)
-    both = [start_fetch(), start_fetch()]
+    both = [start_fetch(), start_fetch(f"{REPO}@{commit}")]
     assert [loaded(each).origin.commit for each in both] == [commit, commit]
+    assert server.count("GET", WEIGHTS) == 1
+
+
+def test_a_fetch_takes_over_when_the_other_one_of_its_commit_is_cancelled(
+    server, tiny_checkpoint, slow_fetch, start_fetch
+):
+    commit = server.repos[REPO].branches["main"]
+    other = start_fetch(f"{REPO}@{commit}")
+    server.heal()
+    slow_fetch.abandon()
+    assert loaded(other).origin.commit == commit
 
 
 def test_the_thread_ends_after_the_fetch(server, tiny_checkpoint, start_fetch):
