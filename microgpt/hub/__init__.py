@@ -7,18 +7,19 @@ from typing import Literal
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
-from microgpt.hub.copies import cached, visitor_cache_folder
-from microgpt.hub.fetch import VISITOR_BYTES, VISITOR_SLOTS, Fetch, load
+from microgpt.hub.copies import cached
+from microgpt.hub.fetch import Fetch, load
 from microgpt.hub.repo import HubError, RepoRef, parse_repo
 from microgpt.hub.upload import publish
+from microgpt.hub.visitors import Visitor, VisitorCheckpoints
 
 __all__ = [
     "BUNDLED",
-    "VISITOR_BYTES",
-    "VISITOR_SLOTS",
     "Fetch",
     "HubError",
     "RepoRef",
+    "Visitor",
+    "VisitorCheckpoints",
     "cached",
     "load",
     "load_bundled",
@@ -27,7 +28,6 @@ __all__ = [
     "operator_choice",
     "parse_repo",
     "publish",
-    "visitor_cache_folder",
 ]
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"

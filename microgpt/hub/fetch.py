@@ -22,9 +22,6 @@ from microgpt.hub.repo import HubError, RepoRef, explain
 ANSWER_S = 4.0
 DEADLINE_S = 300.0
 _MAX_REASON = 300  # characters
-# Limits for all visitors together, so that they cannot fill the server's network, disk and memory.
-VISITOR_SLOTS = threading.BoundedSemaphore(3)
-VISITOR_BYTES = 100 * 10**6
 
 
 class Fetch:
@@ -100,6 +97,14 @@ class Fetch:
     @cached_property
     def _copy(self) -> Checkpoint | None:
         return copies.cached(self.ref, self._cache)
+
+    def unload(self, why: str) -> Checkpoint | None:
+        """Replace a loaded checkpoint by an error and return it; None if none is loaded."""
+        with self._settling:
+            loaded, self._loaded = self._loaded, None
+            if loaded is not None:
+                self._error = HubError(f"{self.ref} {why}")
+            return loaded
 
     def abandon(self) -> None:
         """Cancel the download; a fetch that is done does not change."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
 from microgpt.analysis import ablation, attention, heads, predictions
@@ -25,6 +27,8 @@ from microgpt.engine import Engine, Scheduler, TorchBackend
 from microgpt.hub import (
     Fetch,
     RepoRef,
+    Visitor,
+    VisitorCheckpoints,
     load_bundled,
     load_folder,
     operator_choice,
@@ -105,6 +109,31 @@ def folder(path: Path) -> Checkpoint:
 def operator_fetch(ref: RepoRef) -> Fetch:
     """The download of the operator's repo, one for all visitors."""
     return Fetch(ref)
+
+
+@_shared(max_entries=1)
+def visitor_checkpoints() -> VisitorCheckpoints:
+    """The checkpoints that all visitors named."""
+    return VisitorCheckpoints(on_unload=engine.clear)
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=Visitor.leave)
+def _visitor() -> Visitor:
+    return Visitor(visitor_checkpoints())
+
+
+def visitor() -> Visitor:
+    """What this session shows; its repos are left when the tab is closed."""
+    found, context = _visitor(), get_script_run_ctx()
+    if (
+        context
+        and runtime.exists()
+        and not runtime.get_instance().is_active_session(context.session_id)
+    ):
+        # The tab was closed before _visitor was called.
+        found.leave()
+        st.stop()
+    return found
 
 
 @_shared(max_entries=1)

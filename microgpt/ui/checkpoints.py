@@ -7,14 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint, CheckpointError
-from microgpt.hub import (
-    VISITOR_BYTES,
-    VISITOR_SLOTS,
-    Fetch,
-    HubError,
-    parse_repo,
-    visitor_cache_folder,
-)
+from microgpt.hub import Fetch, HubError, parse_repo
 from microgpt.ui import cache
 from microgpt.ui.controls import Control, control
 from microgpt.ui.text import plain
@@ -81,22 +74,21 @@ def _operators_checkpoint() -> Checkpoint | None:
     if setting is None:
         return _bundled()
     fetch = cache.operator_fetch(setting)
-    if _settled(fetch):
-        return fetch.loaded
+    if (loaded := _settled(fetch)) is not None:
+        return loaded
     fallback = fetch.copy or _bundled()
     _report("operator", fetch, fallback, lambda: cache.operator_fetch.clear(setting))
     return fallback
 
 
 def named_checkpoint(
-    who: str, name: str, fallback: Checkpoint | None
+    view: str, name: str, fallback: Checkpoint | None
 ) -> tuple[Checkpoint | None, bool]:
     """The checkpoint that the visitor named, or the fallback, and whether the named one is missing.
 
-    Shows the progress or the error of the download. who: identifies one of the session's downloads;
-    a new name abandons the old download.
+    Shows the progress or the error of the download. view: shows at most one repo at a time; a new
+    name leaves the old repo.
     """
-    key = f"{who} fetch"
     try:
         ref = parse_repo(name) if name else None
     except HubError as error:
@@ -106,37 +98,23 @@ def named_checkpoint(
     there = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
     if ref is not None and (ref.repo_id, ref.revision) == there:
         ref, name = None, ""
-    fetch = st.session_state.get(key)
-    if fetch is not None and fetch.ref != ref:
-        fetch.abandon()
-        del st.session_state[key]
-        fetch = None
-    if ref is None:
-        return fallback, bool(name)
+    fetch = cache.visitor().show(view, ref)
     if fetch is None:
-        # token=False: a visitor must not read private repos with the host's token.
-        fetch = Fetch(
-            ref,
-            token=False,
-            cache_dir=visitor_cache_folder(),
-            slots=VISITOR_SLOTS,
-            max_bytes=VISITOR_BYTES,
-        )
-        st.session_state[key] = fetch
-    if _settled(fetch):
-        return fetch.loaded, False
-    _report(who, fetch, fallback, lambda: st.session_state.pop(key))
+        return fallback, bool(name)
+    if (loaded := _settled(fetch)) is not None:
+        return loaded, False
+    _report(view, fetch, fallback, lambda: cache.visitor().close(view))
     return fallback, True
 
 
-def _settled(fetch: Fetch) -> bool:
-    """Whether the checkpoint is loaded; waits a little for a download that has just started."""
+def _settled(fetch: Fetch) -> Checkpoint | None:
+    """The checkpoint if it is loaded; waits a little for a download that has just started."""
     fetch.wait(max(0.0, PATIENCE_SECONDS - fetch.age))
-    return fetch.loaded is not None
+    return fetch.loaded
 
 
 def _report(
-    who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[..., None]
+    who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[[], None]
 ) -> None:
     """Show the progress or the error of a fetch, and the title of the fallback."""
     title = title_of(fallback) if fallback else None

@@ -1,9 +1,12 @@
 """The download button."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import PurePath
 
 import streamlit as st
+
+from microgpt.checkpoint import Checkpoint, CheckpointError
 
 _KINDS = {
     ".csv": "text/csv",
@@ -16,18 +19,20 @@ _KINDS = {
 
 def download(
     label: str,
-    content: Callable[[], str | bytes],
+    content: Callable[..., str | bytes],
     file_name: str,
     help: str | None = None,
     key: str | None = None,
+    of: Checkpoint | None = None,
 ) -> None:
     """Show a download button; the content is made when it is pressed, without a rerun.
 
-    The extension of file_name gives the media type. Raises KeyError for an unknown extension.
+    The extension of file_name gives the media type. of: the checkpoint that `content` is called
+    with; the button does not keep it in memory. Raises KeyError for an unknown extension.
     """
     st.download_button(
         label,
-        content,
+        content if of is None else _later(content, of),
         file_name,
         _KINDS[PurePath(file_name).suffix],
         icon=":material/download:",
@@ -35,3 +40,20 @@ def download(
         help=help,
         key=key,
     )
+
+
+def _later(
+    content: Callable[[Checkpoint], str | bytes], of: Checkpoint
+) -> Callable[[], str | bytes]:
+    """Return a function that calls `content` with a checkpoint, unless that was unloaded.
+
+    Streamlit keeps the buttons of tabs that were closed.
+    """
+    seen = weakref.ref(of)
+
+    def now() -> str | bytes:
+        if (checkpoint := seen()) is None:
+            raise CheckpointError("the checkpoint is not loaded any more; reload the page")
+        return content(checkpoint)
+
+    return now

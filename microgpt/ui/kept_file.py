@@ -53,12 +53,12 @@ class KeptFile:
             key=f"opened_{self.noun}",
             max_upload_size=self.largest,
             on_change=self._open,
-            args=(checkpoint, use),
+            args=(checkpoint.weights_sha256, use),  # not the checkpoint: Streamlit keeps them
         )
         if complaint := st.session_state.get(f"{self.noun}_complaint"):
             st.error(plain(complaint))
 
-    def _open(self, checkpoint: Checkpoint, use: Callable[[dict[str, Any]], None]) -> None:
+    def _open(self, weights_sha256: str, use: Callable[[dict[str, Any]], None]) -> None:
         st.session_state[f"{self.noun}_complaint"] = None
         file = st.session_state[f"opened_{self.noun}"]
         if file is None:
@@ -69,7 +69,7 @@ class KeptFile:
             complaint = f"The {self.noun} cannot be opened: {error}."
             st.session_state[f"{self.noun}_complaint"] = complaint
             return
-        if weights != checkpoint.weights_sha256:
+        if weights != weights_sha256:
             if repo:
                 asked["repo"] = repo
             else:

@@ -143,6 +143,21 @@ def test_try_again_loads_a_repo_after_an_error(
         settle(page)
 
 
+def test_tabs_share_a_download_that_ends_when_they_are_closed(browser, visited, tiny_checkpoint):
+    url, hub = visited
+    hub.add("someone/slow", tiny_checkpoint)
+    hub.fail("slow", "GET", "someone/slow")
+    tabs = [browser.new_context().new_page() for _ in range(2)]
+    for tab in tabs:
+        tab.goto(f"{url}/?repo=someone%2Fslow")
+        tab.get_by_text("Loading someone/slow").wait_for()
+    assert hub.count("GET", "config.json") == 1
+    for tab in tabs:
+        tab.context.close()
+    assert hub.gone.wait(60)
+    hub.heal()
+
+
 def test_only_the_visitor_who_names_a_repo_sees_it(page, browser, visited, tiny_checkpoint):
     url, hub = visited
     commit = hub.add(REPO, tiny_checkpoint)

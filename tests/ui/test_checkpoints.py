@@ -1,17 +1,24 @@
 """The checkpoint that the pages show."""
 
+import gc
 import os
 import shutil
+import weakref
 from dataclasses import replace
 
+import pytest
+import streamlit as st
 import torch
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
+from microgpt.hub import Visitor, parse_repo, visitors
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
-from tests.ui.shown import errors, provenance, shown_texts
+from microgpt.ui import cache
+from tests.loopback_hub import running
+from tests.ui.shown import PAGES, errors, press, provenance, shown_texts
 
 
 def test_the_sidebar_shows_the_checkpoint_and_its_training(app, tiny_checkpoint, training):
@@ -71,6 +78,52 @@ def test_a_malformed_repo_is_an_error_and_the_page_stays(app):
     app.sidebar.text_input[0].set_value("no repo at all").run()
     assert not app.exception and len(shown_texts(app)) == 1
     assert "user/name" in errors(app)[0]
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """A Hub on loopback, with room for one checkpoint of a visitor."""
+    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(visitors, "WEIGHT_BYTES", 1)
+    st.cache_resource.clear()
+    with running(monkeypatch) as server:
+        yield server
+    st.cache_resource.clear()
+
+
+def open_as_another_visitor(repo):
+    fetch = Visitor(cache.visitor_checkpoints()).show("page", parse_repo(repo))
+    assert fetch.wait() and fetch.loaded is not None
+
+
+def test_a_visitor_is_told_that_others_needed_the_memory(app, server, tiny_checkpoint):
+    commit = server.add("someone/mine", tiny_checkpoint)
+    server.add("someone/theirs", tiny_checkpoint)
+    app.query_params["repo"] = "someone/mine"
+    assert commit[:12] in provenance(app.run())
+    open_as_another_visitor("someone/theirs")
+    app.run()
+    assert errors(app) == [
+        "someone/mine was closed to make room for other visitors; try again. "
+        f"The page shows: {tiny_checkpoint.name}."
+    ]
+    press(app, "Try again")
+    assert not app.error and commit[:12] in provenance(app)
+
+
+def test_widgets_do_not_keep_a_checkpoint_in_memory(app, server, checkpoint_with_snapshots):
+    server.add("someone/mine", checkpoint_with_snapshots)
+    app.query_params["repo"] = "someone/mine"
+    for page in PAGES:
+        app.switch_page(page).run()
+    assert not app.error and not app.exception
+    fetch = cache.visitor_checkpoints().join(parse_repo("someone/mine")).fetch
+    assert fetch.wait()
+    model = weakref.ref(fetch.loaded.model)
+    server.add("someone/theirs", checkpoint_with_snapshots)
+    open_as_another_visitor("someone/theirs")
+    gc.collect()
+    assert model() is None
 
 
 def test_a_folder_that_has_changed_is_loaded_again(

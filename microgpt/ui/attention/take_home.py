@@ -35,12 +35,18 @@ def take_home(
                 f"{file_name}.html",
                 partial(standalone_html, figure, f"{title} · microGPT", file_name),
             ),
-            ("All heads, NPZ", "microgpt-heads.npz", partial(_all_heads, checkpoint, text)),
         ):
             download(label, content, name, key=f"{label} of {file_name}")
+        download(
+            "All heads, NPZ",
+            partial(_all_heads, text),
+            "microgpt-heads.npz",
+            key=f"All heads, NPZ of {file_name}",
+            of=checkpoint,
+        )
 
 
-def _all_heads(checkpoint: Checkpoint, text: str) -> bytes:
+def _all_heads(text: str, checkpoint: Checkpoint) -> bytes:
     # Computed here, because a button would keep the maps as long as the visitor stays.
     maps = cache.attention_maps(checkpoint, text).weights
     assert checkpoint.weights_sha256 is not None  # it was loaded

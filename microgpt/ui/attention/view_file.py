@@ -42,7 +42,7 @@ def view_file(checkpoint: Checkpoint) -> None:
         )
         # Read now, because a download is made without a session.
         choices = saved_values(VIEW)
-        download(VIEW_FILE.name, lambda: view_json(checkpoint, choices), VIEW_FILE.name)
+        download(VIEW_FILE.name, lambda of: view_json(of, choices), VIEW_FILE.name, of=checkpoint)
         VIEW_FILE.uploader(checkpoint, _use)
 
 

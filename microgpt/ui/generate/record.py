@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -22,8 +23,8 @@ def text_downloads(checkpoint: Checkpoint, generated: GeneratedText) -> None:
     text = checkpoint.tokenizer.decode(generated.predictions.tokens.tolist())
     with st.container(horizontal=True):
         download("text.txt", lambda: generated.prompt + text, "text.txt")
-        download("characters.csv", lambda: record_csv(checkpoint, generated), "characters.csv")
-        download(RECORD.name, lambda: record_json(checkpoint, generated), RECORD.name)
+        for name, content in (("characters.csv", record_csv), (RECORD.name, record_json)):
+            download(name, partial(content, generated=generated), name, of=checkpoint)
 
 
 def record_csv(checkpoint: Checkpoint, generated: GeneratedText) -> str:
@@ -55,8 +56,10 @@ def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:
 def open_record(checkpoint: Checkpoint) -> None:
     """Show the upload of a record.json; the page takes its prompt and settings and writes."""
 
+    tokenizer = checkpoint.tokenizer
+
     def use(asked: dict[str, Any]) -> None:
-        request_text(**widget_values(checkpoint.tokenizer, asked))
+        request_text(**widget_values(tokenizer, asked))
 
     with st.expander("Open a record"):
         st.caption(
