@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from microgpt.ui.memory import freeze_loaded_objects
-from microgpt.ui.page import frame_session
+from microgpt.ui.page import start_session
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -18,6 +18,6 @@ page = st.navigation(
         st.Page("pages/loss_record.py", title="Loss record", icon=":material/show_chart:"),
     ]
 )
-frame_session()
+start_session()
 page.run()
 freeze_loaded_objects(page.title)

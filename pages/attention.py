@@ -6,7 +6,7 @@ from microgpt.ui.attention.head_scores import head_scores_view
 from microgpt.ui.attention.maps import maps_view
 from microgpt.ui.attention.on_the_text import text_view
 from microgpt.ui.attention.stages import stages_view
-from microgpt.ui.attention.view_file import hold_choices, view_file
+from microgpt.ui.attention.view_file import keep_values, view_file
 from microgpt.ui.page import page_header, show_views
 
 checkpoint = page_header(
@@ -24,6 +24,6 @@ views = {
     "Combined": combined_view,
     "Compare": compare_view,
 }
-hold_choices()
+keep_values()
 show_views(checkpoint, views, TAB)
 view_file(checkpoint)

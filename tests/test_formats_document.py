@@ -32,7 +32,7 @@ from microgpt.ui.attention.view_file import VIEW_FILE
 from microgpt.ui.charts.map_files import attention_csv
 from microgpt.ui.controls import saved_controls
 from microgpt.ui.generate.record import RECORD
-from microgpt.ui.kept_file import ORIGIN
+from microgpt.ui.saved_file import ORIGIN
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
 STAMP = ["format", "optional"]
@@ -102,7 +102,7 @@ def written() -> dict[str, list[str]]:
         "characters.csv": first_line(to_csv(trace, "ab", SamplingConfig())),
         "microgpt-heads.npz": map_arrays(),
         "An attention map as CSV": first_line(
-            attention_csv(np.ones((1, 1)), "a", Choice(None, None).named)
+            attention_csv(np.ones((1, 1)), "a", Choice(None, None).columns)
         ),
     }
 

@@ -34,7 +34,7 @@ class Run:
     loss_record: list[LossRow]
 
 
-def kept_runs(folder: Path = RUNS) -> list[Run]:
+def bundled_runs(folder: Path = RUNS) -> list[Run]:
     """All runs in a folder. Raises CheckpointError or LossRecordError if one is damaged."""
     return [read_run(path) for path in sorted(folder.iterdir()) if path.is_dir()]
 

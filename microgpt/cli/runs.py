@@ -2,7 +2,7 @@
 
 import argparse
 
-from microgpt.checkpoint.runs import kept_runs, table
+from microgpt.checkpoint.runs import bundled_runs, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -10,5 +10,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    print(table(kept_runs()))
+    print(table(bundled_runs()))
     return 0

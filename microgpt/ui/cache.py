@@ -1,7 +1,7 @@
-"""All caches of the app; nothing else in ui/ calls st.cache_*.
+"""All caches of the app; no other module in ui/ calls st.cache_*.
 
-The caches are bounded and shared by all visitors. The cache key of a checkpoint is its fingerprint,
-so that two checkpoints never share a result.
+All visitors share the caches, and their sizes are limited. The cache key of a checkpoint is its
+fingerprint, so that two checkpoints never share a result.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TypeVar, overload
 
 import streamlit as st
 from streamlit import runtime
@@ -22,7 +22,7 @@ from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import CONFIG, Checkpoint
 from microgpt.checkpoint.runs import Run
-from microgpt.checkpoint.runs import kept_runs as read_kept_runs
+from microgpt.checkpoint.runs import bundled_runs as read_bundled_runs
 from microgpt.engine import Engine, Scheduler, TorchBackend
 from microgpt.hub import (
     Fetch,
@@ -35,16 +35,16 @@ from microgpt.hub import (
 )
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.charts.attention import attention_overview
-from microgpt.ui.memory import give_back_large_blocks
+from microgpt.ui.memory import release_large_blocks
 from microgpt.ui.stream import stream
 
 T = TypeVar("T")
 
 
-give_back_large_blocks()  # before the first cached array
+release_large_blocks()  # before the first array is cached
 
 
-# Caches a function's results for all visitors; simultaneous calls compute a result once.
+# Decorates a function whose results all visitors share; simultaneous calls compute a result once.
 _shared = partial(
     st.cache_resource,
     show_spinner=False,
@@ -53,33 +53,31 @@ _shared = partial(
 
 
 @overload
-def remembered(key: str, of: object, make: Callable[[], T], again: bool = False) -> T: ...
+def session_result(
+    key: str, inputs: object, compute: Callable[[], T], recompute: bool = False
+) -> T: ...
 
 
 @overload
-def remembered(
-    key: str, of: object, make: Callable[[], T] | None, again: bool = False
+def session_result(
+    key: str, inputs: object, compute: Callable[[], T] | None, recompute: bool = False
 ) -> T | None: ...
 
 
-@overload
-def remembered(key: str, of: object) -> Any: ...
-
-
-def remembered(
-    key: str, of: object, make: Callable[[], T] | None = None, again: bool = False
+def session_result(
+    key: str, inputs: object, compute: Callable[[], T] | None, recompute: bool = False
 ) -> T | None:
-    """Return make(), remembered under the key in this visitor's session.
+    """Return the last result in this visitor's session under a key, or compute it.
 
-    make is called if `of` differs from the last call, or if `again` is true. Without make, return
-    the remembered result for `of`, or None.
+    compute is called if the inputs differ from those of the last result, or if `recompute` is true.
+    If compute is None, return the last result for the same inputs, or None.
     """
-    known, result = st.session_state.get(key, (None, None))
-    if again or known != of:
-        if make is None:
+    last_inputs, result = st.session_state.get(key, (None, None))
+    if recompute or last_inputs != inputs:
+        if compute is None:
             return None
-        result = make()
-        st.session_state[key] = (of, result)
+        result = compute()
+        st.session_state[key] = (inputs, result)
     return result
 
 
@@ -89,8 +87,8 @@ def bundled() -> Checkpoint:
     return load_bundled()
 
 
-def _as_written(path: Path) -> tuple[bytes, int]:
-    """A folder and the time its config was written, 0 if it has none."""
+def _folder_key(path: Path) -> tuple[bytes, int]:
+    """A folder and the time at which its config was written, 0 if it has none."""
     try:
         return os.fsencode(path), (path / CONFIG).stat().st_mtime_ns
     except OSError:
@@ -98,10 +96,10 @@ def _as_written(path: Path) -> tuple[bytes, int]:
 
 
 @st.cache_resource(
-    max_entries=1, show_spinner="Loading the checkpoint …", hash_funcs={type(Path()): _as_written}
+    max_entries=1, show_spinner="Loading the checkpoint …", hash_funcs={type(Path()): _folder_key}
 )
 def folder(path: Path) -> Checkpoint:
-    """The operator's checkpoint folder, loaded again after it changes. Raises CheckpointError."""
+    """The operator's checkpoint folder, loaded again if it changes. Raises CheckpointError."""
     return load_folder(path)
 
 
@@ -137,9 +135,9 @@ def visitor() -> Visitor:
 
 
 @_shared(max_entries=1)
-def kept_runs() -> list[Run]:
-    """The runs in assets/, by name."""
-    return read_kept_runs()
+def bundled_runs() -> list[Run]:
+    """The training runs in assets/, sorted by name."""
+    return read_bundled_runs()
 
 
 def operator_setting() -> Path | RepoRef | None:
@@ -160,7 +158,7 @@ def attention_maps(checkpoint: Checkpoint, text: str) -> AttentionMaps:
     return attention.attention_maps(checkpoint.model, checkpoint.tokenizer.encode(text))
 
 
-# Up to 64 MiB each, for the longest allowed window.
+# A result takes up to 64 MiB, for the longest window that a checkpoint may have.
 @_shared(max_entries=2)
 def head_stages(checkpoint: Checkpoint, text: str, layer: int, head: int) -> HeadStages:
     """The stages of one head over a text of 1 to block_size known characters."""
@@ -170,9 +168,10 @@ def head_stages(checkpoint: Checkpoint, text: str, layer: int, head: int) -> Hea
 
 @_shared(max_entries=12)
 def overview(checkpoint: Checkpoint, text: str) -> bytes:
-    """All maps as one PNG: a row for each layer, a column for each head, the layer's mean last.
+    """All maps of a text as one PNG, with a row for each layer and a column for each head.
 
-    The last row holds only the mean of all heads, in the last column.
+    The last column holds the mean of each layer. Its last cell, below the layers, holds the mean of
+    all heads.
     """
     maps = attention.with_means(attention_maps(checkpoint, text).weights)
     return attention_overview(maps.numpy())
@@ -189,23 +188,23 @@ def text_scores(checkpoint: Checkpoint, text: str) -> HeadScores:
 def generated(
     checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
 ) -> Predictions:
-    """The whole text that the checkpoint writes after a prompt of known characters."""
+    """The text that the checkpoint writes after a prompt of known characters."""
     batches = stream(engine(checkpoint), checkpoint.tokenizer, prompt, length, config)
     return predictions.of_drawn(chain.from_iterable(batches))
 
 
 @_shared(max_entries=64)
 def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
-    """Logits (V,) of the character after a prompt of known characters."""
+    """Logits (V,) of the first character after a prompt of known characters."""
     batches = stream(engine(checkpoint), checkpoint.tokenizer, prompt, 1, SamplingConfig())
     [(_, logits)] = chain.from_iterable(batches)
     return logits.clone()
 
 
 @_shared(max_entries=12)
-def logits_without(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> Tensor:
-    """Logits (T, V) over a text with the heads in `off`, (layer, head) from 0, ablated."""
-    return ablation.ablated_logits(checkpoint.model, checkpoint.tokenizer.encode(text), off)
+def logits_without(checkpoint: Checkpoint, text: str, heads: frozenset[tuple[int, int]]) -> Tensor:
+    """Logits (T, V) over a text with some heads ablated, (layer, head) from 0."""
+    return ablation.ablated_logits(checkpoint.model, checkpoint.tokenizer.encode(text), heads)
 
 
 @_shared(max_entries=16, show_spinner="The model is writing …")
@@ -214,10 +213,10 @@ def generated_without(
     prompt: str,
     length: int,
     config: SamplingConfig,
-    off: frozenset[tuple[int, int]],
+    heads: frozenset[tuple[int, int]],
 ) -> Predictions:
-    """The text that the checkpoint writes with the heads in `off` ablated."""
-    backend = TorchBackend(checkpoint.model, ablation.head_mask(checkpoint.config, off))
+    """The text that the checkpoint writes with some heads ablated, (layer, head) from 0."""
+    backend = TorchBackend(checkpoint.model, ablation.head_mask(checkpoint.config, heads))
     scheduler = Scheduler(backend, checkpoint.config)
     batches = stream(scheduler, checkpoint.tokenizer, prompt, length, config)
     return predictions.of_drawn(chain.from_iterable(batches))

@@ -1,4 +1,4 @@
-"""The checkpoint picker in the sidebar: which checkpoint a page shows and where it comes from."""
+"""The checkpoint picker in the sidebar: which checkpoint the pages use and where it comes from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +10,18 @@ from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import Fetch, HubError, parse_repo
 from microgpt.ui import cache
 from microgpt.ui.controls import Control, control
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 
 REPO = control("repo")
-# How long a page waits for a checkpoint before it opens with a fallback.
-PATIENCE_SECONDS = 2.0
+# How long a page waits for a download before it opens with another checkpoint.
+WAIT_SECONDS = 2.0
 
 
 def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
     """Show the picker in the sidebar and return the checkpoint of the page.
 
-    Errors and progress are shown in notes, on the page itself. Without any checkpoint the script
-    stops here.
+    Errors and progress are shown in `notes`, on the page itself. If there is no checkpoint at all,
+    the script stops here.
     """
     with notes:
         loaded = _operators_checkpoint()
@@ -29,13 +29,13 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
         st.subheader("Checkpoint", anchor=False)
         card = st.container()
         name = repo_control("Load another checkpoint", REPO)
-        outcome = st.container()
+        below = st.container()
     with notes:
         loaded, loading = named_checkpoint("visitor", name, fallback=loaded)
     st.session_state["checkpoint_loading"] = loading
     if loading:
-        # On a phone the sidebar hides the page.
-        outcome.caption("Not loaded yet. Close the sidebar to see why.")
+        # On a phone the sidebar covers the page.
+        below.caption("Not loaded yet. Close the sidebar to see why.")
     if loaded is None:
         st.stop()
     with card:
@@ -44,13 +44,13 @@ def checkpoint_picker(notes: DeltaGenerator) -> Checkpoint:
 
 
 def repo_control(label: str, repo: Control) -> str:
-    """Show the input of a repo on the Hub and return its name, empty by default; in the URL."""
+    """Show the input for a repo on the Hub and return its name, empty if there is none."""
     return st.text_input(
         label,
-        **repo.bound,
+        **repo.widget_args,
         placeholder="user/name",
         help="A public microGPT checkpoint on the Hugging Face Hub: user/name or "
-        "user/name@revision. Only you will see it.",
+        "user/name@revision. Other visitors do not see your choice.",
     ).strip()
 
 
@@ -58,26 +58,26 @@ def _bundled() -> Checkpoint | None:
     try:
         return cache.bundled()
     except CheckpointError as error:
-        st.error(plain(f"The bundled checkpoint cannot be used: {error.for_visitors}."))
+        st.error(escaped(f"The bundled checkpoint cannot be used: {error.for_visitors}."))
         return None
 
 
 def _operators_checkpoint() -> Checkpoint | None:
-    """The checkpoint that the app opens with."""
+    """The checkpoint that the app opens with, None if there is none."""
     try:
         setting = cache.operator_setting()
         if isinstance(setting, Path):
             return cache.folder(setting)
     except (CheckpointError, HubError) as error:
-        st.error(plain(f"{error.for_visitors}."))
+        st.error(escaped(f"{error.for_visitors}."))
         return _bundled()
     if setting is None:
         return _bundled()
     fetch = cache.operator_fetch(setting)
-    if (loaded := _settled(fetch)) is not None:
+    if (loaded := _wait(fetch)) is not None:
         return loaded
     fallback = fetch.copy or _bundled()
-    _report("operator", fetch, fallback, lambda: cache.operator_fetch.clear(setting))
+    _show_download("operator", fetch, fallback, lambda: cache.operator_fetch.clear(setting))
     return fallback
 
 
@@ -92,53 +92,53 @@ def named_checkpoint(
     try:
         ref = parse_repo(name) if name else None
     except HubError as error:
-        st.error(plain(f"{error.for_visitors}."))
+        st.error(escaped(f"{error.for_visitors}."))
         ref = None
     # A link names a commit, which may be that of the fallback.
-    there = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
-    if ref is not None and (ref.repo_id, ref.revision) == there:
+    same = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
+    if ref is not None and (ref.repo_id, ref.revision) == same:
         ref, name = None, ""
     fetch = cache.visitor().show(view, ref)
     if fetch is None:
         return fallback, bool(name)
-    if (loaded := _settled(fetch)) is not None:
+    if (loaded := _wait(fetch)) is not None:
         return loaded, False
-    _report(view, fetch, fallback, lambda: cache.visitor().close(view))
+    _show_download(view, fetch, fallback, lambda: cache.visitor().close(view))
     return fallback, True
 
 
-def _settled(fetch: Fetch) -> Checkpoint | None:
-    """The checkpoint if it is loaded; waits a little for a download that has just started."""
-    fetch.wait(max(0.0, PATIENCE_SECONDS - fetch.age))
+def _wait(fetch: Fetch) -> Checkpoint | None:
+    """The checkpoint if it is loaded; waits for it until WAIT_SECONDS after the download began."""
+    fetch.wait(max(0.0, WAIT_SECONDS - fetch.age))
     return fetch.loaded
 
 
-def _report(
-    who: str, fetch: Fetch, fallback: Checkpoint | None, forget: Callable[[], None]
+def _show_download(
+    view: str, fetch: Fetch, fallback: Checkpoint | None, reset: Callable[[], None]
 ) -> None:
-    """Show the progress or the error of a fetch, and the title of the fallback."""
+    """Show the progress or the error of a download, and the title of the fallback."""
     title = title_of(fallback) if fallback else None
     if fetch.error is None:
-        _follow(fetch, f" Until then the page shows: {title}." if title else "")
+        _show_progress(fetch, f" Until then the page shows: {title}." if title else "")
     else:
         shown = f" The page shows: {title}." if title else ""
-        st.error(plain(f"{fetch.error.for_visitors}.{shown}"))
-        st.button("Try again", key=f"try {who} again", on_click=forget)
+        st.error(escaped(f"{fetch.error.for_visitors}.{shown}"))
+        st.button("Try again", key=f"try {view} again", on_click=reset)
 
 
 @st.fragment(run_every=0.5)
-def _follow(fetch: Fetch, shown: str) -> None:
-    """Show the progress of a download until it ends, without rerunning the page."""
+def _show_progress(fetch: Fetch, shown: str) -> None:
+    """Show the progress of a download until it ends, without a rerun of the page."""
     if fetch.done:
         st.rerun()
     done, total = fetch.bytes_done / 1e6, fetch.bytes_total / 1e6
     size = f" ({done:.1f} of {total:.1f} MB)" if total else ""
     share = min(1.0, done / total) if total else 0.0
-    st.progress(share, plain(f"Loading {fetch.ref}{size}.{shown}"))
+    st.progress(share, escaped(f"Loading {fetch.ref}{size}.{shown}"))
 
 
 def title_of(checkpoint: Checkpoint) -> str:
-    """The title of a checkpoint on a page."""
+    """What the pages call a checkpoint."""
     assert checkpoint.origin is not None  # it was loaded
     if checkpoint.origin.kind == "bundled":
         return "Bundled checkpoint"
@@ -147,15 +147,15 @@ def title_of(checkpoint: Checkpoint) -> str:
 
 def _provenance(checkpoint: Checkpoint) -> None:
     training = checkpoint.training
-    st.markdown(f"**{plain(title_of(checkpoint))}**")
+    st.markdown(f"**{escaped(title_of(checkpoint))}**")
     lines = []
     if checkpoint.origin and checkpoint.origin.commit:
         lines.append(f"commit `{checkpoint.origin.commit[:12]}`")
     lines.append(f"{checkpoint.model.parameter_count():,} parameters")
     if training.val_loss_full is not None:
         lines.append(f"validation loss {training.val_loss_full:.4f} nats per character")
-    lines.append(f"trained on {plain(training.data)}, {training.steps:,} steps")
-    lines.append(plain(f"{training.finished}, {training.hardware}"))
+    lines.append(f"trained on {escaped(training.data)}, {training.steps:,} steps")
+    lines.append(escaped(f"{training.finished}, {training.hardware}"))
     st.caption("  \n".join(lines))
     for note in checkpoint.notes:
-        st.warning(plain(f"{note}."))
+        st.warning(escaped(f"{note}."))

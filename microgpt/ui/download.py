@@ -8,7 +8,7 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint, CheckpointError
 
-_KINDS = {
+_MEDIA_TYPES = {
     ".csv": "text/csv",
     ".html": "text/html",
     ".json": "application/json",
@@ -25,16 +25,16 @@ def download(
     key: str | None = None,
     of: Checkpoint | None = None,
 ) -> None:
-    """Show a download button; the content is made when it is pressed, without a rerun.
+    """Show a download button; pressing it calls `content`, without a rerun of the page.
 
-    The extension of file_name gives the media type. of: the checkpoint that `content` is called
-    with; the button does not keep it in memory. Raises KeyError for an unknown extension.
+    The extension of file_name determines the media type. of: the checkpoint that `content` is
+    called with; the button does not keep it in memory. Raises KeyError for an unknown extension.
     """
     st.download_button(
         label,
         content if of is None else _later(content, of),
         file_name,
-        _KINDS[PurePath(file_name).suffix],
+        _MEDIA_TYPES[PurePath(file_name).suffix],
         icon=":material/download:",
         on_click="ignore",
         help=help,

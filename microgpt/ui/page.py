@@ -9,21 +9,21 @@ from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.controls import Control
 
 
-def frame_session() -> None:
-    """Record that app.py has run, and open the page that was requested before it ran."""
-    st.session_state["framed"] = True
-    if page := st.session_state.pop("asked_page", None):
+def start_session() -> None:
+    """Record that app.py has run; open the page that was requested before that, if any."""
+    st.session_state["app_started"] = True
+    if page := st.session_state.pop("requested_page", None):
         st.switch_page(page, query_params=st.query_params.to_dict())
 
 
 def page_header(page: str, title: str, caption: str) -> Checkpoint:
     """Show the title and the checkpoint picker of a page, and return the checkpoint.
 
-    On the first visit to a fresh server, Streamlit runs a page without app.py. Such a run switches
-    to app.py, which switches back.
+    page: the path of its script. If the first visit to a server is a link to a page, Streamlit runs
+    that page without app.py. This function then switches to app.py, which switches back.
     """
-    if not st.session_state.get("framed"):
-        st.session_state["asked_page"] = page
+    if not st.session_state.get("app_started"):
+        st.session_state["requested_page"] = page
         st.switch_page("app.py", query_params=st.query_params.to_dict())
     st.set_page_config(page_title=f"{title} · microGPT")
     st.title(title, anchor=False)
@@ -34,8 +34,8 @@ def page_header(page: str, title: str, caption: str) -> Checkpoint:
 def show_views(
     checkpoint: Checkpoint, views: Mapping[str, Callable[[Checkpoint], None]], tab: Control
 ) -> None:
-    """Show a page's views in tabs; only the open tab runs. Its name is the value of `tab`."""
-    tabs = st.tabs(list(views), **tab.bound)
+    """Show a page's views in tabs; only the open tab runs. The value of `tab` is its name."""
+    tabs = st.tabs(list(views), **tab.widget_args)
     for each, view in zip(tabs, views.values(), strict=True):
         if each.open:
             with each:

@@ -1,4 +1,4 @@
-"""Generation on the pages: a rerun, Stop or a closed tab ends it."""
+"""Generation on the pages, which ends when the visitor stops it or leaves."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,10 +11,10 @@ from microgpt.generate import start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
-# A growing text is sent this often, in seconds: often enough to look smooth. With many texts the
-# interval grows, since each time costs the server the same.
+# The seconds between two batches of a growing text: few enough to look smooth. With many texts
+# there are more, because each batch costs the server the same.
 SMOOTH, SLOWEST = 0.08, 0.5
-_SMOOTH_TEXTS = 5  # the most texts that are all sent at the smooth rate
+_SMOOTH_TEXTS = 5  # the most texts with the smooth interval
 
 
 def stream(
@@ -24,10 +24,10 @@ def stream(
     length: int,
     config: SamplingConfig,
 ) -> Iterator[list[Drawn]]:
-    """Yield what a model writes after a prompt of known characters, in batches as it is sent.
+    """Yield the characters that a model writes after a prompt of known characters, in batches.
 
-    A batch is empty while the text waits for its turn. A rerun, Stop or a closed tab ends the
-    consuming script, and with it the text, before the next batch.
+    A batch is empty while the text waits for its turn. A rerun, the Stop button or a closed browser
+    tab ends the script, and with it the text, before the next batch.
     """
     text = engine.write(start_ids(tokenizer, prompt), length, config, owner=_visitor())
     with closing(text):
@@ -41,6 +41,6 @@ def _interval(texts: int) -> float:
 
 
 def _visitor() -> str:
-    """The same for all tabs of a browser; without cookies, a different one for each tab."""
+    """A name for the visitor: one for all tabs of a browser, or for each tab without cookies."""
     context = get_script_run_ctx()
     return st.context.cookies.get("_streamlit_xsrf") or (context.session_id if context else "")

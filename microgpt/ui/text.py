@@ -1,4 +1,4 @@
-"""Escape text from outside, so that the page shows it unchanged."""
+"""Escape text that comes from outside, so that the page shows it unchanged."""
 
 import re
 from collections.abc import Container
@@ -15,14 +15,17 @@ _MARK = (
 )
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape a text for Markdown, on one line."""
     valid = text.encode("utf-8", "replace").decode("utf-8")  # the name of a folder may not be
     return _ADDRESS.sub("\\1\u2060", valid.translate(_ESCAPES))
 
 
-def marked(text: str, characters: Container[str], first: int) -> str:
-    """An excerpt of a text around position `first` as HTML, with the given characters marked."""
+def highlighted(text: str, characters: Container[str], first: int) -> str:
+    """An excerpt of a text, from shortly before position `first`, as HTML.
+
+    The given characters are highlighted.
+    """
     start = max(0, first - _EXCERPT // 4)
     shown = "".join(
         _MARK.format(escape(c)) if c in characters else escape(c) for c in text[start:][:_EXCERPT]

@@ -1,4 +1,4 @@
-"""The text area of a text that the model reads."""
+"""The text area for a text that the model reads."""
 
 from urllib.parse import quote
 
@@ -7,16 +7,16 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 from microgpt.ui.charts import style
-from microgpt.ui.controls import MOST_LINK_BYTES, Control
-from microgpt.ui.text import marked, plain
+from microgpt.ui.controls import MAX_LINK_BYTES, Control
+from microgpt.ui.text import escaped, highlighted
 
-# The number of known characters that a message lists.
-_MOST_NAMED = 128
+# How many of the characters that the model knows a message lists.
+_MAX_LISTED = 128
 
 
 def fits_link(text: str) -> bool:
-    """Whether a text is short enough for the page's address."""
-    return len(quote(text)) <= MOST_LINK_BYTES
+    """Whether a text is short enough to be in a link."""
+    return len(quote(text)) <= MAX_LINK_BYTES
 
 
 def text_control(
@@ -25,75 +25,75 @@ def text_control(
     default: str,
     control: Control,
     when_empty: str,
-    reads: str | None = None,
-    most: int | None = None,
+    when_long: str | None = None,
+    max_length: int | None = None,
 ) -> str | None:
-    """Show a text area and return its text; None if the model does not know all characters.
+    """Show a text area and return its text; None if the model does not know all its characters.
 
     A text that fits into a link is in the URL. Unknown characters are listed, with a button that
-    replaces them. when_empty: shown for an empty text. reads: which part of a text longer than the
-    window the model reads, the last window by default. most: a longer text is cut to this length.
+    replaces them. when_empty: a sentence for an empty text. when_long: what the model does with a
+    text longer than its window, a clause; by default that it reads the end. max_length: a longer
+    text is cut to this length.
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     default = tokenizer.replace_unknown(default) or tokenizer.characters
     control.follow_default(default)
     shown = st.session_state.get(control.key, default)
-    bound, unbound_key = fits_link(shown), f"{control.key} is out of the URL"
-    if bound and st.session_state.get(unbound_key):
-        # A widget that is bound again writes to the URL only a value that the script sets.
+    in_url, left_out_key = fits_link(shown), f"{control.key} is not in the URL"
+    if in_url and st.session_state.get(left_out_key):
+        # Streamlit writes the value to the URL again only if the script sets it.
         st.session_state[control.key] = shown
-    st.session_state[unbound_key] = not bound
+    st.session_state[left_out_key] = not in_url
     text = st.text_area(
         label,
         default,
         key=control.key,
         height=110,
-        bind="query-params" if bound else None,
+        bind="query-params" if in_url else None,
         persist_state="session",
         help=f"The model knows the {tokenizer.vocab_size} characters of its training text. "
         f"It sees at most {window} characters at once.",
     )
-    # In a container, because a note that moves the widgets below would make the browser draw them
-    # again and lose unfinished input.
+    # In a container, so that a new note does not change the positions of the widgets below. The
+    # browser would create them again and lose unfinished input.
     with st.container():
-        if not bound:
-            st.caption("This text is too long for a link, so the page's address leaves it out.")
-        if not is_known(tokenizer, label, control, text):
+        if not in_url:
+            st.caption("This text is too long for a link, so the page's address does not hold it.")
+        if not check_characters(tokenizer, label, control, text):
             return None
-        if most is not None and len(text) > most:
+        if max_length is not None and len(text) > max_length:
             st.caption(
-                f"The text has {len(text):,} characters; the page uses the first {most:,} of them."
+                f"The text has {len(text):,} characters; the page uses the first {max_length:,}."
             )
-            text = text[:most]
+            text = text[:max_length]
         if not text:
             st.caption(when_empty)
         elif len(text) > window:
-            part = reads or f"the last {window} of them"
-            st.caption(f"The text has {len(text):,} characters; the model reads {part}.")
+            clause = when_long or f"the model reads the last {window}"
+            st.caption(f"The text has {len(text):,} characters; {clause}.")
     return text
 
 
-def is_known(tokenizer: CharTokenizer, label: str, control: Control, text: str) -> bool:
-    """Whether the model knows all characters; if not, list the others and offer to replace them."""
+def check_characters(tokenizer: CharTokenizer, label: str, control: Control, text: str) -> bool:
+    """Whether the model knows all characters; if not, show the others and a button that helps."""
     unknown = tokenizer.unknown(text)
     if unknown:
-        st.error(plain(f"{label}: {UnknownCharacterError(unknown)}."))
-        st.html(marked(text, unknown, min(unknown.values())))
-        known = "".join(style.visible(tokenizer.characters[:_MOST_NAMED]))
-        st.caption(
-            plain(f"The model knows {known}") + " and others" * (tokenizer.vocab_size > _MOST_NAMED)
-        )
+        st.error(escaped(f"{label}: {UnknownCharacterError(unknown)}."))
+        st.html(highlighted(text, unknown, min(unknown.values())))
+        known = "".join(style.visible(tokenizer.characters[:_MAX_LISTED]))
+        others = " and others" if tokenizer.vocab_size > _MAX_LISTED else ""
+        st.caption(escaped(f"The model knows {known}{others}"))
         st.button(
             "Replace them",
             key=f"replace in {control.key}",
             icon=":material/find_replace:",
             on_click=set_text,
             args=(control, tokenizer.replace_unknown(text)),
-            help="’ becomes ' and é becomes e. Characters without a plain form are removed.",
+            help="For example, ’ becomes ' and é becomes e. Other unknown characters are removed.",
         )
     return not unknown
 
 
 def set_text(control: Control, text: str) -> None:
-    """Set a text control to a text. For a callback."""
+    """Set the text of a text control. For a callback."""
     st.session_state[control.key] = text

@@ -49,7 +49,7 @@
     // The strip's text for the character under the pointer. It is in a component's shadow tree.
     stripText: () => {
       says ??= [...document.querySelectorAll("*")]
-        .map((node) => node.shadowRoot?.querySelector(".strip .says"))
+        .map((node) => node.shadowRoot?.querySelector(".strip .summary"))
         .find(Boolean);
       return says.textContent;
     },

@@ -61,7 +61,7 @@ def answered(point: Callable[[], object], answer: "Locator") -> "Locator":
     return answer
 
 
-def taken_home(button: "Locator") -> tuple[str, bytes]:
+def downloaded(button: "Locator") -> tuple[str, bytes]:
     """Press a download button; return the file's name and content.
 
     The key is used because a button moves away from the pointer while charts are being drawn.

@@ -9,7 +9,7 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
-from tests.browser.driving import settle, taken_home, visit
+from tests.browser.driving import downloaded, settle, visit
 
 pytestmark = pytest.mark.browser
 
@@ -77,7 +77,7 @@ def test_the_arrow_keys_reach_the_means(page, server):
 
 
 def taken(page, label):
-    return taken_home(page.get_by_role("button", name=label, exact=True))
+    return downloaded(page.get_by_role("button", name=label, exact=True))
 
 
 def test_the_files_of_a_map_are_downloaded(page, browser, server, tiny_checkpoint, tmp_path):

@@ -15,13 +15,13 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.ui.charts import style
-from tests.browser.driving import answered, settle, swipe, taken_home, visit
+from tests.browser.driving import answered, downloaded, settle, swipe, visit
 
 pytestmark = pytest.mark.browser
 
 TEXT = "Ba do ke.\nBa do"
 WINDOW = 256
-PINNED, MAIN, CHART = "pinned", '[data-testid="stMain"]', '[data-testid="stPlotlyChart"]'
+SELECTED, MAIN, CHART = "selected", '[data-testid="stMain"]', '[data-testid="stPlotlyChart"]'
 TABS = ["All heads", "On the text", "Head scores", "Ablation", "Stages", "Combined", "Compare"]
 WIDTHS = f"[document.documentElement, document.querySelector('{MAIN}')].map(n => n.scrollWidth)"
 STICKING_OUT = """nodes => nodes
@@ -122,7 +122,7 @@ def cells(page):
 
 def says(page, start):
     """What is told of a character in the strip, as soon as it starts so."""
-    line = page.locator(".strip .says", has_text=re.compile("^" + re.escape(start)))
+    line = page.locator(".strip .summary", has_text=re.compile("^" + re.escape(start)))
     line.wait_for()
     return line.inner_text()
 
@@ -135,7 +135,7 @@ def told(row):
     """The largest shares by position, from 1, as the strip tells them: in 255 steps."""
     levels = [round(float(value) * 255) for value in row]
     order = sorted(range(len(levels)), key=lambda at: -levels[at])
-    names = style.positions(TEXT)
+    names = style.position_names(TEXT)
     return [f"{names[at]}: {levels[at] / 255:.2f}" for at in order if levels[at] > 1][:5]
 
 
@@ -157,7 +157,7 @@ def map_is_drawn(page):
 
 def told_of_cell(page, query, key, point):
     """The weight that the first map tells of a cell that is pointed at or tapped."""
-    names = style.positions(TEXT)
+    names = style.position_names(TEXT)
     start = f"{names[query]} attends to {names[key]}: "
     label = page.locator(".hoverlayer .hovertext", has_text=start)
     answered(lambda: point(*at_cell(page, query, key)), label)
@@ -177,10 +177,10 @@ def test_a_visit_to_every_tab_keeps_the_selection_in_the_link(page, browser, ser
 
     turn(page, "On the text")
     cells(page).nth(12).hover()
-    line = says(page, style.positions(TEXT)[12])
+    line = says(page, style.position_names(TEXT)[12])
     assert line.endswith(f"attends to {' · '.join(told(head[12]))}")
     cells(page).nth(12).click()
-    says(page, f"{style.positions(TEXT)[12]}, {PINNED},")
+    says(page, f"{style.position_names(TEXT)[12]}, {SELECTED},")
 
     turn(page, "Ablation")
     change = page.get_by_test_id("stMetric").nth(1).get_by_test_id("stMetricValue")
@@ -194,7 +194,7 @@ def test_a_visit_to_every_tab_keeps_the_selection_in_the_link(page, browser, ser
     addressed(page, "off_2=")
 
     turn(page, "All heads")
-    name, content = taken_home(page.get_by_role("button", name="CSV", exact=True))
+    name, content = downloaded(page.get_by_role("button", name="CSV", exact=True))
     assert name == "microgpt-layer-2-head-3.csv"
     csv = pd.read_csv(io.BytesIO(content))
     assert set(csv["layer"]) == {2} and set(csv["head"]) == {3}
@@ -218,7 +218,7 @@ def test_a_visit_to_every_tab_keeps_the_selection_in_the_link(page, browser, ser
 
 def test_hover_shades_the_characters_that_one_attends_to(page, server, loaded):
     opened(page, server, "On the text", layer=1, head=2)
-    names, head = style.positions(TEXT), weights(loaded)[0, 1]
+    names, head = style.position_names(TEXT), weights(loaded)[0, 1]
     start = says(page, f"{names[-1]} attends to")
     assert start.endswith(" · ".join(told(head[-1]))), "at first the row of the next character"
     first = shades(page)
@@ -241,17 +241,17 @@ def test_hover_shades_the_characters_that_one_attends_to(page, server, loaded):
 
 def test_a_click_pins_a_character_until_it_is_released(page, server):
     opened(page, server, "On the text")
-    names = style.positions(TEXT)
+    names = style.position_names(TEXT)
     says(page, f"{names[-1]} attends to")
     rest = shades(page)
     for release in ("click", "Escape"):
         cells(page).nth(4).click()
-        says(page, f"{names[4]}, {PINNED},")
+        says(page, f"{names[4]}, {SELECTED},")
         pinned = shades(page)
         cells(page).nth(9).hover()
         page.mouse.move(0, 0)
         assert shades(page) == pinned != rest, "what is pinned stays"
-        says(page, f"{names[4]}, {PINNED},")
+        says(page, f"{names[4]}, {SELECTED},")
         if release == "click":
             cells(page).nth(4).click()
             page.mouse.move(0, 0)
@@ -261,46 +261,46 @@ def test_a_click_pins_a_character_until_it_is_released(page, server):
         assert shades(page) == rest
     cells(page).nth(4).click()
     cells(page).nth(5).click()
-    says(page, f"{names[5]}, {PINNED},")
+    says(page, f"{names[5]}, {SELECTED},")
     assert page.locator(".strip .cell.pinned").count() == 1
 
 
 def test_arrow_keys_move_the_pinned_character(page, server):
     opened(page, server, "On the text")
-    names, text = style.positions(TEXT), page.locator(".strip .text")
+    names, text = style.position_names(TEXT), page.locator(".strip .text")
     says(page, f"{names[-1]} attends to")
     text.press("ArrowLeft")
-    says(page, f"{names[-2]}, {PINNED},")
+    says(page, f"{names[-2]}, {SELECTED},")
     text.press("ArrowLeft")
-    says(page, f"{names[-3]}, {PINNED},")
+    says(page, f"{names[-3]}, {SELECTED},")
     text.press("ArrowRight")
-    says(page, f"{names[-2]}, {PINNED},")
+    says(page, f"{names[-2]}, {SELECTED},")
     for _ in range(len(TEXT) + 2):
         text.press("ArrowLeft")
-    says(page, f"{names[0]}, {PINNED},")
+    says(page, f"{names[0]}, {SELECTED},")
     text.press("Escape")
     says(page, f"{names[-1]} attends to")
     text.press("Enter")
-    says(page, f"{names[-1]}, {PINNED},")
+    says(page, f"{names[-1]}, {SELECTED},")
 
 
 def test_the_stripes_show_all_heads_of_the_layer(page, server):
     opened(page, server, "On the text", layer=1, head=1)
-    bands = page.locator(".strip .bands")
+    bands = page.locator(".strip .stripes")
 
     def stripes():
         return bands.evaluate_all("nodes => nodes.map(n => n.style.background)")
 
-    says(page, style.positions(TEXT)[-1])
+    says(page, style.position_names(TEXT)[-1])
     first, signs = stripes(), shades(page)
     assert all(stripe.count("rgb") == 2 * 3 for stripe in first), "each with two ends"
     legend = page.locator(".strip .legend")
     assert legend.get_attribute("title").endswith("head 1, head 2, head 3")
     cells(page).nth(5).hover()
-    says(page, style.positions(TEXT)[5])
+    says(page, style.position_names(TEXT)[5])
     assert stripes() != first
     page.mouse.move(0, 0)
-    says(page, style.positions(TEXT)[-1])
+    says(page, style.position_names(TEXT)[-1])
     for label, value, same in (("Head", "3", True), ("Layer", "2", False)):
         page.get_by_role("combobox", name=re.compile(label)).click()
         page.get_by_role("option", name=value, exact=True).click()
@@ -323,7 +323,7 @@ def test_the_stripes_show_all_heads_of_the_layer(page, server):
 def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     opened(phone, server, "All heads", layer=2, head=3)
     map_is_drawn(phone)
-    head, names = weights(loaded)[1, 2], style.positions(TEXT)
+    head, names = weights(loaded)[1, 2], style.position_names(TEXT)
     told_weight = told_of_cell(phone, 12, 4, phone.touchscreen.tap)
     assert told_weight == pytest.approx(float(head[12, 4]), rel=5e-3)
     phone.get_by_role("button", name="Layer 1, head 2").tap()
@@ -332,9 +332,9 @@ def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     says(phone, f"{names[-1]} attends to")
     head = weights(loaded)[0, 1]
     cells(phone).nth(6).tap()
-    assert says(phone, f"{names[6]}, {PINNED},").endswith(" · ".join(told(head[6])))
+    assert says(phone, f"{names[6]}, {SELECTED},").endswith(" · ".join(told(head[6])))
     phone.get_by_role("radio", name="is attended to by").tap()
-    assert says(phone, f"{names[6]}, {PINNED},").endswith(" · ".join(told(head[:, 6])))
+    assert says(phone, f"{names[6]}, {SELECTED},").endswith(" · ".join(told(head[:, 6])))
     phone.get_by_role("radio", name="attends to").first.tap()
     cells(phone).nth(6).tap()
     says(phone, f"{names[-1]} attends to")
@@ -488,7 +488,7 @@ def test_a_view_too_long_for_a_link_is_restored_from_its_file(page, browser, ser
     page.get_by_role("button", name="Layer 2, head 1").click()
     titled(page, "Layer 2, head 1")
     button = page.get_by_test_id("stDownloadButton").get_by_role("button", name="view.json")
-    name, content = taken_home(button)
+    name, content = downloaded(button)
     (tmp_path / name).write_bytes(content)
 
     context = browser.new_context()

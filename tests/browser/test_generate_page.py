@@ -32,7 +32,7 @@ def test_hover_shows_the_alternatives_of_a_character(text):
     first = text.locator(".facts").inner_text()
     assert re.search(r"probability [\d.]+ % · rank \d+ of 28", first)
     assert re.search(r"after the settings [\d.]+ % · 28 possible characters", first)
-    assert text.locator(".guess").count() == 6
+    assert text.locator(".alternative").count() == 6
     text.locator(".char").nth(12).hover()
     text.get_by_text("character 13 of 60").wait_for()
     assert text.locator(".facts").inner_text() != first
@@ -58,7 +58,7 @@ def test_a_click_on_an_alternative_branches_the_text(text):
     text.locator(".char").nth(9).click()
     text.get_by_role("heading", name="Other characters at position 10").wait_for()
     settle(text)
-    instead = text.locator("button.guess").first
+    instead = text.locator("button.alternative").first
     char = instead.locator(".name").inner_text()
     instead.click()
     text.get_by_text("differs from character 10 on").wait_for()
@@ -96,9 +96,9 @@ def test_the_generation_is_replayed(text):
     text.get_by_role("button", name="Replay how the text was written").click()
     text.locator(".future").last.wait_for()
     text.get_by_role("button", name="Pause").click()
-    at = text.locator(".where").inner_text()
+    at = text.locator(".position").inner_text()
     text.get_by_role("button", name="Go to the next character").click()
-    assert text.locator(".where").inner_text() != at
+    assert text.locator(".position").inner_text() != at
     assert text.locator(".replay").count() == 0
 
 
@@ -174,7 +174,7 @@ def test_a_text_is_scored(page, server):
 def test_the_context_length_tab_follows_its_text(page, server):
     visit(page, f"{server}/?view=Context+length", "Generate")
     page.get_by_text("context length (characters)").wait_for()
-    page.get_by_text("becomes brighter").wait_for()
+    page.get_by_text("brighter from top to bottom").wait_for()
     settle(page)
     page.get_by_label("Text", exact=True).fill("ba")
     page.get_by_label("Text", exact=True).blur()

@@ -16,7 +16,7 @@ from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint import Checkpoint
 from microgpt.model import GPT
 from microgpt.ui.charts.map_files import attention_csv
-from tests.browser.driving import settle, taken_home, turn_to, visit, wait_for_text, written
+from tests.browser.driving import downloaded, settle, turn_to, visit, wait_for_text, written
 from tests.loopback_hub import LoopbackHub
 
 pytestmark = pytest.mark.browser
@@ -198,7 +198,7 @@ def test_a_head_is_compared_with_the_head_of_a_repo(
     def maps(page):
         """What both downloads hold."""
         buttons = page.get_by_role("button", name="CSV", exact=True).all()
-        return [taken_home(button)[1].decode() for button in buttons]
+        return [downloaded(button)[1].decode() for button in buttons]
 
     visit(page, f"{url}/attention?{query}", "Attention")
     main = page.get_by_test_id("stMain")

@@ -10,7 +10,7 @@ from microgpt import checkpoint
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts.style import visible
-from tests.browser.driving import settle, taken_home, turn_to, visit
+from tests.browser.driving import downloaded, settle, turn_to, visit
 
 pytestmark = pytest.mark.browser
 SCRUB = "record_view=Snapshots"
@@ -47,9 +47,9 @@ def shown(page):
         "step": page.locator(".step").inner_text(),
         "losses": page.locator(".legend").inner_text().split("\n"),
         "marker": page.locator(".line").evaluate("node => node.style.left"),
-        "sample": page.locator(".wrote").text_content(),
+        "sample": page.locator(".sample").text_content(),
         "map": page.locator(".map").evaluate("node => node.toDataURL()"),
-        "expected": page.locator(".expected").inner_text(),
+        "expected": page.locator(".predictions").inner_text(),
     }
 
 
@@ -151,13 +151,13 @@ def place(page, grown, query, key):
 
 
 def test_hover_shows_a_weight_of_the_map(scrubber, grown):
-    before = scrubber.locator(".value").inner_text()
+    before = scrubber.locator(".weight").inner_text()
     scrubber.mouse.move(*place(scrubber, grown, 9, 4))
-    assert scrubber.locator(".value").inner_text() == weight_at(scrubber, grown, 9, 4)
+    assert scrubber.locator(".weight").inner_text() == weight_at(scrubber, grown, 9, 4)
     scrubber.mouse.move(*place(scrubber, grown, 4, 9))  # a masked cell says nothing new
-    assert scrubber.locator(".value").inner_text() == weight_at(scrubber, grown, 9, 4)
+    assert scrubber.locator(".weight").inner_text() == weight_at(scrubber, grown, 9, 4)
     scrubber.mouse.move(0, 0)
-    assert scrubber.locator(".value").inner_text() == before
+    assert scrubber.locator(".weight").inner_text() == before
 
 
 def test_a_tap_on_a_phone_shows_what_hover_shows(browser, server, grown):
@@ -167,7 +167,7 @@ def test_a_tap_on_a_phone_shows_what_hover_shows(browser, server, grown):
     visit(page, f"{server}?{SCRUB}&snapshot_layer=1&snapshot_head=2", "Loss record")
     page.get_by_text("Step 20", exact=True).wait_for()
     page.touchscreen.tap(*place(page, grown, 9, 4))
-    assert page.locator(".value").inner_text() == weight_at(page, grown, 9, 4)
+    assert page.locator(".weight").inner_text() == weight_at(page, grown, 9, 4)
     assert page.locator('.letter[aria-pressed="true"]').count() == 1
     assert page.locator(".letter").nth(9).get_attribute("aria-pressed") == "true"
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
@@ -187,12 +187,12 @@ def test_a_selected_character_shows_the_predictions_after_it(scrubber, grown):
 
     def check(at):
         assert letters.nth(at).get_attribute("aria-pressed") == "true"
-        after = scrubber.locator(".after").inner_text()
+        after = scrubber.locator(".context").inner_text()
         assert after.replace("…", "").endswith(f"{labels[at]} → {[*labels, '?'][at + 1]}")
-        names = scrubber.locator(".guess .char").all_inner_texts()
+        names = scrubber.locator(".prediction .char").all_inner_texts()
         probs = grown.snapshots.probs[-1, at].astype(float)
         assert names[0] == characters[probs.argmax()] and len(names) == 6
-        true = scrubber.locator(".guess.true .char").all_inner_texts()
+        true = scrubber.locator(".prediction.correct .char").all_inner_texts()
         assert true == labels[at + 1 : at + 2], "the true one is always there"
         return names
 
@@ -222,7 +222,7 @@ def test_another_head_keeps_the_step_and_the_character(scrubber):
 
 
 def taken(page, name):
-    return taken_home(page.get_by_role("button", name=name, exact=True))[1]
+    return downloaded(page.get_by_role("button", name=name, exact=True))[1]
 
 
 def test_the_files_of_the_snapshots_are_downloaded(scrubber, grown):
@@ -231,7 +231,10 @@ def test_the_files_of_the_snapshots_are_downloaded(scrubber, grown):
     assert [text.count(f"== step {step}, ") for step in (0, 10, 20)] == [1, 1, 1]
     assert all(sample in text for sample in samples)
     table = pd.read_csv(io.BytesIO(taken(scrubber, "samples.csv")))
-    assert table["val"].tolist() == [3.25, 2.9, 2.55] and table["sample"].tolist() == samples
+    assert (
+        table["validation loss (nats)"].tolist() == [3.25, 2.9, 2.55]
+        and table["sample"].tolist() == samples
+    )
     shape = grown.config.n_layer, grown.config.n_head, grown.config.vocab_size
     again = Snapshots.from_npz(taken(scrubber, "snapshots.npz"), *shape)
     np.testing.assert_array_equal(again.maps, grown.snapshots.maps)

@@ -11,8 +11,8 @@ from microgpt.config import PRESETS
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 
 
-def test_the_kept_runs_have_the_settings_of_their_commands():
-    kept = runs.kept_runs()
+def test_the_bundled_runs_have_the_settings_of_their_commands():
+    kept = runs.bundled_runs()
     assert [run.name for run in kept if run.name.startswith("phase")] == [
         f"phase{i}" for i in (1, 2, 3, 4)
     ]
@@ -35,9 +35,9 @@ def test_an_edited_loss_record_is_refused(tmp_path):
     record = tmp_path / "phase1" / "loss_record.csv"
     record.write_text(record.read_text().replace("2.4", "1.4", 1))
     with pytest.raises(CheckpointError, match="of the run phase1 is not the one in config"):
-        runs.kept_runs(tmp_path)
+        runs.bundled_runs(tmp_path)
 
 
 def test_the_table_in_the_readme_is_current():
     readme = Path(__file__).parents[2] / "README.md"
-    assert runs.table(runs.kept_runs()) in readme.read_text(encoding="utf-8")
+    assert runs.table(runs.bundled_runs()) in readme.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-from microgpt.checkpoint.runs import kept_runs, table
+from microgpt.checkpoint.runs import bundled_runs, table
 from microgpt.cli import main
 
 
 def test_the_table_of_the_runs_is_printed(capsys):
     assert main(["runs"]) == 0
-    assert capsys.readouterr().out == table(kept_runs()) + "\n"
+    assert capsys.readouterr().out == table(bundled_runs()) + "\n"

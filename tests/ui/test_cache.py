@@ -48,11 +48,13 @@ def remembers(asked):
     """A script that remembers a value for each of the things asked of it."""
     import streamlit as st
 
-    from microgpt.ui.cache import remembered
+    from microgpt.ui.cache import session_result
 
     made = st.session_state.setdefault("made", [])
     st.session_state["results"] = [
-        remembered("kept", of, (lambda of=of: made.append(of) or len(made)) if can else None, again)
+        session_result(
+            "key", of, (lambda of=of: made.append(of) or len(made)) if can else None, again
+        )
         for of, can, again in asked
     ]
 

@@ -8,10 +8,10 @@ import pytest
 from microgpt.ui.controls import (
     Control,
     control,
-    fits,
     is_count,
     is_list_of,
     is_text,
+    is_valid,
     saved_controls,
 )
 
@@ -19,38 +19,39 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("kind", "good", "bad"),
+    ("check", "good", "bad"),
     [
         (is_text, ["", "ba"], [5, None, "\ud800", ["ba"]]),
         (is_count, [1, 4096], [0, 4097, True, 1.0, "1"]),
         (is_list_of(is_count), [[], [1, 2]], [1, [0], ["a"], (1,)]),
     ],
 )
-def test_a_kind_accepts_only_values_of_its_type(kind, good, bad):
-    assert all(map(kind, good)) and not any(map(kind, bad))
+def test_a_check_accepts_only_values_of_its_type(check, good, bad):
+    assert all(map(check, good)) and not any(map(check, bad))
 
 
 def test_a_control_binds_its_widget_to_the_url_or_the_session():
-    assert Control("up_to").bound == {"key": "up_to", "bind": "query-params"}
-    assert Control("image", url=False).bound == {"key": "image", "persist_state": "session"}
+    assert Control("up_to").widget_args == {"key": "up_to", "bind": "query-params"}
+    assert Control("image", url=False).widget_args == {"key": "image", "persist_state": "session"}
 
 
 def test_a_numbered_control_has_a_key_for_each_number():
     off = Control("off", is_list_of(is_count), numbered=True)
-    assert off.at(3).bound["key"] == "off_3" and off.has("off_3")
-    assert not any(map(off.has, ("off", "off_", "off_0", "off_03", "off_٣", "off_10000", "offs_1")))
+    assert off.at(3).widget_args["key"] == "off_3" and off.owns("off_3")
+    others = ("off", "off_", "off_0", "off_03", "off_٣", "off_10000", "offs_1")
+    assert not any(map(off.owns, others))
 
 
 def test_a_declared_control_can_be_saved_and_checked():
     made = control("depth", is_count, saved="test view")
     control("colour", is_text)
     assert saved_controls("test view") == [made]
-    assert fits("test view", "depth", 3)
-    assert not fits("test view", "depth", "3") and not fits("test view", "colour", "red")
+    assert is_valid("test view", "depth", 3)
+    assert not is_valid("test view", "depth", "3") and not is_valid("test view", "colour", "red")
 
 
-def test_a_saved_control_needs_a_kind():
-    with pytest.raises(ValueError, match="needs a kind"):
+def test_a_saved_control_needs_a_check():
+    with pytest.raises(ValueError, match="needs a check"):
         control("depth", saved="test view")
 
 

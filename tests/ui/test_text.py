@@ -1,29 +1,29 @@
 import pytest
 
-from microgpt.ui.text import marked, plain
+from microgpt.ui.text import escaped, highlighted
 
 
 @pytest.mark.parametrize("char", list(r"\`*_[]<>#$:~|&"))
 def test_markdown_characters_are_escaped(char):
-    assert plain(f"a{char}b") == f"a\\{char}b"
+    assert escaped(f"a{char}b") == f"a\\{char}b"
 
 
 def test_lines_are_joined():
-    assert plain("a\nb\r\nc") == "a b  c"
+    assert escaped("a\nb\r\nc") == "a b  c"
 
 
 def test_half_of_a_surrogate_pair_is_replaced():
-    assert plain("caf\udce9") == "caf?"
+    assert escaped("caf\udce9") == "caf?"
 
 
 @pytest.mark.parametrize("address", ["https://a.example", "WWW.a.example", "a@b.example"])
 def test_an_address_does_not_become_a_link(address):
-    assert "\u2060" in plain(address)
-    assert plain(address).replace("\u2060", "").replace("\\", "") == address
+    assert "\u2060" in escaped(address)
+    assert escaped(address).replace("\u2060", "").replace("\\", "") == address
 
 
 def test_an_excerpt_marks_the_given_characters_and_escapes_the_rest():
-    html = marked("a<b€", {"€"}, 3)
+    html = highlighted("a<b€", {"€"}, 3)
     assert "a&lt;b<mark" in html and ">€</mark></pre>" in html and "…" not in html
-    long = marked("a" * 500 + "€" + "b" * 500, {"€"}, 500)
+    long = highlighted("a" * 500 + "€" + "b" * 500, {"€"}, 500)
     assert long.count("…") == 2 and "€</mark>" in long and len(long) < 600

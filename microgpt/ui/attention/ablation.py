@@ -10,7 +10,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.sampling import SamplingConfig
 from microgpt.ui import cache
-from microgpt.ui.attention.controls import VIEW, attended_text, image_control, image_format
+from microgpt.ui.attention.controls import VIEW, attention_text, image_control, image_format
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts import text as text_charts
@@ -20,38 +20,38 @@ from microgpt.ui.download import download
 
 OFF = control("off", is_list_of(is_count), saved=VIEW, numbered=True)
 
-# Each change of a switch writes two continuations.
+# Short, because each change of a switch writes two texts.
 LENGTH = 160
-DRAWN = SamplingConfig()
+SAMPLING = SamplingConfig()
 
 
 def ablation_view(checkpoint: Checkpoint) -> None:
     """Show the loss, the next character and a continuation with and without some heads."""
-    text = attended_text(checkpoint)
+    text = attention_text(checkpoint)
     if not text:
         return
     st.caption(
-        "An ablation switches a part of a model off to see what that part does. "
-        "Choose the heads to switch off; they then add nothing."
+        "An ablation switches off a part of a model to see what this part does. Choose the heads "
+        "to switch off."
     )
-    switches, found = st.columns([5, 6], gap="medium")
-    with switches:
-        off = _switches(checkpoint.config)
+    left, right = st.columns([5, 6], gap="medium")
+    with left:
+        ablated = _switches(checkpoint.config)
     ids = checkpoint.tokenizer.encode(text)
     whole = cache.attention_maps(checkpoint, text).logits
-    # With no head off, reuse the logits: the ablated computation may round differently.
-    without = cache.logits_without(checkpoint, text, off) if off else whole
-    with found:
-        _figures(ablation_effect(ids, whole, without), of_text(ids, whole))
+    # Without an ablation, reuse the logits, because the ablated model may round differently.
+    without = cache.logits_without(checkpoint, text, ablated) if ablated else whole
+    with right:
+        _metrics(ablation_effect(ids, whole, without), of_text(ids, whole))
         both = (model_probs(logits[-1]).numpy() for logits in (whole, without))
         _next_character(checkpoint, *both)
-    _continuations(checkpoint, text, off)
+    _continuations(checkpoint, text, ablated)
     _ranking(checkpoint, text, ids)
     image_control()
 
 
 def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
-    """The heads that are off, by layer and head from 0."""
+    """Show a switch for each head; return the heads that are off, (layer, head) from 0."""
     off: set[tuple[int, int]] = set()
     for layer in range(config.n_layer):
         numbers = st.pills(
@@ -59,7 +59,7 @@ def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
             range(1, config.n_head + 1),
             selection_mode="multi",
             format_func=lambda number: f"H{number}",
-            **OFF.at(layer + 1).bound,
+            **OFF.at(layer + 1).widget_args,
         )
         off |= {(layer, number - 1) for number in numbers}
     st.button("Switch all on", on_click=_all_on, args=(config.n_layer,), disabled=not off)
@@ -71,37 +71,38 @@ def _all_on(layers: int) -> None:
         st.session_state[OFF.at(layer).key] = []
 
 
-def _figures(found: AblationEffect, whole: Predictions) -> None:
+def _metrics(effect: AblationEffect, whole: Predictions) -> None:
     with st.container(horizontal=True):
-        if found.loss_change is not None:
+        if effect.loss_change is not None:
             st.metric(
                 "Loss on the text (nats)",
-                f"{whole.loss + found.loss_change:.3f}",
-                f"{found.loss_change:+.3f}" if found.loss_change else None,
+                f"{whole.loss + effect.loss_change:.3f}",
+                f"{effect.loss_change:+.3f}" if effect.loss_change else None,
                 delta_color="inverse",
-                help="Mean surprisal in nats per character, over all characters but the first.",
+                help="Mean surprisal in nats per character, over all characters except the first.",
             )
         st.metric(
-            "Change of the next character (nats)",
-            f"{found.next_kl_divergence:.3f}",
-            help="How much the prediction changes: the Kullback-Leibler divergence between the "
-            "distributions with all heads and without these heads.",
+            "Change of the prediction (nats)",
+            f"{effect.next_kl_divergence:.3f}",
+            help="How much the prediction of the next character changes: the Kullback-Leibler "
+            "divergence between the distributions with all heads and without these heads.",
         )
 
 
 def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarray) -> None:
     """Show the probabilities (V,) of the next character with all heads and without some."""
     labels = style.visible(checkpoint.tokenizer.characters)
+    names = ("with all heads", "without these heads")
     st.plotly_chart(
-        text_charts.distribution(whole, without, labels, changed="without these heads"),
+        text_charts.distribution(whole, without, labels, names=names),
         height=300,
         config=style.menu("microgpt-heads-off", image_format()),
         alt="Probability of the next character with all heads and without some",
     )
     st.caption(
-        "The next character after the text. Bars: without these heads. Dashes: with all heads."
+        "The prediction of the next character after the text. Dashes: with all heads. Bars: "
+        "without these heads."
     )
-    names = ("with all heads", "without these heads")
     table = pd.DataFrame({"character": labels, names[0]: whole, names[1]: without})
     table = table.sort_values(names[0], ascending=False, kind="stable")
     with st.expander("As a table"):
@@ -109,40 +110,41 @@ def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarr
         st.dataframe(table, hide_index=True, column_config=dict.fromkeys(names, number))
 
 
-def _continuations(checkpoint: Checkpoint, text: str, off: frozenset[tuple[int, int]]) -> None:
+def _continuations(checkpoint: Checkpoint, text: str, ablated: frozenset[tuple[int, int]]) -> None:
     st.subheader("What the model writes next", anchor=False)
-    shown = {"With all heads": frozenset(), **({"Without these heads": off} if off else {})}
+    shown = {"With all heads": frozenset(), **({"Without these heads": ablated} if ablated else {})}
     texts = [
-        cache.generated_without(checkpoint, text, LENGTH, DRAWN, each) for each in shown.values()
+        cache.generated_without(checkpoint, text, LENGTH, SAMPLING, heads)
+        for heads in shown.values()
     ]
-    parting = first_difference(*texts) if off else None
+    difference = first_difference(*texts) if ablated else None
     # Always two columns, so that the first text does not move when the second appears.
-    for column, name, written in zip(st.columns(2), shown, texts, strict=False):
+    for column, name, predictions in zip(st.columns(2), shown, texts, strict=False):
         with column:
             st.markdown(f"**{name}**")
             token_text(
                 name,
-                f"{name} {hash((text, off, checkpoint.fingerprint))}",
+                f"{name} {hash((text, ablated, checkpoint.fingerprint))}",
                 checkpoint.tokenizer,
                 text,
-                written,
-                Packing(DRAWN),
-                mark=parting,
+                predictions,
+                Packing(SAMPLING),
+                mark=difference,
             )
-    drawn = f"seed {DRAWN.seed} and temperature {DRAWN.temperature:g}"
-    if not off:
-        st.caption(f"Written with {drawn}. Switch heads off to compare the texts.")
-    elif parting is None:
-        st.caption(f"Both texts use {drawn}; they are the same.")
+    settings = f"seed {SAMPLING.seed} and temperature {SAMPLING.temperature:g}"
+    if not ablated:
+        st.caption(f"Written with {settings}. Switch heads off to compare the texts.")
+    elif difference is None:
+        st.caption(f"Both texts use {settings}. They are the same.")
     else:
-        st.caption(f"Both texts use {drawn}. The mark shows where they first differ.")
+        st.caption(f"Both texts use {settings}. The mark shows where they first differ.")
 
 
 def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
-    """Show the effect of ablating each head by itself, when the visitor asks for it."""
+    """Show the effect of ablating each head by itself, after the visitor presses the button."""
     st.subheader("The most important heads", anchor=False)
     pressed = st.button("Switch off each head by itself", icon=":material/leaderboard:")
-    effects = cache.remembered(
+    effects = cache.session_result(
         "head_effects",
         (checkpoint.fingerprint, text),
         (lambda: _effects(checkpoint, ids)) if pressed else None,
@@ -154,28 +156,26 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
             {
                 "layer": layer + 1,
                 "head": head + 1,
-                "change of the next character (nats)": found.next_kl_divergence,
-                "change over the text (nats)": found.kl_divergence,
-                "loss (nats)": found.loss_change,
+                "change of the last prediction (nats)": effect.next_kl_divergence,
+                "mean change (nats)": effect.kl_divergence,
+                "loss change (nats)": effect.loss_change,
             }
-            for (layer, head), found in effects.items()
+            for (layer, head), effect in effects.items()
         ]
     )
     st.plotly_chart(
-        attention_charts.head_values(frame, "change over the text (nats)"),
+        attention_charts.head_values(frame, "mean change (nats)"),
         height=90 + 40 * checkpoint.config.n_layer,
         config=style.menu("microgpt-head-effects", image_format()),
         alt="Change of the predictions without each head",
     )
     st.caption(
-        "How much the predictions change when only this head is off. In the table, a negative "
-        "loss change means that the model predicts this text better without the head."
+        "How much the predictions over the text change when only this head is off. In the table, a "
+        "negative loss change means that the model predicts this text better without the head."
     )
-    order = frame.sort_values("change over the text (nats)", ascending=False)
+    order = frame.sort_values("mean change (nats)", ascending=False)
     number = st.column_config.NumberColumn(format="%.4f")
-    shown = {name: number for name in order.columns[2:]}
-    shown["loss (nats)"] = st.column_config.NumberColumn("loss change (nats)", format="%.4f")
-    st.dataframe(order, hide_index=True, column_config=shown)
+    st.dataframe(order, hide_index=True, column_config=dict.fromkeys(order.columns[2:], number))
     download("heads.csv", lambda: order.to_csv(index=False), "heads.csv")
 
 
@@ -184,8 +184,8 @@ def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], Ab
     heads = checkpoint.config.n_layer * checkpoint.config.n_head
     bar = st.progress(0.0, "Switching heads off …")
     effects = {}
-    for layer, head, found in ablate_each_head(checkpoint.model, ids):
-        effects[layer, head] = found
+    for layer, head, effect in ablate_each_head(checkpoint.model, ids):
+        effects[layer, head] = effect
         bar.progress(len(effects) / heads, f"Switched off {len(effects)} of {heads}")
     bar.empty()
     return effects

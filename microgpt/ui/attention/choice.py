@@ -13,13 +13,14 @@ from microgpt.ui.controls import CONTROL_WIDTH, Control, control, is_count
 MEAN = "mean"
 
 
-def _is_place(value: object) -> bool:
+def _is_number_or_mean(value: object) -> bool:
     return value == MEAN or is_count(value)
 
 
-LAYER = control("layer", _is_place, saved=VIEW)
-HEAD = control("head", _is_place, saved=VIEW)
-_OPENED_ON = "head that the page opened on"
+LAYER = control("layer", _is_number_or_mean, saved=VIEW)
+HEAD = control("head", _is_number_or_mean, saved=VIEW)
+# The session's key of the default values that the visitor has not replaced.
+_DEFAULTS = "layer and head by default"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Choice:
     head: int | None
 
     def heads(self, config: GPTConfig) -> list[tuple[int, int]]:
-        """Layer and head, from 0, of every head that the mean is taken over."""
+        """Layer and head, from 0, of every head that the map averages."""
         layers = range(config.n_layer) if self.layer is None else [self.layer]
         heads = range(config.n_head) if self.head is None else [self.head]
         return [(layer, head) for layer in layers for head in heads]
@@ -48,47 +49,47 @@ class Choice:
         return f"Layer {self.layer + 1}, head {self.head + 1}"
 
     @property
-    def named(self) -> dict[str, int | str]:
-        """The layer and the head, from 1, by the column names of a file."""
-        places = {"layer": self.layer, "head": self.head}
-        return {name: MEAN if at is None else at + 1 for name, at in places.items()}
+    def columns(self) -> dict[str, int | str]:
+        """The layer and the head, from 1, by the names of their columns in a file."""
+        numbers = {"layer": self.layer, "head": self.head}
+        return {name: MEAN if number is None else number + 1 for name, number in numbers.items()}
 
     @property
     def file_name(self) -> str:
-        """The name of a file of this map, without the extension."""
+        """The name of a file that holds this map, without the extension."""
         return "microgpt-" + self.title.lower().replace(",", "").replace(" ", "-")
 
 
 def head_choice(checkpoint: Checkpoint) -> Choice:
     """Show the title of one map and the controls that choose it, and return the choice."""
-    config, opening = checkpoint.config, opening_head(checkpoint)
-    _follow(dict(zip((LAYER.key, HEAD.key), opening, strict=True)))
+    config, default = checkpoint.config, default_head(checkpoint)
+    _follow_defaults(dict(zip((LAYER.key, HEAD.key), default, strict=True)))
     title, row = st.empty(), st.container(horizontal=True)
     with row:
-        layer = _place("Layer", LAYER, config.n_layer, opening[0])
+        layer = _select("Layer", LAYER, config.n_layer, default[0])
         if layer == MEAN:  # heads with the same number in different layers are unrelated
             st.session_state[HEAD.key] = MEAN
-        head = _place("Head", HEAD, config.n_head, opening[1], disabled=layer == MEAN)
-    choice = Choice(*(None if place == MEAN else place - 1 for place in (layer, head)))
+        head = _select("Head", HEAD, config.n_head, default[1], disabled=layer == MEAN)
+    choice = Choice(*(None if number == MEAN else number - 1 for number in (layer, head)))
     title.subheader(choice.title, anchor=False)
     return choice
 
 
 def choose(choice: Choice) -> None:
     """Set the controls to a choice. For a callback."""
-    for each, place in ((LAYER, choice.layer), (HEAD, choice.head)):
-        st.session_state[each.key] = MEAN if place is None else place + 1
+    for each, number in ((LAYER, choice.layer), (HEAD, choice.head)):
+        st.session_state[each.key] = MEAN if number is None else number + 1
 
 
-def keep_place() -> None:
-    """Keep the layer and head when another checkpoint is loaded. For a callback.
+def keep_head() -> None:
+    """Keep the layer and the head when another checkpoint is loaded. For a callback.
 
-    A choice from a file, like one from a link, holds before and after its checkpoint is loaded.
+    A saved view sets them, perhaps before the checkpoint that it names is loaded.
     """
-    st.session_state[_OPENED_ON] = {}
+    st.session_state[_DEFAULTS] = {}
 
 
-def opening_head(checkpoint: Checkpoint) -> tuple[int, int]:
+def default_head(checkpoint: Checkpoint) -> tuple[int, int]:
     """Layer and head, from 1, shown first: the head whose ablation raises the loss most."""
     scores = checkpoint.head_scores
     if scores is None or scores.ablation is None:
@@ -97,28 +98,31 @@ def opening_head(checkpoint: Checkpoint) -> tuple[int, int]:
     return layer + 1, head + 1
 
 
-def _follow(opening: dict[str, int]) -> None:
-    """Show another checkpoint's opening head, unless a link or the visitor chose a head."""
-    linked = st.query_params
-    opened_on = st.session_state.setdefault(
-        _OPENED_ON, {key: place for key, place in opening.items() if key not in linked}
+def _follow_defaults(default: dict[str, int]) -> None:
+    """Set the controls to this checkpoint's defaults, unless a link or the visitor set one.
+
+    Control.follow_default would treat the layer and the head one by one, and show a head that is
+    neither the default nor the visitor's.
+    """
+    previous = st.session_state.setdefault(
+        _DEFAULTS, {key: number for key, number in default.items() if key not in st.query_params}
     )
-    present = {key: st.session_state.get(key, place) for key, place in opened_on.items()}
-    st.session_state[_OPENED_ON] = {key: opening[key] for key in opened_on}
-    if present == opened_on:
-        for key in opened_on.keys() & st.session_state.keys():
-            st.session_state[key] = opening[key]
+    current = {key: st.session_state.get(key, number) for key, number in previous.items()}
+    st.session_state[_DEFAULTS] = {key: default[key] for key in previous}
+    if current == previous:
+        for key in previous.keys() & st.session_state.keys():
+            st.session_state[key] = default[key]
 
 
-def _place(name: str, of: Control, most: int, opening: int, disabled: bool = False) -> Any:
-    places = [*range(1, most + 1), MEAN]
-    if st.session_state.get(of.key, MEAN) not in places:  # chosen for a larger checkpoint
+def _select(label: str, of: Control, most: int, default: int, disabled: bool = False) -> Any:
+    options = [*range(1, most + 1), MEAN]
+    if st.session_state.get(of.key, MEAN) not in options:  # chosen for a larger checkpoint
         st.session_state[of.key] = most
     return st.selectbox(
-        name,
-        places,
-        opening - 1,
-        **of.bound,
+        label,
+        options,
+        default - 1,
+        **of.widget_args,
         width=CONTROL_WIDTH,
         disabled=disabled,
     )

@@ -1,4 +1,4 @@
-"""The same head on two texts or in two checkpoints, side by side."""
+"""The Compare tab: the same head on two texts or in two checkpoints, side by side."""
 
 import streamlit as st
 
@@ -8,18 +8,18 @@ from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.controls import (
     VIEW,
-    attended_text,
+    attention_text,
     image_control,
     image_format,
     row_as_table,
     scale_control,
 )
-from microgpt.ui.attention.take_home import take_home
+from microgpt.ui.attention.map_downloads import map_downloads
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.controls import Control, control, is_count, is_text
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 
 _OTHER_TEXT = control("other_text", is_text, url="short", saved=VIEW)
 _CHECKPOINT = control("compared_checkpoint", is_text, saved=VIEW)
@@ -33,16 +33,16 @@ _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from t
 
 def compare_view(checkpoint: Checkpoint) -> None:
     """Show one head on two texts or in two checkpoints, side by side."""
-    of, against = st.columns(2)
-    with of:
+    left, right = st.columns(2)
+    with left:
         choice = head_choice(checkpoint)
-    with against:
+    with right:
         other = _other(checkpoint)
     left, right = st.columns(2)
     with left:
-        text = attended_text(checkpoint)
+        text = attention_text(checkpoint)
     with right:
-        other_text = attended_text(other, "Another text", OTHER, _OTHER_TEXT)
+        other_text = attention_text(other, "Another text", OTHER, _OTHER_TEXT)
     scale = scale_control(max(text or "", other_text or "", key=len))
     left, right = st.columns(2)
     with left:
@@ -51,8 +51,8 @@ def compare_view(checkpoint: Checkpoint) -> None:
         _map(other, other_text, choice, scale, "right", _QUERY_RIGHT)
     image_control()
     st.caption(
-        "Both maps use the same colours. In two checkpoints that were trained separately, heads "
-        "with the same number do different things."
+        "Both maps use the same colours. If two checkpoints were trained separately, heads with "
+        "the same number have different tasks."
     )
 
 
@@ -62,16 +62,16 @@ def _other(checkpoint: Checkpoint) -> Checkpoint:
     if checkpoint.origin and checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
     st.subheader("Compared with", anchor=False)
-    of = st.selectbox("Checkpoint", names, **_CHECKPOINT.bound)
-    if of == _BUNDLED:
+    name = st.selectbox("Checkpoint", names, **_CHECKPOINT.widget_args)
+    if name == _BUNDLED:
         try:
             checkpoint = cache.bundled()
         except CheckpointError:
             st.error("The bundled checkpoint cannot be used. Both sides show this checkpoint.")
-    name = repo_control("Repo on the Hub", _REPO) if of == _HUB else ""
-    other, _ = named_checkpoint("compared", name, fallback=checkpoint)
+    repo = repo_control("Repo on the Hub", _REPO) if name == _HUB else ""
+    other, _ = named_checkpoint("compared", repo, fallback=checkpoint)
     assert other is not None  # there is a fallback
-    st.caption(plain(title_of(other)))
+    st.caption(escaped(title_of(other)))
     return other
 
 
@@ -89,7 +89,7 @@ def _map(
     if not choice.fits(config):
         st.info(
             f"This checkpoint has only {config.n_layer} layers of {config.n_head} heads. "
-            "Choose a head that it has."
+            "Choose one of them."
         )
         return
     maps = cache.attention_maps(checkpoint, text).weights
@@ -104,4 +104,4 @@ def _map(
         alt=f"Attention map, {side}: {choice.title}",
     )
     row_as_table(weights, text, query)
-    take_home(checkpoint, text, choice.title, name, choice.named, weights, figure)
+    map_downloads(checkpoint, text, choice.title, name, choice.columns, weights, figure)

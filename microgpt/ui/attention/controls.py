@@ -1,4 +1,4 @@
-"""Controls that the tabs of the Attention page share: the text, the query and the colours."""
+"""Controls that the tabs of the Attention page share: the text, the query, the colours."""
 
 import numpy as np
 import streamlit as st
@@ -11,7 +11,7 @@ from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts.map_files import row_table
 from microgpt.ui.controls import Control, control, is_count, is_text
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 from microgpt.ui.text_input import text_control
 
 VIEW = "attention"  # the page's saved view
@@ -23,18 +23,18 @@ _SCORES_FROM = control("scores_from", is_text, saved=VIEW)
 _IMAGE = control("image", url=False)
 
 PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
-# From this length on, most attention weights are too small to see on the linear scale.
-_LONG = 64
+# In a text of this length, most attention weights are too small to see on the linear scale.
+_LONG_TEXT = 64
 _SPLIT, _THIS_TEXT = "validation split", "this text"
 _IMAGES = ["SVG", "PNG"]
 
 
-def attended_text(
+def attention_text(
     checkpoint: Checkpoint, label: str = "Text", default: str = PASSAGE, of: Control = TEXT
 ) -> str | None:
-    """Show the text area of a text and return the part whose maps are shown; None without one.
+    """Show the text area of a text and return the part that the maps show; None if there is none.
 
-    The default is the text that all tabs of the page share.
+    By default it is the text that all tabs of the page share.
     """
     text = text_control(
         checkpoint,
@@ -48,25 +48,25 @@ def attended_text(
     most = max_positions(checkpoint.config)
     if most < min(len(text), checkpoint.config.block_size):
         st.caption(
-            f"The maps of this model are large, so the page shows the last {most} characters."
+            f"The maps of this model are large, so the page shows only the last {most} characters."
         )
     return text[-most:]
 
 
 def query_control(text: str, query: Control = QUERY) -> int:
-    """Show the control of the query position and return it, from 0; the last one by default."""
+    """Show the control of the query position and return it, from 0; by default the last one."""
     last = len(text)
     if last == 1:
         return 0
     query.follow_default(last)
-    query.keep_within(last)
+    query.limit_to(last)
     return (
         st.slider(
             "Query position",
             1,
             last,
             last,
-            **query.bound,
+            **query.widget_args,
             help="The character whose attention is shown. The model predicts the next character "
             "from the last one.",
         )
@@ -81,11 +81,11 @@ def scale_control(text: str) -> str:
         list(attention_charts.MAP_SCALES),
         default="linear",
         required=True,
-        **_SCALE.bound,
-        help="linear: the same colours for every head. log: makes small weights visible. row: "
-        "the largest weight of each row has the brightest colour.",
+        **_SCALE.widget_args,
+        help="linear: the same colours for every head. log: small weights become visible. row: the "
+        "largest weight of each row has the brightest colour.",
     )
-    if scale == "linear" and len(text) >= _LONG:
+    if scale == "linear" and len(text) >= _LONG_TEXT:
         st.caption("In a long text each attention weight is small. Try log or row.")
     return scale
 
@@ -94,33 +94,34 @@ def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None
     """Show one row of a map (T, T) as a table, for readers who cannot see the map."""
     with st.expander("One row as a table"):
         at = query_control(text, query)
-        # A short caption keeps the table's menu, which a tap opens, off the slider.
-        named = plain(style.positions(text)[at])
-        st.caption(f"What {named} attends to, most first.")
+        # The caption keeps the table's menu, which a tap opens, away from the slider.
+        name = escaped(style.position_names(text)[at])
+        st.caption(f"What {name} attends to, the largest weight first.")
         table = row_table(weights, text, at)
         share = st.column_config.NumberColumn(format="%.3g")
         st.dataframe(table, hide_index=True, column_config={"attention (share)": share})
 
 
-def shown_scores(checkpoint: Checkpoint, text: str, label: str) -> HeadScores | None:
-    """Show where the head scores come from and return them; None if the text is too short.
+def selected_scores(checkpoint: Checkpoint, text: str, label: str) -> HeadScores | None:
+    """Show the choice between two sources of head scores and return them.
 
-    The choice is offered only for a checkpoint with scores; without them the text is measured.
+    They come from the checkpoint or from the text. For a checkpoint without scores there is no
+    choice. Return None if the text is too short to measure.
     """
-    kept = checkpoint.head_scores
-    if kept is not None and _scores_control(label) == _SPLIT:
-        return kept
+    scores = checkpoint.head_scores
+    if scores is not None and _scores_control(label) == _SPLIT:
+        return scores
     return cache.text_scores(checkpoint, text) if len(text) > 1 else None
 
 
 def _scores_control(label: str) -> str:
     return st.segmented_control(
-        label, [_SPLIT, _THIS_TEXT], default=_SPLIT, required=True, **_SCORES_FROM.bound
+        label, [_SPLIT, _THIS_TEXT], default=_SPLIT, required=True, **_SCORES_FROM.widget_args
     )
 
 
 def image_format() -> str:
-    """The image format that charts save; image_control, below them, sets it."""
+    """The image format in which charts are saved; image_control, below the charts, sets it."""
     return (_IMAGE.value or _IMAGES[0]).lower()
 
 
@@ -131,6 +132,6 @@ def image_control() -> None:
         _IMAGES,
         default=_IMAGES[0],
         required=True,
-        **_IMAGE.bound,
+        **_IMAGE.widget_args,
         help="The camera button of a chart saves the image in this format.",
     )

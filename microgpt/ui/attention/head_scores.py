@@ -1,4 +1,4 @@
-"""Head scores over the validation split or a text, and one head's attention by class."""
+"""The Head scores tab: scores of all heads, and where the attention of one head goes."""
 
 from functools import partial
 from typing import Any
@@ -14,50 +14,52 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.controls import (
-    attended_text,
+    attention_text,
     image_control,
     image_format,
-    shown_scores,
+    selected_scores,
 )
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.download import download
 
-_WORTH, _ENTROPY, _DISTANCE = "loss when off (nats)", "entropy (nats)", "mean distance"
+_LOSS_CHANGE, _ENTROPY = "loss change (nats)", "entropy (nats)"
+_DISTANCE = "mean distance (characters)"
 
 
 def head_scores_view(checkpoint: Checkpoint) -> None:
     """Show the scores of all heads, and what one head attends to on the text."""
-    text = attended_text(checkpoint)
+    text = attention_text(checkpoint)
     if not text:
         return
     if len(text) < 2:
         st.caption("Type at least two characters. The first can only attend to itself.")
         return
-    scores = shown_scores(checkpoint, text, "Measure on")
+    scores = selected_scores(checkpoint, text, "Measure on")
     assert scores is not None  # the text is long enough
-    kept = checkpoint.head_scores
-    ablation = kept.ablation if kept else None
+    measured = checkpoint.head_scores
+    ablation = measured.ablation if measured else None
     frame = scores_frame(scores, ablation)
     st.dataframe(frame, hide_index=True, column_config=_columns())
     st.caption(
-        "Each head score is the mean share of attention that goes to one kind of character, from "
-        f"0 to 1. A head is labelled with its best score, if that is at least {MIN_LABEL_SCORE:g}."
+        "Each score is the mean share of a head's attention that goes to one kind of character, "
+        f"from 0 to 1. The label of a head is its highest score, if that is at least "
+        f"{MIN_LABEL_SCORE:g}."
     )
     with st.expander("How the scores are measured"):
         st.caption(
-            "Point at the name of a column to see which characters count. A score is the mean "
-            "over the positions that have such characters, at most "
-            f"{scores.positions:,} positions. For comparison, a head that attends equally to all "
-            "characters scores "
-            + ", ".join(f"{value:.2f} in {name}" for name, value in scores.uniform.items())
+            "Point at the name of a column to see which characters it counts. A score is the mean "
+            f"over up to {scores.positions:,} positions: those from which such a character can be "
+            "seen. For comparison, these are the scores of a head that attends equally to all "
+            "characters: "
+            + ", ".join(f"{name} {value:.2f}" for name, value in scores.uniform.items())
             + "."
         )
         if ablation:
             st.caption(
-                "The loss change is measured with only this head switched off (an ablation), over "
-                f"{ablation.positions:,} positions of the validation split. Below 0, the model is "
-                "better without the head."
+                "The loss change is the loss without this head minus the loss with it, measured "
+                f"over {ablation.positions:,} positions of the validation split. If it is below 0, "
+                "the model is better without the head."
             )
     download("heads.csv", lambda: frame.to_csv(index=False), "heads.csv")
     _one_head(checkpoint, text, cache.attention_maps(checkpoint, text))
@@ -67,22 +69,20 @@ def _columns() -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
         "head": st.column_config.TextColumn(pinned=True),
-        "called": st.column_config.TextColumn("label", width=110),
+        "label": st.column_config.TextColumn(width=110),
         **{
             name: number(format="%.2f", help=f"Attention to {pattern.about}.")
             for name, pattern in PATTERNS.items()
         },
-        _WORTH: number(
-            "loss change (nats)",
+        _LOSS_CHANGE: number(
             format="%.4f",
-            help="How much the loss rises when this head is switched off.",
+            help="How much the loss rises when this head is switched off (an ablation).",
         ),
         _ENTROPY: number(
             format="%.2f",
             help="How widely the attention is spread. 0: all of it is on one character.",
         ),
         _DISTANCE: number(
-            "mean distance (characters)",
             format="%.1f",
             help="How many characters back the attention goes, on average.",
         ),
@@ -96,14 +96,14 @@ def scores_frame(scores: HeadScores, ablation: Ablation | None) -> pd.DataFrame:
     for layer in range(layers):
         for head in range(heads):
             label = scores.label(layer, head)
-            worth = {}
+            ablated = {}
             if ablation is not None:
-                worth[_WORTH] = round(float(ablation.loss_change[layer, head]), 4)
+                ablated[_LOSS_CHANGE] = round(float(ablation.loss_change[layer, head]), 4)
             rows.append(
                 {
                     "head": f"L{layer + 1} H{head + 1}",
-                    "called": f"{label.name} {label.score:.2f}" if label else "",
-                    **worth,
+                    "label": f"{label.name} {label.score:.2f}" if label else "",
+                    **ablated,
                     **{name: float(table[layer, head]) for name, table in scores.scores.items()},
                     _ENTROPY: round(float(scores.entropy[layer, head]), 3),
                     _DISTANCE: round(float(scores.distance[layer, head]), 2),
@@ -113,7 +113,7 @@ def scores_frame(scores: HeadScores, ablation: Ablation | None) -> pd.DataFrame:
 
 
 def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
-    """Show one head's attention on the text by class of character and by distance."""
+    """Show where the attention of one head goes, by class of character and by distance."""
     choice = head_choice(checkpoint)
     heads = choice.heads(checkpoint.config)
     tokenizer = checkpoint.tokenizer
@@ -159,10 +159,9 @@ def _as_tables(choice: Choice, by_class: list[float], by_distance: list[float]) 
             column.dataframe(table, hide_index=True, column_config=config)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for name, table in tables.items():
-            named = table.assign(**choice.named)
             download(
                 f"{name}.csv",
-                partial(_csv, named),
+                partial(_csv, table.assign(**choice.columns)),
                 f"{choice.file_name}-{name}.csv",
             )
     image_control()

@@ -1,4 +1,4 @@
-"""The All heads tab: every head as a small map, and one map in full."""
+"""The All heads tab: a small map of every head, and one large map."""
 
 import streamlit as st
 
@@ -9,22 +9,22 @@ from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, choose, head_choice
 from microgpt.ui.attention.controls import (
-    attended_text,
+    attention_text,
     image_control,
     image_format,
     row_as_table,
     scale_control,
-    shown_scores,
+    selected_scores,
 )
-from microgpt.ui.attention.take_home import take_home
+from microgpt.ui.attention.map_downloads import map_downloads
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.components.head_grid.head_grid import head_grid
 
 
 def maps_view(checkpoint: Checkpoint) -> None:
-    """Show every head as a small map, and one map in full."""
-    text = attended_text(checkpoint)
+    """Show a small map of every head, and one large map."""
+    text = attention_text(checkpoint)
     if not text:
         return
     overview, detail = st.columns([5, 6], gap="medium")
@@ -45,10 +45,10 @@ def maps_view(checkpoint: Checkpoint) -> None:
             "character; the row sums to 1. Later characters are masked, so their cells are blank."
         )
         row_as_table(weights, text)
-        named = choice.named
-        take_home(checkpoint, text, choice.title, choice.file_name, named, weights, figure)
+        columns = choice.columns
+        map_downloads(checkpoint, text, choice.title, choice.file_name, columns, weights, figure)
         image_control()
-    # Drawn last, so that the chosen map does not wait for the small ones.
+    # The overview comes last, so that the chosen map does not wait for it.
     with overview:
         _overview(checkpoint, text, choice)
 
@@ -56,9 +56,9 @@ def maps_view(checkpoint: Checkpoint) -> None:
 def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     """Show small maps of every head and of the means, with a label under each head."""
     st.subheader("All heads", anchor=False)
-    if sentence := _opening_sentence(checkpoint):
+    if sentence := _default_sentence(checkpoint):
         st.caption(sentence)
-    scores = shown_scores(checkpoint, text, "Labels from")
+    scores = selected_scores(checkpoint, text, "Labels from")
     about = "Each row is a layer and each column a head. Choose a map to see it in full. "
     if scores is None:
         about += "Type at least two characters to get labels."
@@ -78,21 +78,21 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     )
 
 
-def _opening_sentence(checkpoint: Checkpoint) -> str | None:
-    """Why the page opens on this head; None if no ablation was measured."""
+def _default_sentence(checkpoint: Checkpoint) -> str | None:
+    """Why the page opens with this head; None if no ablation was measured."""
     scores = checkpoint.head_scores
     if scores is None or scores.ablation is None:
         return None
     layer, head = scores.ablation.costliest()
     change = float(scores.ablation.loss_change[layer, head])
     return (
-        f"The page opens on the most important head, layer {layer + 1}, head {head + 1}: without "
-        f"it the validation loss is highest ({change:+.2g} nats per character)."
+        f"The page opens with the most important head, layer {layer + 1}, head {head + 1}. Without "
+        f"it, the validation loss rises most ({change:+.2g} nats per character)."
     )
 
 
 def _labels(config: GPTConfig, scores: HeadScores | None) -> list[list[str]]:
-    """The label of each head by layer, empty for a head without one."""
+    """The label of each head, by layer and head; empty for a head without one."""
     labels = [
         [scores.label(layer, head) if scores else None for head in range(config.n_head)]
         for layer in range(config.n_layer)

@@ -8,26 +8,26 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
-from microgpt.ui.attention.controls import attended_text
+from microgpt.ui.attention.controls import attention_text
 from microgpt.ui.components.strip.strip import text_strip
 
 
 def text_view(checkpoint: Checkpoint) -> None:
     """Show the text, shaded by what the character under the pointer attends to."""
-    text = attended_text(checkpoint)
+    text = attention_text(checkpoint)
     if not text:
         return
     choice = head_choice(checkpoint)
     names, shown = _stripes(checkpoint.config, choice)
     st.caption(
-        "Point at a character or tap it. The shading shows how much it attends to each earlier "
+        "Point at a character or tap it. The colours show how much it attends to each earlier "
         f"character{'' if choice.head is not None else ', on average over the heads'}."
     )
     stripes = "the means of all layers" if choice.layer is None else "all heads of the layer"
     st.caption(
         f"The stripes under the text show {stripes}, the first on top"
         f"{'' if choice.head is not None else ' and their mean at the bottom'}. "
-        "Click a character to keep it selected; click it again or press Escape to release it."
+        "Click a character to keep it selected. Click it again or press Escape to release it."
     )
     maps = cache.attention_maps(checkpoint, text).weights
     weights = [combined(maps, each.heads(checkpoint.config), "mean").numpy() for each in shown]
@@ -35,7 +35,7 @@ def text_view(checkpoint: Checkpoint) -> None:
 
 
 def _stripes(config: GPTConfig, choice: Choice) -> tuple[list[str], list[Choice]]:
-    """Names and choices of the stripes: a layer's heads or all layers, and their mean."""
+    """Names and choices of the stripes: the heads of a layer or all layers, and their mean."""
     if choice.layer is None:
         names = [f"layer {number}" for number in range(1, config.n_layer + 1)]
         shown = [Choice(layer, None) for layer in range(config.n_layer)]

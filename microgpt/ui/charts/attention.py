@@ -12,26 +12,26 @@ from plotly.subplots import make_subplots
 
 from microgpt.ui.charts.style import (
     ATTENTION_SCALE,
-    CALM,
+    BLUE,
     MARGIN,
-    MOST_ACROSS,
-    VIVID,
+    MAX_LABELS_ACROSS,
+    ORANGE,
     palette,
-    positions,
+    position_names,
     visible,
 )
 
-# The colour scales of a map and the titles of their legends.
+# The colour scales of a map, each with the title of its colour bar.
 MAP_SCALES = {
     "linear": "attention weight",
     "log": "attention weight (logarithmic)",
     "row": "attention weight / largest of the row",
 }
-_FAINTEST = 1e-3
-# The largest width of a map in the overview, about its size on the screen.
+_LOG_SCALE_MIN = 1e-3
+# The largest width of a map in the overview; on the screen it is about as wide.
 _OVERVIEW_PIXELS = 64
 # The number of labels that fit in the height of a chart.
-_MOST_DOWN = 41
+_MAX_LABELS_DOWN = 41
 _STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last is for the longest allowed window
 _TRANSPARENT = 255
 _PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last colour is transparent
@@ -40,14 +40,14 @@ _PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last colour is
 def attention_overview(weights: np.ndarray) -> bytes:
     """Draw maps (rows, columns, T, T) as a grid in one PNG; masked cells are transparent.
 
-    For a long text, a pixel shows the largest of several weights.
+    If the text is long, a pixel shows the largest of several weights.
     """
     rows, columns, size, _ = weights.shape
     step = -(-size // _OVERVIEW_PIXELS)
     pixels = -(-size // step)
     spare = (0, pixels * step - size)
     padded = np.pad(weights, ((0, 0), (0, 0), spare, spare))
-    # One axis after the other takes a third of the time of both at once.
+    # Two maxima, one per axis, take a third of the time of one over both axes.
     blocks = padded.reshape(rows, columns, pixels, step, -1).max(axis=3)
     blocks = blocks.reshape(rows, columns, pixels, pixels, step).max(axis=4)
     levels = np.round(np.clip(blocks, 0, 1) * 254).astype(np.uint8)
@@ -61,8 +61,8 @@ def attention_overview(weights: np.ndarray) -> bytes:
 
 
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
-    # Every n-th character would read as a word, so a long axis has numbers. Numbers are wide, so
-    # there are fewer of them.
+    # A long axis has position numbers, because every n-th character would look like a word. There
+    # are fewer labels then, because numbers are wide.
     every = 1
     ticks: Sequence[str] | Sequence[int] = labels
     if len(names) > most:
@@ -81,21 +81,18 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
 
 
 def _lower_rows(cells: np.ndarray) -> np.ndarray:
-    """A (T, T) array as T lists, each up to the diagonal; a chart leaves the rest blank.
-
-    As JSON, short decimal numbers take the fewest bytes.
-    """
+    """The rows of a (T, T) array as lists up to the diagonal; a chart leaves the rest blank."""
     rows = np.empty(len(cells), dtype=object)
     rows[:] = [row[: at + 1] for at, row in enumerate(cells.tolist())]
     return rows
 
 
 def _three_digits(weights: np.ndarray) -> np.ndarray:
-    """Weights to three significant digits."""
-    wide = weights.astype(np.float64)
+    """Weights rounded to three significant digits, which take few bytes as JSON."""
+    exact = weights.astype(np.float64)
     # Powers of ten up to 22 are exact, so the quotient has no further digits.
-    units = 10.0 ** (2 - np.floor(np.log10(np.maximum(wide, 1e-20))))
-    return np.round(wide * units) / units
+    units = 10.0 ** (2 - np.floor(np.log10(np.maximum(exact, 1e-20))))
+    return np.round(exact * units) / units
 
 
 def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
@@ -104,17 +101,17 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
     scale is one of MAP_SCALES. Hover always shows the weight, to three digits.
     """
     labels = visible(text)
-    names = positions(text)
+    names = position_names(text)
     rounded = _lower_rows(_three_digits(weights))
     cells, bar = {"z": rounded}, {}
     if scale != "linear":
         if scale == "log":
-            decades = -np.log10(_FAINTEST)
-            shade = np.log10(np.maximum(weights, _FAINTEST)) / decades + 1
+            decades = -np.log10(_LOG_SCALE_MIN)
+            shade = np.log10(np.maximum(weights, _LOG_SCALE_MIN)) / decades + 1
             bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
         else:
             shade = weights / weights.max(axis=1, keepdims=True)
-        # A screen has 256 shades.
+        # Three decimals are enough: a screen has 256 levels of a colour.
         cells = {"z": _lower_rows(shade.astype(np.float64).round(3)), "customdata": rounded}
     figure = go.Figure(
         go.Heatmap(
@@ -137,18 +134,20 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
             f"%{{{'z' if scale == 'linear' else 'customdata'}:.3g}}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="key (attended to)", side="top", **_axis(names, labels, MOST_ACROSS))
+    figure.update_xaxes(
+        title="key (attended to)", side="top", **_axis(names, labels, MAX_LABELS_ACROSS)
+    )
     figure.update_yaxes(
         title="query (attends)",
         autorange="reversed",
-        **_axis(names, labels, _MOST_DOWN),
+        **_axis(names, labels, _MAX_LABELS_DOWN),
     )
-    # With a smaller margin the menu covers the axis title on a phone.
+    # With a smaller margin, the menu would cover the axis title on a phone.
     figure.update_layout(margin={**MARGIN, "t": 92}, dragmode=False)
     return figure
 
 
-# The stages of attention for one query: name, unit.
+# The steps from a score to a contribution, each with its unit.
 STAGES = {
     "q·k": "score",
     "scaled": "score / √head size",
@@ -158,30 +157,33 @@ STAGES = {
 
 
 def stages(frame: pd.DataFrame) -> go.Figure:
-    """Draw the stages of one query: a bar chart for each stage, a bar for each key.
+    """Draw the stages of attention for one query: a chart for each stage, a bar for each key.
 
-    frame: `key` and a column for each of STAGES.
+    frame: the column `key` and a column for each of STAGES.
     """
     figure = make_subplots(rows=len(STAGES), shared_xaxes=True, vertical_spacing=0.06)
     for row, (name, unit) in enumerate(STAGES.items(), start=1):
         figure.add_bar(
             x=frame["key"],
             y=frame[name],
-            marker_color=VIVID if name == "softmax" else CALM,
+            marker_color=ORANGE if name == "softmax" else BLUE,
             hovertemplate=f"%{{x}}: %{{y:.3g}}<extra>{name}</extra>",
             row=row,
             col=1,
         )
         figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
     labels = [key[0] for key in frame["key"]]
-    figure.update_xaxes(**_axis(list(frame["key"]), labels, MOST_ACROSS))
+    figure.update_xaxes(**_axis(list(frame["key"]), labels, MAX_LABELS_ACROSS))
     figure.update_xaxes(title="key (attended to)", row=len(STAGES), col=1)
     figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)
     return figure
 
 
 def head_values(frame: pd.DataFrame, column: str) -> go.Figure:
-    """Draw a number for each head as a grid; frame: `layer` and `head`, from 1, and the column."""
+    """Draw a grid with a number for each head.
+
+    frame: the columns `layer` and `head`, from 1, and `column`, which has the numbers.
+    """
     grid = frame.pivot(index="layer", columns="head", values=column)
     figure = go.Figure(
         go.Heatmap(
@@ -206,7 +208,7 @@ def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
             x=list(values),
             y=list(names),
             orientation="h",
-            marker_color=CALM,
+            marker_color=BLUE,
             hovertemplate="%{y}: %{x:.3g}<extra></extra>",
         )
     )
@@ -217,12 +219,12 @@ def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
 
 
 def shares_by_distance(values: Sequence[float]) -> go.Figure:
-    """Draw the mean share of attention at each distance, from 0, as bars."""
+    """Draw the mean share of attention at each distance, from 0 characters back, as bars."""
     figure = go.Figure(
         go.Bar(
             x=list(range(len(values))),
             y=list(values),
-            marker_color=CALM,
+            marker_color=BLUE,
             hovertemplate="%{x} characters back: %{y:.3g}<extra></extra>",
         )
     )

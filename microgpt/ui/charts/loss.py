@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from microgpt.ui.charts.style import CALM, GREY, MARGIN, VIVID
+from microgpt.ui.charts.style import BLUE, GREY, MARGIN, ORANGE
 
-TRAIN_COLOUR, VAL_COLOUR = CALM, VIVID
-# The choices of the x-axis: a column of the record and the axis title.
-ACROSS = {
+TRAIN_COLOUR, VAL_COLOUR = BLUE, ORANGE
+# The choices of the x-axis, each with a column of the loss record and the title of the axis.
+X_AXES = {
     "steps": ("step", "step (optimizer updates)"),
     "characters": ("tokens", "characters read"),
     "training time": ("seconds", "training time (s), without evaluations"),
@@ -24,12 +24,12 @@ _LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 
 def in_other_units(losses: pd.Series) -> np.ndarray:
-    """Losses in nats as bits per character and perplexity, (N, 2)."""
+    """Losses in nats, converted to bits per character and perplexity: (N, 2)."""
     return np.stack([losses / math.log(2), np.exp(losses)], axis=1)
 
 
 def smoothed(losses: pd.Series, weight: float) -> pd.Series:
-    """Exponential moving average with bias correction; `weight` is the share of the old average."""
+    """The exponential moving average, with bias correction; `weight` is that of the past."""
     return losses.ewm(alpha=1 - weight, adjust=True).mean()
 
 
@@ -37,18 +37,19 @@ def loss_curves(
     record: pd.DataFrame,
     best: dict[str, float] | None,
     references: dict[str, float],
-    across: str = "steps",
+    x_axis: str = "steps",
     log_x: bool = False,
     log_y: bool = False,
     smoothing: float = 0.0,
 ) -> go.Figure:
     """Draw training and validation loss, with reference lines.
 
-    record: the columns of a loss record, NaN where nothing was measured. best: one of its rows.
-    references: losses by label. All losses are in nats per character. smoothing: the weight of the
-    moving average of the batch losses, from 0 (none) to below 1. A logarithmic axis leaves out 0.
+    record: the columns of a loss record, NaN where nothing was measured. best: its row with the
+    lowest validation loss, which is marked. references: losses by label, drawn as lines. All losses
+    are in nats per character. smoothing: the weight of the moving average of the batch losses, from
+    0 (none) to below 1. A logarithmic axis does not show the value 0.
     """
-    x, title = ACROSS[across]
+    x, title = X_AXES[x_axis]
     figure = go.Figure()
     batches = record.dropna(subset="batch_loss")
     figure.add_scatter(
@@ -116,14 +117,14 @@ def _loss_axes(figure: go.Figure, title: str, log_x: bool, log_y: bool) -> None:
     figure.update_layout(legend=_LEGEND, margin=MARGIN, dragmode=False)
 
 
-def compared(
+def comparison(
     records: dict[str, pd.DataFrame],
-    across: str = "steps",
+    x_axis: str = "steps",
     log_x: bool = False,
     log_y: bool = False,
 ) -> go.Figure:
-    """Draw the losses of several runs: validation solid, training dotted, one colour for each."""
-    x, title = ACROSS[across]
+    """Draw the losses of several runs, a colour for each; validation is solid, training dotted."""
+    x, title = X_AXES[x_axis]
     figure = go.Figure()
     for (name, record), colour in zip(records.items(), cycle(_COLOURS), strict=False):
         for column, split, dash in (
@@ -145,9 +146,9 @@ def compared(
     return figure
 
 
-def training_details(record: pd.DataFrame, across: str = "steps", log_x: bool = False) -> go.Figure:
-    """Draw the gap between the losses, the learning rate and the gradient norm in three rows."""
-    x, title = ACROSS[across]
+def training_details(record: pd.DataFrame, x_axis: str = "steps", log_x: bool = False) -> go.Figure:
+    """Draw three charts, one below the other: loss gap, learning rate and gradient norm."""
+    x, title = X_AXES[x_axis]
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     rows = record.assign(gap=record["val_loss"] - record["train_loss"])
     for at, (column, name, colour) in enumerate(
@@ -177,10 +178,10 @@ def training_details(record: pd.DataFrame, across: str = "steps", log_x: bool = 
 
 
 def baselines(models: pd.DataFrame) -> go.Figure:
-    """Draw the validation loss of baselines and trained models, ours and the original's.
+    """Draw the validation losses of baselines and trained models, ours and the original's.
 
-    models: the columns model, ours and original, NaN where nothing was measured, in the order of
-    the chart from top to bottom.
+    models: the columns model, ours and original, one row for each model, from top to bottom. The
+    losses are in nats per character, NaN where nothing was measured.
     """
     figure = go.Figure()
     for column, name, colour, symbol in (
@@ -206,7 +207,7 @@ def baselines(models: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         categoryorder="array", categoryarray=list(models["model"]), autorange="reversed"
     )
-    # Below the chart, because a phone has no room above it beside the menu.
+    # Below the chart, because on a phone the menu fills the space above it.
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
     figure.update_layout(legend=legend, margin=MARGIN, dragmode=False)
     return figure

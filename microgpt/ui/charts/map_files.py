@@ -1,4 +1,4 @@
-"""An attention map as files and as a table; imports neither streamlit nor torch."""
+"""An attention map as CSV, as HTML and as a table; imports neither streamlit nor torch."""
 
 from collections.abc import Mapping
 from html import escape
@@ -10,16 +10,16 @@ import plotly.graph_objects as go
 from microgpt.ui.charts.style import menu, visible
 
 
-def attention_csv(weights: np.ndarray, text: str, named: Mapping[str, object]) -> str:
+def attention_csv(weights: np.ndarray, text: str, constant: Mapping[str, object]) -> str:
     """Write one map (T, T) as CSV: a row for each query and key, with positions from 1.
 
-    named: columns that name the map, the same in every row.
+    constant: further columns, each with one value for all rows.
     """
     query, key = np.tril_indices(len(weights))
     labels = np.array(visible(text))
     frame = pd.DataFrame(
         {
-            **named,
+            **constant,
             "query_position": query + 1,
             "query_character": labels[query],
             "key_position": key + 1,
@@ -33,12 +33,12 @@ def attention_csv(weights: np.ndarray, text: str, named: Mapping[str, object]) -
 def standalone_html(figure: go.Figure, title: str, file_name: str) -> str:
     """Write a figure and its title as an HTML page of about 5 MB that needs no network.
 
-    The menu of the figure saves it as a PNG called file_name.
+    The menu of the figure saves it as a PNG with the name file_name.
     """
     titled = go.Figure(figure).update_layout(
         title={"text": escape(title)},
         margin={"t": 100},
-        template="plotly_white",  # so that masked cells are blank
+        template="plotly_white",  # without it, masked cells are grey-blue
     )
     page = titled.to_html(config=menu(file_name, "png"))
     return page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)

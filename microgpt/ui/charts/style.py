@@ -3,19 +3,20 @@
 import numpy as np
 import plotly.colors
 
-# Perceptually uniform, safe for colour-blind readers, monotone in grey.
+# Perceptually uniform, safe for colour-blind readers; its grey level rises from 0 to 1.
 ATTENTION_SCALE = "Viridis"
-CALM, VIVID, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
+BLUE, ORANGE, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu needs space at the top
-MOST_ACROSS = 48  # labels that fit in the width of a chart
+MAX_LABELS_ACROSS = 48  # that fit in the width of a chart
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
 
 
 def menu(file_name: str, image: str = "svg") -> dict[str, object]:
-    """The options of a chart's menu, which saves it as SVG or PNG; a swipe scrolls the page.
+    """The options of a chart's menu: it saves the chart as an image, SVG or PNG, and cannot zoom.
 
-    The menu supports one format at a time; a button for another would need JavaScript.
+    A chart without zoom does not catch a swipe, so that the page scrolls. The menu supports one
+    image format at a time; a button for another would need JavaScript.
     """
     scale = 2 if image == "png" else 1  # more pixels for high-resolution screens
     return {
@@ -26,11 +27,11 @@ def menu(file_name: str, image: str = "svg") -> dict[str, object]:
 
 
 def visible(text: str) -> list[str]:
-    """The characters of a text, with a visible sign for each space, newline and tab."""
+    """The characters of a text, with a visible sign in place of each space, newline and tab."""
     return [_VISIBLE.get(char, char) for char in text]
 
 
-def positions(text: str) -> list[str]:
+def position_names(text: str) -> list[str]:
     """A unique name for each character of a text: the character and its position, from 1."""
     return [f"{label} ({at})" for at, label in enumerate(visible(text), start=1)]
 

@@ -1,4 +1,4 @@
-"""Plotly figures of a text's probabilities and losses; imports neither streamlit nor torch."""
+"""Plotly figures of the predictions over a text; imports neither streamlit nor torch."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 
 from microgpt.ui.charts.style import (
     ATTENTION_SCALE,
-    CALM,
+    BLUE,
     GREY,
     MARGIN,
-    MOST_ACROSS,
-    VIVID,
+    MAX_LABELS_ACROSS,
+    ORANGE,
     visible,
 )
 
@@ -21,26 +21,26 @@ def distribution(
     before: np.ndarray,
     after: np.ndarray,
     labels: Sequence[str],
-    taken: int | None = None,
-    changed: str = "after the settings",
+    actual: int | None = None,
+    names: tuple[str, str] = ("model", "after the settings"),
 ) -> go.Figure:
     """Draw probabilities (V,) of the next character before and after a change, likeliest first.
 
-    taken: the id of the character in the text, drawn in another colour. changed: the legend of
-    `after`.
+    actual: the id of the character that the text has, drawn in another colour. names: of `before`
+    and `after` in the legend.
     """
     order = np.argsort(-before, kind="stable")
-    names = [labels[i] for i in order]
+    ranked = [labels[i] for i in order]
     ranks = list(range(1, len(order) + 1))
     hover = "%{customdata} %{y:.3g}<extra>%{fullData.name}</extra>"
     figure = go.Figure()
-    is_taken = order == taken
-    for name, colour, shown in ((changed, CALM, ~is_taken), ("in the text", VIVID, is_taken)):
+    is_actual = order == actual
+    for name, colour, shown in ((names[1], BLUE, ~is_actual), ("in the text", ORANGE, is_actual)):
         if shown.any():
             figure.add_bar(
                 x=np.array(ranks)[shown],
                 y=after[order][shown],
-                customdata=np.array(names)[shown],
+                customdata=np.array(ranked)[shown],
                 name=name,
                 marker_color=colour,
                 hovertemplate=hover,
@@ -48,18 +48,18 @@ def distribution(
     figure.add_scatter(
         x=ranks,
         y=before[order],
-        customdata=names,
-        name="model",
+        customdata=ranked,
+        name=names[0],
         mode="markers",
         marker={"symbol": "line-ew", "size": 9, "line": {"width": 2, "color": GREY}},
         hovertemplate=hover,
     )
     # Labels in two rows, so that all of them fit on a phone.
-    every = -(-len(names) // (2 * MOST_ACROSS))
+    every = -(-len(ranked) // (2 * MAX_LABELS_ACROSS))
     figure.update_xaxes(
         title="character, likeliest first",
         tickvals=ranks[::every],
-        ticktext=["<br>" * (i % 2) + name for i, name in enumerate(names[::every])],
+        ticktext=["<br>" * (i % 2) + label for i, label in enumerate(ranked[::every])],
         tickangle=0,
         tickfont={"family": "monospace", "size": 10},
     )
@@ -83,11 +83,11 @@ def loss_by_context(
             x=list(lengths),
             y=loss,
             mode="lines+markers",
-            line={"color": CALM},
+            line={"color": BLUE},
             hovertemplate="context of %{x} characters: %{y:.3f} nats<extra></extra>",
         )
     )
-    # Labels alternate between the two ends, so that close lines can be read.
+    # The labels are left and right in turn, so that those of close lines do not overlap.
     for i, (name, value) in enumerate(sorted(baselines.items(), key=lambda item: item[1])):
         figure.add_hline(
             y=value,
@@ -135,7 +135,7 @@ def probability_by_context(lengths: Sequence[int], surprisal: np.ndarray, text: 
 
 
 def context_table(lengths: Sequence[int], surprisal: np.ndarray, text: str) -> pd.DataFrame:
-    """One row for each character, one column of probabilities for each context length."""
+    """Probabilities with one row for each character and one column for each context length."""
     columns = {
         f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprisal, strict=True)
     }

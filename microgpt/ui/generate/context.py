@@ -1,4 +1,4 @@
-"""Loss by context length: the same characters, predicted from longer and longer contexts."""
+"""The Context length tab: the loss by the number of characters that the model can see."""
 
 import numpy as np
 import streamlit as st
@@ -32,21 +32,22 @@ I will go tell the king. He is not far.
 FISHERMAN:
 Go, brother, go, and tell him what I said:
 My house is small, but what I have is his."""
+# How many characters at the end of the text are predicted, and how many of them the map shows.
 TARGETS, SHOWN = 48, 24
 TOO_SHORT = "Type at least two characters. The first one is not predicted."
-_LONGEST = 20_000
+_MAX_CHARACTERS = 20_000
 
 
 def context_view(checkpoint: Checkpoint) -> None:
-    """Show the loss on a text by context length."""
+    """Show the loss of the end of a text by context length."""
     text = text_control(
         checkpoint,
         "Text",
         PASSAGE,
         _TEXT,
         when_empty=TOO_SHORT,
-        reads=f"the last {TARGETS} of them, each with longer and longer contexts",
-        most=_LONGEST,
+        when_long=f"the model predicts the last {TARGETS}, each from longer and longer contexts",
+        max_length=_MAX_CHARACTERS,
     )
     if text and len(text) < 2:
         st.caption(TOO_SHORT)
@@ -54,7 +55,7 @@ def context_view(checkpoint: Checkpoint) -> None:
         return
     targets = min(TARGETS, len(text) - 1)
     lengths = context_lengths(min(checkpoint.config.block_size, len(text) - targets))
-    surprisal = cache.remembered(
+    surprisal = cache.session_result(
         "context_surprisal",
         (checkpoint.fingerprint, text),
         lambda: _surprisal(checkpoint, text, targets, lengths),
@@ -70,8 +71,8 @@ def context_view(checkpoint: Checkpoint) -> None:
         alt="Loss by context length",
     )
     st.caption(
-        "The context is the text that the model can see before a character. Where the line is "
-        "flat, a longer context does not help the model."
+        "The context is the text before a character that the model can see. Where the line is "
+        "flat, a longer context does not help."
     )
     st.plotly_chart(
         text_charts.probability_by_context(
@@ -82,8 +83,8 @@ def context_view(checkpoint: Checkpoint) -> None:
         alt="Probability of each character by context length",
     )
     st.caption(
-        f"The probability of each of the last {min(SHOWN, targets)} characters. Where a column "
-        "becomes brighter, the longer context helped to predict its character."
+        f"The probability of each of the last {min(SHOWN, targets)} characters. If a column "
+        "becomes brighter from top to bottom, a longer context helps to predict its character."
     )
     table = text_charts.context_table(lengths, surprisal, text[-targets:])
     with st.expander("As a table"):

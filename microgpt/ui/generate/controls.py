@@ -17,18 +17,18 @@ EXAMPLES = {
     "A queen decides": "QUEEN:\nMy lords, the winter is not done with us,\nAnd ",
     "A scene opens": "SHEPHERD:\nWho comes so late across the hill?\n\nSTRANGER:\n",
 }
-MOST_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 
 
 TAB = control("view")
 PROMPT = control("prompt", url="short")
 LENGTH, SEED, EXACT = control("length"), control("seed"), control("exact")
-DRAWING = {name: control(name) for name in SAMPLING_SETTINGS}
-OTHER_DRAWING = {name: control(f"other_{name}") for name in SAMPLING_SETTINGS}
+SAMPLING = {name: control(name) for name in SAMPLING_SETTINGS}
+OTHER_SAMPLING = {name: control(f"other_{name}") for name in SAMPLING_SETTINGS}
 
 
 def prompt_control(checkpoint: Checkpoint) -> str | None:
-    """Show the prompt's text area and return the prompt; None if the model cannot read it."""
+    """Show the text area of the prompt; return the prompt, None if the model cannot read it."""
     return text_control(
         checkpoint,
         "Prompt",
@@ -39,30 +39,30 @@ def prompt_control(checkpoint: Checkpoint) -> str | None:
 
 
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
-    """Show the sampling settings and the length, and return both; each is in the URL."""
+    """Show the controls of the sampling settings and the length, and return both."""
     with st.container(horizontal=True):
-        drawing = drawing_controls(checkpoint.tokenizer)
-        length, seed = length_control(MOST_CHARACTERS), seed_control()
+        settings = sampling_sliders(checkpoint.tokenizer)
+        length, seed = length_control(MAX_CHARACTERS), seed_control()
     window = checkpoint.config.block_size
-    exact = st.toggle(f"Exact past {window} characters (slow)", **EXACT.bound)
+    exact = st.toggle(f"Exact past {window} characters (slow)", **EXACT.widget_args)
     if exact:
         st.caption(
-            f"The model sees at most {window} characters. In longer texts it reads the last "
-            f"{window} again before each new character. Without this setting it keeps the last "
-            f"{max(1, int(KEPT * window))} each time the window is full, which is faster."
+            f"The model sees at most {window} characters at once. With this setting, it reads the "
+            f"last {window} again before each further character. Without it, it continues from the "
+            f"last {max(1, int(KEPT * window))} each time the window is full, which is faster."
         )
-    return SamplingConfig(**drawing, seed=seed, exact=exact), length
+    return SamplingConfig(**settings, seed=seed, exact=exact), length
 
 
-def drawing_controls(
+def sampling_sliders(
     tokenizer: CharTokenizer,
-    controls: Mapping[str, Control] = DRAWING,
+    controls: Mapping[str, Control] = SAMPLING,
     defaults: Mapping[str, float] | None = None,
     width: int = CONTROL_WIDTH,
 ) -> dict[str, Any]:
     """Show a slider for each of SAMPLING_SETTINGS and return the values by setting.
 
-    defaults: replace the defaults of the settings. width: of each slider, in pixels.
+    defaults: used instead of the defaults of SamplingConfig. width: of each slider, in pixels.
     """
     return {
         name: _slider(setting, controls[name], tokenizer, (defaults or {}).get(name), width)
@@ -78,18 +78,18 @@ def _slider(
         default = setting.default
     about = f"{setting.help[0].upper()}{setting.help[1:]}"
     if setting.counts_tokens:
-        every = max(2, tokenizer.vocab_size)  # a slider needs two values
-        least, most, default = 1, every, every
-        about += f"; {every} means all of them"
-        of.follow_default(every)
-        of.keep_within(every)
+        vocab_size = max(2, tokenizer.vocab_size)  # a slider needs two values
+        least, most, default = 1, vocab_size, vocab_size
+        about += f"; {vocab_size} means all of them"
+        of.follow_default(vocab_size)
+        of.limit_to(vocab_size)
     return st.slider(
         setting.label,
         least,
         most,
         default,
         setting.step,
-        **of.bound,
+        **of.widget_args,
         width=width,
         help=f"{about}.",
     )
@@ -98,7 +98,7 @@ def _slider(
 def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Convert settings to the values of the page's widgets.
 
-    A setting that counts tokens stores 0 for all of them; its slider shows their number.
+    Where a setting counts tokens, 0 stands for all of them; its slider shows the vocabulary size.
     """
     return {
         name: tokenizer.vocab_size
@@ -109,14 +109,14 @@ def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict
 
 
 def length_control(most: int) -> int:
-    """Show the control of the number of characters to write and return it, at most `most`."""
+    """Show the control of the number of characters to write; return it, but at most `most`."""
     length = st.number_input(
         "Characters to write",
         1,
-        MOST_CHARACTERS,
+        MAX_CHARACTERS,
         400,
         100,
-        **LENGTH.bound,
+        **LENGTH.widget_args,
         width=CONTROL_WIDTH,
         help=f"This tab writes at most {most:,} characters.",
     )
@@ -130,7 +130,7 @@ def seed_control() -> int:
         0,
         SAMPLING_LIMITS["seed"][1],
         1,
-        **SEED.bound,
+        **SEED.widget_args,
         width=CONTROL_WIDTH,
         help="The same seed, prompt and settings give the same text.",
     )

@@ -17,7 +17,7 @@ from microgpt.ui.generate.generated_text import (
     select_character,
     selected_character,
 )
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 
 
 def next_character(checkpoint: Checkpoint, prompt: str | None, config: SamplingConfig) -> None:
@@ -64,7 +64,7 @@ def next_character(checkpoint: Checkpoint, prompt: str | None, config: SamplingC
 def _actual_sentence(text: GeneratedText, at: int, label: str) -> str:
     drawn = text.predictions[at : at + 1].drawn_with(text.config).item()
     return (
-        f" The text has {plain(label)} here. With the settings that wrote the text, its "
+        f" The text has {escaped(label)} here. With the settings that wrote the text, its "
         f"probability was {drawn:.1%}."
     )
 

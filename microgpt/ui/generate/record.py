@@ -1,4 +1,4 @@
-"""Downloads of a text: plain, as a table, and as a record that the page opens again."""
+"""Downloads of a text: plain, as a table, and as a record that the page can open again."""
 
 import json
 from dataclasses import asdict
@@ -13,9 +13,9 @@ from microgpt.engine import PRECISION
 from microgpt.formats import Document
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.download import download
-from microgpt.ui.generate.controls import MOST_CHARACTERS, widget_values
+from microgpt.ui.generate.controls import MAX_CHARACTERS, widget_values
 from microgpt.ui.generate.generated_text import GeneratedText, request_text
-from microgpt.ui.kept_file import KeptFile, origin_fields
+from microgpt.ui.saved_file import SavedFile, origin_fields
 
 
 def text_downloads(checkpoint: Checkpoint, generated: GeneratedText) -> None:
@@ -29,7 +29,7 @@ def text_downloads(checkpoint: Checkpoint, generated: GeneratedText) -> None:
 
 def record_csv(checkpoint: Checkpoint, generated: GeneratedText) -> str:
     """One row for each character, with the settings and the checkpoint in every row."""
-    constants = {**asdict(generated.config), **origin_fields(checkpoint), "numerics": PRECISION}
+    constants = asdict(generated.config) | origin_fields(checkpoint) | {"numerics": PRECISION}
     return to_csv(
         generated.predictions, checkpoint.tokenizer.characters, generated.config, constants
     )
@@ -49,17 +49,17 @@ def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:
         "rank": found.rank.tolist(),
         "entropy_nats": [round(e, 6) for e in found.entropy.tolist()],
     }
-    content = RECORD.written(checkpoint, values, generated.config.ignorable())
+    content = RECORD.content(checkpoint, values, generated.config.ignorable())
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 def open_record(checkpoint: Checkpoint) -> None:
-    """Show the upload of a record.json; the page takes its prompt and settings and writes."""
+    """Show the upload of a record.json, whose prompt and settings write a text at once."""
 
     tokenizer = checkpoint.tokenizer
 
-    def use(asked: dict[str, Any]) -> None:
-        request_text(**widget_values(tokenizer, asked))
+    def use(values: dict[str, Any]) -> None:
+        request_text(**widget_values(tokenizer, values))
 
     with st.expander("Open a record"):
         st.caption(
@@ -73,20 +73,20 @@ def _read(document: Document) -> dict[str, Any]:
     values = document.values
     config = SamplingConfig.from_dict(values["settings"], document)
     prompt = str(values["prompt"])
-    prompt.encode()  # raises for half of a surrogate pair
-    length = max(1, min(MOST_CHARACTERS, int(values["length"])))
+    prompt.encode()  # raises for a lone surrogate
+    length = max(1, min(MAX_CHARACTERS, int(values["length"])))
     return {"prompt": prompt, "length": length, **asdict(config)}
 
 
-RECORD = KeptFile(
+RECORD = SavedFile(
     noun="record",
-    whose="a text's",
+    page="Generate",
     kind="microGPT text",
     fields=(
         *("numerics", "prompt", "settings", "length", "text"),
         *("probability", "drawn_with", "rank", "entropy_nats"),
     ),
-    differs="text",
-    largest=4,
+    difference="the text is different",
+    max_mib=4,
     read=_read,
 )

@@ -1,4 +1,4 @@
-"""Score a visitor's text: the surprisal of each character."""
+"""The Score a text tab: the surprisal of each character of a text."""
 
 import math
 
@@ -25,32 +25,32 @@ The tide came in, and brought me back his coat.
 FISHERMAN:
 Take heart, good mother. I have seen a light
 Beyond the reef, and light is made by hands."""
-LONGEST = 10_000
-# Characters x vocabulary. A session keeps a few megabytes at most, whatever the vocabulary.
-_MOST_LOGITS = 650_000
-_MOST_SURPRISING, _SHOWN_BEFORE = 10, 16
+MAX_CHARACTERS = 10_000
+# Characters times vocabulary size, so that a session holds a few megabytes at most.
+_MAX_LOGITS = 650_000
+_MAX_ROWS, _SHOWN_BEFORE = 10, 16
 
 
 def score_view(checkpoint: Checkpoint) -> None:
-    """Show the surprisal of each character of a text."""
+    """Show the loss of a text and the surprisal of each of its characters."""
     text = text_control(
         checkpoint,
         "Text to score",
         PASSAGE,
         _TEXT,
         when_empty=TOO_SHORT,
-        reads=f"all of them, {checkpoint.config.block_size} at a time",
-        most=min(LONGEST, _MOST_LOGITS // checkpoint.config.vocab_size),
+        when_long=f"the model reads {checkpoint.config.block_size} at a time",
+        max_length=min(MAX_CHARACTERS, _MAX_LOGITS // checkpoint.config.vocab_size),
     )
     if not text:
         return
     if len(text) < 2:
         st.caption(TOO_SHORT)
         return
-    predictions, packing = cache.remembered(
+    predictions, packing = cache.session_result(
         "scored_text", (checkpoint.fingerprint, text), lambda: _read(checkpoint, text)
     )
-    _figures(checkpoint, predictions, text)
+    _metrics(checkpoint, predictions, text)
     name = f"scored {hash((text, checkpoint.fingerprint))}"
     token_text(
         "scored text", name, checkpoint.tokenizer, text[0], predictions, packing, colour="surprisal"
@@ -75,7 +75,7 @@ def _read(checkpoint: Checkpoint, text: str) -> tuple[Predictions, Packing]:
     return predictions, Packing(None)
 
 
-def _figures(checkpoint: Checkpoint, predictions: Predictions, text: str) -> None:
+def _metrics(checkpoint: Checkpoint, predictions: Predictions, text: str) -> None:
     loss = predictions.loss
     losses = {}
     if checkpoint.baselines is not None:
@@ -94,24 +94,24 @@ def _figures(checkpoint: Checkpoint, predictions: Predictions, text: str) -> Non
         )
         for name in reversed(losses):
             title = f"{name.capitalize()} (nats)"
-            st.metric(title, f"{losses[name]:.3f}", help=_BASELINES[name])
+            st.metric(title, f"{losses[name]:.3f}", help=_BASELINE_HELP[name])
     if losses:
         st.caption(
             "Bigram, unigram and uniform are baselines: the losses of simpler models on this text."
         )
 
 
-_BASELINES = {
-    "uniform": "Every character is equally likely.",
-    "unigram": "Predicts each character by how often it occurs in the training text.",
-    "bigram": "Predicts each character from the one before it.",
+_BASELINE_HELP = {
+    "uniform": "This model gives every character the same probability.",
+    "unigram": "This model knows only how often each character occurs in the training text.",
+    "bigram": "This model predicts each character only from the one before it.",
 }
 
 
 def _most_surprising(checkpoint: Checkpoint, predictions: Predictions, text: str) -> None:
     labels = style.visible(checkpoint.tokenizer.characters)
     rows = []
-    for at in predictions.most_surprising(_MOST_SURPRISING):
+    for at in predictions.most_surprising(_MAX_ROWS):
         guess = int(predictions.order[at, 0])
         rows.append(
             {

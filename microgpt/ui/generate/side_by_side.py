@@ -1,4 +1,4 @@
-"""The same prompt and seed under two settings, and where the two texts first differ."""
+"""The Side by side tab: the same prompt and seed with two different settings."""
 
 import streamlit as st
 
@@ -9,57 +9,57 @@ from microgpt.ui import cache
 from microgpt.ui.charts import style
 from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.generate.controls import (
-    DRAWING,
     LENGTH,
-    OTHER_DRAWING,
-    drawing_controls,
+    OTHER_SAMPLING,
+    SAMPLING,
     length_control,
     prompt_control,
+    sampling_sliders,
     seed_control,
 )
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 
-# Each change of a slider makes two texts.
-LONGEST = 400
+# Few, because each change of a slider writes two texts.
+MAX_CHARACTERS = 400
 SLIDER_WIDTH = 120
-OTHERS = {"temperature": 1.2}  # the right-hand settings that differ at first
+RIGHT_DEFAULTS = {"temperature": 1.2}  # the settings on the right that differ at first
 
 
 def side_by_side_view(checkpoint: Checkpoint) -> None:
-    """Show what the model writes under two settings."""
+    """Show what the model writes with two different settings."""
     prompt = prompt_control(checkpoint)
     with st.container(horizontal=True):
-        length = length_control(LONGEST)
+        length = length_control(MAX_CHARACTERS)
         seed = seed_control()
     configs = []
-    for column, name, controls, defaults in zip(
-        st.columns(2), ("Left", "Right"), (DRAWING, OTHER_DRAWING), (None, OTHERS), strict=True
-    ):
+    sides = ("Left", SAMPLING, None), ("Right", OTHER_SAMPLING, RIGHT_DEFAULTS)
+    for column, (name, controls, defaults) in zip(st.columns(2), sides, strict=True):
         with column:
             st.markdown(f"**{name}**")
             with st.container(horizontal=True):
-                drawn = drawing_controls(checkpoint.tokenizer, controls, defaults, SLIDER_WIDTH)
-            configs.append(SamplingConfig(**drawn, seed=seed))
+                settings = sampling_sliders(checkpoint.tokenizer, controls, defaults, SLIDER_WIDTH)
+            configs.append(SamplingConfig(**settings, seed=seed))
     if prompt is None:
         return
     if length < LENGTH.value:
         st.caption(f"This tab writes at most {length:,} characters on each side.")
     texts = [cache.generated(checkpoint, prompt, length, config) for config in configs]
-    parting = first_difference(*texts)
-    st.caption(_difference(texts, parting, style.visible(checkpoint.tokenizer.characters), seed))
+    difference = first_difference(*texts)
+    st.caption(_sentence(texts, difference, style.visible(checkpoint.tokenizer.characters), seed))
     for column, key, config, text in zip(
         st.columns(2), ("Left", "Right"), configs, texts, strict=True
     ):
         name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
         with column:
             st.caption(f"{key}: {config.summary}")
-            token_text(key, name, checkpoint.tokenizer, prompt, text, Packing(config), mark=parting)
+            packing = Packing(config)
+            token_text(key, name, checkpoint.tokenizer, prompt, text, packing, mark=difference)
 
 
-def _difference(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
+def _sentence(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
     if at is None:
-        return f"With seed {seed} both settings write the same text."
-    left, right = (plain(labels[int(text.tokens[at])]) for text in texts)
+        return f"With seed {seed}, both settings write the same text."
+    left, right = (escaped(labels[int(text.tokens[at])]) for text in texts)
     return (
         f"Both texts use seed {seed}. They first differ at character {at + 1:,}, which is marked: "
         f"{left} on the left, {right} on the right."

@@ -36,8 +36,6 @@ from microgpt.ui.text_input import fits_link, set_text
 # The page opens with a finished text if it is no longer than this; a longer text appears
 # character by character.
 OPENING_LENGTH = 400
-# The time between two parts of a growing text: short enough to look smooth.
-SEND_SECONDS = 0.08
 
 
 def write_view(checkpoint: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""Losses of baselines and of larger and larger models, beside the checkpoint's."""
+"""The Baselines tab: losses of baselines and of small models beside the checkpoint's."""
 
 import math
 
@@ -15,27 +15,28 @@ from microgpt.ui.download import download
 
 _PHASES = {
     "phase1": ("Attention and MLP", "3 blocks, 32 channels, a window of 8 characters"),
-    "phase2": ("Residual connections", "each block adds to its input; MLP 4 times wider"),
+    "phase2": ("Residual connections", "each block adds to its input; the MLP is 4 times as wide"),
     "phase3": ("LayerNorm in the blocks", "before attention and before the MLP"),
-    "phase4": ("LayerNorm before the head", "the finished architecture, small"),
+    "phase4": ("LayerNorm before the head", "the final architecture, but small"),
 }
 
 
 def baselines_view(checkpoint: Checkpoint) -> None:
     """Show the losses as a chart and a table, for a checkpoint that has baselines."""
-    st.caption(
-        "A baseline is a simple model to compare with. Each further model adds one idea; the "
-        "chart shows how much the idea lowers the loss."
-    )
     assert checkpoint.baselines is not None
     losses = checkpoint.baselines.val_loss
     rows = [
         ("Uniform", "every character is equally likely", losses["uniform"], math.nan),
-        ("Unigram", "knows how often each character occurs", losses["unigram"], math.nan),
-        ("Bigram", "predicts each character from the one before", losses["bigram"], math.nan),
+        ("Unigram", "knows only how often each character occurs", losses["unigram"], math.nan),
+        ("Bigram", "predicts each character only from the one before", losses["bigram"], math.nan),
     ]
+    about = "A baseline is a simple model to compare with."
     if checkpoint.training.data_sha256 == TINY_SHAKESPEARE_SHA256:
-        runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.kept_runs()}
+        about += (
+            " The next four are small versions of this model. Each adds one idea to the one "
+            "before, and the chart shows how much the idea lowers the loss."
+        )
+        runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.bundled_runs()}
         rows += [
             (model, change, runs.get(name, math.nan), ORIGINAL[name][1])
             for name, (model, change) in _PHASES.items()
@@ -43,8 +44,9 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         change = "384 channels, 6 heads, 6 blocks, a window of 256 characters"
         rows.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
     ours = last_estimate(checkpoint.loss_record)[1]
-    rows.append(("This checkpoint", "as loaded", ours, math.nan))
-    frame = pd.DataFrame(rows, columns=["model", "what changed", "ours", "original"])
+    rows.append(("This checkpoint", "shown in the sidebar", ours, math.nan))
+    frame = pd.DataFrame(rows, columns=["model", "description", "ours", "original"])
+    st.caption(about)
     st.plotly_chart(
         loss_charts.baselines(frame),
         height=110 + 34 * len(frame),
@@ -52,17 +54,16 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         alt="Validation loss of baselines and trained models",
     )
     st.caption(
-        "Further left is better. Baselines are measured on the whole validation split, trained "
-        "models on random batches of it, as in the original project."
+        "Further left is better. Baselines are measured on the whole validation split. Trained "
+        "models are measured on random batches of it, as in the original project."
     )
+    units = {"ours": "ours (nats)", "original": "the original (nats)"}
+    table = frame.rename(columns=units)[["model", *units.values(), "description"]]
+    number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(
-        frame,
+        table,
         hide_index=True,
         placeholder="",
-        column_order=["model", "ours", "original", "what changed"],
-        column_config={
-            "ours": st.column_config.NumberColumn("ours (nats)", format="%.4f"),
-            "original": st.column_config.NumberColumn("the original (nats)", format="%.4f"),
-        },
+        column_config=dict.fromkeys(units.values(), number),
     )
-    download("baselines.csv", lambda: frame.to_csv(index=False), "baselines.csv")
+    download("baselines.csv", lambda: table.to_csv(index=False), "baselines.csv")

@@ -1,4 +1,4 @@
-"""Several loss records on one chart: the checkpoint's, those in assets/, and a visitor's."""
+"""The Compare runs tab: loss records of the checkpoint, of runs in assets/ and of a visitor."""
 
 from typing import Any
 
@@ -16,38 +16,38 @@ from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.loss.curves import axis_controls, record_frame
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 
 _RUNS = control("runs")
 THIS, YOURS = "this checkpoint", "your record"
 
 
 def compare_view(checkpoint: Checkpoint) -> None:
-    """Show the losses of chosen runs on one chart and the settings that differ."""
-    runs = {run.name: run for run in cache.kept_runs()}
+    """Show the losses of several runs on one chart, and the settings in which they differ."""
+    runs = {run.name: run for run in cache.bundled_runs()}
     chosen = st.multiselect(
         "Compare this checkpoint with",
         list(runs),
         list(runs)[-1:],
-        **_RUNS.bound,
-        help="Training runs of the small models that the original project built first.",
+        **_RUNS.widget_args,
+        help="Training runs of the four small models from which the original project developed.",
     )
     records = {THIS: checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}
     if rows := _own_record():
         records[YOURS] = rows
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        across, log_x, log_y = axis_controls()
+        x_axis, log_x, log_y = axis_controls()
     frames = {name: record_frame(rows) for name, rows in records.items()}
     st.plotly_chart(
-        loss_charts.compared(frames, across, log_x, log_y),
+        loss_charts.comparison(frames, x_axis, log_x, log_y),
         height=420,
         config=menu("microgpt-runs"),
         alt="Losses of several runs",
     )
     st.caption(
-        "Each run has its own colour. Solid: validation split. Dotted: training split. For runs "
-        "with different batch sizes, choose characters or training time as the x-axis."
+        "Each run has its own colour. Solid: validation split. Dotted: training split. To compare "
+        "runs with different batch sizes, choose characters or training time as the x-axis."
     )
     configs = {THIS: _settings(checkpoint.config, checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
@@ -59,7 +59,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
 
 
 def _own_record() -> list[LossRow] | None:
-    """Show the upload of a loss record and return its rows; it stays while other tabs are open."""
+    """Show an upload and return the rows of the loss record, which the session keeps."""
 
     def keep() -> None:
         file = st.session_state["record"]
@@ -71,15 +71,15 @@ def _own_record() -> list[LossRow] | None:
         key="record",
         max_upload_size=16,
         on_change=keep,
-        help="A loss_record.csv from training. Only you will see it.",
+        help="A loss_record.csv, which training writes. Other visitors do not see it.",
     )
     with st.container():
         if not (kept := st.session_state.get(YOURS)):
             return None
         name, data = kept
-        if uploaded is None:  # the uploader forgets its file while another tab is open
+        if uploaded is None:  # the uploader loses its file while another tab is open
             st.button(
-                plain(f"Remove {name} from the chart"),
+                escaped(f"Remove {name} from the chart"),
                 icon=":material/close:",
                 on_click=st.session_state.pop,
                 args=(YOURS,),
@@ -91,9 +91,9 @@ def _read(data: bytes) -> list[LossRow] | None:
     try:
         return from_csv(decode("The loss record", data, "utf-8-sig"))
     except FormatError as error:
-        st.error(plain(f"{error}."))
+        st.error(escaped(f"{error}."))
     except LossRecordError as error:
-        st.error(plain(f"The loss record cannot be used: {error}."))
+        st.error(escaped(f"The loss record cannot be used: {error}."))
     return None
 
 
@@ -102,7 +102,7 @@ def _settings(config: GPTConfig, training: Training) -> dict[str, Any]:
 
 
 def _differences(configs: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """The settings that differ between runs, each with the value of every run as text."""
+    """The settings in which the runs differ, each with its value in every run, as text."""
     names = next(iter(configs.values()))
     values = {name: [str(config[name]) for config in configs.values()] for name in names}
     return {name: each for name, each in values.items() if len(set(each)) > 1}

@@ -16,11 +16,11 @@ from microgpt.ui.controls import CONTROL_WIDTH, control
 from microgpt.ui.download import download
 from microgpt.ui.loss.snapshots import open_snapshots
 
-_OVER, _LOG_X, _LOG_Y = control("over"), control("log_x"), control("log_y")
+_X_AXIS, _LOG_X, _LOG_Y = control("over"), control("log_x"), control("log_y")
 _SMOOTHING = control("smoothing")
 
 _NUMBER = st.column_config.NumberColumn
-# The most important columns come first, because a phone shows three.
+# The most important columns come first, because a phone shows only three.
 TABLE = {
     "step": _NUMBER("step", format="localized"),
     "val_loss": _NUMBER("validation (nats)", format="%.4f"),
@@ -40,13 +40,13 @@ def record_frame(rows: list[LossRow]) -> pd.DataFrame:
 
 
 def curves_view(checkpoint: Checkpoint) -> None:
-    """Show the main figures, the loss curves, and the learning rate and gradient norm."""
+    """Show the main numbers, the loss curves, the learning rate and the gradient norm."""
     rows, training = checkpoint.loss_record, checkpoint.training
     best = best_validation(rows)
     if best is None or best.val_loss is None:
         st.info("The loss record of this checkpoint holds no validation loss.")
         return
-    _figures(checkpoint, best.val_loss)
+    _metrics(checkpoint, best.val_loss)
     if checkpoint.snapshots is not None:
         st.button("Watch the model learn", icon=":material/play_circle:", on_click=open_snapshots)
     frame = record_frame(rows)
@@ -54,30 +54,30 @@ def curves_view(checkpoint: Checkpoint) -> None:
     names = ("the original, training", "the original, validation")
     references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        across, log_x, log_y = axis_controls()
+        x_axis, log_x, log_y = axis_controls()
         smoothing = _smoothing_control()
     st.plotly_chart(
-        loss_charts.loss_curves(frame, asdict(best), references, across, log_x, log_y, smoothing),
+        loss_charts.loss_curves(frame, asdict(best), references, x_axis, log_x, log_y, smoothing),
         height=460,
         config=menu("microgpt-loss"),
         alt="Training and validation loss",
     )
-    setting = training.config
+    recipe = training.config
     st.caption(
-        "Lower is better. When the training loss falls much faster than the validation loss, the "
-        "model memorizes its training text (overfitting)."
+        "Lower is better. If the training loss falls while the validation loss does not, the model "
+        "memorizes its training text (overfitting)."
         + (" Dotted lines: the final losses of the original microGPT." if comparable else "")
     )
     with st.expander("How the losses are measured"):
         st.caption(
-            f"Each point is the mean loss over {setting.eval_batches} random batches of "
-            f"{setting.batch_size} windows, without dropout. It is measured with the weights that "
+            f"Each point is the mean loss over {recipe.eval_batches} random batches of "
+            f"{recipe.batch_size} windows, without dropout. It is measured with the weights that "
             "a checkpoint of that step would hold. The thin line is the loss of each training "
             "batch, with dropout."
         )
     with st.expander("Gap, learning rate and gradient norm"):
         st.plotly_chart(
-            loss_charts.training_details(frame, across, log_x),
+            loss_charts.training_details(frame, x_axis, log_x),
             height=460,
             config=menu("microgpt-training"),
             alt="Gap between the losses, learning rate and gradient norm",
@@ -98,15 +98,19 @@ def curves_view(checkpoint: Checkpoint) -> None:
 
 
 def axis_controls() -> tuple[str, bool, bool]:
-    """Show the controls of the axes, which the tabs share; return ACROSS's key, log x and log y."""
-    across = st.selectbox("x-axis", list(loss_charts.ACROSS), **_OVER.bound, width=CONTROL_WIDTH)
+    """Show the controls of the axes, which two tabs share.
+
+    Return a key of X_AXES, and whether the x-axis and the y-axis are logarithmic.
+    """
+    choices = list(loss_charts.X_AXES)
+    x_axis = st.selectbox("x-axis", choices, **_X_AXIS.widget_args, width=CONTROL_WIDTH)
     log_x = st.toggle(
         "Log x",
-        **_LOG_X.bound,
+        **_LOG_X.widget_args,
         help="Logarithmic x-axis: the first steps get more space. Step 0 is not shown.",
     )
-    log_y = st.toggle("Log y", **_LOG_Y.bound, help="Logarithmic y-axis.")
-    return across, log_x, log_y
+    log_y = st.toggle("Log y", **_LOG_Y.widget_args, help="Logarithmic y-axis.")
+    return x_axis, log_x, log_y
 
 
 def _smoothing_control() -> float:
@@ -116,13 +120,13 @@ def _smoothing_control() -> float:
         0.99,
         0.0,
         0.01,
-        **_SMOOTHING.bound,
+        **_SMOOTHING.widget_args,
         width=CONTROL_WIDTH,
         help="Adds a moving average of the batch losses. A higher value gives a smoother line.",
     )
 
 
-def _figures(checkpoint: Checkpoint, best: float) -> None:
+def _metrics(checkpoint: Checkpoint, best: float) -> None:
     training = checkpoint.training
     full = training.val_loss_full
     with st.container(horizontal=True):
@@ -136,7 +140,7 @@ def _figures(checkpoint: Checkpoint, best: float) -> None:
         st.metric(
             "Best estimate (nats)",
             f"{best:.4f}",
-            help="The lowest validation loss in the record, measured on random batches.",
+            help="The lowest validation loss of the chart, measured on random batches.",
         )
         st.metric("Steps", f"{training.steps:,}")
         st.metric("Characters read", _short(training.tokens))

@@ -1,4 +1,4 @@
-"""The loss of the checkpoint and of the baselines on a visitor's text."""
+"""The Measure your text tab: the loss of the checkpoint and the baselines on a text."""
 
 import math
 
@@ -10,7 +10,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
-from microgpt.ui.text_input import is_known
+from microgpt.ui.text_input import check_characters
 
 _TEXT = control("measured_text", url=False)
 
@@ -22,7 +22,7 @@ And all my roses bend their heads at once.
 MESSENGER:
 Then cut them, sir, and bring them to the hall;
 A rose within is better than a frost without."""
-LONGEST = 100_000
+MAX_CHARACTERS = 100_000
 
 
 def measure_view(checkpoint: Checkpoint) -> None:
@@ -37,24 +37,24 @@ def measure_view(checkpoint: Checkpoint) -> None:
         "Text to measure",
         example,
         height=200,
-        max_chars=LONGEST,
-        **_TEXT.bound,
+        max_chars=MAX_CHARACTERS,
+        **_TEXT.widget_args,
     )
     with st.container():
-        known = is_known(checkpoint.tokenizer, "Text to measure", _TEXT, text)
+        known = check_characters(checkpoint.tokenizer, "Text to measure", _TEXT, text)
         if known and len(text) < 2:
             st.caption("Type at least two characters. The first one is not predicted.")
-    can = known and len(text) >= 2
-    asked = st.button("Measure", icon=":material/straighten:", disabled=not can)
-    opening = can and text == example  # the view opens with a result
-    kept = cache.remembered(
+    measurable = known and len(text) >= 2
+    pressed = st.button("Measure", icon=":material/straighten:", disabled=not measurable)
+    opening = measurable and text == example  # the tab opens with a result
+    result = cache.session_result(
         "measured",
         checkpoint.fingerprint,
-        (lambda: (text, _measure(checkpoint, text))) if asked or opening else None,
-        again=asked,
+        (lambda: (text, _measure(checkpoint, text))) if pressed or opening else None,
+        recompute=pressed,
     )
-    if kept is not None:
-        measured, losses = kept
+    if result is not None:
+        measured, losses = result
         _show(losses, len(measured), measured != text, checkpoint.training.val_loss_full)
 
 
@@ -72,7 +72,7 @@ def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
     return {"this checkpoint": loss} | {name: losses[name] for name in reversed(losses)}
 
 
-def _show(losses: dict[str, float], length: int, is_stale: bool, val_loss: float | None) -> None:
+def _show(losses: dict[str, float], length: int, stale: bool, val_loss: float | None) -> None:
     loss, bits = "loss (nats per character)", "bits per character"
     frame = pd.DataFrame(
         {
@@ -91,17 +91,17 @@ def _show(losses: dict[str, float], length: int, is_stale: bool, val_loss: float
             "perplexity": st.column_config.NumberColumn(format="%.2f"),
         },
     )
-    if is_stale:
+    if stale:
         st.caption("You changed the text after this measurement. Press Measure for a new one.")
-    usual = (
-        "" if val_loss is None else f" Its validation loss is {val_loss:.4f} nats per character."
-    )
     st.caption(
         f"Measured on {length:,} characters. A perplexity of 5 means that the model is as "
         "uncertain as a choice among 5 equally likely characters."
     )
+    compared = ""
+    if val_loss is not None:
+        compared = f" The validation loss of this checkpoint is {val_loss:.4f} nats per character."
     st.caption(
-        "The first characters are hard to predict because they have little text before them, so "
-        "a short text has a higher loss." + usual
+        "The first characters have little text before them, so they are hard to predict, and a "
+        "short text has a higher loss." + compared
     )
     download("measured.csv", lambda: frame.to_csv(index=False), "measured.csv")

@@ -1,4 +1,4 @@
-"""The Snapshots tab: samples, attention and predictions of the model during its training."""
+"""The Snapshots tab: samples, attention and predictions at several steps of the training."""
 
 import pandas as pd
 import streamlit as st
@@ -12,79 +12,79 @@ from microgpt.ui.download import download
 
 TAB = control("record_view")
 SNAPSHOTS = "Snapshots"  # the name of this tab
+_CSV_COLUMNS = {"val": "validation loss (nats)", "train": "training loss (nats)"}
 _LAYER, _HEAD = control("snapshot_layer"), control("snapshot_head")
 
 
 def snapshots_view(checkpoint: Checkpoint) -> None:
     """Show the snapshots with a slider, for a checkpoint that has them."""
-    kept = checkpoint.snapshots
-    assert kept is not None
-    table = _table(checkpoint, kept)
+    snapshots = checkpoint.snapshots
+    assert snapshots is not None
+    table = _table(checkpoint, snapshots)
     if table is None:
         st.info("The snapshots cannot be shown: the loss record lacks some of their steps.")
         return
     st.caption(
-        "A snapshot shows the model at one step of its training. Press play or move the slider "
-        "to watch the model learn."
+        "A snapshot shows the model at one step of its training. Press ▶ or move the slider to "
+        "watch the model learn."
     )
-    place = st.container()
+    above = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer, head = _choice(checkpoint, kept)
-        _downloads(table, kept)
-    with place:
+        layer, head = _choice(checkpoint, snapshots)
+        _downloads(table, snapshots)
+    with above:
         scrubber(
             "scrubber",
             table,
-            checkpoint.tokenizer.decode(kept.passage),
+            checkpoint.tokenizer.decode(snapshots.passage),
             checkpoint.tokenizer.characters,
-            kept.probs,
+            snapshots.probs,
             f"Attention of layer {layer}, head {head}",
-            kept.maps[:, layer - 1, head - 1],
+            snapshots.maps[:, layer - 1, head - 1],
         )
 
 
 def open_snapshots() -> None:
     """Open this tab. For a callback."""
-    TAB.choose(SNAPSHOTS)
+    TAB.set(SNAPSHOTS)
 
 
-def _choice(checkpoint: Checkpoint, kept: Snapshots) -> tuple[int, int]:
+def _choice(checkpoint: Checkpoint, snapshots: Snapshots) -> tuple[int, int]:
     """Show the controls of the layer and head and return both, from 1."""
     numbers = []
-    for name, place, most, default in zip(
+    for label, of, most, default in zip(
         ("Layer", "Head"),
         (_LAYER, _HEAD),
         (checkpoint.config.n_layer, checkpoint.config.n_head),
-        kept.most_changed_head(),
+        snapshots.most_changed_head(),
         strict=True,
     ):
-        place.follow_default(default + 1)
-        place.keep_within(most)
+        of.follow_default(default + 1)
+        of.limit_to(most)
         numbers.append(
             st.number_input(
-                name,
+                label,
                 1,
                 most,
                 default + 1,
-                **place.bound,
+                **of.widget_args,
                 width=CONTROL_WIDTH,
-                help="The map of this head is shown. By default it is the head whose map changed "
-                "most during training.",
+                help="The head whose map is shown; by default the one whose map changed most.",
             )
         )
     return numbers[0], numbers[1]
 
 
-def _downloads(table: pd.DataFrame, kept: Snapshots) -> None:
+def _downloads(table: pd.DataFrame, snapshots: Snapshots) -> None:
     download("samples.txt", lambda: _as_text(table), "samples.txt", "The samples as plain text.")
     download(
         "samples.csv",
-        lambda: table.to_csv(index=False),
+        lambda: table.rename(columns=_CSV_COLUMNS).to_csv(index=False),
         "samples.csv",
         "The samples as a table.",
     )
     name = "snapshots.npz"
-    download(name, kept.to_npz, name, "All maps, probabilities and samples, for NumPy.")
+    download(name, snapshots.to_npz, name, "All maps, probabilities and samples, for NumPy.")
 
 
 def _as_text(table: pd.DataFrame) -> str:
@@ -94,14 +94,14 @@ def _as_text(table: pd.DataFrame) -> str:
     )
 
 
-def _table(checkpoint: Checkpoint, kept: Snapshots) -> pd.DataFrame | None:
+def _table(checkpoint: Checkpoint, snapshots: Snapshots) -> pd.DataFrame | None:
     """One row for each snapshot: step, val, train, sample. None if the record lacks a step."""
     measured: dict[int, LossRow] = {
         row.step: row
         for row in checkpoint.loss_record
         if row.val_loss is not None and row.train_loss is not None
     }
-    steps = kept.steps.tolist()
+    steps = snapshots.steps.tolist()
     if not measured.keys() >= set(steps):
         return None
     return pd.DataFrame(
@@ -109,6 +109,6 @@ def _table(checkpoint: Checkpoint, kept: Snapshots) -> pd.DataFrame | None:
             "step": steps,
             "val": [measured[step].val_loss for step in steps],
             "train": [measured[step].train_loss for step in steps],
-            "sample": [checkpoint.tokenizer.decode(each) for each in kept.samples],
+            "sample": [checkpoint.tokenizer.decode(each) for each in snapshots.samples],
         }
     )

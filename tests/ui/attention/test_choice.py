@@ -8,14 +8,14 @@ from tests.ui.shown import PAGES, captions, component, drawn, title
 def test_a_checkpoint_opens_on_its_most_important_head(opened, scored_checkpoint):
     app = opened(scored_checkpoint(2, 3))
     assert not app.exception and title(app) == "Layer 2, head 3"
-    assert "opens on the most important head, layer 2, head 3" in captions(app)
+    assert "opens with the most important head, layer 2, head 3" in captions(app)
     assert "+0.12 nats" in captions(app)
     assert (component(app)["layer"], component(app)["head"]) == (1, 2)
 
 
 def test_a_checkpoint_without_head_scores_opens_on_the_first_head(opened):
     app = opened()
-    assert title(app) == "Layer 1, head 1" and "opens on" not in captions(app)
+    assert title(app) == "Layer 1, head 1" and "opens with" not in captions(app)
 
 
 @pytest.mark.parametrize(

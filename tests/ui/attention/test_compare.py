@@ -32,7 +32,7 @@ def test_both_texts_with_too_large_maps_are_cut_with_one_note(
     checkpoint.save(deep, Checkpoint(GPT(config), tokenizer, loss_record, training))
     app = opened(deep, "Compare", text="ab", other_text="ab" * 128)
     assert not app.exception and app.slider("query_right").value == 128
-    assert captions(app).count("the page shows the last 128 characters") == 1
+    assert captions(app).count("the page shows only the last 128 characters") == 1
 
 
 def test_a_malformed_repo_is_an_error_and_the_maps_stay(opened):

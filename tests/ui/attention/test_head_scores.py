@@ -19,10 +19,10 @@ def test_the_table_shows_the_head_scores_of_the_text(app):
 
 def test_the_table_shows_the_ablation_of_the_checkpoint(opened, scored_checkpoint, tiny_checkpoint):
     app = opened(scored_checkpoint(2, 1), "Head scores")
-    worth = app.dataframe[0].value["loss when off (nats)"]
+    worth = app.dataframe[0].value["loss change (nats)"]
     assert worth.tolist() == [0, 0, 0, 0.1234, 0, 0]
     assert "over 10 positions of the validation split" in captions(app)
     app.segmented_control("scores_from").set_value("this text").run()
-    assert app.dataframe[0].value["loss when off (nats)"].tolist() == worth.tolist()
+    assert app.dataframe[0].value["loss change (nats)"].tolist() == worth.tolist()
     app = opened(tiny_checkpoint, "Head scores")
-    assert "loss when off (nats)" not in app.dataframe[0].value
+    assert "loss change (nats)" not in app.dataframe[0].value

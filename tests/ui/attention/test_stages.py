@@ -21,6 +21,6 @@ def test_the_table_shows_the_stages_of_the_selected_query_and_head(app):
 
 def test_a_mean_has_no_stages(opened):
     app = opened(tab="Stages", head="mean")
-    assert not app.exception and "Choose one head" in app.info[0].value and not drawn(app)
+    assert not app.exception and "Choose a head" in app.info[0].value and not drawn(app)
     app.selectbox("head").set_value(2).run()
     assert title(app) == "Layer 1, head 2" and drawn(app) and not app.info

@@ -128,7 +128,9 @@ def test_the_choices_of_a_larger_checkpoint_are_limited_to_this_one(
 def test_a_malformed_file_is_an_error(app, content):
     title = app.subheader[1].value
     opened(app, content)
-    assert errors(app) == ["The view cannot be opened: it is not an Attention page's view.json."]
+    assert errors(app) == [
+        "The view cannot be opened: it is not a view.json of the Attention page."
+    ]
     assert app.subheader[1].value == title
 
 
@@ -156,7 +158,7 @@ def test_a_choice_of_the_wrong_type_is_an_error(app, tiny_checkpoint, choice):
     assert app.segmented_control("scale").value == "linear"
 
 
-@pytest.mark.parametrize("key", ["framed", "off_", "off_0", "off_٣"])
+@pytest.mark.parametrize("key", ["app_started", "off_", "off_0", "off_٣"])
 def test_an_unknown_choice_is_an_error(app, tiny_checkpoint, key):
     opened(app, view(tiny_checkpoint, scale="log", **{key: [1]}))
     assert errors(app) == [f"The view cannot be opened: unknown choice '{key}' in view.json."]

@@ -115,7 +115,7 @@ def test_the_axes_name_characters_and_positions():
 
 def test_equal_characters_have_separate_bars_in_the_stages():
     frame = pd.DataFrame(
-        {"key": style.positions("a )a"), **dict.fromkeys(attention_charts.STAGES, 1.0)}
+        {"key": style.position_names("a )a"), **dict.fromkeys(attention_charts.STAGES, 1.0)}
     )
     figure = attention_charts.stages(frame)
     assert list(figure.data[0].x) == ["a (1)", "␣ (2)", ") (3)", "a (4)"]

@@ -97,7 +97,7 @@ def test_a_swipe_over_a_chart_scrolls_the_page():
 
 
 def test_runs_differ_in_colour_and_splits_in_dashes():
-    figure = loss_charts.compared({"one": RECORD, "other": RECORD[:1]}, "characters")
+    figure = loss_charts.comparison({"one": RECORD, "other": RECORD[:1]}, "characters")
     assert series(figure) == {
         "one, validation": ([0, 640], [4.1, 2.6]),
         "one, training": ([0, 640], [4.0, 2.4]),

@@ -70,5 +70,7 @@ def test_a_malformed_file_is_an_error(app, content):
     before = written(app)
     app.file_uploader("opened_record").upload("record.json", content).run()
     assert not app.exception
-    assert errors(app) == ["The record cannot be opened: it is not a text's record.json."]
+    assert errors(app) == [
+        "The record cannot be opened: it is not a record.json of the Generate page."
+    ]
     assert written(app) == before

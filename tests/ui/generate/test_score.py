@@ -9,7 +9,7 @@ def test_only_the_start_of_a_long_text_is_scored(app):
     app.text_area("scored").set_value("ba do" * 2500).run()
     assert not app.exception and not app.error
     assert any(
-        "12,500 characters; the page uses the first 10,000" in caption.value
+        "12,500 characters; the page uses the first 10,000." in caption.value
         for caption in app.caption
     )
     ((before, text),) = shown_texts(app)

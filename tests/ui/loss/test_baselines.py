@@ -20,5 +20,7 @@ def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch)
         "The original's final model",
         "This checkpoint",
     ]
-    assert table["ours"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
-    assert table["ours"]["This checkpoint"] < table["ours"]["LayerNorm before the head"]
+    assert table["ours (nats)"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
+    assert (
+        table["ours (nats)"]["This checkpoint"] < table["ours (nats)"]["LayerNorm before the head"]
+    )

@@ -1,12 +1,13 @@
 // A grid of small maps: one row for each layer, one column for each head. The last column shows the
-// mean of each layer, the last row the mean of all heads. A click, Enter or Space picks a map; arrow
-// keys move. All maps are parts of one image, from head_images.js, with the same rows and columns.
+// mean of each layer, the last row the mean of all heads. A click, Enter or Space picks a map; the
+// arrow keys move the focus. All maps are parts of one image, from head_images.js, which has the
+// same rows and columns.
 export default function ({ data, parentElement, setTriggerValue }) {
   const layers = data.labels.length;
   const heads = data.labels[0].length;
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
-    grid = make("div", "grid");
+    grid = element("div", "grid");
     grid.setAttribute("role", "group");
     grid.setAttribute("aria-label", "All heads");
     parentElement.appendChild(grid);
@@ -14,7 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   grid.style.gridTemplateColumns = `auto repeat(${heads + 1}, minmax(0, 1fr))`;
   grid.style.setProperty("--size", `${100 * (heads + 1)}% ${100 * (layers + 1)}%`);
 
-  const label = (text, className = "label") => make("span", className, text);
+  const label = (text, className = "label") => element("span", className, text);
   const name = (layer, head) => {
     if (layer === null) return "Mean of all heads";
     if (head === null) return `Mean of layer ${layer + 1}`;
@@ -22,7 +23,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return `Layer ${layer + 1}, head ${head + 1}${text && `: ${text}`}`;
   };
   const cells = [];
-  // layer or head is null for a mean, which comes last in the grid.
+  // layer or head is null for a mean, which is the last in its row or column.
   const add = (layer, head) => {
     const chosen = layer === data.layer && head === data.head;
     const row = layer ?? layers, column = head ?? heads;

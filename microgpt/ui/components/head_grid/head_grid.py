@@ -1,4 +1,4 @@
-"""A grid of small maps of all heads; a click picks one."""
+"""The browser component that shows small maps of all heads; a click picks one."""
 
 from collections.abc import Callable
 

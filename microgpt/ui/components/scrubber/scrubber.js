@@ -1,5 +1,5 @@
-// The snapshots of a training run. A slider chooses the step; the view shows its losses, its sample,
-// one head's map and the predicted next character.
+// The snapshots of a training run. A slider selects a snapshot; the view shows its losses, its
+// sample, one head's map and the prediction after one character of the passage.
 const CURVE_HEIGHT = 0.94; // share of the box, so that the ends are not cut off
 const BARS = 6, CONTEXT = 14;
 
@@ -10,14 +10,14 @@ const percent = (p) => {
 };
 
 export default function ({ data, parentElement }) {
-  viewOf(parentElement, build).take(data);
+  viewOf(parentElement, build).update(data);
 }
 
 function build(parentElement) {
   const root = parentElement.querySelector(".scrubber");
   const find = (name) => root.querySelector(`.${name}`);
   const [play, speed, slider, chart, line] = ["play", "speed", "slider", "chart", "line"].map(find);
-  const [canvas, strip, value] = ["map", "strip", "value"].map(find);
+  const [canvas, strip, weightLine] = ["map", "strip", "weight"].map(find);
   let data = null, maps = null, probs = null; // (S, T, T) and (S, T, V), 0 to 255
   let at = null, chosen = null, timer = null;
   let dots = [], letters = [];
@@ -29,23 +29,23 @@ function build(parentElement) {
     return maps.subarray(start, start + query + 1);
   };
 
-  function take(fresh) {
-    data = fresh;
+  function update(newData) {
+    data = newData;
     maps = bytes(data.maps);
     probs = bytes(data.probs);
     at = Math.min(at ?? last(), last());
     chosen = Math.min(chosen ?? mostImproved(), T() - 1);
     slider.max = last();
-    draw();
+    drawCurves();
     find("head").textContent = data.head;
     canvas.setAttribute("aria-label", `Attention map: ${data.head}`);
-    const stops = data.palette.filter((_, i) => i % 15 === 0).map((rgb) => css(rgb));
+    const stops = data.palette.filter((_, i) => i % 15 === 0).map((rgb) => cssColour(rgb));
     find("ramp").style.background = `linear-gradient(to right, ${stops})`;
-    spell();
+    writePassage();
     show(at);
   }
 
-  // The position whose correct next character gained most probability.
+  // The position at which the probability of the correct next character rose most.
   function mostImproved() {
     const V = data.characters.length;
     const gains = data.passage.slice(1).map((char, i) => {
@@ -57,8 +57,8 @@ function build(parentElement) {
     return gains.length ? gains.indexOf(Math.max(...gains)) : 0;
   }
 
-  // Evenly spaced, like the slider below.
-  function draw() {
+  // Snapshots are evenly spaced, as on the slider below.
+  function drawCurves() {
     const high = Math.max(...data.val, ...data.train), low = Math.min(...data.val, ...data.train);
     const y = (loss) => 0.5 + CURVE_HEIGHT * (0.5 - (loss - low) / (high - low || 1));
     for (const split of ["train", "val"]) {
@@ -67,42 +67,42 @@ function build(parentElement) {
     }
     dots.forEach((dot) => dot.remove());
     dots = data.val.map((loss, i) => {
-      const dot = make("span", "dot");
+      const dot = element("span", "dot");
       dot.style.left = `${100 * x(i)}%`;
       dot.style.top = `${100 * y(loss)}%`;
       return dot;
     });
     chart.append(...dots);
     const ticks = data.step.map((step, i) => {
-      const tick = make("span", "tick", compact(step));
+      const tick = element("span", "tick", compact(step));
       tick.style.left = `${100 * x(i)}%`;
       return tick;
     });
     find("ticks").replaceChildren(...ticks);
   }
 
-  // The passage as buttons; lines break only between words and after ⏎.
-  function spell() {
+  // Show the passage as buttons. Lines break only between words and after ⏎.
+  function writePassage() {
     letters = data.passage.map((char, i) => {
-      const letter = make("button", "letter", char);
+      const letter = element("button", "letter", char);
       letter.type = "button";
-      letter.classList.toggle("sign", isSign(char));
-      letter.onclick = () => choose(i);
+      letter.classList.toggle("sign", isVisibleSign(char));
+      letter.onclick = () => select(i);
       return letter;
     });
-    let word = make("span", "word");
+    let word = element("span", "word");
     strip.replaceChildren(word);
     letters.forEach((letter, i) => {
       word.append(letter);
-      if (data.passage[i] === "⏎") strip.append(make("br", ""));
-      if ("␣⏎".includes(data.passage[i])) strip.append((word = make("span", "word")));
+      if (data.passage[i] === "⏎") strip.append(element("br", ""));
+      if ("␣⏎".includes(data.passage[i])) strip.append((word = element("span", "word")));
     });
   }
   strip.onkeydown = (event) => {
     const step = arrow(event);
     if (!step) return;
     event.preventDefault();
-    choose(clamp(chosen + step, 0, T() - 1));
+    select(clamp(chosen + step, 0, T() - 1));
     letters[chosen].focus();
   };
 
@@ -118,12 +118,12 @@ function build(parentElement) {
     slider.setAttribute("aria-valuetext", `${text}, validation loss ${val} nats`);
     line.style.left = `${100 * x(i)}%`;
     dots.forEach((dot, j) => dot.classList.toggle("now", j === i));
-    find("wrote").textContent = data.sample[i];
-    paint();
-    choose(chosen);
+    find("sample").textContent = data.sample[i];
+    drawMap();
+    select(chosen);
   }
 
-  function paint() {
+  function drawMap() {
     const n = T();
     canvas.width = canvas.height = n;
     const context = canvas.getContext("2d");
@@ -136,45 +136,46 @@ function build(parentElement) {
     context.putImageData(image, 0, 0);
   }
 
-  // Show the attention and the prediction of one character of the passage.
-  function choose(i) {
+  // Select a character of the passage: show its attention and the prediction after it.
+  function select(i) {
     chosen = i;
     const row = rowOf(i);
-    rove(letters, i, "aria-pressed");
+    setRovingTabindex(letters, i, "aria-pressed");
     letters.forEach((letter, j) => {
-      letter.style.setProperty("--look", j <= i ? css(data.palette[row[j]]) : "transparent");
+      const colour = j <= i ? cssColour(data.palette[row[j]]) : "transparent";
+      letter.style.setProperty("--attention", colour);
     });
     const mark = find("row");
     mark.style.top = `${(100 * i) / T()}%`;
     mark.style.height = `${100 / T()}%`;
-    tell(i, row.indexOf(Math.max(...row)), "attends most to");
-    predict(i);
+    describe(i, row.indexOf(Math.max(...row)), "attends most to");
+    showPrediction(i);
   }
 
-  function tell(query, key, verb) {
-    const weight = rowOf(query)[key] / 255;
-    value.textContent = `${named(data.passage, query)} ${verb} ${named(data.passage, key)}: ${weight.toFixed(2)}`;
+  function describe(query, key, verb) {
+    const [from, to] = [query, key].map((i) => positionName(data.passage, i));
+    weightLine.textContent = `${from} ${verb} ${to}: ${(rowOf(query)[key] / 255).toFixed(2)}`;
   }
 
-  function predict(i) {
+  function showPrediction(i) {
     const V = data.characters.length;
     const row = probs.subarray((at * T() + i) * V, (at * T() + i + 1) * V);
-    const next = data.passage[i + 1], truth = data.characters.indexOf(next);
+    const next = data.passage[i + 1], correct = data.characters.indexOf(next);
     const order = [...row.keys()].sort((a, b) => row[b] - row[a]);
     const best = order.slice(0, BARS);
-    // Always show the correct character.
-    if (truth >= 0 && !best.includes(truth)) best[best.length - 1] = truth;
+    // The correct character is always among them.
+    if (correct >= 0 && !best.includes(correct)) best[best.length - 1] = correct;
     const before = data.passage.slice(Math.max(0, i + 1 - CONTEXT), i + 1).join("");
-    find("after").textContent = `${i + 1 > CONTEXT ? "…" : ""}${before} → ${next ?? "?"}`;
-    find("expected").replaceChildren(
+    find("context").textContent = `${i + 1 > CONTEXT ? "…" : ""}${before} → ${next ?? "?"}`;
+    find("predictions").replaceChildren(
       ...best.map((id) => {
-        const node = make("div", id === truth ? "guess true" : "guess");
-        const fill = make("span", "fill");
+        const node = element("div", id === correct ? "prediction correct" : "prediction");
+        const fill = element("span", "fill");
         fill.style.width = `${(100 * row[id]) / 255}%`;
-        const track = make("span", "track");
+        const track = element("span", "track");
         track.append(fill);
-        node.append(make("span", "char", data.characters[id]), track);
-        node.append(make("span", "share", percent(row[id] / 255)));
+        node.append(element("span", "char", data.characters[id]), track);
+        node.append(element("span", "share", percent(row[id] / 255)));
         return node;
       }),
     );
@@ -185,11 +186,11 @@ function build(parentElement) {
     const key = Math.floor(((event.clientX - box.left) / box.width) * T());
     const query = Math.floor(((event.clientY - box.top) / box.height) * T());
     if (key < 0 || query < 0 || key > query || query >= T()) return;
-    if (event.type === "pointerdown") choose(query);
-    tell(query, key, "attends to");
+    if (event.type === "pointerdown") select(query);
+    describe(query, key, "attends to");
   };
   canvas.onpointerleave = (event) => {
-    if (event.pointerType === "mouse") choose(chosen); // a tap also ends in pointerleave
+    if (event.pointerType === "mouse") select(chosen); // a tap also ends in pointerleave
   };
 
   chart.onpointerdown = chart.onpointermove = (event) => {
@@ -233,5 +234,5 @@ function build(parentElement) {
     toggle();
   };
   stop();
-  return { root, take };
+  return { root, update };
 }

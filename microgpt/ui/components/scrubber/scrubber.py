@@ -22,9 +22,10 @@ def scrubber(
 ) -> None:
     """Show S snapshots with a slider: the losses, the sample, one head's map, the predictions.
 
-    table: one row for each snapshot: step, val and train (losses), sample. passage: the T
-    characters that every snapshot reads. characters: the vocabulary. probs: (S, T, V), the
-    predictions after each character. title: of the map. maps: (S, T, T), from 0 to 255.
+    table: one row for each snapshot: step, val and train (losses, nats per character), sample.
+    passage: the T characters that the model reads at every snapshot. characters: the vocabulary.
+    probs: (S, T, V), the predictions after each character, 0 to 1. title: of the map. maps:
+    (S, T, T), the map of one head, 0 to 255.
     """
     _SCRUBBER(
         key=key,

@@ -1,29 +1,29 @@
-// A text, shaded by what one of its characters attends to. Hover or a tap chooses the character, a
-// click pins it, Escape or a second click releases it, arrow keys move. The stripes below each
-// character show the weights of all maps.
-const MOST_LISTED = 5;
+// A text, shaded by what one of its characters attends to: the one under the pointer, or the one
+// that a click or a tap pinned. A second click, or Escape, releases it. The arrow keys move. The
+// stripes below each character show the weights of all maps.
+const MAX_LISTED = 5;
 
 export default function ({ data, parentElement }) {
   viewOf(parentElement, build).show(data);
 }
 
 function build(parentElement) {
-  const root = make("div", "strip");
-  const bar = make("div", "bar");
-  const ways = [["attends to", true], ["is attended to by", false]];
-  const wayRadios = radios("Direction", "way", ways, (value) => {
+  const root = element("div", "strip");
+  const bar = element("div", "bar");
+  const directions = [["attends to", true], ["is attended to by", false]];
+  const directionRadios = radios("Direction", "direction", directions, (value) => {
     backwards = value;
     paint();
   });
-  const says = make("div", "says");
-  says.setAttribute("aria-live", "polite");
-  const text = make("div", "text");
+  const summary = element("div", "summary");
+  summary.setAttribute("aria-live", "polite");
+  const text = element("div", "text");
   text.tabIndex = 0;
   text.setAttribute("role", "group");
   text.setAttribute("aria-label", "The text; arrow keys move from character to character");
-  const legend = make("div", "legend");
-  bar.append(wayRadios.root, legend);
-  root.append(bar, says, text);
+  const legend = element("div", "legend");
+  bar.append(directionRadios.root, legend);
+  root.append(bar, summary, text);
   parentElement.appendChild(root);
 
   let data = null, maps = null, T = 0, cells = [], colours = [];
@@ -41,24 +41,24 @@ function build(parentElement) {
     maps = bytes(data.maps);
     T = data.labels.length;
     // Small weights are nearly transparent, so that the text is readable in light and dark.
-    colours = data.palette.map((rgb, level) => css(rgb, Math.min(1, (1.7 * level) / 255)));
+    colours = data.palette.map((rgb, level) => cssColour(rgb, Math.min(1, (1.7 * level) / 255)));
     if (!same) {
       pinned = null;
       cells = data.labels.map((label, i) => {
-        const cell = make("span", "cell");
+        const cell = element("span", "cell");
         cell.dataset.at = i;
-        cell.append(make("span", "sign", label), make("span", "bands"));
+        cell.append(element("span", "sign", label), element("span", "stripes"));
         return cell;
       });
       const lines = new Set(data.lines);
       text.replaceChildren(
-        ...cells.flatMap((cell, i) => (lines.has(i) ? [cell, make("br", "")] : [cell])),
+        ...cells.flatMap((cell, i) => (lines.has(i) ? [cell, element("br", "")] : [cell])),
       );
     }
     const stops = [0, 64, 128, 191, 255].map((level) => colour(level, 255)).join(",");
-    const ramp = make("span", "ramp"), scale = make("span", "scale");
+    const ramp = element("span", "ramp"), scale = element("span", "scale");
     ramp.style.background = `linear-gradient(to right, ${stops})`;
-    legend.replaceChildren(make("span", "", "0"), ramp, scale);
+    legend.replaceChildren(element("span", "", "0"), ramp, scale);
     for (const cell of cells) cell.lastChild.style.height = `${4 * data.names.length}px`;
     legend.title = `Under each character, from top to bottom: ${data.names.join(", ")}`;
     at = pinned ?? T - 1;
@@ -66,34 +66,35 @@ function build(parentElement) {
   }
 
   function paint() {
-    wayRadios.show(backwards);
+    directionRadios.show(backwards);
     const rows = cells.map((_, i) => data.names.map((_, map) => share(map, i)));
     const shares = rows.map((row) => row[data.chosen]);
     const most = Math.max(1, ...shares), mostOfAll = Math.max(1, ...rows.flat());
     const shown = (level) => (level / 255).toFixed(2);
     legend.querySelector(".scale").textContent =
-      `${shown(most)} in the text, ${shown(mostOfAll)} in the stripes`;
+      `largest weight: ${shown(most)} in the text, ${shown(mostOfAll)} in the stripes`;
     cells.forEach((cell, i) => {
-      const level = shares[i], [sign, bands] = cell.children;
+      const level = shares[i], [sign, stripes] = cell.children;
       sign.style.background = level ? colour(level, most) : "";
-      // The lower half of the scale is nearly transparent, the upper half is light.
+      // On the upper half of the scale, which is light, the text is dark.
       sign.style.color = level / most < 0.5 ? "" : "#111";
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
-      cell.classList.toggle("blind", backwards ? i > at : i < at);
-      const stripes = rows[i].map((each, j) => `${colour(each, mostOfAll)} 0 ${4 * (j + 1)}px`);
-      // Half of the cells have no weight; leaving out their stripes saves drawing time.
-      bands.style.background = rows[i].some(Boolean) ? `linear-gradient(${stripes.join(",")})` : "";
+      cell.classList.toggle("masked", backwards ? i > at : i < at);
+      const stops = rows[i].map((each, j) => `${colour(each, mostOfAll)} 0 ${4 * (j + 1)}px`);
+      // Half of the cells have no weight. Without stripes they are drawn faster.
+      stripes.style.background = rows[i].some(Boolean) ? `linear-gradient(${stops.join(",")})` : "";
     });
     const listed = shares
       .map((level, i) => [level, i])
       .filter(([level]) => level > 1) // smaller weights would be shown as 0.00
       .sort((a, b) => b[0] - a[0])
-      .slice(0, MOST_LISTED)
-      .map(([level, i]) => `${named(data.labels, i)}: ${shown(level)}`);
+      .slice(0, MAX_LISTED)
+      .map(([level, i]) => `${positionName(data.labels, i)}: ${shown(level)}`);
     const verb = backwards ? "attends to" : "is attended to by";
-    const state = pinned === at ? ", pinned," : "";
-    says.textContent = `${named(data.labels, at)}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
+    const state = pinned === at ? ", selected," : "";
+    const name = positionName(data.labels, at);
+    summary.textContent = `${name}${state} ${verb} ${listed.join(" · ") || "nothing"}`;
   }
 
   function move(i) {
@@ -107,13 +108,13 @@ function build(parentElement) {
   }
 
   text.onpointerover = (event) => {
-    if (pinned === null && under(event) !== null) move(under(event));
+    if (pinned === null && positionUnder(event) !== null) move(positionUnder(event));
   };
   text.onpointerleave = () => {
     if (pinned === null) move(T - 1);
   };
   text.onclick = (event) => {
-    const i = under(event);
+    const i = positionUnder(event);
     if (i !== null) pin(i === pinned ? null : i);
   };
   text.onkeydown = (event) => {

@@ -24,10 +24,10 @@ def text_strip(
     weights: np.ndarray,
     chosen: int,
 ) -> None:
-    """Show a text of T characters, shaded by one of N maps (N, T, T), with stripes for all.
+    """Show a text of T characters, shaded by one of N maps (N, T, T), with stripes for all maps.
 
-    names: of the maps. chosen: the index of the map that shades the text. The last character is
-    selected first.
+    names: of the maps. chosen: the index of the map that shades the text. At first, the shading is
+    that of the last character.
     """
     _STRIP(
         key=key,

@@ -1,13 +1,13 @@
-// A text whose characters show their predictions on hover, tap and arrow keys. The numbers come
-// packed (see tokens.py). While a text is being written, more of them come in hidden elements of the
-// page.
-const STEPS_PER_NAT = 2000, NEVER = 65535, STRONG_NATS = 6, PLAY_MS = 140;
-const LONGEST_BEFORE = 500; // only the end of a longer prompt is shown
+// A text. Hover, a tap and the arrow keys show what the model predicted at a character. The numbers
+// are packed (see tokens.py). While a text is being written, further numbers arrive in hidden
+// elements of the page.
+const STEPS_PER_NAT = 2000, INFINITE = 65535, MAX_NATS = 6, PLAY_MS = 140;
+const MAX_BEFORE = 500; // characters; only the end of a longer prompt is shown
 const COLOURS = { none: "Plain", probability: "Probability", surprisal: "Surprisal" };
-const LEGENDS = { none: [], probability: ["0", "1"], surprisal: ["0", `${STRONG_NATS}+ nats`] };
+const LEGENDS = { none: [], probability: ["0", "1"], surprisal: ["0", `${MAX_NATS}+ nats`] };
 const PLAY = "Replay how the text was written";
 const numbers = (text) => new Uint16Array(bytes(text).buffer);
-const put = async (text, node) => {
+const copyText = async (text, node) => {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -17,7 +17,7 @@ const put = async (text, node) => {
   node.textContent = "Copied";
   setTimeout(() => (node.textContent = node.dataset.name), 1500);
 };
-const nats = (steps) => (steps === NEVER ? Infinity : steps / STEPS_PER_NAT);
+const nats = (steps) => (steps === INFINITE ? Infinity : steps / STEPS_PER_NAT);
 const percent = (p) =>
   p > 0 && p < 5e-5 ? "< 0.01 %" : `${(100 * p).toFixed(p < 0.0995 ? 2 : 1)} %`;
 
@@ -30,42 +30,43 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function build(parentElement) {
-  const root = make("div", "tokens");
-  const bar = make("div", "bar");
+  const root = element("div", "tokens");
+  const bar = element("div", "bar");
   const options = Object.entries(COLOURS).map(([name, title]) => [title, name]);
-  const colours = radios("Colour by", "colour", options, (name) => choose(name));
-  const legend = make("div", "legend");
-  legend.append(make("span", "low"), make("span", "ramp"), make("span", "high"));
+  const colours = radios("Colour by", "colour", options, (name) => chooseColour(name));
+  const legend = element("div", "legend");
+  legend.append(element("span", "low"), element("span", "ramp"), element("span", "high"));
   const copy = button("tool", "Copy", "Copy the text", () => {
-    put(data.before + text.textContent, copy);
+    copyText(data.before + text.textContent, copy);
   });
   const share = button("tool", "Copy link", "Copy a link to this text and its settings", () => {
     const path = location.pathname.replace(/^\/~\/\+/, ""); // Community Cloud's inner frame
-    put(`${location.origin}${path}?${new URLSearchParams(data.link)}`, share);
+    copyText(`${location.origin}${path}?${new URLSearchParams(data.link)}`, share);
   });
-  const tools = make("div", "tools");
+  const tools = element("div", "tools");
   tools.append(copy, share);
   bar.append(colours.root, legend, tools);
-  const page = make("pre", "page");
+  const page = element("pre", "page");
   page.tabIndex = 0;
   page.setAttribute("role", "group");
   page.setAttribute("aria-label", "The text; arrow keys move from character to character");
-  const before = make("span", "before"), text = make("span", "text"), caret = make("span", "caret");
+  const [before, text, caret] = ["before", "text", "caret"].map((name) => element("span", name));
   page.append(before, text, caret);
-  const card = make("aside", "card");
+  const card = element("aside", "card");
   card.setAttribute("aria-live", "polite");
-  const [head, facts, bars, key] = ["head", "facts", "bars", "key"].map((name) => make("div", name));
-  key.append(make("span", "drawn"), "after the settings", make("span", "model"), "model");
-  const play = make("div", "play");
+  const parts = ["head", "facts", "bars", "key"].map((name) => element("div", name));
+  const [head, facts, bars, key] = parts;
+  key.append(element("span", "drawn"), "after the settings", element("span", "model"), "model");
+  const play = element("div", "play");
   card.append(head, facts, bars, key, play);
-  const close = button("close", "✕", "Release this character", () => leave());
-  const body = make("div", "body");
+  const close = button("close", "✕", "Release the character", () => release());
+  const body = element("div", "body");
   body.append(page, card);
   root.append(bar, body);
   parentElement.appendChild(root);
 
-  let data = null, characters = [], width = 0, table = new Uint16Array(0), colour = null, chosen = null;
-  let at = null, playing = null, observer = null;
+  let data = null, characters = [], width = 0, table = new Uint16Array(0), colour = null;
+  let chosen = null, at = null, playing = null, observer = null;
   const count = () => text.childNodes.length;
   const row = (i) => table.subarray(i * width, (i + 1) * width);
   const label = (id) => data.labels[id] ?? "";
@@ -79,13 +80,14 @@ function build(parentElement) {
   ].map(([sign, title, act]) => button("tool", sign, title, act));
   play.append(first, back, go, next, last);
 
-  function show(fresh) {
-    const other = !data || data.name !== fresh.name;
-    data = fresh;
+  function show(newData) {
+    const other = !data || data.name !== newData.name;
+    data = newData;
     width = 6 + 2 * data.alternatives;
     if (other) {
-      // A new text was requested, so scroll to it.
-      if (table.length && fresh.live) root.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      // The visitor requested a new text, so scroll to it.
+      const requested = table.length && newData.live;
+      if (requested) root.scrollIntoView({ block: "nearest", behavior: "smooth" });
       pause();
       text.replaceChildren();
       table = new Uint16Array(0);
@@ -93,43 +95,43 @@ function build(parentElement) {
       root.classList.remove("replay");
     }
     characters = [...data.characters];
-    const long = data.before.length > LONGEST_BEFORE;
-    before.textContent = long ? `…${data.before.slice(-LONGEST_BEFORE)}` : data.before;
+    const long = data.before.length > MAX_BEFORE;
+    before.textContent = long ? `…${data.before.slice(-MAX_BEFORE)}` : data.before;
     if (data.mark === -1) {
       const signs = [...before.textContent];
-      before.replaceChildren(signs.slice(0, -1).join(""), make("span", "mark", signs.at(-1)));
+      before.replaceChildren(signs.slice(0, -1).join(""), element("span", "mark", signs.at(-1)));
     }
-    colour ??= data.colour === "none" ? sessionStorage.microgptColour ?? "none" : data.colour;
-    take(0, data.records);
+    colour ??= data.colour === "none" ? chosenColour() : data.colour;
+    addRecords(0, data.records);
     observer?.disconnect();
     observer = null;
     if (data.live) {
-      observer = new MutationObserver(read);
+      observer = new MutationObserver(readFeed);
       observer.observe(document.body, {
         childList: true,
         subtree: true,
         attributes: true,
         attributeFilter: ["data-records"],
       });
-      read();
+      readFeed();
     }
     root.classList.toggle("live", data.live);
     share.hidden = !data.link;
     for (const [i, node] of text.childNodes.entries()) {
       node.classList.toggle("mark", i === data.mark);
     }
-    paint(colour);
+    applyColour(colour);
     inspect(at);
   }
 
-  function read() {
+  function readFeed() {
     for (const node of document.querySelectorAll(`[data-microgpt-feed="${data.name}"]`)) {
-      take(Number(node.dataset.from), node.dataset.records);
+      addRecords(Number(node.dataset.from), node.dataset.records);
     }
   }
 
-  // Add the records of the characters from `from` on, unless they are known.
-  function take(from, records) {
+  // Add the records of the characters from position `from` on, unless they are there already.
+  function addRecords(from, records) {
     const known = count(), end = from + (records.length * 3) / 4 / 2 / width;
     if (from > known || end <= known) return;
     const rows = numbers(records);
@@ -141,9 +143,9 @@ function build(parentElement) {
     const nodes = [];
     for (let i = known; i < end; i++) {
       const char = characters[row(i)[0]];
-      const node = make("span", char === "\n" ? "char line" : "char", char);
+      const node = element("span", char === "\n" ? "char line" : "char", char);
       node.dataset.at = i;
-      tint(node, i);
+      colourCharacter(node, i);
       nodes.push(node);
     }
     text.append(...nodes);
@@ -151,26 +153,31 @@ function build(parentElement) {
     if (at === null) inspect(null);
   }
 
-  function tint(node, i) {
+  function colourCharacter(node, i) {
     if (colour === "none" || !colour) return node.style.removeProperty("--share");
     const surprisal = nats(row(i)[3]);
-    const share = colour === "surprisal" ? Math.min(1, surprisal / STRONG_NATS) : Math.exp(-surprisal);
+    const share = colour === "surprisal" ? Math.min(1, surprisal / MAX_NATS) : Math.exp(-surprisal);
     node.style.setProperty("--share", `${Math.round(100 * share)}%`);
   }
 
-  function choose(name) {
-    sessionStorage.microgptColour = name;
-    paint(name);
+  function chosenColour() {
+    const name = sessionStorage.microgptColour; // an earlier version may have set it
+    return name in COLOURS ? name : "none";
   }
 
-  function paint(name) {
+  function chooseColour(name) {
+    sessionStorage.microgptColour = name;
+    applyColour(name);
+  }
+
+  function applyColour(name) {
     colour = name;
     root.dataset.colour = name;
     colours.show(name);
     const [low = "", high = ""] = LEGENDS[name];
     legend.firstChild.textContent = low;
     legend.lastChild.textContent = high;
-    text.childNodes.forEach(tint);
+    text.childNodes.forEach(colourCharacter);
   }
 
   // Show what the model predicted at character i.
@@ -178,17 +185,17 @@ function build(parentElement) {
     const shown = i === null || i >= count() ? null : i;
     card.classList.toggle("empty", shown === null);
     if (shown === null) {
-      head.replaceChildren(make("span", "hint", "Point at a character or tap it"));
-      facts.textContent = "to see what the model predicted there.";
+      head.replaceChildren();
+      facts.textContent = "Point at a character or tap it to see what the model predicted there.";
       bars.replaceChildren();
       key.hidden = true;
       return;
     }
-    const record = row(shown), [id, rank, kept] = record;
+    const record = row(shown), [id, rank, possible] = record;
     const p = Math.exp(-nats(record[3])), drawn = Math.exp(-nats(record[4]));
     head.replaceChildren(
-      make("span", "sign", label(id)),
-      make("span", "where", `character ${shown + 1} of ${count()}`),
+      element("span", "sign", label(id)),
+      element("span", "position", `character ${shown + 1} of ${count()}`),
       ...(chosen === null ? [] : [close]),
     );
     const lines = [
@@ -196,69 +203,72 @@ function build(parentElement) {
       `surprisal ${nats(record[3]).toFixed(2)} nats · entropy ${nats(record[5]).toFixed(2)} nats`,
     ];
     if (data.temperature !== null) {
-      lines.push(`after the settings ${percent(drawn)} · ${kept} possible characters`);
+      lines.push(`after the settings ${percent(drawn)} · ${possible} possible characters`);
     }
     key.hidden = data.temperature === null;
-    facts.replaceChildren(...lines.map((line) => make("div", "fact", line)));
+    facts.replaceChildren(...lines.map((line) => element("div", "fact", line)));
     const k = data.alternatives;
     const rows = [];
     for (let j = 0; j < k; j++) {
       const other = record[6 + j];
-      if (other === NEVER) continue;
+      if (other === INFINITE) continue;
       const before = Math.exp(-nats(record[6 + k + j]));
       let after = null;
       if (data.temperature !== null) {
-        const warm = data.temperature ? (p && before ? (before / p) ** (1 / data.temperature) : 0) : 1;
-        after = j < kept ? Math.min(1, drawn * warm) : 0;
+        let ratio = 1;
+        if (data.temperature) ratio = p && before ? (before / p) ** (1 / data.temperature) : 0;
+        after = j < possible ? Math.min(1, drawn * ratio) : 0;
       }
-      rows.push(guess(shown, other, before, after, other === id));
+      rows.push(alternative(shown, other, before, after, other === id));
     }
     bars.replaceChildren(...rows);
   }
 
-  function guess(i, id, before, after, taken) {
-    const can = data.picks && data.temperature !== null && !data.live && !taken;
+  function alternative(i, id, before, after, actual) {
+    const selectable = data.picks && data.temperature !== null && !data.live && !actual;
     const name = `Continue with ${label(id)} instead`;
-    const node = can ? button("guess", "", name, () => view.pick(i, id)) : make("div", "guess");
-    node.classList.toggle("taken", taken);
-    const track = make("span", "track");
-    const [model, drawn] = [make("span", "model"), make("span", "drawn")];
+    const node = selectable
+      ? button("alternative", "", name, () => view.pick(i, id))
+      : element("div", "alternative");
+    node.classList.toggle("actual", actual);
+    const track = element("span", "track");
+    const [model, drawn] = [element("span", "model"), element("span", "drawn")];
     model.style.width = `${100 * before}%`;
     drawn.style.width = `${100 * (after ?? before)}%`;
     track.append(drawn, model);
-    const share = after ?? before;
-    node.append(make("span", "name", label(id)), track, make("span", "share", percent(share)));
-    if (can) node.append(make("span", "branch", "↳"));
+    const share = element("span", "share", percent(after ?? before));
+    node.append(element("span", "name", label(id)), track, share);
+    if (selectable) node.append(element("span", "branch", "↳"));
     return node;
   }
 
-  function mark(i, name) {
+  function setMark(i, name) {
     text.querySelector(`.${name}`)?.classList.remove(name);
     if (i !== null) text.childNodes[i]?.classList.add(name);
   }
 
   function move(i) {
     at = i;
-    mark(i, "at");
+    setMark(i, "at");
     inspect(i);
   }
 
   function jump(i) {
     pause();
-    step(clamp(i, 0, count() - 1));
+    select(clamp(i, 0, count() - 1));
   }
 
-  function step(i) {
+  function select(i) {
     if (!count()) return;
     chosen = i;
     move(i);
-    // On a narrow screen the card covers the text; keep the character above it.
+    // On a narrow screen the card covers the end of the text; keep the character above it.
     const covers = getComputedStyle(card).bottom === "0px";
     text.childNodes[i].style.scrollMarginBottom = covers ? `${card.offsetHeight + 8}px` : "";
     text.childNodes[i].scrollIntoView({ block: "nearest" });
   }
 
-  function leave() {
+  function release() {
     pause();
     chosen = null;
     move(null);
@@ -268,9 +278,9 @@ function build(parentElement) {
     if (!count()) return;
     root.classList.add("replay");
     let i = chosen === null || chosen >= count() - 1 ? 0 : chosen;
-    retitle(go, "❚❚", "Pause");
+    setButton(go, "❚❚", "Pause");
     const tick = () => {
-      step(i);
+      select(i);
       text.childNodes.forEach((node, j) => node.classList.toggle("future", j > i));
       if (++i >= count()) pause();
     };
@@ -278,7 +288,7 @@ function build(parentElement) {
     tick();
   }
 
-  function retitle(node, sign, title) {
+  function setButton(node, sign, title) {
     node.textContent = sign;
     node.title = title;
     node.setAttribute("aria-label", title);
@@ -287,18 +297,18 @@ function build(parentElement) {
   function pause() {
     clearInterval(playing);
     playing = null;
-    retitle(go, "▶", PLAY);
+    setButton(go, "▶", PLAY);
     root.classList.remove("replay");
   }
 
   text.onpointerover = (event) => {
-    if (!playing && under(event) !== null) move(under(event));
+    if (!playing && positionUnder(event) !== null) move(positionUnder(event));
   };
   text.onpointerleave = () => {
     if (!playing) move(chosen);
   };
   text.onclick = (event) => {
-    const i = under(event);
+    const i = positionUnder(event);
     if (i === null || String(getSelection())) return;
     jump(i);
     if (data.picks && !data.live) view.pick(i, null);
@@ -312,7 +322,7 @@ function build(parentElement) {
     } else if (event.key === "Enter" && chosen !== null && data.picks && !data.live) {
       view.pick(chosen, null);
     } else if (event.key === "Escape") {
-      leave();
+      release();
     }
   };
 

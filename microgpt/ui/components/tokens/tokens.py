@@ -1,7 +1,7 @@
 """The browser component that shows a text and the predictions of each character.
 
 The measurements of a character are packed into 16-bit numbers. While a text is being written, only
-new characters are sent, in hidden elements that tokens.js reads.
+the last characters are sent, in hidden elements that tokens.js reads.
 """
 
 import base64
@@ -18,11 +18,11 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.charts import style
 from microgpt.ui.components import component
 
-# The number of likely characters sent with each; the page shows the whole distribution.
+# How many of the likeliest characters are sent for each position.
 ALTERNATIVES = 6
-# -log p is sent in steps of 1/2000 nat (0.05 % of p); the highest value stands for p = 0.
-_STEPS_PER_NAT, _NEVER = 2000, 2**16 - 1
-# Characters in a part. A text is packed and sent in parts; the last is sent again as it grows.
+# −ln p is sent in steps of 1/2000 nat (0.05 % of p). The highest number stands for infinity.
+_STEPS_PER_NAT, _INFINITE = 2000, 2**16 - 1
+# A text is packed and sent in parts of so many characters. Only the last part grows.
 _PART = 256
 
 _TOKENS = component("tokens")
@@ -30,7 +30,7 @@ _TOKENS = component("tokens")
 
 @dataclass(frozen=True)
 class Picked:
-    """The position that a visitor chose, and the token to put there, if any."""
+    """The position that a visitor chose, from 0, and the token to put there, if any."""
 
     at: int
     token: int | None = None
@@ -39,8 +39,9 @@ class Picked:
 def packed(predictions: Predictions, config: SamplingConfig | None = None) -> str:
     """Encode N characters as base64 of (N, 6 + 2 x ALTERNATIVES) little-endian uint16.
 
-    Columns: id, rank, number of possible characters, surprisal, -log p after the sampling settings,
-    entropy, then the ids and surprisals of the likeliest. config is None for a text that was read.
+    Columns: id, rank, number of possible characters, surprisal, surprisal after the sampling
+    settings, entropy, then the ids and the surprisals of the likeliest characters. config: None for
+    a text that was not generated.
     """
     if not len(predictions):
         return ""
@@ -49,7 +50,7 @@ def packed(predictions: Predictions, config: SamplingConfig | None = None) -> st
     probs = predictions.drawn_probs(config).numpy() if config else np.exp(-surprisals)  # (N, V)
     likeliest = predictions.order[:, :ALTERNATIVES].numpy()
     pad = ((0, 0), (0, ALTERNATIVES - likeliest.shape[1]))
-    with np.errstate(divide="ignore"):  # the logarithm of 0 is sent as _NEVER
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is sent as _INFINITE
         drawn_with = -np.log(np.take_along_axis(probs, tokens, axis=-1))
     table = np.hstack(
         [
@@ -59,11 +60,11 @@ def packed(predictions: Predictions, config: SamplingConfig | None = None) -> st
             _steps(predictions.surprisal.numpy()[:, None]),
             _steps(drawn_with),
             _steps(predictions.entropy.numpy()[:, None]),
-            np.pad(likeliest, pad, constant_values=_NEVER),
+            np.pad(likeliest, pad, constant_values=_INFINITE),
             np.pad(
                 _steps(np.take_along_axis(surprisals, likeliest, axis=-1)),
                 pad,
-                constant_values=_NEVER,
+                constant_values=_INFINITE,
             ),
         ]
     )
@@ -71,8 +72,8 @@ def packed(predictions: Predictions, config: SamplingConfig | None = None) -> st
 
 
 def _steps(nats: np.ndarray) -> np.ndarray:
-    steps = np.clip(np.round(nats * _STEPS_PER_NAT), 0, _NEVER - 1)
-    return np.where(np.isfinite(nats), steps, _NEVER)
+    steps = np.clip(np.round(nats * _STEPS_PER_NAT), 0, _INFINITE - 1)
+    return np.where(np.isfinite(nats), steps, _INFINITE)
 
 
 @dataclass(eq=False)
@@ -83,7 +84,7 @@ class Packing:
     _complete: dict[int, str] = field(default_factory=dict)
 
     def parts(self, predictions: Predictions) -> list[str]:
-        """The parts so far. They can be joined: a character takes a multiple of 3 bytes."""
+        """The parts so far. They may be joined, because a character takes a multiple of 3 bytes."""
         starts = range(0, len(predictions), _PART)
         return [self._part(predictions[start : start + _PART], start) for start in starts]
 
@@ -110,13 +111,13 @@ def token_text(
     link: dict[str, str] | None = None,
     on_pick: Callable[[Picked], None] | None = None,
 ) -> None:
-    """Show a text and its predictions after `before`, the prompt.
+    """Show a text and the predictions of its characters.
 
-    name: differs from that of the next text with the same key. colour: `none`, `probability` or
-    `surprisal`, until the visitor changes it. live: a Feed with the same name adds to the text.
-    mark: the position of a character to mark, -1 for the last one of `before`. link: the query
-    parameters of a link to the text; None offers no link. on_pick: called before the next run,
-    with a token only for a generated text.
+    key: of the component. name: another one for another text. before: shown before the text,
+    without predictions. colour: `none`, `probability` or `surprisal`, until the visitor changes it.
+    live: whether a Feed with the same name adds to the text. mark: the position of a character to
+    mark, -1 for the last one of `before`. link: the query parameters of a link to the text; None
+    for no link. on_pick: called before the next run, with a token only for a generated text.
     """
     config = packing.config
 
@@ -160,11 +161,11 @@ class Feed:
     _slots: list[DeltaGenerator] = field(default_factory=list)
 
     def send(self, parts: list[str]) -> None:
-        """Send the last part again, because it may have grown, and all new parts."""
+        """Send all new parts, and the last part of the previous call, which may have grown."""
         for at in range(max(0, len(self._slots) - 1), len(parts)):
             if at == len(self._slots):
                 self._slots.append(self.place.empty())
-            # Safe without escaping: records are base64 and the app made the name.
+            # No escaping is needed: the records are base64, and the name comes from the app.
             self._slots[at].html(
                 f'<span hidden data-microgpt-feed="{self.name}" data-from="{at * _PART}" '
                 f'data-records="{parts[at]}"></span>'

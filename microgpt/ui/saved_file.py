@@ -1,4 +1,4 @@
-"""A JSON file that a page writes and opens again: record.json or view.json."""
+"""A JSON file that a page saves and opens again: record.json or view.json."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,88 +11,97 @@ from microgpt.config import ConfigError
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document, FormatError, parse_json, stamped
 from microgpt.hub import RepoRef
-from microgpt.ui.text import plain
+from microgpt.ui.text import escaped
 
 # The fields that identify the checkpoint in every such file.
 ORIGIN = ("weights_sha256", "checkpoint", "commit")
 
 
 @dataclass(frozen=True)
-class KeptFile:
-    """The name, fields and size limit of a kind of file, and how to read it.
+class SavedFile:
+    """A kind of file: its fields, its largest size, and how to read it.
 
-    noun: `record` for record.json. whose: `a text's`, for messages. kind: the value of the file's
-    field `kind`. fields: besides kind and ORIGIN. differs: what changes with another checkpoint,
-    for messages. largest: in MiB. read: returns the values of the page's widgets by key; it may
-    raise ConfigError, FormatError, or any error of a malformed file.
+    noun: `record` for record.json. page: the title of its page. kind: the value of the file's field
+    `kind`. fields: the fields besides `kind` and ORIGIN. difference: what differs if the file comes
+    from another checkpoint, a clause. max_mib: the largest size in MiB. read: returns the values of
+    the page's widgets by key; it may raise ConfigError, FormatError, or any error that a malformed
+    file causes.
     """
 
     noun: str
-    whose: str
+    page: str
     kind: str
     fields: Collection[str]
-    differs: str
-    largest: int
+    difference: str
+    max_mib: int
     read: Callable[[Document], dict[str, Any]]
 
     @property
     def name(self) -> str:
         return f"{self.noun}.json"
 
-    def written(
+    @property
+    def _upload_key(self) -> str:
+        return f"opened_{self.noun}"
+
+    @property
+    def _error_key(self) -> str:
+        return f"{self.noun}_error"
+
+    def content(
         self, checkpoint: Checkpoint, values: Mapping[str, Any], optional: Iterable[str] = ()
     ) -> dict[str, Any]:
-        """The content of a file with these values, including kind, format and checkpoint."""
+        """The content of a file with these values: also the format, kind and checkpoint.
+
+        optional: fields that an older version of microGPT may ignore.
+        """
         return stamped({"kind": self.kind, **origin_fields(checkpoint), **values}, optional)
 
     def uploader(self, checkpoint: Checkpoint, use: Callable[[dict[str, Any]], None]) -> None:
-        """Show the upload; a callback passes the widgets' values to `use`, or shows the error."""
+        """Show an upload; its callback calls use(values), or an error is shown below it."""
         st.file_uploader(
             self.name,
             type="json",
-            key=f"opened_{self.noun}",
-            max_upload_size=self.largest,
+            key=self._upload_key,
+            max_upload_size=self.max_mib,
             on_change=self._open,
             args=(checkpoint.weights_sha256, use),  # not the checkpoint: Streamlit keeps them
         )
-        if complaint := st.session_state.get(f"{self.noun}_complaint"):
-            st.error(plain(complaint))
+        if error := st.session_state.get(self._error_key):
+            st.error(escaped(error))
 
     def _open(self, weights_sha256: str, use: Callable[[dict[str, Any]], None]) -> None:
-        st.session_state[f"{self.noun}_complaint"] = None
-        file = st.session_state[f"opened_{self.noun}"]
+        st.session_state[self._error_key] = None
+        file = st.session_state[self._upload_key]
         if file is None:
             return
         try:
-            asked, weights, repo = self._read(file.getvalue())
+            values, weights, repo = self._read(file.getvalue())
         except (ConfigError, FormatError) as error:
-            complaint = f"The {self.noun} cannot be opened: {error}."
-            st.session_state[f"{self.noun}_complaint"] = complaint
+            st.session_state[self._error_key] = f"The {self.noun} cannot be opened: {error}."
             return
         if weights != weights_sha256:
             if repo:
-                asked["repo"] = repo
+                values["repo"] = repo
             else:
-                st.toast(
-                    f"The {self.noun} comes from another checkpoint, so the {self.differs} differ."
-                )
-        use(asked)
+                st.toast(f"The {self.noun} comes from another checkpoint, so {self.difference}.")
+        use(values)
 
     def _read(self, data: bytes) -> tuple[dict[str, Any], str, str]:
         """The widgets' values, the SHA-256 of the weights, and their repo, empty if none.
 
         Raises ConfigError or FormatError.
         """
-        foreign = ConfigError(f"it is not {self.whose} {self.name}")
+        other_file = ConfigError(f"it is not a {self.name} of the {self.page} page")
         try:
             values = parse_json(self.name, data)
             if isinstance(values.get("format"), str):  # format 1 had the kind there
                 values["kind"] = values.pop("format")
             document = Document.of(self.name, values)
         except FormatError as error:
-            raise foreign from error
+            raise other_file from error
         if document.values.get("kind") != self.kind:
-            raise foreign
+            raise other_file
         document.known(document.values, ("kind", *ORIGIN, *self.fields))
         try:
             weights, name, commit = (str(document.values[key]) for key in ORIGIN)
@@ -108,7 +117,7 @@ class KeptFile:
             AttributeError,
             OverflowError,
         ) as error:
-            raise foreign from error
+            raise other_file from error
 
 
 def origin_fields(checkpoint: Checkpoint) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Downloads of an attention map: numbers, figure, or the maps of all heads."""
+"""Downloads of an attention map as CSV and HTML, and of the maps of all heads as NPZ."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,22 +14,22 @@ from microgpt.ui.charts.map_files import attention_csv, standalone_html
 from microgpt.ui.download import download
 
 
-def take_home(
+def map_downloads(
     checkpoint: Checkpoint,
     text: str,
     title: str,
     file_name: str,
-    named: Mapping[str, object],
+    columns: Mapping[str, object],
     weights: np.ndarray,
     figure: go.Figure,
 ) -> None:
     """Show the downloads of a map (T, T); each file is made when its button is pressed.
 
-    named: columns that name the map, the same in every row of its CSV.
+    columns: further columns of the CSV that identify the map, with the same value in every row.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, name, content in (
-            ("CSV", f"{file_name}.csv", partial(attention_csv, weights, text, named)),
+            ("CSV", f"{file_name}.csv", partial(attention_csv, weights, text, columns)),
             (
                 "HTML",
                 f"{file_name}.html",
@@ -47,7 +47,7 @@ def take_home(
 
 
 def _all_heads(text: str, checkpoint: Checkpoint) -> bytes:
-    # Computed here, because a button would keep the maps as long as the visitor stays.
+    # Computed here, because a button would keep the maps in memory while the visitor stays.
     maps = cache.attention_maps(checkpoint, text).weights
     assert checkpoint.weights_sha256 is not None  # it was loaded
     return maps_npz(maps, text, checkpoint.weights_sha256)
