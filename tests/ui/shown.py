@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 
 APP = Path(__file__).parents[2] / "app.py"
 # The tabs of the Loss record page.
@@ -65,6 +66,17 @@ def captions(app):
 
 def component(app):
     return json.loads(app.get("bidi_component")[0].proto.json)
+
+
+def trigger(app, event, value, at=0):
+    """Send an event from the component with this index, as its JavaScript does, and run the page.
+
+    Streamlit's test runner has no public way to do this.
+    """
+    widget = _make_trigger_id(app.get("bidi_component")[at].proto.id, "events")
+    states = app._tree.get_widget_states()
+    states.widgets.add(id=widget, json_trigger_value=json.dumps([{"event": event, "value": value}]))
+    return app._run(states)
 
 
 def overview(app):
