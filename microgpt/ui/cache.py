@@ -11,12 +11,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar, overload
 
+import numpy as np
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
-from microgpt.analysis import ablation, attention, heads, predictions
+from microgpt.analysis import ablation, attention, context_length, heads, predictions
 from microgpt.analysis.attention import AttentionMaps, HeadStages
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.predictions import Predictions
@@ -191,6 +192,27 @@ def generated(
     """The text that the checkpoint writes after a prompt of known characters."""
     batches = stream(engine(checkpoint), checkpoint.tokenizer, prompt, length, config)
     return predictions.of_drawn(chain.from_iterable(batches))
+
+
+# One visitor waits for it, the others do not: the tab opens with the same text for all of them.
+@_shared(max_entries=32)
+def surprisal_by_context(
+    checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]
+) -> np.ndarray:
+    """Surprisal, nats, of the last characters of a text by context length: (lengths, targets).
+
+    Shows its progress.
+    """
+    bar = st.progress(0.0, "Reading …")
+    surprisal = context_length.surprisal_by_context(
+        checkpoint.model,
+        checkpoint.tokenizer.encode(text),
+        targets,
+        lengths,
+        lambda done, total: bar.progress(done / total, "Reading …"),
+    )
+    bar.empty()
+    return surprisal.numpy()
 
 
 @_shared(max_entries=64)

@@ -1,9 +1,8 @@
 """The Context length tab: the loss by the number of characters that the model can see."""
 
-import numpy as np
 import streamlit as st
 
-from microgpt.analysis.context_length import context_lengths, surprisal_by_context
+from microgpt.analysis.context_length import context_lengths
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts import text as text_charts
@@ -55,11 +54,7 @@ def context_view(checkpoint: Checkpoint) -> None:
         return
     targets = min(TARGETS, len(text) - 1)
     lengths = context_lengths(min(checkpoint.config.block_size, len(text) - targets))
-    surprisal = cache.session_result(
-        "context_surprisal",
-        (checkpoint.fingerprint, text),
-        lambda: _surprisal(checkpoint, text, targets, lengths),
-    )
+    surprisal = cache.surprisal_by_context(checkpoint, text, targets, lengths)
     baseline_losses = {}
     if checkpoint.baselines is not None:
         ids = checkpoint.tokenizer.encode(text)[-targets - 1 :]
@@ -90,17 +85,3 @@ def context_view(checkpoint: Checkpoint) -> None:
     with st.expander("As a table"):
         st.dataframe(table, hide_index=True)
     download("context.csv", lambda: table.to_csv(index=False), "context.csv")
-
-
-def _surprisal(checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]) -> np.ndarray:
-    """-log p of the last characters of a text by context length: (lengths, targets), nats."""
-    bar = st.progress(0.0, "Reading …")
-    surprisal = surprisal_by_context(
-        checkpoint.model,
-        checkpoint.tokenizer.encode(text),
-        targets,
-        lengths,
-        lambda done, total: bar.progress(done / total, "Reading …"),
-    )
-    bar.empty()
-    return surprisal.numpy()

@@ -1,16 +1,26 @@
 """The loss by the length of the context."""
 
+from microgpt import checkpoint
+from microgpt.ui import cache
 from tests.ui.shown import PAGES, captions, drawn, on_tab
 
 
-def test_the_result_is_kept_until_the_text_changes(app):
+def test_the_charts_follow_the_text(app):
     on_tab(app, "Context length", PAGES[0], "view")
     app.text_area("context_text").set_value("ba do ke li mu. ba do ke li mu.").run()
     assert not app.exception
-    first, kept = drawn(app), app.session_state["context_surprisal"]
+    first = drawn(app)
     assert "after 1" in app.dataframe[0].value and len(app.dataframe[0].value) == 30
-    assert drawn(app.run()) == first and app.session_state["context_surprisal"] is kept
+    assert drawn(app.run()) == first
     app.text_area("context_text").set_value("mu li ke do ba. mu li ke do ba.").run()
     assert not app.exception and drawn(app) != first
     app.text_area("context_text").set_value("b").run()
     assert not app.exception and "at least two characters" in captions(app) and not drawn(app)
+
+
+def test_visitors_share_the_result(tiny_checkpoint):
+    one, other = checkpoint.load(tiny_checkpoint), checkpoint.load(tiny_checkpoint)
+    result = cache.surprisal_by_context(one, "ba do ke li", 4, [1, 2, 4])
+    assert result.shape == (3, 4)
+    assert cache.surprisal_by_context(other, "ba do ke li", 4, [1, 2, 4]) is result
+    assert cache.surprisal_by_context(one, "ba do ke mu", 4, [1, 2, 4]) is not result
