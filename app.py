@@ -11,6 +11,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 st.set_page_config(page_icon=ASSETS / "icon.svg", layout="wide")
 st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
+st.html(ASSETS / "layout.css")
 page = st.navigation(
     [
         st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:", default=True),

@@ -48,7 +48,7 @@ def text_control(
         label,
         default,
         key=control.key,
-        height=110,
+        height=96,
         bind="query-params" if in_url else None,
         persist_state="session",
         help=f"The model knows the {tokenizer.vocab_size} characters of its training text. "

@@ -135,6 +135,46 @@ def test_the_map_shows_its_weights_on_hover(page, server):
     answered(lambda: plot.hover(position={"x": 40, "y": 40}), answer)
 
 
+TEXT_BOX, CHART = ".tokens .page", '[data-testid="stPlotlyChart"]'
+TABLE = '[data-testid="stDataFrame"]'
+# What each tab is about. The texts are short, so that the model has little to compute.
+RESULTS = {
+    "?view=Write&length=50": [TEXT_BOX],
+    "?view=Side+by+side&length=50": [TEXT_BOX],
+    "?view=Score+a+text": [TEXT_BOX],
+    "?view=Context+length&context_text=The+king": [CHART],
+    "attention?attention_view=All+heads": [CHART, ".grid"],
+    "attention?attention_view=On+the+text": [".strip .text"],
+    "attention?attention_view=Head+scores": [TABLE],
+    "attention?attention_view=Ablation": [CHART],
+    "attention?attention_view=Stages": [CHART],
+    "attention?attention_view=Combined": [CHART],
+    "attention?attention_view=Compare": [CHART],
+    "loss_record?record_view=Curves": [CHART],
+    "loss_record?record_view=Snapshots": [".sample", ".map"],
+    "loss_record?record_view=Baselines": [CHART],
+    "loss_record?record_view=Compare+runs": [CHART],
+    "loss_record?record_view=Measure+your+text": [TABLE],
+}
+
+
+def test_a_laptop_shows_the_result_of_each_tab_without_scrolling(browser, app_server):
+    """At least 200 pixels of it, or all of it if it is smaller."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    with app_server() as url:  # with the bundled checkpoint, which has all tabs
+        for address, results in RESULTS.items():
+            page.goto(f"{url}/{address}")
+            for result in results:
+                page.locator(result).first.wait_for()
+            settle(page)
+            for result in results:
+                box = page.locator(result).first.bounding_box()
+                assert box["y"] + min(box["height"], 200) <= 800, f"{result} of {address}"
+    context.close()
+
+
 def test_the_page_fits_a_phone(browser, server):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()

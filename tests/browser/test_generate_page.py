@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from microgpt.checkpoint import load
-from tests.browser.driving import settle, visit, wait_for_text, written
+from tests.browser.driving import TEXT, settle, visit, wait_for_text, written
 
 pytestmark = pytest.mark.browser
 
@@ -149,6 +149,27 @@ def test_the_first_difference_of_two_texts_is_marked(page, server):
     at = int(page.locator(".mark").first.get_attribute("data-at"))
     assert left[: 2 + at] == right[: 2 + at] and left[2 + at] != right[2 + at]
     page.get_by_text(f"differ at character {at + 1}, which is marked").wait_for()
+
+
+def test_the_card_of_a_narrow_text_does_not_hide_the_pointer(page, server):
+    """If the card covered the pointer, each movement would hide and show the card."""
+    visit(page, f"{server}/?view=Side+by+side&prompt=ba&length=400", "Generate")
+    page.locator(".char").nth(399).wait_for()
+    page.locator(".card").first.evaluate(
+        """card => {
+            window.changes = 0;
+            const count = () => window.changes++;
+            const options = {attributes: true, attributeFilter: ["class"]};
+            new MutationObserver(count).observe(card, options);
+        }"""
+    )
+    text = page.locator(TEXT).first
+    text.evaluate("node => node.scrollIntoView({block: 'end'})")
+    box = text.bounding_box()
+    for step in range(12):
+        page.mouse.move(box["x"] + 30 + 5 * step, box["y"] + 0.8 * box["height"])
+    assert page.locator(".position").first.inner_text().startswith("character ")
+    assert page.evaluate("window.changes") == 1
 
 
 def test_a_text_is_scored(page, server):

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui.attention.controls import VIEW
-from microgpt.ui.controls import CONTROL_WIDTH, Control, control, is_count
+from microgpt.ui.controls import Control, control, is_count
 
 MEAN = "mean"
 
@@ -19,6 +20,7 @@ def _is_number_or_mean(value: object) -> bool:
 
 LAYER = control("layer", _is_number_or_mean, saved=VIEW)
 HEAD = control("head", _is_number_or_mean, saved=VIEW)
+_WIDTH = 105  # in pixels; the colours fit in the same row on a laptop
 # The session's key of the default values that the visitor has not replaced.
 _DEFAULTS = "layer and head by default"
 
@@ -60,11 +62,14 @@ class Choice:
         return "microgpt-" + self.title.lower().replace(",", "").replace(" ", "-")
 
 
-def head_choice(checkpoint: Checkpoint) -> Choice:
-    """Show the title of one map and the controls that choose it, and return the choice."""
+def head_choice(checkpoint: Checkpoint) -> tuple[Choice, DeltaGenerator]:
+    """Show the title of one map and the controls that choose it.
+
+    Return the choice and the row of the controls, which has space for another one.
+    """
     config, default = checkpoint.config, default_head(checkpoint)
     _follow_defaults(dict(zip((LAYER.key, HEAD.key), default, strict=True)))
-    title, row = st.empty(), st.container(horizontal=True)
+    title, row = st.empty(), st.container(horizontal=True, vertical_alignment="bottom")
     with row:
         layer = _select("Layer", LAYER, config.n_layer, default[0])
         if layer == MEAN:  # heads with the same number in different layers are unrelated
@@ -72,7 +77,7 @@ def head_choice(checkpoint: Checkpoint) -> Choice:
         head = _select("Head", HEAD, config.n_head, default[1], disabled=layer == MEAN)
     choice = Choice(*(None if number == MEAN else number - 1 for number in (layer, head)))
     title.subheader(choice.title, anchor=False)
-    return choice
+    return choice, row
 
 
 def choose(choice: Choice) -> None:
@@ -123,6 +128,6 @@ def _select(label: str, of: Control, most: int, default: int, disabled: bool = F
         options,
         default - 1,
         **of.widget_args,
-        width=CONTROL_WIDTH,
+        width=_WIDTH,
         disabled=disabled,
     )

@@ -13,6 +13,7 @@ from microgpt.ui.attention.controls import (
     image_format,
     row_as_table,
     scale_control,
+    scale_hint,
 )
 from microgpt.ui.attention.map_downloads import map_downloads
 from microgpt.ui.charts import attention as attention_charts
@@ -37,22 +38,27 @@ def combined_view(checkpoint: Checkpoint) -> None:
     if not text:
         return
     maps = cache.attention_maps(checkpoint, text)
-    method = st.segmented_control(
-        "Combine by",
-        list(_CAPTIONS),
-        default="rollout",
-        required=True,
-        **_COMBINE.widget_args,
-    )
-    combination = (
-        _rollout(checkpoint, maps) if method == "rollout" else _of_heads(checkpoint, maps, method)
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = st.segmented_control(
+            "Combine by",
+            list(_CAPTIONS),
+            default="rollout",
+            required=True,
+            **_COMBINE.widget_args,
+        )
+        scale = scale_control()
+        combination = (
+            _rollout(checkpoint, maps)
+            if method == "rollout"
+            else _of_heads(checkpoint, maps, method)
+        )
+    scale_hint(text, scale)
     if combination is None:
         st.caption("Choose at least one head.")
         return
     heads, weights = combination
     title, name = f"{method.capitalize()} of {heads}", f"microgpt-{method}"
-    figure = attention_charts.attention_map(weights, text, scale_control(text))
+    figure = attention_charts.attention_map(weights, text, scale)
     st.plotly_chart(
         figure,
         height=640,

@@ -13,6 +13,7 @@ from microgpt.ui.attention.controls import (
     image_format,
     row_as_table,
     scale_control,
+    scale_hint,
 )
 from microgpt.ui.attention.map_downloads import map_downloads
 from microgpt.ui.charts import attention as attention_charts
@@ -35,7 +36,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
     """Show one head on two texts or in two checkpoints, side by side."""
     left, right = st.columns(2)
     with left:
-        choice = head_choice(checkpoint)
+        choice, _ = head_choice(checkpoint)
     with right:
         other = _other(checkpoint)
     left, right = st.columns(2)
@@ -43,7 +44,8 @@ def compare_view(checkpoint: Checkpoint) -> None:
         text = attention_text(checkpoint)
     with right:
         other_text = attention_text(other, "Another text", OTHER, _OTHER_TEXT)
-    scale = scale_control(max(text or "", other_text or "", key=len))
+    scale = scale_control()
+    scale_hint(max(text or "", other_text or "", key=len), scale)
     left, right = st.columns(2)
     with left:
         _map(checkpoint, text, choice, scale, "left", _QUERY_LEFT)
@@ -98,7 +100,7 @@ def _map(
     figure = attention_charts.attention_map(weights, text, scale)
     st.plotly_chart(
         figure,
-        height=560,
+        height=640,
         key=f"compared {side}",
         config=style.menu(name, image_format()),
         alt=f"Attention map, {side}: {choice.title}",

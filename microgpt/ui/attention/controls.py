@@ -74,9 +74,9 @@ def query_control(text: str, query: Control = QUERY) -> int:
     )
 
 
-def scale_control(text: str) -> str:
+def scale_control() -> str:
     """Show the control of the colour scale and return one of attention_charts.MAP_SCALES."""
-    scale = st.segmented_control(
+    return st.segmented_control(
         "Colours",
         list(attention_charts.MAP_SCALES),
         default="linear",
@@ -85,9 +85,12 @@ def scale_control(text: str) -> str:
         help="linear: the same colours for every head. log: small weights become visible. row: the "
         "largest weight of each row has the brightest colour.",
     )
+
+
+def scale_hint(text: str, scale: str) -> None:
+    """Show a hint if most weights of the text's maps are invisible on the scale."""
     if scale == "linear" and len(text) >= _LONG_TEXT:
         st.caption("In a long text each attention weight is small. Try log or row.")
-    return scale
 
 
 def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None:

@@ -114,7 +114,7 @@ def scores_frame(scores: HeadScores, ablation: Ablation | None) -> pd.DataFrame:
 
 def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
     """Show where the attention of one head goes, by class of character and by distance."""
-    choice = head_choice(checkpoint)
+    choice, _ = head_choice(checkpoint)
     heads = choice.heads(checkpoint.config)
     tokenizer = checkpoint.tokenizer
     classes = attention_by_class(maps.weights, tokenizer.encode(text), tokenizer)

@@ -14,6 +14,7 @@ from microgpt.ui.attention.controls import (
     image_format,
     row_as_table,
     scale_control,
+    scale_hint,
     selected_scores,
 )
 from microgpt.ui.attention.map_downloads import map_downloads
@@ -27,12 +28,14 @@ def maps_view(checkpoint: Checkpoint) -> None:
     text = attention_text(checkpoint)
     if not text:
         return
-    overview, detail = st.columns([5, 6], gap="medium")
+    overview, detail = st.columns(2, gap="medium")
     with detail:
-        choice = head_choice(checkpoint)
+        choice, row = head_choice(checkpoint)
+        with row:
+            scale = scale_control()
+        scale_hint(text, scale)
         maps = cache.attention_maps(checkpoint, text).weights
         weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
-        scale = scale_control(text)
         figure = attention_charts.attention_map(weights, text, scale)
         st.plotly_chart(
             figure,
@@ -56,26 +59,27 @@ def maps_view(checkpoint: Checkpoint) -> None:
 def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     """Show small maps of every head and of the means, with a label under each head."""
     st.subheader("All heads", anchor=False)
-    if sentence := _default_sentence(checkpoint):
-        st.caption(sentence)
+    grid = st.container()
+    st.caption("Each row is a layer and each column a head. Choose a map to see it in full.")
     scores = selected_scores(checkpoint, text, "Labels from")
-    about = "Each row is a layer and each column a head. Choose a map to see it in full. "
     if scores is None:
-        about += "Type at least two characters to get labels."
+        st.caption("Type at least two characters to get labels.")
     else:
-        about += (
+        st.caption(
             "The label under a head names what it attends to most, if that is at least "
             f"{MIN_LABEL_SCORE:.0%} of its attention."
         )
-    st.caption(about)
-    head_grid(
-        "head_grid",
-        _labels(checkpoint.config, scores),
-        choice.layer,
-        choice.head,
-        cache.overview(checkpoint, text),
-        on_pick=lambda layer, head: choose(Choice(layer, head)),
-    )
+    if sentence := _default_sentence(checkpoint):
+        st.caption(sentence)
+    with grid:
+        head_grid(
+            "head_grid",
+            _labels(checkpoint.config, scores),
+            choice.layer,
+            choice.head,
+            cache.overview(checkpoint, text),
+            on_pick=lambda layer, head: choose(Choice(layer, head)),
+        )
 
 
 def _default_sentence(checkpoint: Checkpoint) -> str | None:

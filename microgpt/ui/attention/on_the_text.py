@@ -17,7 +17,7 @@ def text_view(checkpoint: Checkpoint) -> None:
     text = attention_text(checkpoint)
     if not text:
         return
-    choice = head_choice(checkpoint)
+    choice, _ = head_choice(checkpoint)
     names, shown = _stripes(checkpoint.config, choice)
     st.caption(
         "Point at a character or tap it. The colours show how much it attends to each earlier "

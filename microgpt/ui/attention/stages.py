@@ -23,11 +23,12 @@ def stages_view(checkpoint: Checkpoint) -> None:
     text = attention_text(checkpoint)
     if not text:
         return
-    choice = head_choice(checkpoint)
+    choice, row = head_choice(checkpoint)
     if choice.head is None:
         st.info("Only a single head has stages. Choose a head.")
         return
-    query = query_control(text)
+    with row:
+        query = query_control(text)
     found = cache.head_stages(checkpoint, text, choice.layer, choice.head)
     seen = slice(0, query + 1)  # the causal mask hides later keys
     stages = (found.raw, found.scaled, found.weights, found.contributions)
@@ -40,7 +41,7 @@ def stages_view(checkpoint: Checkpoint) -> None:
     name = f"{choice.file_name}-stages-query-{query + 1}"
     st.plotly_chart(
         attention_charts.stages(frame),
-        height=640,
+        height=520,
         config=style.menu(name, image_format()),
         alt=f"Stages of attention: {choice.title}",
     )

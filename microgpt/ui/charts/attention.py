@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from microgpt.ui.charts.style import (
     ATTENTION_SCALE,
     BLUE,
+    CHARACTER_FONT,
     MARGIN,
     MAX_LABELS_ACROSS,
     ORANGE,
@@ -74,7 +75,7 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
         "tickvals": names[every - 1 :: every],
         "ticktext": ticks,
         "tickangle": 0,
-        "tickfont": {"family": "monospace", "size": 10},
+        "tickfont": CHARACTER_FONT,
         "showgrid": False,
         "zeroline": False,
     }
@@ -123,7 +124,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
             colorscale=ATTENTION_SCALE,
             hoverongaps=False,
             colorbar={
-                "title": {"text": MAP_SCALES[scale], "side": "bottom"},
+                "title": {"text": MAP_SCALES[scale], "side": "top"},
                 "orientation": "h",
                 "thickness": 10,
                 "y": -0.02,
@@ -171,7 +172,8 @@ def stages(frame: pd.DataFrame) -> go.Figure:
             row=row,
             col=1,
         )
-        figure.update_yaxes(title=f"{name}<br><sub>{unit}</sub>", row=row, col=1)
+        size = "font-size: 11px"
+        figure.update_yaxes(title=f'{name}<br><span style="{size}">{unit}</span>', row=row, col=1)
     labels = [key[0] for key in frame["key"]]
     figure.update_xaxes(**_axis(list(frame["key"]), labels, MAX_LABELS_ACROSS))
     figure.update_xaxes(title="key (attended to)", row=len(STAGES), col=1)

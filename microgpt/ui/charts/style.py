@@ -7,7 +7,8 @@ import plotly.colors
 ATTENTION_SCALE = "Viridis"
 BLUE, ORANGE, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu needs space at the top
-MAX_LABELS_ACROSS = 48  # that fit in the width of a chart
+MAX_LABELS_ACROSS = 44  # that fit in the width of a chart
+CHARACTER_FONT = {"family": "monospace", "size": 11}  # of axis labels that are characters
 _VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from microgpt.ui.charts.style import (
     ATTENTION_SCALE,
     BLUE,
+    CHARACTER_FONT,
     GREY,
     MARGIN,
     MAX_LABELS_ACROSS,
@@ -61,7 +62,7 @@ def distribution(
         tickvals=ranks[::every],
         ticktext=["<br>" * (i % 2) + label for i, label in enumerate(ranked[::every])],
         tickangle=0,
-        tickfont={"family": "monospace", "size": 10},
+        tickfont=CHARACTER_FONT,
     )
     figure.update_yaxes(title="probability", rangemode="tozero")
     figure.update_layout(
@@ -127,7 +128,7 @@ def probability_by_context(lengths: Sequence[int], surprisal: np.ndarray, text: 
         tickvals=list(range(len(text))),
         ticktext=labels,
         tickangle=0,
-        tickfont={"family": "monospace", "size": 10},
+        tickfont=CHARACTER_FONT,
     )
     figure.update_yaxes(title="context length", type="category", autorange="reversed")
     figure.update_layout(margin=MARGIN, dragmode=False)

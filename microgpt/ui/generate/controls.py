@@ -18,6 +18,8 @@ EXAMPLES = {
     "A scene opens": "SHEPHERD:\nWho comes so late across the hill?\n\nSTRANGER:\n",
 }
 MAX_CHARACTERS = 10_000
+# In pixels: all sampling settings fit in one row on a laptop.
+SLIDER_WIDTH, _SEED_WIDTH = 128, 122
 
 
 TAB = control("view")
@@ -40,16 +42,16 @@ def prompt_control(checkpoint: Checkpoint) -> str | None:
 
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
     """Show the controls of the sampling settings and the length, and return both."""
-    with st.container(horizontal=True):
+    window = checkpoint.config.block_size
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         settings = sampling_sliders(checkpoint.tokenizer)
         length, seed = length_control(MAX_CHARACTERS), seed_control()
-    window = checkpoint.config.block_size
-    exact = st.toggle(f"Exact past {window} characters (slow)", **EXACT.widget_args)
-    if exact:
-        st.caption(
-            f"The model sees at most {window} characters at once. With this setting, it reads the "
-            f"last {window} again before each further character. Without it, it continues from the "
-            f"last {max(1, int(KEPT * window))} each time the window is full, which is faster."
+        exact = st.toggle(
+            "Exact (slow)",
+            **EXACT.widget_args,
+            help=f"For texts longer than {window} characters, the most that the model can see. "
+            f"On: it reads the last {window} again before each further character. Off: it "
+            f"continues from the last {max(1, int(KEPT * window))} each time the window is full.",
         )
     return SamplingConfig(**settings, seed=seed, exact=exact), length
 
@@ -58,7 +60,7 @@ def sampling_sliders(
     tokenizer: CharTokenizer,
     controls: Mapping[str, Control] = SAMPLING,
     defaults: Mapping[str, float] | None = None,
-    width: int = CONTROL_WIDTH,
+    width: int = SLIDER_WIDTH,
 ) -> dict[str, Any]:
     """Show a slider for each of SAMPLING_SETTINGS and return the values by setting.
 
@@ -131,7 +133,7 @@ def seed_control() -> int:
         SAMPLING_LIMITS["seed"][1],
         1,
         **SEED.widget_args,
-        width=CONTROL_WIDTH,
+        width=_SEED_WIDTH,
         help="The same seed, prompt and settings give the same text.",
     )
     return int(seed)

@@ -21,7 +21,6 @@ from microgpt.ui.text import escaped
 
 # Few, because each change of a slider writes two texts.
 MAX_CHARACTERS = 400
-SLIDER_WIDTH = 120
 RIGHT_DEFAULTS = {"temperature": 1.2}  # the settings on the right that differ at first
 
 
@@ -31,29 +30,28 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
     with st.container(horizontal=True):
         length = length_control(MAX_CHARACTERS)
         seed = seed_control()
-    configs = []
+    above, columns, configs = st.container(), st.columns(2), []
     sides = ("Left", SAMPLING, None), ("Right", OTHER_SAMPLING, RIGHT_DEFAULTS)
-    for column, (name, controls, defaults) in zip(st.columns(2), sides, strict=True):
+    for column, (side, controls, defaults) in zip(columns, sides, strict=True):
         with column:
-            st.markdown(f"**{name}**")
+            st.markdown(f"**{side}**")
             with st.container(horizontal=True):
-                settings = sampling_sliders(checkpoint.tokenizer, controls, defaults, SLIDER_WIDTH)
+                settings = sampling_sliders(checkpoint.tokenizer, controls, defaults)
             configs.append(SamplingConfig(**settings, seed=seed))
     if prompt is None:
         return
-    if length < LENGTH.value:
-        st.caption(f"This tab writes at most {length:,} characters on each side.")
     texts = [cache.generated(checkpoint, prompt, length, config) for config in configs]
     difference = first_difference(*texts)
-    st.caption(_sentence(texts, difference, style.visible(checkpoint.tokenizer.characters), seed))
-    for column, key, config, text in zip(
-        st.columns(2), ("Left", "Right"), configs, texts, strict=True
-    ):
-        name = f"{key} {hash((prompt, config, checkpoint.fingerprint))}"
+    with above:
+        if length < LENGTH.value:
+            st.caption(f"This tab writes at most {length:,} characters on each side.")
+        labels = style.visible(checkpoint.tokenizer.characters)
+        st.caption(_sentence(texts, difference, labels, seed))
+    for column, (side, *_), config, text in zip(columns, sides, configs, texts, strict=True):
+        name = f"{side} {hash((prompt, config, checkpoint.fingerprint))}"
+        packing = Packing(config)
         with column:
-            st.caption(f"{key}: {config.summary}")
-            packing = Packing(config)
-            token_text(key, name, checkpoint.tokenizer, prompt, text, packing, mark=difference)
+            token_text(side, name, checkpoint.tokenizer, prompt, text, packing, mark=difference)
 
 
 def _sentence(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:

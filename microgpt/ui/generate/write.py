@@ -40,9 +40,8 @@ OPENING_LENGTH = 400
 
 def write_view(checkpoint: Checkpoint) -> None:
     """Show the prompt, the settings and a text, which appears while the model writes it."""
-    _examples(checkpoint.tokenizer)
     prompt = prompt_control(checkpoint)
-    pressed, stop = _buttons(disabled=prompt is None)
+    pressed, stop = _buttons(checkpoint.tokenizer, disabled=prompt is None)
     config, length = sampling_controls(checkpoint)
     generated = current_text()
     if generated is not None:
@@ -80,14 +79,7 @@ def write_view(checkpoint: Checkpoint) -> None:
     open_record(checkpoint)
 
 
-def _examples(tokenizer: CharTokenizer) -> None:
-    with st.container(horizontal=True):
-        for name, text in EXAMPLES.items():
-            if not tokenizer.unknown(text):
-                st.button(name, on_click=request_text, kwargs={"prompt": text})
-
-
-def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
+def _buttons(tokenizer: CharTokenizer, disabled: bool) -> tuple[bool, DeltaGenerator]:
     """Whether Write was pressed, and an empty place for the Stop button."""
     with st.container(horizontal=True):
         pressed = st.button(
@@ -104,6 +96,14 @@ def _buttons(disabled: bool) -> tuple[bool, DeltaGenerator]:
             on_click=_draw_seed,
             help="Chooses a random seed and writes a new text with it.",
         )
+        for name, text in EXAMPLES.items():
+            if not tokenizer.unknown(text):
+                st.button(
+                    name,
+                    on_click=request_text,
+                    kwargs={"prompt": text},
+                    help="An example: takes its prompt and writes a text.",
+                )
         return pressed, st.empty()
 
 

@@ -25,7 +25,8 @@ THIS, YOURS = "this checkpoint", "your record"
 def compare_view(checkpoint: Checkpoint) -> None:
     """Show the losses of several runs on one chart, and the settings in which they differ."""
     runs = {run.name: run for run in cache.bundled_runs()}
-    chosen = st.multiselect(
+    left, right = st.columns(2)
+    chosen = left.multiselect(
         "Compare this checkpoint with",
         list(runs),
         list(runs)[-1:],
@@ -34,8 +35,9 @@ def compare_view(checkpoint: Checkpoint) -> None:
     )
     records = {THIS: checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}
-    if rows := _own_record():
-        records[YOURS] = rows
+    with right:
+        if rows := _own_record():
+            records[YOURS] = rows
     with st.container(horizontal=True, vertical_alignment="bottom"):
         x_axis, log_x, log_y = axis_controls()
     frames = {name: record_frame(rows) for name, rows in records.items()}
@@ -52,8 +54,10 @@ def compare_view(checkpoint: Checkpoint) -> None:
     configs = {THIS: _settings(checkpoint.config, checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
     if differing := _differences(configs):
-        st.caption("The settings that differ between these runs.")
-        st.dataframe(pd.DataFrame(differing, index=list(configs)).T, height="content")
+        st.caption("The settings in which these runs differ.")
+        setting = st.column_config.TextColumn("setting", width=130)
+        table = pd.DataFrame(differing, index=list(configs)).T
+        st.dataframe(table, height="content", column_config={"_index": setting})
     columns = [frame.assign(run=name) for name, frame in frames.items()]
     download("runs.csv", lambda: pd.concat(columns).to_csv(index=False), "runs.csv")
 

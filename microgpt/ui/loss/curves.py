@@ -47,8 +47,6 @@ def curves_view(checkpoint: Checkpoint) -> None:
         st.info("The loss record of this checkpoint holds no validation loss.")
         return
     _metrics(checkpoint, best.val_loss)
-    if checkpoint.snapshots is not None:
-        st.button("Watch the model learn", icon=":material/play_circle:", on_click=open_snapshots)
     frame = record_frame(rows)
     comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
     names = ("the original, training", "the original, validation")
@@ -56,9 +54,12 @@ def curves_view(checkpoint: Checkpoint) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         x_axis, log_x, log_y = axis_controls()
         smoothing = _smoothing_control()
+        if checkpoint.snapshots is not None:
+            icon = ":material/play_circle:"
+            st.button("Watch the model learn", icon=icon, on_click=open_snapshots)
     st.plotly_chart(
         loss_charts.loss_curves(frame, asdict(best), references, x_axis, log_x, log_y, smoothing),
-        height=460,
+        height=400,
         config=menu("microgpt-loss"),
         alt="Training and validation loss",
     )

@@ -7,10 +7,15 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate
+from microgpt.hub import load_bundled
 from microgpt.model import GPT
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.attention.compare import OTHER
+from microgpt.ui.attention.controls import PASSAGE
+from microgpt.ui.generate import context, score
 from microgpt.ui.generate.controls import EXAMPLES
+from microgpt.ui.loss import measure
 from tests.ui.shown import PAGES, component, on_tab, press, written
 
 
@@ -45,6 +50,12 @@ def test_an_example_button_writes_a_text(app, monkeypatch, tmp_path, loss_record
         assert app.text_area("prompt").value == text
         assert written(app).startswith(text) and len(written(app)) == len(text) + 400
         assert not app.exception
+
+
+def test_the_bundled_checkpoint_knows_all_examples():
+    known = set(load_bundled().tokenizer.characters)
+    texts = [*EXAMPLES.values(), score.PASSAGE, context.PASSAGE, measure.PASSAGE, PASSAGE, OTHER]
+    assert all(known >= set(text) for text in texts)
 
 
 def test_every_sampling_setting_has_a_slider_and_is_in_the_link(app):
