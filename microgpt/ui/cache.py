@@ -194,7 +194,7 @@ def generated(
     return predictions.of_drawn(chain.from_iterable(batches))
 
 
-# One visitor waits for it, the others do not: the tab opens with the same text for all of them.
+# Only the first visitor waits for the text that the tab opens with.
 @_shared(max_entries=32)
 def surprisal_by_context(
     checkpoint: Checkpoint, text: str, targets: int, lengths: list[int]

@@ -75,7 +75,7 @@ def text_control(
 
 
 def check_characters(tokenizer: CharTokenizer, label: str, control: Control, text: str) -> bool:
-    """Whether the model knows all characters; if not, show the others and a button that helps."""
+    """Whether the model knows all characters; if not, show the others and offer to replace them."""
     unknown = tokenizer.unknown(text)
     if unknown:
         st.error(escaped(f"{label}: {UnknownCharacterError(unknown)}."))

@@ -141,9 +141,9 @@ def _continuations(checkpoint: Checkpoint, text: str, ablated: frozenset[tuple[i
 
 
 def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
-    """Show the effect of ablating each head by itself, after the visitor presses the button."""
+    """Show the effect of ablating one head at a time, after the visitor presses the button."""
     st.subheader("The most important heads", anchor=False)
-    pressed = st.button("Switch off each head by itself", icon=":material/leaderboard:")
+    pressed = st.button("Switch off one head at a time", icon=":material/leaderboard:")
     effects = cache.session_result(
         "head_effects",
         (checkpoint.fingerprint, text),
@@ -180,7 +180,7 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
 
 
 def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], AblationEffect]:
-    """The effect of ablating each head by itself, by layer and head from 0."""
+    """The effect of ablating one head, for each (layer, head) from 0."""
     heads = checkpoint.config.n_layer * checkpoint.config.n_head
     bar = st.progress(0.0, "Switching heads off …")
     effects = {}

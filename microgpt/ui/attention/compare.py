@@ -90,8 +90,8 @@ def _map(
     config = checkpoint.config
     if not choice.fits(config):
         st.info(
-            f"This checkpoint has only {config.n_layer} layers of {config.n_head} heads. "
-            "Choose one of them."
+            f"This checkpoint has only {config.n_layer} layers with {config.n_head} heads each. "
+            "Choose one of these heads."
         )
         return
     maps = cache.attention_maps(checkpoint, text).weights

@@ -90,7 +90,7 @@ def scale_control() -> str:
 def scale_hint(text: str, scale: str) -> None:
     """Show a hint if most weights of the text's maps are invisible on the scale."""
     if scale == "linear" and len(text) >= _LONG_TEXT:
-        st.caption("In a long text each attention weight is small. Try log or row.")
+        st.caption("In a long text most attention weights are small. Try the colours log or row.")
 
 
 def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None:

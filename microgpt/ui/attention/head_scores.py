@@ -49,9 +49,9 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
     with st.expander("How the scores are measured"):
         st.caption(
             "Point at the name of a column to see which characters it counts. A score is the mean "
-            f"over up to {scores.positions:,} positions: those from which such a character can be "
-            "seen. For comparison, these are the scores of a head that attends equally to all "
-            "characters: "
+            "over all positions that can attend to such a character, at most "
+            f"{scores.positions:,}. For comparison, a head that attends equally to all characters "
+            "has these scores: "
             + ", ".join(f"{name} {value:.2f}" for name, value in scores.uniform.items())
             + "."
         )

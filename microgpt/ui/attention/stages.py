@@ -46,9 +46,10 @@ def stages_view(checkpoint: Checkpoint) -> None:
         alt=f"Stages of attention: {choice.title}",
     )
     size = checkpoint.config.head_size
+    character = style.position_names(text)[query]
     st.caption(
-        f"The head compares the query of {escaped(style.position_names(text)[query])} with the key "
-        "of each character up to itself. The four charts show the steps of this computation."
+        f"The head compares the query of {escaped(character)} with the keys of this character and "
+        "of all earlier ones. The four charts show the steps."
     )
     with st.expander("What each step does"):
         st.markdown(
@@ -64,7 +65,7 @@ def stages_view(checkpoint: Checkpoint) -> None:
         st.dataframe(
             frame, hide_index=True, column_config=dict.fromkeys(attention_charts.STAGES, number)
         )
-    columns = {**choice.columns, "query": style.position_names(text)[query]}
+    columns = {**choice.columns, "query": character}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download(
             "CSV",

@@ -20,9 +20,9 @@ from microgpt.ui.components.tokens.tokens import Packing
 class GeneratedText:
     """A generated text, finished or not; the page shows it until the next one.
 
-    length: the number of characters that were requested. rate: characters/s, measured with
-    this backend of the engine. branched_from: for a branch, the text that it continues
-    differently, and the position of its first different character, from 0. name: unique.
+    length: the number of characters that were requested. rate: characters/s with this backend of
+    the engine. branched_from: for a branch, the text that it branches from, and the position of the
+    first different character, from 0. name: unique.
     """
 
     prompt: str

@@ -102,7 +102,7 @@ def _buttons(tokenizer: CharTokenizer, disabled: bool) -> tuple[bool, DeltaGener
                     name,
                     on_click=request_text,
                     kwargs={"prompt": text},
-                    help="An example: takes its prompt and writes a text.",
+                    help="Writes a text after this example.",
                 )
         return pressed, st.empty()
 

@@ -33,8 +33,8 @@ def baselines_view(checkpoint: Checkpoint) -> None:
     about = "A baseline is a simple model to compare with."
     if checkpoint.training.data_sha256 == TINY_SHAKESPEARE_SHA256:
         about += (
-            " The next four are small versions of this model. Each adds one idea to the one "
-            "before, and the chart shows how much the idea lowers the loss."
+            " The next four are small GPTs. Each adds one idea to the one before, and the chart "
+            "shows how much the idea lowers the loss."
         )
         runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.bundled_runs()}
         rows += [

@@ -31,7 +31,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
         list(runs),
         list(runs)[-1:],
         **_RUNS.widget_args,
-        help="Training runs of the four small models from which the original project developed.",
+        help="Training runs of the four small models that came before the original's final model.",
     )
     records = {THIS: checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}

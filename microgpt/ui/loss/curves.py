@@ -141,7 +141,7 @@ def _metrics(checkpoint: Checkpoint, best: float) -> None:
         st.metric(
             "Best estimate (nats)",
             f"{best:.4f}",
-            help="The lowest validation loss of the chart, measured on random batches.",
+            help="The lowest validation loss in the chart, measured on random batches.",
         )
         st.metric("Steps", f"{training.steps:,}")
         st.metric("Characters read", _short(training.tokens))

@@ -13,7 +13,7 @@ def test_ablated_heads_change_the_predictions(app):
     assert app.metric[0].delta != "+0.000" and float(app.metric[1].value) > 0
     before, after = shown_texts(app)
     assert before == whole and after != whole
-    press(app, "Switch off each head by itself")
+    press(app, "Switch off one head at a time")
     assert not app.exception
     ranked = app.dataframe[-1].value
     assert len(ranked) == 6 and ranked.iloc[:, 3].is_monotonic_decreasing

@@ -22,7 +22,7 @@ from microgpt.ui.components import component
 ALTERNATIVES = 6
 # −ln p is sent in steps of 1/2000 nat (0.05 % of p). The highest number stands for infinity.
 _STEPS_PER_NAT, _INFINITE = 2000, 2**16 - 1
-# A text is packed and sent in parts of so many characters. Only the last part grows.
+# A text is packed and sent in parts of this many characters. Only the last part grows.
 _PART = 256
 
 _TOKENS = component("tokens")
