@@ -121,7 +121,8 @@ def _write(
     for drawn in stream(engine, tokenizer, generated.prompt, generated.length, config):
         generated.extend(drawn)
         if not generated.count:
-            status.caption(f"{engine.texts} texts are being written. Yours starts in a moment.")
+            at_once = f" The model writes {engine.texts} texts at once." * (engine.texts > 1)
+            status.caption(f"Your text starts in a moment.{at_once}")
             continue
         generated.rate = generated.count / (time.perf_counter() - started)
         generated.backend = engine.backend
