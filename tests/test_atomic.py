@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from microgpt.atomic import replacing
+from tests.folders import names
 
 ROOT = Path(__file__).parents[1]
-# Writes a file or a folder and kills itself at its N-th rename; at N = 0, while it is being filled.
+# Write a file or a folder, and be killed at the N-th rename; at N = 0, before the first one.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -38,7 +39,7 @@ with replacing(Path(sys.argv[2])) as partial:
         kill()
 """
 
-both = pytest.mark.parametrize("kind", ["file", "folder"])
+file_and_folder = pytest.mark.parametrize("kind", ["file", "folder"])
 
 
 def fill(kind: str, path: Path, text: str) -> None:
@@ -57,10 +58,6 @@ def text_of(path: Path) -> str:
     return (path / "text" if path.is_dir() else path).read_text()
 
 
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and flock")
 @pytest.mark.parametrize(
     ("kind", "rename", "whole"),
@@ -74,23 +71,23 @@ def names(folder: Path) -> set[str]:
 )
 def test_the_next_write_removes_the_files_of_a_killed_one(tmp_path, kind, rename, whole):
     write(kind, tmp_path / "mine", "old")
-    kept = {".mine.snapshot", ".mine.abcdefgh.partial.2", ".mine.x.abcdefgh.partial", "other"}
-    for name in kept:
-        fill(kind, tmp_path / name, "another's")
+    others = {".mine.snapshot", ".mine.abcdefgh.partial.2", ".mine.x.abcdefgh.partial", "other"}
+    for name in others:
+        fill(kind, tmp_path / name, "of another program")
     command = [sys.executable, "-c", KILLED, kind, str(tmp_path / "mine"), str(rename)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     assert (tmp_path / "mine").exists() == whole
-    left = names(tmp_path) - kept - {"mine"}
-    assert len(left) == (1 if whole else 2)
+    partial = names(tmp_path) - others - {"mine"}
+    assert len(partial) == (1 if whole else 2)
 
-    write(kind, tmp_path / "other", "another writer's")
-    assert left < names(tmp_path)
+    write(kind, tmp_path / "other", "new")
+    assert partial < names(tmp_path), "another path removes none of them"
     write(kind, tmp_path / "mine", "newer")
-    assert names(tmp_path) == {*kept, "mine"}
+    assert names(tmp_path) == {*others, "mine"}
     assert text_of(tmp_path / "mine") == "newer"
 
 
-@both
+@file_and_folder
 def test_two_writes_of_one_path_do_not_disturb_each_other(tmp_path, kind):
     with replacing(tmp_path / "mine") as partial:
         fill(kind, partial, "slow")
@@ -103,7 +100,7 @@ def test_two_writes_of_one_path_do_not_disturb_each_other(tmp_path, kind):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
-@both
+@file_and_folder
 def test_a_file_system_without_locks_can_be_written(tmp_path, monkeypatch, kind):
     def refuse(*args: object) -> None:
         raise OSError("no locks available")
@@ -114,7 +111,7 @@ def test_a_file_system_without_locks_can_be_written(tmp_path, monkeypatch, kind)
     assert names(tmp_path) == {"mine", ".mine.abcdefgh.partial"}
 
 
-@both
+@file_and_folder
 def test_an_error_leaves_the_old_content_and_no_other_files(tmp_path, kind):
     write(kind, tmp_path / "mine", "old")
     with pytest.raises(ValueError, match="no"), replacing(tmp_path / "mine") as partial:
@@ -143,7 +140,7 @@ def test_a_file_cannot_replace_a_folder_nor_a_folder_a_file(tmp_path):
     assert text_of(tmp_path / "folder") == text_of(tmp_path / "file") == "old"
 
 
-@both
+@file_and_folder
 def test_a_symbolic_link_is_kept(tmp_path, kind):
     write(kind, tmp_path / "mine", "old")
     (tmp_path / "link").symlink_to(tmp_path / "mine")
@@ -170,7 +167,7 @@ def test_every_file_is_flushed_through_a_writable_descriptor(tmp_path, monkeypat
     assert sorted(flushed) == sorted(path.stat().st_ino for path in files)
 
 
-@both
+@file_and_folder
 def test_missing_parents_are_created(tmp_path, kind):
     write(kind, tmp_path / "a" / "b" / "mine", "text")
     assert text_of(tmp_path / "a" / "b" / "mine") == "text"

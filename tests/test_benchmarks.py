@@ -26,17 +26,17 @@ def test_the_smallest_part_of_a_window_that_meets_the_goal_is_kept():
 
 
 def test_goals_are_judged_by_the_fastest_contender():
-    taken = {
+    times = {
         decode.RECOMPUTED: {decode.FULL: 50.0},
         "engine: slow": {decode.FULL: 9.0},
         "engine: fast": {decode.FULL: 1.0},
         "transformers, 1 thread": {decode.FULL: 5.0},
         "transformers, 2 threads": {decode.FULL: 3.0},
     }
-    for row in taken.values():
+    for row in times.values():
         row.update(dict.fromkeys(decode.PLACES, row[decode.FULL]))
-    assert [measured for _, _, measured in decode.goals(taken)] == [50.0, 3.0], "no CTranslate2"
+    assert [measured for _, _, measured in decode.goals(times)] == [50.0, 3.0], "no CTranslate2"
     machine = {"cpu": "one", "cores": 1, "versions": {"python": "3"}}
-    shown = decode.table({"milliseconds a character": taken, "machine": machine})
-    assert re.search(r"40 × \| 50.0 × \| met \|", shown)
-    assert re.search(r"4 × \| 3.0 × \| missed \|", shown)
+    table = decode.table({"milliseconds a character": times, "machine": machine})
+    assert re.search(r"40 × \| 50.0 × \| met \|", table)
+    assert re.search(r"4 × \| 3.0 × \| missed \|", table)

@@ -29,8 +29,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-class Home(ThreadingHTTPServer):
-    """A public home of a text on loopback, which counts how often it is asked."""
+class TextServer(ThreadingHTTPServer):
+    """Serves a text on loopback and counts the requests."""
 
     requests = 0
     body = TEXT
@@ -51,8 +51,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
-    with Home(("127.0.0.1", 0), Handler) as server:
+def server() -> Iterator[TextServer]:
+    with TextServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -60,24 +60,24 @@ def home() -> Iterator[Home]:
         thread.join()
 
 
-def test_the_text_is_downloaded_once(home, cache):
-    path = tiny_shakespeare(home.url, TEXT_SHA256)
+def test_the_text_is_downloaded_once(server, cache):
+    path = tiny_shakespeare(server.url, TEXT_SHA256)
     assert path.read_bytes() == TEXT
     assert path.parent == cache
-    assert tiny_shakespeare(home.url, TEXT_SHA256) == path
-    assert home.requests == 1
+    assert tiny_shakespeare(server.url, TEXT_SHA256) == path
+    assert server.requests == 1
 
 
-def test_a_damaged_copy_is_downloaded_again(home, cache):
-    path = tiny_shakespeare(home.url, TEXT_SHA256)
+def test_a_damaged_copy_is_downloaded_again(server, cache):
+    path = tiny_shakespeare(server.url, TEXT_SHA256)
     path.write_bytes(TEXT[:-1])
-    assert tiny_shakespeare(home.url, TEXT_SHA256).read_bytes() == TEXT
-    assert home.requests == 2
+    assert tiny_shakespeare(server.url, TEXT_SHA256).read_bytes() == TEXT
+    assert server.requests == 2
 
 
-def test_another_text_is_refused_and_not_kept(home, cache):
+def test_another_text_is_refused_and_not_kept(server, cache):
     with pytest.raises(DataError, match=f"not the expected text .SHA-256 {TEXT_SHA256}"):
-        tiny_shakespeare(home.url)
+        tiny_shakespeare(server.url)
     assert list(cache.iterdir()) == []
     assert TINY_SHAKESPEARE_SHA256 == (
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -85,16 +85,16 @@ def test_another_text_is_refused_and_not_kept(home, cache):
 
 
 @pytest.mark.parametrize("status_line", ["HTTP/1.0 503 Busy", "HTTP/1.0 404 Gone", "nonsense"])
-def test_a_failing_server_is_an_error(home, cache, status_line):
-    home.status_line = status_line
+def test_a_failing_server_is_an_error(server, cache, status_line):
+    server.status_line = status_line
     with pytest.raises(DataError, match=r"could not be downloaded .*--data FILE"):
-        tiny_shakespeare(home.url, TEXT_SHA256)
+        tiny_shakespeare(server.url, TEXT_SHA256)
     assert list(cache.iterdir()) == []
 
 
 def test_an_unreachable_server_is_an_error(cache):
-    with Home(("127.0.0.1", 0), Handler) as server:
-        url = server.url  # free again, and refused, once the server is closed
+    with TextServer(("127.0.0.1", 0), Handler) as closed:
+        url = closed.url
     with pytest.raises(DataError, match=r"could not be downloaded .*--data FILE"):
         tiny_shakespeare(url)
     assert list(cache.iterdir()) == []

@@ -38,7 +38,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "formats.md"
 STAMP = ["format", "optional"]
 
 
-def documented() -> dict[str, list[str]]:
+def documented_fields() -> dict[str, list[str]]:
     """The names in the first column of each section's table, by the section's heading."""
     sections = re.split(r"^#+ ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
     tables = {}
@@ -54,16 +54,16 @@ def fields(cls: type) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
-def tensors() -> list[str]:
+def tensor_names() -> list[str]:
     names = without_weights(GPTConfig()).state_dict()
     return list(dict.fromkeys(re.sub(r"\.\d+\.", ".N.", name) for name in names))
 
 
-def first_line(table: str) -> list[str]:
+def columns(table: str) -> list[str]:
     return next(csv.reader(io.StringIO(table)))
 
 
-def choices() -> list[str]:
+def saved_choices() -> list[str]:
     for path in Path(view_file.__file__).parent.glob("*.py"):  # controls are declared on import
         importlib.import_module(f"microgpt.ui.attention.{path.stem}")
     return [f"{each.key}_N" if each.numbered else each.key for each in saved_controls(VIEW)]
@@ -74,9 +74,9 @@ def map_arrays() -> list[str]:
         return list(arrays)
 
 
-def written() -> dict[str, list[str]]:
-    """The fields that the code writes, by the headings of the document."""
-    trace = Predictions(torch.zeros(1, dtype=torch.long), torch.zeros(1, 2))
+def code_fields() -> dict[str, list[str]]:
+    """The fields of each file in the code, by the heading of the document."""
+    predictions = Predictions(torch.zeros(1, dtype=torch.long), torch.zeros(1, 2))
     return {
         "A checkpoint": [*checkpoint.FILES, *checkpoint.OPTIONAL.keys() - {checkpoint.EVOLUTION}],
         "config.json": [*STAMP, *checkpoint.CONFIG_FIELDS],
@@ -84,7 +84,7 @@ def written() -> dict[str, list[str]]:
         "config.json: training": fields(Training),
         "config.json: training.config": fields(TrainConfig),
         "tokenizer.json": [*STAMP, "characters"],
-        "model.safetensors": tensors(),
+        "model.safetensors": tensor_names(),
         "loss_record.csv": [*COLUMNS, "format"],
         "baselines.json": [*STAMP, *fields(Baselines)],
         "baselines.json: val_loss": list(NAMES),
@@ -98,24 +98,24 @@ def written() -> dict[str, list[str]]:
         "record.json": [*STAMP, "kind", *ORIGIN, *RECORD.fields],
         "record.json: settings": fields(SamplingConfig),
         "view.json": [*STAMP, "kind", *ORIGIN, *VIEW_FILE.fields],
-        "view.json: choices": choices(),
-        "characters.csv": first_line(to_csv(trace, "ab", SamplingConfig())),
+        "view.json: choices": saved_choices(),
+        "characters.csv": columns(to_csv(predictions, "ab", SamplingConfig())),
         "microgpt-heads.npz": map_arrays(),
-        "An attention map as CSV": first_line(
+        "An attention map as CSV": columns(
             attention_csv(np.ones((1, 1)), "a", Choice(None, None).columns)
         ),
     }
 
 
-@pytest.mark.parametrize("heading", written())
+@pytest.mark.parametrize("heading", code_fields())
 def test_the_document_describes_exactly_the_fields_of_the_code(heading):
-    named, expected = documented()[heading], written()[heading]
-    assert len(set(named)) == len(named)
-    assert set(named) == set(expected)
+    documented, expected = documented_fields()[heading], code_fields()[heading]
+    assert len(set(documented)) == len(documented)
+    assert set(documented) == set(expected)
 
 
 def test_the_document_has_exactly_the_sections_of_the_code():
-    assert documented().keys() == written().keys()
+    assert documented_fields().keys() == code_fields().keys()
 
 
 def test_the_document_has_the_limits_of_the_code():

@@ -54,30 +54,29 @@ def test_past_the_window_a_part_of_it_is_read_again(model, tokenizer, exact, kep
     config = SamplingConfig(temperature=0, exact=exact)
     window = model.config.block_size
     ids = tokenizer.encode((tokenizer.characters * window)[: window - 2])
-    seen = len(ids)
+    length = len(ids)  # of the context
     for record in generate(Decoder(model), tokenizer, ids, 3 * window, config):
-        expected = model(torch.tensor([ids[-seen:]]))[0, -1]
+        expected = model(torch.tensor([ids[-length:]]))[0, -1]
         torch.testing.assert_close(record.logits, expected, atol=1e-4, rtol=0)
         ids.append(record.token)
-        seen = seen + 1 if seen < window else round(kept * window)
+        length = length + 1 if length < window else round(kept * window)
 
 
 def test_a_text_longer_than_the_window_is_cut_to_its_end(model, tokenizer):
     window = model.config.block_size
-    long = (tokenizer.characters * window)[: 3 * window]
+    prompt = (tokenizer.characters * window)[: 3 * window]
     config = SamplingConfig(seed=2)
-    assert write(model, tokenizer, long, 10, config) == write(
-        model, tokenizer, long[-window:], 10, config
-    )
+    expected = write(model, tokenizer, prompt[-window:], 10, config)
+    assert write(model, tokenizer, prompt, 10, config) == expected
 
 
 def test_generation_continues_from_any_ids_without_changing_them(model, tokenizer):
     ids = tokenizer.encode(tokenizer.characters[:3])
-    written = list(generate(Decoder(model), tokenizer, ids, 6, GREEDY))
+    whole = list(generate(Decoder(model), tokenizer, ids, 6, GREEDY))
     assert ids == tokenizer.encode(tokenizer.characters[:3])
-    branched = ids + [character.token for character in written[:4]]
-    again = list(generate(Decoder(model), tokenizer, branched, 2, GREEDY))
-    assert [c.token for c in again] == [c.token for c in written[4:]]
+    start = ids + [character.token for character in whole[:4]]
+    rest = list(generate(Decoder(model), tokenizer, start, 2, GREEDY))
+    assert [c.token for c in rest] == [c.token for c in whole[4:]]
 
 
 def test_an_empty_prompt_starts_with_a_newline(tokenizer):

@@ -27,11 +27,11 @@ LIBRARY = sorted(
 
 
 def dotted(path: Path) -> str:
-    """The name a module is imported by."""
+    """The name of a module in an import."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path, nodes: list[ast.AST]) -> set[str]:
+def imported_names(path: Path, nodes: list[ast.AST]) -> set[str]:
     """Dotted names of the modules that the import statements among nodes name."""
     names: set[str] = set()
     for node in nodes:
@@ -43,13 +43,13 @@ def imported(path: Path, nodes: list[ast.AST]) -> set[str]:
     return names
 
 
-def when_loaded(path: Path) -> set[str]:
-    """What a module imports as it is loaded; a command's own start may reach further."""
-    return imported(path, ast.parse(path.read_text(encoding="utf-8")).body)
+def imports_at_the_top(path: Path) -> set[str]:
+    """What a module imports when it is loaded; a function may import more."""
+    return imported_names(path, ast.parse(path.read_text(encoding="utf-8")).body)
 
 
-def anywhere(path: Path) -> set[str]:
-    return imported(path, list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+def all_imports(path: Path) -> set[str]:
+    return imported_names(path, list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
 
 
 def run(code: str) -> None:
@@ -69,38 +69,36 @@ def test_the_first_layer_loads_neither_torch_nor_numpy():
     run(f"import sys, {modules}\nassert not {{'torch', 'numpy', 'pandas'}} & set(sys.modules)")
 
 
-@pytest.mark.parametrize("module", ["attention", "loss", "text", "map_files"])
-def test_charts_load_neither_streamlit_nor_torch(module):
-    run(
-        f"import sys, microgpt.ui.charts.{module}\n"
-        "assert not {'streamlit', 'torch'} & set(sys.modules)"
-    )
+def test_charts_load_neither_streamlit_nor_torch():
+    modules = ", ".join(dotted(path) for path in sorted((UI / "charts").glob("*.py")))
+    run(f"import sys, {modules}\nassert not {{'streamlit', 'torch'}} & set(sys.modules)")
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=dotted)
 def test_a_module_imports_only_from_its_layer_and_earlier_ones(path):
-    _, *room = dotted(path).split(".")
-    for name in when_loaded(path):
+    _, *module = dotted(path).split(".")
+    for name in imports_at_the_top(path):
         top, *rest = name.split(".")
         assert top not in ("app", "pages", "streamlit")
         if top == "microgpt":
-            assert LAYER_OF[rest[0]] <= LAYER_OF[room[0]], f"{dotted(path)} imports {name}"
+            assert LAYER_OF[rest[0]] <= LAYER_OF[module[0]], f"{dotted(path)} imports {name}"
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=dotted)
 def test_only_the_ui_imports_streamlit(path):
-    assert not {name for name in anywhere(path) if "streamlit" in name}
+    assert not [name for name in all_imports(path) if "streamlit" in name]
 
 
 def test_the_ui_imports_no_page():
     for path in UI.rglob("*.py"):
-        assert not {name for name in anywhere(path) if name.split(".")[0] in ("app", "pages")}, path
+        packages = {name.split(".")[0] for name in all_imports(path)}
+        assert not packages & {"app", "pages"}, path
 
 
 def test_only_the_cache_uses_torch_and_streamlits_caches():
-    """Only the cache, which holds tensors, may name PyTorch and Streamlit's own caches."""
+    """The cache holds tensors; views get numbers and arrays from it."""
     for path in [*UI.rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
         if path.name == "cache.py":
             continue
-        assert not {name for name in anywhere(path) if name.split(".")[0] == "torch"}, path
+        assert "torch" not in {name.split(".")[0] for name in all_imports(path)}, path
         assert "st.cache_" not in path.read_text(encoding="utf-8"), path

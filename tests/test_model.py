@@ -25,10 +25,10 @@ def normalised(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
     return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
 
-def reference(model: GPT, ids: list[int]) -> tuple[Tensor, Tensor]:
-    """DESIGN.md's model once more, head by head and position by position, from raw weights.
+def expected_outputs(model: GPT, ids: list[int]) -> tuple[Tensor, Tensor]:
+    """Compute the model from its weights, head by head and position by position.
 
-    Returns logits (T, V) and attention (L, H, T, T).
+    Returns the logits (T, V) and the attention weights (L, H, T, T).
     """
     config, w = model.config, model.state_dict()
     size, count = config.head_size, len(ids)
@@ -41,8 +41,8 @@ def reference(model: GPT, ids: list[int]) -> tuple[Tensor, Tensor]:
     maps = torch.zeros(config.n_layer, config.n_head, count, count)
     for layer in range(config.n_layer):
         block = f"blocks.{layer}."
-        seen = normalised(x, w, block + "ln_attention")
-        q, k, v = (seen @ w[block + "attention.qkv.weight"].T).split(config.n_embd, dim=1)
+        x_norm = normalised(x, w, block + "ln_attention")
+        q, k, v = (x_norm @ w[block + "attention.qkv.weight"].T).split(config.n_embd, dim=1)
         heads = []
         for head in range(config.n_head):
             part = slice(head * size, (head + 1) * size)
@@ -55,8 +55,8 @@ def reference(model: GPT, ids: list[int]) -> tuple[Tensor, Tensor]:
             heads.append(torch.stack(outputs))
         y = torch.cat(heads, dim=1)
         x = x + y @ w[block + "attention.proj.weight"].T + w[block + "attention.proj.bias"]
-        seen = normalised(x, w, block + "ln_mlp")
-        hidden = (seen @ w[block + "mlp.up.weight"].T + w[block + "mlp.up.bias"]).clamp(min=0)
+        x_norm = normalised(x, w, block + "ln_mlp")
+        hidden = (x_norm @ w[block + "mlp.up.weight"].T + w[block + "mlp.up.bias"]).clamp(min=0)
         x = x + hidden @ w[block + "mlp.down.weight"].T + w[block + "mlp.down.bias"]
     return normalised(x, w, "ln_final") @ w["head.weight"].T + w["head.bias"], maps
 
@@ -93,7 +93,7 @@ def test_logits_and_attention_equal_an_independent_computation(model, ids):
     assert logits.shape == (2, 16, model.config.vocab_size)
     assert maps.shape == (2, 2, 3, 16, 16)
     for row in range(2):
-        expected_logits, expected_maps = reference(model, ids[row].tolist())
+        expected_logits, expected_maps = expected_outputs(model, ids[row].tolist())
         torch.testing.assert_close(logits[row], expected_logits, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(maps[row], expected_maps, atol=1e-5, rtol=1e-4)
 
@@ -223,16 +223,16 @@ def test_a_head_mask_of_ones_changes_nothing(model, ids):
 
 
 def test_a_call_stores_nothing_on_the_model(model, ids):
-    def everything() -> list[tuple[str, list[str], list[int]]]:
+    def attributes() -> list[tuple[str, list[str], list[int]]]:
         return [
             (name, list(module.__dict__), [id(value) for value in module.__dict__.values()])
             for name, module in model.named_modules()
         ]
 
-    before, weights = everything(), copy.deepcopy(model.state_dict())
+    before, weights = attributes(), copy.deepcopy(model.state_dict())
     model(ids, cache=KVCache(model.config, batch_size=2), head_mask=torch.ones(2, 3))
     model.forward_with_attention(ids)
-    assert everything() == before
+    assert attributes() == before
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
     assert not list(model.buffers())
 
@@ -248,7 +248,7 @@ def test_dropout_is_only_used_in_training(model, ids):
     assert not torch.equal(dropping(ids), dropping(ids))
 
 
-@pytest.mark.parametrize("maps", [None, []], ids=["fast path", "open path"])
+@pytest.mark.parametrize("maps", [None, []], ids=["fused", "with maps"])
 def test_dropout_applies_to_the_attention_weights(model, maps):
     attention = copy.deepcopy(model.blocks[0].attention)
     attention.dropout = 0.5

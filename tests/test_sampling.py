@@ -70,7 +70,7 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(seed):
     p = torch.rand((), generator=generator).item()
     probs, kept = probs_of(logits), probs_of(logits, top_p=p) > 0
     assert probs[kept].sum() >= p
-    assert probs[kept].sum() - probs[kept].min() < p, "without the least of them it is not reached"
+    assert probs[kept].sum() - probs[kept].min() < p, "the least likely one is needed to reach p"
     assert probs[kept].min() >= probs[~kept].max()
 
 
@@ -109,7 +109,7 @@ def test_the_frequencies_of_100_000_draws_fit_the_probabilities():
     kept = probs > 0
     assert counts[~kept].sum() == 0
     expected = draws * probs[kept]
-    assert expected.min() > 5 and len(expected) > 10, "or the statistic is none"
+    assert expected.min() > 5 and len(expected) > 10, "needed for a chi-square test"
     chi_square = ((counts[kept] - expected) ** 2 / expected).sum()
     # Its 99.9 % point for n degrees of freedom (Wilson and Hilferty, 1931).
     n = len(expected) - 1

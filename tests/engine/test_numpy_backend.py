@@ -7,22 +7,22 @@ from microgpt.engine.numpy_backend import NumpyBackend, attend, layer_norm, line
 from microgpt.model import KVCache
 
 
-def drawn(*shape: int) -> torch.Tensor:
+def random(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)))
 
 
 def test_the_layers_equal_those_of_pytorch():
-    x, weight, bias = drawn(12), drawn(5, 12), drawn(5)
-    gain, shift = drawn(12) + 1, drawn(12) / 2
-    found = layer_norm(x.numpy(), gain.numpy(), shift.numpy())
-    np.testing.assert_allclose(found, F.layer_norm(x, (12,), gain, shift), atol=1e-6)
+    x, weight, bias = random(12), random(5, 12), random(5)
+    gain, shift = random(12) + 1, random(12) / 2
+    normalised = layer_norm(x.numpy(), gain.numpy(), shift.numpy())
+    np.testing.assert_allclose(normalised, F.layer_norm(x, (12,), gain, shift), atol=1e-6)
     np.testing.assert_allclose(
         linear(x.numpy(), weight.numpy(), bias.numpy()), F.linear(x, weight, bias), atol=1e-6
     )
 
 
 def test_the_attention_equals_that_of_pytorch():
-    q, keys, values = drawn(3, 8), drawn(3, 7, 8) * 2, drawn(3, 7, 8) + 1
+    q, keys, values = random(3, 8), random(3, 7, 8) * 2, random(3, 7, 8) + 1
     expected = F.scaled_dot_product_attention(q[:, None], keys, values).flatten()
     np.testing.assert_allclose(attend(q.numpy(), keys.numpy(), values.numpy()), expected, atol=1e-5)
 

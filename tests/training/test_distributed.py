@@ -1,4 +1,4 @@
-"""Two processes that train one model, on CPUs, as torchrun starts them."""
+"""Two processes on CPUs, started by torchrun, train one model."""
 
 import functools
 import os
@@ -19,7 +19,7 @@ train_command = functools.partial(
     small_run.train_command, dropout=0.0, precision="float32", steps=20, eval_interval=10
 )
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-# The command, whose first process kills itself when it flushes a file to the disk the N-th time.
+# Run the command. A process that flushes a file for the N-th time kills itself.
 KILLED = """
 import os, signal, sys
 from microgpt.cli import main
@@ -57,17 +57,17 @@ def torchrun(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def pair(corpus_file, tmp_path_factory) -> tuple[Path, str]:
-    """The checkpoint that two processes wrote, and what they said."""
-    out = tmp_path_factory.mktemp("pair") / "out"
+def two_process_run(corpus_file, tmp_path_factory) -> tuple[Path, str]:
+    """The checkpoint that two processes wrote, and their stderr."""
+    out = tmp_path_factory.mktemp("two processes") / "out"
     done = torchrun("-m", "microgpt", *train_command(corpus_file, out))
     assert done.returncode == 0, done.stderr[-2000:]
     return out, done.stderr
 
 
-def test_two_processes_train_the_same_model_as_one(pair, corpus_file, tmp_path):
+def test_two_processes_train_the_same_model_as_one(two_process_run, corpus_file, tmp_path):
     assert main(train_command(corpus_file, tmp_path / "alone")) == 0
-    alone, together = checkpoint.load(tmp_path / "alone"), checkpoint.load(pair[0])
+    alone, together = checkpoint.load(tmp_path / "alone"), checkpoint.load(two_process_run[0])
     assert len(together.loss_record) == len(alone.loss_record)
     for row, expected in zip(together.loss_record, alone.loss_record, strict=True):
         assert (row.step, row.tokens) == (expected.step, expected.tokens)
@@ -82,8 +82,8 @@ def test_two_processes_train_the_same_model_as_one(pair, corpus_file, tmp_path):
     assert together.training.val_loss_full == pytest.approx(loss, abs=2e-4)
 
 
-def test_two_processes_write_every_file_once(pair):
-    out, said = pair
+def test_two_processes_write_every_file_once(two_process_run):
+    out, stderr = two_process_run
     loaded = checkpoint.load(out)
     assert loaded.snapshots.steps.tolist() == snapshot_steps(20)
     assert sorted(path.name for path in out.parent.iterdir()) == ["out", "out.state"]
@@ -95,16 +95,16 @@ def test_two_processes_write_every_file_once(pair):
     ]
     assert (state / "loss_record.csv").read_bytes() == (out / "loss_record.csv").read_bytes()
     for step in (row.step for row in loaded.loss_record if row.val_loss is not None):
-        assert said.count(f"step {step}: train") == 1
-    assert said.count("checkpoint: ") == 1
+        assert stderr.count(f"step {step}: train") == 1
+    assert stderr.count("checkpoint: ") == 1
 
 
 def test_a_batch_size_that_cannot_be_divided_is_an_error(corpus_file, tmp_path):
     done = torchrun("-m", "microgpt", *train_command(corpus_file, tmp_path / "out", batch_size=3))
     assert done.returncode != 0
-    # Each process says so, and one may get in the other's line.
+    # Both processes print it, possibly mixed on one line.
     assert "error: batch_size is 3; it must be a multiple of the 2 processes" in done.stderr
-    assert "microgpt/train" not in done.stderr  # no traceback of ours
+    assert "microgpt/train" not in done.stderr, "there is no traceback of our code"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -120,7 +120,7 @@ def test_a_killed_run_of_two_processes_resumes_to_the_same_weights(corpus_file, 
     state = torch.load(tmp_path / "out.state" / "state.pt", weights_only=True)
     assert 0 < state["step"] < 20
     assert len(state["rngs"]) == 2
-    assert not torch.equal(state["rngs"][0][0], state["rngs"][1][0])  # dropout of their own
+    assert not torch.equal(state["rngs"][0][0], state["rngs"][1][0]), "dropout differs"
     assert not out.exists()
 
     done = torchrun("-m", "microgpt", *command, "--resume")

@@ -1,4 +1,4 @@
-"""A run that SIGKILL ends, at any moment, resumes to the same bytes as one that was not killed."""
+"""A run that was killed resumes to the same files as one that was not."""
 
 import functools
 import os
@@ -17,12 +17,12 @@ from tests.small_run import without_times
 
 ROOT = Path(__file__).parents[2]
 train_command = functools.partial(small_run.train_command, optimizer="muon")
-# Runs the command into whole/out, and counts how often it flushes a file to the disk or renames
-# one; then into N/out for some of these calls, each killed by itself at its N-th. Forked, so that
-# PyTorch is imported once.
+# Run the command to whole/out, and count its calls that flush or rename a file. Then run it again
+# to N/out for some N, and kill it at the N-th of these calls. Every run is a fork, so that PyTorch
+# is imported once.
 DRIVER = """
 import os, pathlib, signal, sys
-import torch._dynamo  # which PyTorch's optimisers import late
+import torch._dynamo  # before the forks; optimizers import it late
 from microgpt.cli import main
 
 folder, data, *settings = sys.argv[1:]
@@ -54,8 +54,8 @@ for last in (2, total // 3, 2 * total // 3, total - 1, total):
 """
 
 
-def check_whole_or_absent(out: Path, expected: Path) -> None:
-    """What a killed run left at out is the whole checkpoint or nothing at all."""
+def assert_complete_or_absent(out: Path, expected: Path) -> None:
+    """Assert that a killed run left the complete checkpoint or none."""
     if out.exists():
         weights = checkpoint.load(out).weights_sha256
         assert weights == checkpoint.load(expected).weights_sha256
@@ -64,22 +64,23 @@ def check_whole_or_absent(out: Path, expected: Path) -> None:
             checkpoint.load(out)
 
 
-def go_on(command: list[str], out: Path) -> None:
+def resume(command: list[str], out: Path) -> None:
     """Resume a run that was killed, or start it again if it had saved no state yet."""
     state = out.with_name(f"{out.name}.state") / "state.pt"
     assert main([*command, "--resume"] if state.exists() else command) == 0
-    assert not list(state.parent.rglob("*.partial"))  # what the killed writer left is removed
+    assert not list(state.parent.rglob("*.partial")), "partial files are removed"
 
 
-def check_same(out: Path, expected: Path) -> None:
+def assert_same_files(out: Path, expected: Path) -> None:
+    """Assert that two checkpoints are the same, except for the times in their records."""
     for name in ("model.safetensors", "snapshots.npz", "tokenizer.json", "baselines.json"):
         assert (out / name).read_bytes() == (expected / name).read_bytes(), name
-    ended, whole = checkpoint.load(out), checkpoint.load(expected)
-    assert without_times(ended.loss_record) == without_times(whole.loss_record)
-    assert ended.training.steps == ended.training.config.steps
-    assert ended.training.val_loss_full == whole.training.val_loss_full
-    kept = out.with_name(f"{out.name}.state") / "loss_record.csv"
-    assert kept.read_bytes() == (out / "loss_record.csv").read_bytes()
+    resumed, whole = checkpoint.load(out), checkpoint.load(expected)
+    assert without_times(resumed.loss_record) == without_times(whole.loss_record)
+    assert resumed.training.steps == resumed.training.config.steps
+    assert resumed.training.val_loss_full == whole.training.val_loss_full
+    record = out.with_name(f"{out.name}.state") / "loss_record.csv"
+    assert record.read_bytes() == (out / "loss_record.csv").read_bytes()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -92,28 +93,28 @@ def test_a_run_killed_during_a_write_resumes_to_the_same_files(corpus_file, tmp_
     whole = tmp_path / "whole" / "out"
     outs = [folder / "out" for folder in tmp_path.iterdir() if folder.name.isdigit()]
     assert len(outs) == 5
-    # Some were killed with no state, half a state, a state, half a checkpoint and a whole one.
-    left = {path.name for out in outs for path in out.parent.rglob("*")}
-    assert {"state.pt", "out", "model.safetensors"} <= left
-    assert any(name.startswith(".state.pt.") for name in left)
-    assert any(name.startswith(".out.") for name in left)
+    # The runs were killed during the writing of a state and of a checkpoint, and between them.
+    files = {path.name for out in outs for path in out.parent.rglob("*")}
+    assert {"state.pt", "out", "model.safetensors"} <= files
+    assert any(name.startswith(".state.pt.") for name in files)
+    assert any(name.startswith(".out.") for name in files)
     for out in outs:
-        check_whole_or_absent(out, whole)
-        go_on(train_command(corpus_file, out, steps=5), out)
-        check_same(out, whole)
+        assert_complete_or_absent(out, whole)
+        resume(train_command(corpus_file, out, steps=5), out)
+        assert_same_files(out, whole)
         assert {path.name for path in out.parent.iterdir()} == {"out", "out.state"}
 
 
 def test_a_run_killed_twice_resumes_to_the_same_files(corpus_file, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main(train_command(corpus_file, whole, optimizer="adamw")) == 0
-    killed = train_command(corpus_file, out, optimizer="adamw")
-    for snapshot, more in ((6, []), (19, ["--resume"])):
-        command = [sys.executable, "-m", "microgpt", *killed, *more]
+    arguments = train_command(corpus_file, out, optimizer="adamw")
+    for step, options in ((6, []), (19, ["--resume"])):
+        command = [sys.executable, "-m", "microgpt", *arguments, *options]
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-            next(line for line in process.stderr if f"step {snapshot}: train" in line)
+            next(line for line in process.stderr if f"step {step}: train" in line)
             process.kill()
         assert process.returncode == -signal.SIGKILL
-        check_whole_or_absent(out, whole)
-    go_on(killed, out)
-    check_same(out, whole)
+        assert_complete_or_absent(out, whole)
+    resume(arguments, out)
+    assert_same_files(out, whole)

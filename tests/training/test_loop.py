@@ -83,7 +83,7 @@ def test_estimates_use_the_same_windows_without_dropout(tiny_config, splits):
     config = TrainConfig(batch_size=4, eval_batches=3)
     dropping = dataclasses.replace(tiny_config, dropout=0.5)
     state = TrainState.create(dropping, config, CPU)
-    torch.nn.init.normal_(state.model.blocks[0].mlp.down.weight)  # else dropout has nothing to do
+    torch.nn.init.normal_(state.model.blocks[0].mlp.down.weight)  # zero at first, as is its dropout
     first = estimate(state, splits, config)
     assert set(first) == {"train_loss", "val_loss"}
     state.step = 7
@@ -145,8 +145,8 @@ def test_a_model_that_diverged_is_never_evaluated(tiny_config, splits, interval)
     rows = train(state, splits, config)
     assert [next(rows).step for _ in range(2)] == [0, 1]
     torch.nn.init.constant_(state.model.head.bias, math.nan)
-    seen = []
+    steps = []
     with pytest.raises(TrainError, match=f"not finite at step {interval}; lower the learning rate"):
-        seen.extend(row.step for row in rows)
-    assert seen == list(range(2, interval))
+        steps.extend(row.step for row in rows)
+    assert steps == list(range(2, interval))
     assert [row.step for row in state.rows] == [0]

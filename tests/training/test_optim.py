@@ -18,8 +18,9 @@ def fresh(tiny_config) -> GPT:
 
 
 def names(model: GPT, group: dict) -> set[str]:
-    found = {id(p) for p in group["params"]}
-    return {name for name, p in model.named_parameters() if id(p) in found}
+    """The names of the parameters of an optimizer's group."""
+    parameters = {id(p) for p in group["params"]}
+    return {name for name, p in model.named_parameters() if id(p) in parameters}
 
 
 def test_every_optimizer_of_the_config_exists():
@@ -30,8 +31,8 @@ def test_every_optimizer_of_the_config_exists():
 def test_every_parameter_is_in_one_group_and_only_matrices_decay(fresh, kind):
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer=kind))
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    held = [id(p) for group in groups for p in group["params"]]
-    assert sorted(held) == sorted(id(p) for p in fresh.parameters())
+    parameters = [id(p) for group in groups for p in group["params"]]
+    assert sorted(parameters) == sorted(id(p) for p in fresh.parameters())
     for group in groups:
         for parameter in group["params"]:
             assert group["weight_decay"] == (0.1 if parameter.ndim == 2 else 0.0)
@@ -68,7 +69,7 @@ def test_without_warm_up_and_decay_the_learning_rate_is_constant():
 
 def test_the_schedule_multiplies_the_peak_of_each_group(fresh):
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
-    for factor in (0.5, 0.25):  # of the peak, not of the rate before
+    for factor in (0.5, 0.25):  # each time a factor of the peak
         set_learning_rates(optimizers, factor)
         rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
         assert rates == pytest.approx([factor * 1e-3, factor * 1e-3, factor * 0.02])
@@ -96,17 +97,17 @@ def test_an_update_steps_every_optimizer_and_clears_the_gradients(fresh):
 )
 def test_muon_uses_bfloat16_only_on_a_cpu_that_supports_it(fresh, monkeypatch, capabilities, dtype):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    seen = set()
+    products = set()
 
-    class Spy(TorchFunctionMode):
+    class Recorder(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             if func in (torch.Tensor.matmul, torch.addmm):
-                seen.add((func, args[0].dtype))
+                products.add((func, args[0].dtype))
             return func(*args, **(kwargs or {}))
 
     for parameter in fresh.parameters():
         parameter.grad = torch.ones_like(parameter)
     optimizers = make_optimizers(fresh, dataclasses.replace(CONFIG, optimizer="muon"))
-    with Spy():
+    with Recorder():
         update(optimizers)
-    assert seen == {(torch.Tensor.matmul, dtype), (torch.addmm, dtype)}
+    assert products == {(torch.Tensor.matmul, dtype), (torch.addmm, dtype)}

@@ -3,10 +3,11 @@ import itertools
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
+from microgpt.checkpoint.snapshots import SnapshotsError
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate
@@ -19,6 +20,7 @@ from microgpt.training.snapshots import (
     SAMPLE_CONFIG,
     SAMPLE_LENGTH,
     SNAPSHOT_COUNT,
+    load_weights,
     passage_ids,
     save_weights,
     snapshot_steps,
@@ -30,12 +32,12 @@ from tests.small_run import STEPS
 
 
 @pytest.fixture
-def dropping(model, tiny_config) -> GPT:
+def dropout_model(model, tiny_config) -> GPT:
     """The small model with dropout, in training mode."""
     shape = GPTConfig(**tiny_config.to_dict() | {"dropout": 0.5})
-    dropping = GPT(shape)
-    dropping.load_state_dict(model.state_dict())
-    return dropping.train()
+    copied = GPT(shape)
+    copied.load_state_dict(model.state_dict())
+    return copied.train()
 
 
 @pytest.mark.parametrize("steps", [5000, 800, 3, 1])
@@ -101,53 +103,52 @@ def test_the_passage_is_cut_to_the_limit_for_all_maps():
     )
 
 
-def test_a_snapshot_changes_neither_the_model_nor_the_random_state(dropping, tokenizer):
-    before = copy.deepcopy(dropping.state_dict())
+def test_a_snapshot_changes_neither_the_model_nor_the_random_state(dropout_model, tokenizer):
+    before = copy.deepcopy(dropout_model.state_dict())
     random_before = torch.get_rng_state()
-    take_snapshot(dropping, tokenizer, [1, 2, 3, 4], 7)
-    assert dropping.training
-    assert all(module.training for module in dropping.modules())
-    assert all(parameter.requires_grad for parameter in dropping.parameters())
-    after = dropping.state_dict()
+    take_snapshot(dropout_model, tokenizer, [1, 2, 3, 4], 7)
+    assert dropout_model.training
+    assert all(module.training for module in dropout_model.modules())
+    assert all(parameter.requires_grad for parameter in dropout_model.parameters())
+    after = dropout_model.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
     assert torch.equal(torch.get_rng_state(), random_before)
 
 
 def test_a_snapshot_holds_the_attention_and_predictions_of_the_model(
-    dropping, model, tokenizer, corpus
+    dropout_model, model, tokenizer, corpus
 ):
     ids = tokenizer.encode(corpus[:16])
-    snapshot = take_snapshot(dropping, tokenizer, ids, 7)
-    shown = attention_maps(model, ids)
+    snapshot = take_snapshot(dropout_model, tokenizer, ids, 7)
+    expected = attention_maps(model, ids)
     assert snapshot.step == 7
     assert snapshot.maps.dtype == torch.uint8
     assert snapshot.maps.shape == (2, 3, 16, 16)
-    assert (snapshot.maps / 255 - shown.weights).abs().max() <= 0.5 / 255 + 1e-6
+    assert (snapshot.maps / 255 - expected.weights).abs().max() <= 0.5 / 255 + 1e-6
     assert snapshot.probs.dtype == torch.float16
     torch.testing.assert_close(
-        snapshot.probs.float(), shown.logits.softmax(dim=-1), rtol=1e-3, atol=1e-6
+        snapshot.probs.float(), expected.logits.softmax(dim=-1), rtol=1e-3, atol=1e-6
     )
 
 
-def test_the_sample_is_generated_after_a_newline(dropping, model, tokenizer):
-    sample = take_snapshot(dropping, tokenizer, [1, 2, 3], 0).sample
+def test_the_sample_is_generated_after_a_newline(dropout_model, model, tokenizer):
+    sample = take_snapshot(dropout_model, tokenizer, [1, 2, 3], 0).sample
     ids = tokenizer.encode("\n")
-    written = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
-    assert sample.tolist() == [character.token for character in written]
+    stream = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
+    assert sample.tolist() == [character.token for character in stream]
 
 
-def test_snapshots_are_stacked_in_order(dropping, model, tokenizer):
-    snapshots = [
-        take_snapshot(each, tokenizer, [1, 2, 3], i) for i, each in enumerate([dropping, model])
-    ]
-    kept = stack(snapshots, [1, 2, 3])
-    assert kept.steps.tolist() == [0, 1]
-    assert kept.passage.tolist() == [1, 2, 3]
-    assert kept.maps.shape == (2, 2, 3, 3, 3)
-    assert kept.probs.shape == (2, 3, tokenizer.vocab_size)
-    assert kept.samples.shape == (2, SAMPLE_LENGTH)
-    assert (kept.maps[0] == kept.maps[1]).all()
+def test_snapshots_are_stacked_in_order(dropout_model, model, tokenizer):
+    passage, models = [1, 2, 3], [dropout_model, model]
+    snapshots = [take_snapshot(m, tokenizer, passage, step) for step, m in enumerate(models)]
+    stacked = stack(snapshots, passage)
+    assert stacked.steps.tolist() == [0, 1]
+    assert stacked.passage.tolist() == passage
+    assert stacked.maps.shape == (2, 2, 3, 3, 3)
+    assert stacked.probs.shape == (2, 3, tokenizer.vocab_size)
+    assert stacked.samples.shape == (2, SAMPLE_LENGTH)
+    assert (stacked.maps[0] == stacked.maps[1]).all()
 
 
 def test_a_run_records_losses_at_every_snapshot(trained_checkpoint):
@@ -161,30 +162,37 @@ def test_a_run_records_losses_at_every_snapshot(trained_checkpoint):
 
 def test_the_last_snapshot_of_a_run_is_of_the_saved_model(trained_checkpoint):
     loaded = checkpoint.load(trained_checkpoint)
-    kept = loaded.snapshots
-    shown = attention_maps(loaded.model, kept.passage.tolist())
-    maps = (255 * shown.weights).round().to(torch.int64)
-    assert (torch.from_numpy(kept.maps[-1].astype("int64")) - maps).abs().max() <= 1
-    torch.testing.assert_close(
-        torch.tensor(kept.probs[-1]).float(), shown.logits.softmax(dim=-1), rtol=1e-2, atol=1e-4
-    )
-    assert (kept.maps[0] != kept.maps[-1]).any()  # it has learned to look elsewhere
-    assert (kept.samples[0] != kept.samples[-1]).any()
+    snapshots = loaded.snapshots
+    expected = attention_maps(loaded.model, snapshots.passage.tolist())
+    maps = (255 * expected.weights).round().to(torch.int64)
+    assert (torch.from_numpy(snapshots.maps[-1].astype("int64")) - maps).abs().max() <= 1
+    probs = torch.tensor(snapshots.probs[-1]).float()
+    torch.testing.assert_close(probs, expected.logits.softmax(dim=-1), rtol=1e-2, atol=1e-4)
+    assert (snapshots.maps[0] != snapshots.maps[-1]).any(), "training changed the attention"
+    assert (snapshots.samples[0] != snapshots.samples[-1]).any()
 
 
 def test_a_run_keeps_the_weights_of_every_snapshot(trained_checkpoint):
     folder = RunFolder(trained_checkpoint).snapshots
-    kept = checkpoint.load(trained_checkpoint).snapshots
-    files = [weights_file(folder, step) for step in kept.steps.tolist()]
-    assert sorted(folder.iterdir()) == files  # in their order, and nothing besides
+    snapshots = checkpoint.load(trained_checkpoint).snapshots
+    files = [weights_file(folder, step) for step in snapshots.steps.tolist()]
+    assert sorted(folder.iterdir()) == files
     assert load_file(files[-1]).keys() == load_file(trained_checkpoint / checkpoint.WEIGHTS).keys()
     for name, tensor in load_file(trained_checkpoint / checkpoint.WEIGHTS).items():
         assert load_file(files[-1])[name].equal(tensor)
     loaded = checkpoint.load(trained_checkpoint)
-    for step, file in zip(range(len(files)), files, strict=True):
+    for index, file in enumerate(files):
         loaded.model.load_state_dict(load_file(file))
-        maps = attention_maps(loaded.model, kept.passage.tolist()).weights
-        assert (torch.tensor(kept.maps[step]) / 255 - maps).abs().max() < 2 / 255
+        maps = attention_maps(loaded.model, snapshots.passage.tolist()).weights
+        assert (torch.tensor(snapshots.maps[index]) / 255 - maps).abs().max() < 2 / 255
+
+
+def test_saved_weights_that_are_not_finite_are_refused(model, tmp_path):
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    weights["head.bias"][0] = torch.inf
+    save_file(weights, weights_file(tmp_path, 0))
+    with pytest.raises(SnapshotsError, match="not finite in half precision"):
+        load_weights(weights_file(tmp_path, 0), model.config)
 
 
 def test_an_error_while_saving_weights_leaves_the_old_file(model, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ CONFIGS = dataclasses.asdict(SETTINGS)
 
 
 @pytest.fixture
-def dropping(tiny_config) -> GPTConfig:
+def dropout_config(tiny_config) -> GPTConfig:
     return GPTConfig(**{**tiny_config.to_dict(), "dropout": 0.3})
 
 
@@ -45,20 +45,20 @@ def losses(state: TrainState) -> list[tuple]:
     "changes", [{"optimizer": "muon", "ema_decay": 0.9}, {"optimizer": "adamw"}], ids=str
 )
 def test_a_restored_run_has_the_weights_of_an_uninterrupted_one(
-    dropping, splits, tmp_path, changes
+    dropout_config, splits, tmp_path, changes
 ):
     config = settings(**changes)
-    whole = TrainState.create(dropping, config, CPU)
+    whole = TrainState.create(dropout_config, config, CPU)
     for _ in train(whole, splits, config):
         pass
 
-    stopped = TrainState.create(dropping, config, CPU)
+    stopped = TrainState.create(dropout_config, config, CPU)
     for row in train(stopped, splits, config):
         if row.step == 3:
             stopped.save(tmp_path / "state.pt", SETTINGS)
             break
-    torch.manual_seed(99)  # what else the process draws must not matter
-    resumed = TrainState.create(dropping, config, CPU)
+    torch.manual_seed(99)  # other random numbers of the process must not matter
+    resumed = TrainState.create(dropout_config, config, CPU)
     resumed.restore(tmp_path / "state.pt", SETTINGS)
     assert (resumed.step, resumed.seconds) == (3, stopped.seconds)
     assert resumed.rows == stopped.rows
@@ -68,10 +68,10 @@ def test_a_restored_run_has_the_weights_of_an_uninterrupted_one(
     assert losses(resumed) == losses(whole)
 
 
-def test_the_seed_determines_the_weights(dropping, splits):
+def test_the_seed_determines_the_weights(dropout_config, splits):
     def run(seed: int) -> torch.Tensor:
         config = settings(seed=seed)
-        state = TrainState.create(dropping, config, CPU)
+        state = TrainState.create(dropout_config, config, CPU)
         for _ in train(state, splits, config):
             pass
         return weights(state)
@@ -80,9 +80,9 @@ def test_the_seed_determines_the_weights(dropping, splits):
     assert not torch.equal(run(1), run(2))
 
 
-def test_the_result_is_the_ema_of_the_weights(dropping, splits):
+def test_the_result_is_the_ema_of_the_weights(dropout_config, splits):
     config = settings(ema_decay=0.75)
-    state = TrainState.create(dropping, config, CPU)
+    state = TrainState.create(dropout_config, config, CPU)
     expected = None
     for row in train(state, splits, config):
         if row.step == 0:
@@ -92,19 +92,19 @@ def test_the_result_is_the_ema_of_the_weights(dropping, splits):
     torch.testing.assert_close(weights(state), expected)
     assert not torch.equal(weights(state), now)
 
-    plain = TrainState.create(dropping, settings(), CPU)
+    plain = TrainState.create(dropout_config, settings(), CPU)
     assert plain.result is plain.model
 
 
-def test_a_state_of_another_text_is_refused(dropping, tmp_path):
-    state = TrainState.create(dropping, settings(), CPU)
+def test_a_state_of_another_text_is_refused(dropout_config, tmp_path):
+    state = TrainState.create(dropout_config, settings(), CPU)
     state.save(tmp_path / "state.pt", SETTINGS)
     with pytest.raises(TrainStateError, match="another text or other settings"):
         state.restore(tmp_path / "state.pt", dataclasses.replace(SETTINGS, data_sha256="cd" * 32))
 
 
-def test_saving_replaces_the_old_state(dropping, tmp_path):
-    state = TrainState.create(dropping, settings(), CPU)
+def test_saving_replaces_the_old_state(dropout_config, tmp_path):
+    state = TrainState.create(dropout_config, settings(), CPU)
     state.save(tmp_path / "state.pt", SETTINGS)
     state.step = 4
     state.save(tmp_path / "state.pt", SETTINGS)
@@ -129,10 +129,10 @@ class Harm:
     ],
     ids=["empty", "text", "truncated", "pickle"],
 )
-def test_a_damaged_state_is_refused_and_runs_no_code(dropping, tmp_path, monkeypatch, damage):
+def test_a_damaged_state_is_refused_and_runs_no_code(dropout_config, tmp_path, monkeypatch, damage):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "state.pt"
-    state = TrainState.create(dropping, settings(), CPU)
+    state = TrainState.create(dropout_config, settings(), CPU)
     state.save(path, SETTINGS)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(TrainStateError, match="cannot be read"):
@@ -154,16 +154,16 @@ def test_a_damaged_state_is_refused_and_runs_no_code(dropping, tmp_path, monkeyp
     ],
     ids=str,
 )
-def test_a_file_without_a_state_is_refused(dropping, tmp_path, values):
+def test_a_file_without_a_state_is_refused(dropout_config, tmp_path, values):
     path = tmp_path / "state.pt"
     torch.save(values, path)
     with pytest.raises(TrainStateError, match=r"cannot be read|the format of state"):
-        TrainState.create(dropping, settings(), CPU).restore(path, SETTINGS)
+        TrainState.create(dropout_config, settings(), CPU).restore(path, SETTINGS)
 
 
-def test_weights_that_are_not_finite_are_not_saved(dropping, tmp_path):
+def test_weights_that_are_not_finite_are_not_saved(dropout_config, tmp_path):
     path = tmp_path / "state.pt"
-    state = TrainState.create(dropping, settings(), CPU)
+    state = TrainState.create(dropout_config, settings(), CPU)
     state.save(path, SETTINGS)
     torch.nn.init.constant_(state.model.head.bias, torch.inf)
     with pytest.raises(TrainStateError, match="no longer finite and were not saved"):
@@ -210,7 +210,7 @@ def test_a_full_disk_is_an_error_and_leaves_the_old_state(tmp_path):
     assert last == f"0 {path}"
 
 
-def test_a_missing_state_is_refused(dropping, tmp_path):
-    state = TrainState.create(dropping, settings(), CPU)
+def test_a_missing_state_is_refused(dropout_config, tmp_path):
+    state = TrainState.create(dropout_config, settings(), CPU)
     with pytest.raises(TrainStateError, match="cannot be read"):
         state.restore(tmp_path / "state.pt", SETTINGS)
