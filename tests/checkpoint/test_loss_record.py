@@ -15,7 +15,7 @@ from microgpt.checkpoint.loss_record import (
 )
 from microgpt.formats import FORMAT
 
-# Of format 1, without the number of the format.
+# The header of format 1, which has no column for the format.
 HEADER = "step,tokens,seconds,learning_rate,grad_norm,batch_loss,train_loss,val_loss,wall_seconds\n"
 
 

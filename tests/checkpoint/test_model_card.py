@@ -16,6 +16,7 @@ from microgpt.tokenizer import CharTokenizer
 
 
 def card_of(config: GPTConfig, training: Training, record: list[LossRow]) -> str:
+    """The card of a model with a vocabulary of made-up characters."""
     model = GPT(config)
     tokenizer = CharTokenizer("".join(chr(48 + i) for i in range(config.vocab_size)))
     return render(Checkpoint(model, tokenizer, record, training))
@@ -29,7 +30,7 @@ def shakespeare(training) -> Training:
 
 
 def parse(text: str):
-    """The card as the Hub's own client reads it."""
+    """Read a card with the Hub's own client."""
     from huggingface_hub import ModelCard  # here, since it reads the environment when imported
 
     return ModelCard(text)
@@ -109,10 +110,9 @@ def test_the_card_names_the_initialisation(training, tiny_config, loss_record):
         config = dataclasses.replace(training.config, init=init)
         return card_of(tiny_config, dataclasses.replace(training, config=config), loss_record)
 
-    assert "three things differ" in card("small") and "initialised from N(0, 0.02²)" in card(
-        "small"
-    )
-    assert "two things differ" in card("pytorch") and "0.02²" not in card("pytorch")
+    small, default = card("small"), card("pytorch")
+    assert "three things differ" in small and "initialised from N(0, 0.02²)" in small
+    assert "two things differ" in default and "0.02²" not in default
 
 
 def test_the_card_gives_the_results_and_their_command(training, tiny_config, loss_record):
@@ -170,19 +170,19 @@ def test_only_weights_trained_on_shakespeare_have_a_licence(
 )
 def test_untrusted_text_is_escaped(training, tiny_config, loss_record, text):
     names = ("preset", "command", "commit", "data", "data_sha256", "finished", "hardware", "torch")
-    foreign = dataclasses.replace(training, **dict.fromkeys(names, text))
-    written = card_of(tiny_config, foreign, loss_record)
-    written.encode("utf-8")
-    card = parse(written)
+    untrusted = dataclasses.replace(training, **dict.fromkeys(names, text))
+    escaped = card_of(tiny_config, untrusted, loss_record)
+    escaped.encode("utf-8")
+    card = parse(escaped)
     assert card.data.license is None
     assert card.data.eval_results[0].metric_value == 2.5512
     ordinary = card_of(tiny_config, training, loss_record)
 
-    def headings(of: str) -> list[str]:
-        return [line for line in of.splitlines() if line.startswith(("#", "---", "```"))]
+    def headings(card: str) -> list[str]:
+        return [line for line in card.splitlines() if line.startswith(("#", "---", "```"))]
 
-    assert headings(written) == headings(ordinary)
-    # Outside code, where markup counts, nothing of it is left.
+    assert headings(escaped) == headings(ordinary)
+    # Outside code, markup would be rendered.
     plain = "\n".join(line for line in card.text.splitlines() if not line.startswith("    "))
     assert "script" not in "".join(plain.split("`")[::2])
     assert plain.count("`") % 2 == 0

@@ -28,15 +28,15 @@ UNFIT = "^the checkpoint's snapshots do not fit its model$"
 
 
 @pytest.fixture
-def made() -> Snapshots:
-    """Four snapshots of a small model, every number drawn."""
-    draw = np.random.default_rng(0)
+def snapshots() -> Snapshots:
+    """Four snapshots of a small model, with random numbers."""
+    generator = np.random.default_rng(0)
     return Snapshots(
         steps=np.array([0, 10, 40, 2**40]),
-        passage=draw.integers(VOCAB, size=T),
-        maps=draw.integers(256, size=(S, LAYERS, HEADS, T, T), dtype=np.uint8),
-        probs=draw.dirichlet(np.ones(VOCAB), size=(S, T)).astype(np.float16),
-        samples=draw.integers(VOCAB, size=(S, N)),
+        passage=generator.integers(VOCAB, size=T),
+        maps=generator.integers(256, size=(S, LAYERS, HEADS, T, T), dtype=np.uint8),
+        probs=generator.dirichlet(np.ones(VOCAB), size=(S, T)).astype(np.float16),
+        samples=generator.integers(VOCAB, size=(S, N)),
     )
 
 
@@ -44,20 +44,21 @@ def read(data: bytes, n_layer: int = LAYERS, n_head: int = HEADS, vocab: int = V
     return Snapshots.from_npz(data, n_layer, n_head, vocab)
 
 
-def refusal(data: bytes) -> SnapshotsError:
-    """The error of a file that cannot be read."""
+def assert_unreadable(data: bytes) -> SnapshotsError:
+    """Assert that a file cannot be read; return the error."""
     with pytest.raises(SnapshotsError, match=UNREADABLE) as caught:
         read(data)
     return caught.value
 
 
-def members(made: Snapshots) -> dict[str, bytes]:
+def members(snapshots: Snapshots) -> dict[str, bytes]:
     """The .npy files in the .npz file."""
-    with zipfile.ZipFile(io.BytesIO(made.to_npz())) as archive:
+    with zipfile.ZipFile(io.BytesIO(snapshots.to_npz())) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def packed(contents: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def npz(contents: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A .npz file of these .npy files."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in contents.items():
@@ -66,42 +67,43 @@ def packed(contents: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
 
 
 def npy(array: np.ndarray, version: tuple[int, int] = (1, 0), allow_pickle: bool = False) -> bytes:
+    """A .npy file of an array."""
     file = io.BytesIO()
     np.lib.format.write_array(file, array, version, allow_pickle)
     return file.getvalue()
 
 
 def header(shape: tuple[Any, ...], descr: str) -> bytes:
-    """The start of a .npy file, whose data need not be what it says."""
+    """The start of a .npy file, whose data need not have this shape and type."""
     file = io.BytesIO()
     values = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, values)
     return file.getvalue()
 
 
-def test_written_snapshots_are_read_back(made):
-    again = read(made.to_npz())
+def test_written_snapshots_are_read_back(snapshots):
+    again = read(snapshots.to_npz())
     for name, dtype in DTYPES.items():
         array = getattr(again, name)
         assert array.dtype == dtype, name
-        np.testing.assert_array_equal(array, getattr(made, name))
+        np.testing.assert_array_equal(array, getattr(snapshots, name))
 
 
-def test_snapshots_with_empty_samples_are_read_back(made):
-    empty = dataclasses.replace(made, samples=np.zeros((S, 0)))
+def test_snapshots_with_empty_samples_are_read_back(snapshots):
+    empty = dataclasses.replace(snapshots, samples=np.zeros((S, 0)))
     assert read(empty.to_npz()).samples.shape == (S, 0)
 
 
-def test_the_same_snapshots_are_written_to_the_same_bytes(made):
-    data = made.to_npz()
-    assert made.to_npz() == data
+def test_the_same_snapshots_are_written_to_the_same_bytes(snapshots):
+    data = snapshots.to_npz()
+    assert snapshots.to_npz() == data
     assert read(data).to_npz() == data
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_numpy_reads_the_file(made):
-    with np.load(io.BytesIO(made.to_npz()), allow_pickle=False) as arrays:
+def test_numpy_reads_the_file(snapshots):
+    with np.load(io.BytesIO(snapshots.to_npz()), allow_pickle=False) as arrays:
         assert arrays["format"] == FORMAT
         assert {name: arrays[name].dtype for name in arrays if name != "format"} == DTYPES
 
@@ -111,7 +113,7 @@ def test_numpy_reads_the_file(made):
     [
         lambda data: b"",
         lambda data: b"nonsense",
-        lambda data: b"PK\x05\x06" + bytes(18),  # a zip file of nothing
+        lambda data: b"PK\x05\x06" + bytes(18),  # a zip file without members
         lambda data: data[:-1],
         lambda data: data[: len(data) // 2],
         lambda data: data[:10],
@@ -119,54 +121,54 @@ def test_numpy_reads_the_file(made):
     ],
     ids=["empty", "no zip", "empty zip", "short by one", "half", "start", "flipped byte"],
 )
-def test_a_damaged_file_is_refused(made, damage):
-    refusal(damage(made.to_npz()))
+def test_a_damaged_file_is_refused(snapshots, damage):
+    assert_unreadable(damage(snapshots.to_npz()))
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_a_missing_array_is_refused(made, name):
-    contents = members(made)
+def test_a_missing_array_is_refused(snapshots, name):
+    contents = members(snapshots)
     del contents[f"{name}.npy"]
-    refusal(packed(contents))
+    assert_unreadable(npz(contents))
 
 
-def test_an_unknown_array_is_refused(made):
-    contents = {**members(made), "more.npy": b"nonsense"}
+def test_an_unknown_array_is_refused(snapshots):
+    contents = {**members(snapshots), "more.npy": b"nonsense"}
     with pytest.raises(SnapshotsError, match=r"^unknown array 'more' in snapshots.npz$"):
-        read(packed(contents))
+        read(npz(contents))
     contents["format.npy"] = npy(np.int64(FORMAT + 1))
     with pytest.raises(SnapshotsError, match=f"written in format {FORMAT + 1} .* update microGPT"):
-        read(packed(contents))
+        read(npz(contents))
 
 
-def test_a_file_without_a_format_has_format_1(made):
-    contents = members(made)
+def test_a_file_without_a_format_has_format_1(snapshots):
+    contents = members(snapshots)
     del contents["format.npy"]
-    assert read(packed(contents)).to_npz() == made.to_npz()
+    assert read(npz(contents)).to_npz() == snapshots.to_npz()
 
 
 @pytest.mark.parametrize("number", [np.array([2]), np.float64(2), np.array(b"2")], ids=str)
-def test_a_format_that_is_not_a_whole_number_is_refused(made, number):
-    refusal(packed(members(made) | {"format.npy": npy(number)}))
+def test_a_format_that_is_not_a_whole_number_is_refused(snapshots, number):
+    assert_unreadable(npz(members(snapshots) | {"format.npy": npy(number)}))
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_an_array_of_another_type_is_refused(made, name):
-    array = getattr(made, name)
+def test_an_array_of_another_type_is_refused(snapshots, name):
+    array = getattr(snapshots, name)
     for dtype in (np.float64, np.int32, np.bool_, "S8", np.dtype(DTYPES[name]).newbyteorder(">")):
-        if np.dtype(dtype) != DTYPES[name]:  # of one byte there is no other order
-            contents = members(made) | {f"{name}.npy": npy(array.astype(dtype))}
-            refusal(packed(contents))
+        if np.dtype(dtype) != DTYPES[name]:  # a single byte has no other byte order
+            contents = members(snapshots) | {f"{name}.npy": npy(array.astype(dtype))}
+            assert_unreadable(npz(contents))
 
 
-def test_an_array_of_another_memory_order_or_version_is_refused(made):
-    fortran = npy(np.asfortranarray(made.maps))
-    refusal(packed(members(made) | {"maps.npy": fortran}))
-    refusal(packed(members(made) | {"maps.npy": npy(made.maps, version=(2, 0))}))
+def test_an_array_of_another_memory_order_or_version_is_refused(snapshots):
+    fortran = npy(np.asfortranarray(snapshots.maps))
+    assert_unreadable(npz(members(snapshots) | {"maps.npy": fortran}))
+    assert_unreadable(npz(members(snapshots) | {"maps.npy": npy(snapshots.maps, version=(2, 0))}))
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_a_pickle_is_refused_and_not_executed(made, name, tmp_path):
+def test_a_pickle_is_refused_and_not_executed(snapshots, name, tmp_path):
     ran = tmp_path / "ran"
 
     class Harm:
@@ -177,10 +179,10 @@ def test_a_pickle_is_refused_and_not_executed(made, name, tmp_path):
     objects = np.empty(S, dtype=object)
     objects[:] = [Harm()] * S
     for content in (pickled, npy(objects, allow_pickle=True), header((S,), "|O") + pickled):
-        refusal(packed(members(made) | {f"{name}.npy": content}))
+        assert_unreadable(npz(members(snapshots) | {f"{name}.npy": content}))
         assert not ran.exists()
     pickle.loads(pickled)
-    assert ran.exists()  # so it would have run
+    assert ran.exists(), "the pickle works"
 
 
 @pytest.mark.parametrize(
@@ -198,10 +200,10 @@ def test_a_pickle_is_refused_and_not_executed(made, name, tmp_path):
     ],
     ids=str,
 )
-def test_a_header_with_a_wrong_shape_is_refused(made, shape):
-    data = made.steps.astype(np.int64).tobytes()
-    assert read(packed(members(made) | {"steps.npy": header((S,), "<i8") + data}))
-    refusal(packed(members(made) | {"steps.npy": header(shape, "<i8") + data}))
+def test_a_header_with_a_wrong_shape_is_refused(snapshots, shape):
+    data = snapshots.steps.astype(np.int64).tobytes()
+    assert read(npz(members(snapshots) | {"steps.npy": header((S,), "<i8") + data}))
+    assert_unreadable(npz(members(snapshots) | {"steps.npy": header(shape, "<i8") + data}))
 
 
 @pytest.mark.parametrize(
@@ -209,29 +211,29 @@ def test_a_header_with_a_wrong_shape_is_refused(made, shape):
     [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY\x01\x00\x04\x00[[[["],
     ids=["empty", "magic", "short", "malformed"],
 )
-def test_an_array_without_a_header_is_refused(made, content):
-    refusal(packed(members(made) | {"steps.npy": content}))
+def test_an_array_without_a_header_is_refused(snapshots, content):
+    assert_unreadable(npz(members(snapshots) | {"steps.npy": content}))
 
 
-def test_arrays_that_are_too_large_are_not_read(made):
-    contents = members(made)
+def test_arrays_that_are_too_large_are_not_read(snapshots):
+    contents = members(snapshots)
     left = MAX_BYTES - sum(len(content) for content in contents.values())
     contents["maps.npy"] += bytes(left)
-    assert "header says" in str(refusal(packed(contents)).__cause__)  # it was read
+    assert "header says" in str(assert_unreadable(npz(contents)).__cause__), "the array was read"
     contents["maps.npy"] += b"\0"
-    data = packed(contents)
+    data = npz(contents)
     assert len(data) < MAX_BYTES // 100
-    assert str(refusal(data).__cause__) == "the arrays are too large"
-    # Reading any member would meet its damaged beginning first.
+    assert str(assert_unreadable(data).__cause__) == "the arrays are too large"
+    # Reading a member would raise another error, because its beginning is damaged.
     unreadable = data.replace(b"PK\x03\x04", b"PK\x00\x00")
-    assert str(refusal(unreadable).__cause__) == "the arrays are too large"
+    assert str(assert_unreadable(unreadable).__cause__) == "the arrays are too large"
 
 
-def test_an_array_larger_than_its_announced_size_is_refused(made):
-    data = bytearray(packed(members(made) | {"steps.npy": npy(np.arange(10_000))}))
-    at = data.index(b"PK\x01\x02")  # the first entry of the directory: its size is 24 bytes on
+def test_an_array_larger_than_its_announced_size_is_refused(snapshots):
+    data = bytearray(npz(members(snapshots) | {"steps.npy": npy(np.arange(10_000))}))
+    at = data.index(b"PK\x01\x02")  # the first entry of the directory; 24 bytes later, its size
     data[at + 24 : at + 28] = (100).to_bytes(4, "little")
-    refusal(bytes(data))
+    assert_unreadable(bytes(data))
 
 
 @pytest.mark.parametrize(
@@ -263,53 +265,50 @@ def test_an_array_larger_than_its_announced_size_is_refused(made):
     ],
     ids=range(23),
 )
-def test_snapshots_that_do_not_fit_the_model_are_refused(made, shape, changed):
+def test_snapshots_that_do_not_fit_the_model_are_refused(snapshots, shape, changed):
     values = {name: np.array(value) for name, value in changed.items()}
-    data = dataclasses.replace(made, **values).to_npz()
+    data = dataclasses.replace(snapshots, **values).to_npz()
     with pytest.raises(SnapshotsError, match=UNFIT):
         read(data, **shape)
 
 
-def test_a_single_nan_is_found(made):
-    made.probs[2, 3, 4] = np.nan
+def test_a_single_nan_is_found(snapshots):
+    snapshots.probs[2, 3, 4] = np.nan
     with pytest.raises(SnapshotsError, match=UNFIT):
-        read(made.to_npz())
+        read(snapshots.to_npz())
 
 
 @pytest.mark.parametrize("name", ["steps", "passage"])
-def test_arrays_with_another_number_of_axes_are_refused(made, name):
-    for value in (np.array(0), getattr(made, name)[None]):
+def test_arrays_with_another_number_of_axes_are_refused(snapshots, name):
+    for value in (np.array(0), getattr(snapshots, name)[None]):
         with pytest.raises(SnapshotsError, match="the checkpoint's snapshots"):
-            read(dataclasses.replace(made, **{name: value}).to_npz())
+            read(dataclasses.replace(snapshots, **{name: value}).to_npz())
 
 
-def test_snapshots_without_a_step_or_a_passage_are_refused(made):
-    no_moment = {name: getattr(made, name)[:0] for name in ("steps", "maps", "probs", "samples")}
+def test_snapshots_without_a_step_or_a_passage_are_refused(snapshots):
+    no_step = {name: getattr(snapshots, name)[:0] for name in ("steps", "maps", "probs", "samples")}
     no_passage = {
-        "passage": made.passage[:0],
-        "maps": made.maps[..., :0, :0],
-        "probs": made.probs[:, :0],
+        "passage": snapshots.passage[:0],
+        "maps": snapshots.maps[..., :0, :0],
+        "probs": snapshots.probs[:, :0],
     }
-    for changed in (no_moment, no_passage):
+    for changed in (no_step, no_passage):
         with pytest.raises(SnapshotsError, match=UNFIT):
-            read(dataclasses.replace(made, **changed).to_npz())
+            read(dataclasses.replace(snapshots, **changed).to_npz())
 
 
-def test_the_head_that_changed_most_is_found(made):
-    maps = np.full_like(made.maps, 128)
+def test_the_head_that_changed_most_is_found(snapshots):
+    maps = np.full_like(snapshots.maps, 128)
     maps[-1, 0, 1] += 5
     maps[-1, 1, 2] -= 6
-    maps[1:-1, 0, 0] = 0  # between the first snapshot and the last nothing counts
-    assert dataclasses.replace(made, maps=maps).most_changed_head() == (1, 2)
+    maps[1:-1, 0, 0] = 0  # only the first snapshot and the last count
+    assert dataclasses.replace(snapshots, maps=maps).most_changed_head() == (1, 2)
 
 
 def test_the_last_bundled_snapshot_is_of_the_bundled_model():
     bundled = load_bundled()
-    kept = bundled.snapshots
-    assert kept is not None, (
-        "assets/checkpoint has no evolution.npz: bundle the one that its own run wrote"
-    )
-    assert kept.steps[-1] == bundled.training.steps
-    weights = attention_maps(bundled.model, kept.passage.tolist()).weights.numpy()
-    # Half a level is rounding; the weights are halved in precision when they are saved.
-    np.testing.assert_allclose(weights, kept.maps[-1] / 255, rtol=0, atol=1 / 255)
+    snapshots = bundled.snapshots
+    assert snapshots.steps[-1] == bundled.training.steps
+    weights = attention_maps(bundled.model, snapshots.passage.tolist()).weights.numpy()
+    # Maps are rounded to 1/255, and the saved weights of the model to float16.
+    np.testing.assert_allclose(weights, snapshots.maps[-1] / 255, rtol=0, atol=1 / 255)

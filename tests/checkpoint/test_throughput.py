@@ -26,11 +26,11 @@ def test_a_longer_window_adds_only_the_flops_of_attention():
 
 def test_the_mfu_of_a_run_at_the_matmul_rate_is_1(training, tiny_config):
     flops = training.tokens * flops_per_character(tiny_config)
-    full = dataclasses.replace(training, seconds=0.5, matmul_flops=2.0 * flops)
-    assert characters_per_second(full) == 2 * training.tokens
-    assert estimate_mfu(tiny_config, full) == pytest.approx(1.0)
-    half = dataclasses.replace(full, seconds=1.0)
-    assert estimate_mfu(tiny_config, half) == pytest.approx(0.5)
+    fast = dataclasses.replace(training, seconds=0.5, matmul_flops=2.0 * flops)
+    assert characters_per_second(fast) == 2 * training.tokens
+    assert estimate_mfu(tiny_config, fast) == pytest.approx(1.0)
+    slow = dataclasses.replace(fast, seconds=1.0)
+    assert estimate_mfu(tiny_config, slow) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("unknown", [{"seconds": 0.0}, {"matmul_flops": None}], ids=str)
