@@ -17,7 +17,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from huggingface_hub import constants
 
-TOKEN = "hf_loopback"  # the one token that may write
+from microgpt.hub import download, fetch
+
+TOKEN = "hf_loopback"  # the only token with write access
 # A slow response has half of the file at once; a stalled one has nothing more.
 Fault = Literal[
     *("hang", "disconnect", "slow headers", "slow", "stall", "truncate", "wrong bytes"),
@@ -128,7 +130,12 @@ class LoopbackHub:
 
 @contextmanager
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
-    """Run a Hub for the client in this process, which read the environment when it was imported."""
+    """Run a Hub for the client in this process, which read the environment when it was imported.
+
+    The limits for its answers are so high that a busy machine never reaches them.
+    """
+    monkeypatch.setattr(fetch, "ANSWER_S", 600.0)
+    monkeypatch.setattr(download, "PROBE_S", 600.0)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # or it asks the real Hub
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)

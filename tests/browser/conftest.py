@@ -74,7 +74,7 @@ def _serve(log: Path, env: Mapping[str, str], root: Path) -> Iterator[str]:
             command, cwd=root, env={**clean, **env}, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 600
         while True:
             try:
                 opener.open(f"{url}/_stcore/health", timeout=5).close()

@@ -38,7 +38,7 @@ def test_saving_replaces_an_existing_folder(full_checkpoint, unsaved, tiny_confi
     loaded = load(full_checkpoint)
     assert torch.equal(loaded.model.head.weight, other.head.weight.half().float())
     assert loaded.training == unmeasured
-    assert "is not measured" in (full_checkpoint / "README.md").read_text()
+    assert "is not measured" in (full_checkpoint / "README.md").read_text("utf-8")
     assert loaded.baselines is loaded.snapshots is loaded.head_scores is None
     assert names(full_checkpoint) == set(checkpoint.FILES)
     assert names(full_checkpoint.parent) == {full_checkpoint.name}

@@ -74,7 +74,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):
     assert 50 <= early.training.steps < 300
     assert early.training.val_loss_full is None
     assert early.loss_record[-1].step <= early.training.steps
-    assert "interrupted" in (out / "README.md").read_text()
+    assert "interrupted" in (out / "README.md").read_text("utf-8")
     state = torch.load(RunFolder(out).state, weights_only=True)
     assert state["step"] == early.training.steps
 

@@ -22,7 +22,9 @@ def test_the_saved_model_is_measured(trained_checkpoint, corpus):
     val = split(loaded.tokenizer.encode(corpus), loaded.config.block_size).val
     loss = full_loss(loaded.model, val)
     assert loaded.training.val_loss_full == pytest.approx(loss, abs=5.1e-5)
-    assert f"{loaded.training.val_loss_full:.4f}" in (trained_checkpoint / "README.md").read_text()
+    assert f"{loaded.training.val_loss_full:.4f}" in (trained_checkpoint / "README.md").read_text(
+        "utf-8"
+    )
     assert loss < math.log(loaded.config.vocab_size) - 0.2, "the model has learned something"
     scores = head_scores(loaded.model, loaded.tokenizer, val)
     assert loaded.head_scores.to_json() == scores.to_json()
