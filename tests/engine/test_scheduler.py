@@ -13,7 +13,7 @@ from microgpt.engine import scheduler as module
 from microgpt.generate import generate
 from microgpt.model import KVCache
 from microgpt.sampling import SamplingConfig
-from tests.engine.backends import make_backend
+from tests.engine.decoding import make_backend
 
 BACKENDS = ("PyTorch", "NumPy", "C", "C, 2 threads")
 
