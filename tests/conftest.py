@@ -62,6 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave the user's cache folder alone, also in subprocesses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MICROGPT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _baselines_fitted_once() -> Iterator[None]:
     """Fit the baselines of a text and seed only once; the 5,000 steps take 2 seconds."""
     fitted, fit = {}, baselines.fit

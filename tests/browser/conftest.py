@@ -66,6 +66,7 @@ def _serve(log: Path, env: Mapping[str, str], root: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MICROGPT_")}
+    clean["MICROGPT_CACHE"] = os.environ["MICROGPT_CACHE"]  # a folder of the tests
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -100,8 +101,8 @@ def app_server(
 ) -> Callable[..., AbstractContextManager[str]]:
     """Start the app on a free port: `with app_server({"NAME": "value"}) as url:`.
 
-    The environment is that of this process without MICROGPT_*, plus env. root is the folder that
-    holds app.py. The server stops at the end of the block.
+    The environment is that of this process, plus env; of MICROGPT_*, only the cache folder is kept.
+    root is the folder that holds app.py. The server stops at the end of the block.
     """
 
     def start(env: Mapping[str, str] | None = None, root: Path = ROOT):

@@ -90,7 +90,7 @@ def test_a_character_that_the_encoding_of_the_output_lacks_is_replaced(tmp_path,
     assert (done.returncode, done.stdout) == (0, b"?")
 
 
-def test_a_command_works_where_no_file_can_be_written(tiny_checkpoint):
+def test_a_command_works_where_no_file_can_be_written(tiny_checkpoint, tmp_path):
     pytest.importorskip("resource")  # not on Windows
     code = """
 import resource, sys
@@ -106,6 +106,7 @@ sys.exit(code)
     done = subprocess.run(
         [*command, "--prompt", "ba", "--tokens", "9"],
         cwd=ROOT,
+        env=os.environ | {"MICROGPT_CACHE": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
