@@ -13,12 +13,12 @@ A scheduler shares the passes among all texts that are written at the same time.
 one text by itself.
 """
 
-import math
 import threading
 from collections.abc import Hashable, Sequence
 
 from torch import Tensor
 
+from microgpt.config import GPTConfig
 from microgpt.engine.backends import PRECISION, Backend, Part, TorchBackend, seconds
 from microgpt.engine.compiled import compiled_backend
 from microgpt.engine.decoder import Decoder
@@ -44,6 +44,27 @@ __all__ = [
 ]
 
 
+class _Fastest:
+    """The fastest backend of a model that was offered so far.
+
+    A scheduler refers to it and not to its engine. An engine that nobody uses any more is then
+    freed at once, which matters because the app excludes objects from garbage collection.
+    """
+
+    def __init__(self, backend: Backend, config: GPTConfig):
+        self._config, self.backend = config, backend
+        self._seconds = seconds(backend, config)
+
+    def offer(self, backend: Backend) -> None:
+        """Time a backend and use it if it is faster."""
+        measured = seconds(backend, self._config)
+        if measured < self._seconds:
+            self.backend, self._seconds = backend, measured
+
+    def __call__(self, parts: Sequence[Part]) -> Tensor:
+        return self.backend(parts)
+
+
 class Engine:
     """A model prepared for decoding, shared by every session and thread.
 
@@ -53,27 +74,22 @@ class Engine:
 
     def __init__(self, model: GPT):
         self._model = model
-        self._backend: Backend = TorchBackend(model)
-        self._seconds = math.inf
-        self._use_if_faster(self._backend)
-        self._scheduler = Scheduler(self.compute, model.config)
-        self._background = threading.Thread(target=self._compile)
+        self._fastest = _Fastest(TorchBackend(model), model.config)
+        self._scheduler = Scheduler(self._fastest, model.config)
+        self._background: threading.Thread | None = None
         if model.config.residual and model.config.norm == "all":  # NumPy and C need both
-            self._use_if_faster(NumpyBackend(model))
+            self._fastest.offer(NumpyBackend(model))
+            self._background = threading.Thread(target=_compile, args=(model, self._fastest))
             self._background.start()
 
     @property
     def backend(self) -> str:
         """The current backend and its precision for display, such as "NumPy, float32"."""
-        return f"{self._backend.name}, {PRECISION}"
-
-    def compute(self, parts: Sequence[Part]) -> Tensor:
-        """Compute a pass with the current backend; see Compute."""
-        return self._backend(parts)
+        return f"{self._fastest.backend.name}, {PRECISION}"
 
     def decoder(self) -> Decoder:
         """Return a decoder for a text of its own."""
-        return Decoder(self._model, self.compute)
+        return Decoder(self._model, self._fastest)
 
     def write(
         self, ids: Sequence[int], length: int, config: SamplingConfig, owner: Hashable = None
@@ -88,16 +104,11 @@ class Engine:
 
     def wait(self) -> None:
         """Wait until every backend has been timed, which takes a few seconds; for tests."""
-        if self._background.ident is not None:
+        if self._background is not None:
             self._background.join()
 
-    def _compile(self) -> None:
-        config = self._model.config
-        backend = compiled_backend(self._model, lambda backend: seconds(backend, config))
-        if backend is not None:
-            self._use_if_faster(backend)
 
-    def _use_if_faster(self, backend: Backend) -> None:
-        measured = seconds(backend, self._model.config)
-        if measured < self._seconds:
-            self._backend, self._seconds = backend, measured
+def _compile(model: GPT, fastest: _Fastest) -> None:
+    backend = compiled_backend(model, lambda backend: seconds(backend, model.config))
+    if backend is not None:
+        fastest.offer(backend)

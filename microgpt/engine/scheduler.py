@@ -41,7 +41,8 @@ class Stream:
     """The tokens of a text that a scheduler writes, for one consumer: iterate, or call take."""
 
     def __init__(self, scheduler: "Scheduler", text: Text, length: int, owner: Hashable):
-        self.text, self.owner = text, self if owner is None else owner
+        # Not itself: only the garbage collector would free it.
+        self.text, self.owner = text, object() if owner is None else owner
         self.cache: KVCache | None = None
         self.input: list[int] = []  # the ids to append to the cache before the next draw
         self.remaining = length

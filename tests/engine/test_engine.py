@@ -1,9 +1,14 @@
+import gc
+import threading
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
 
 from microgpt.engine import Engine, TorchBackend, compiled
+from microgpt.model import GPT
+from microgpt.sampling import SamplingConfig
 from tests.engine.decoding import all_logits, text_ids
 from tests.models import random_model
 
@@ -41,8 +46,25 @@ def test_a_slower_backend_is_not_used(half_model):
         f"C, {threads}, float32" for threads in ("1 thread", "2 threads", "4 threads", "8 threads")
     }
     before = engine.backend
-    engine._use_if_faster(twenty_times_slower(TorchBackend(half_model)))
+    engine._fastest.offer(twenty_times_slower(TorchBackend(half_model)))
     assert engine.backend == before
+
+
+@pytest.mark.parametrize("norm", ["all", "none"])
+def test_an_engine_is_freed_without_the_garbage_collector(tiny_config, norm):
+    gc.disable()
+    try:
+        engine = Engine(GPT(replace(tiny_config, norm=norm)).eval())
+        engine.wait()
+        assert len(list(engine.write([1], 5, SamplingConfig()))) == 5
+        for thread in threading.enumerate():
+            if thread.name == "scheduler":
+                thread.join()
+        model = weakref.ref(engine._model)
+        del engine
+        assert model() is None
+    finally:
+        gc.enable()
 
 
 def test_the_engine_works_without_a_compiler(half_model, monkeypatch, tmp_path):
