@@ -65,17 +65,13 @@ class TorchBackend:
         )
 
 
-def seconds(backend: Compute, config: GPTConfig, texts: int = 1) -> float:
-    """Seconds of a pass over one id of each text in the middle of the window.
-
-    It is the minimum of ROUNDS passes.
-    """
-    caches = [KVCache(config) for _ in range(texts)]
+def seconds(backend: Compute, config: GPTConfig) -> float:
+    """Seconds of a pass over one id in the middle of the window, the minimum of ROUNDS passes."""
+    cache = KVCache(config)
     best = math.inf
     for _ in range(ROUNDS):
-        for cache in caches:
-            cache.length = config.block_size // 2
+        cache.length = config.block_size // 2
         started = time.perf_counter()
-        backend([Part(cache, [0]) for cache in caches])
+        backend([Part(cache, [0])])
         best = min(best, time.perf_counter() - started)
     return best

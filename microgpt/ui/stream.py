@@ -29,7 +29,7 @@ def stream(
     A batch is empty while the text waits for its turn. A rerun, the Stop button or a closed browser
     tab ends the script, and with it the text, before the next batch.
     """
-    text = engine.write(start_ids(tokenizer, prompt), length, config, owner=_visitor())
+    text = engine.write(start_ids(tokenizer, prompt), length, config, owner=_browser())
     with closing(text):
         while (batch := text.take(_interval(engine.texts))) is not None:
             _ = st.session_state.get("any")  # any st.* call lets Streamlit end the script
@@ -40,7 +40,7 @@ def _interval(texts: int) -> float:
     return min(SLOWEST, SMOOTH * max(1.0, texts / _SMOOTH_TEXTS))
 
 
-def _visitor() -> str:
-    """A name for the visitor: one for all tabs of a browser, or for each tab without cookies."""
+def _browser() -> str:
+    """An id that all tabs of a browser share; without cookies, each tab has its own."""
     context = get_script_run_ctx()
     return st.context.cookies.get("_streamlit_xsrf") or (context.session_id if context else "")
