@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import subprocess
 import sys
@@ -55,13 +56,23 @@ def test_a_folder_is_opened_without_the_hubs_client(tiny_checkpoint):
     assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
 
 
-def test_a_repo_is_downloaded_with_a_bar_and_its_copy_opened_without_one(
-    tiny_checkpoint, tmp_path, monkeypatch, capsys
-):
-    with running(monkeypatch) as server:
-        commit = server.add(REPO, tiny_checkpoint)
-        load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
-        monkeypatch.setattr(hub, "load", load)
+@pytest.fixture
+def serve_repo(tiny_checkpoint, tmp_path, monkeypatch):
+    """A context manager that serves REPO; it yields the server and the commit of the repo."""
+
+    @contextlib.contextmanager
+    def serve():
+        with running(monkeypatch) as server:
+            commit = server.add(REPO, tiny_checkpoint)
+            load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
+            monkeypatch.setattr(hub, "load", load)
+            yield server, commit
+
+    return serve
+
+
+def test_a_repo_is_downloaded_with_a_bar_and_its_copy_opened_without_one(serve_repo, capsys):
+    with serve_repo() as (_, commit):
         assert open_checkpoint(REPO).origin.commit == commit
         out, err = capsys.readouterr()
         assert out == "" and f"{REPO}: 100%" in err
@@ -70,12 +81,9 @@ def test_a_repo_is_downloaded_with_a_bar_and_its_copy_opened_without_one(
 
 
 def test_a_copy_is_opened_with_a_note_when_the_hub_cannot_be_reached(
-    tiny_checkpoint, tmp_path, monkeypatch, capsys
+    serve_repo, monkeypatch, capsys
 ):
-    with running(monkeypatch) as server:
-        commit = server.add(REPO, tiny_checkpoint)
-        load = functools.partial(hub.load, cache_dir=tmp_path, endpoint=server.url)
-        monkeypatch.setattr(hub, "load", load)
+    with serve_repo() as (server, commit):
         open_checkpoint(REPO)
     capsys.readouterr()
     assert open_checkpoint(REPO).origin.commit == commit

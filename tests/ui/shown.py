@@ -23,6 +23,15 @@ def errors(app):
     return [error.value.replace("\\", "") for error in app.error]
 
 
+def open_file(app, noun, content):
+    """Upload noun.json to a page: bytes or text as they are, other values as JSON."""
+    data = content if isinstance(content, bytes | str) else json.dumps(content)
+    data = data.encode() if isinstance(data, str) else data
+    app.file_uploader(f"opened_{noun}").upload(f"{noun}.json", data).run()
+    assert not app.exception
+    return app
+
+
 def press(app, label):
     next(button for button in app.button if button.label == label).click().run()
 

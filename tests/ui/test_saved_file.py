@@ -1,7 +1,5 @@
 """A JSON file that a page saves and opens again, on a page of its own."""
 
-import json
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -10,7 +8,7 @@ from microgpt.config import ConfigError
 from microgpt.formats import FORMAT
 from microgpt.hub.copies import Origin
 from microgpt.ui.saved_file import SavedFile, origin_fields
-from tests.ui.shown import errors
+from tests.ui.shown import errors, open_file
 
 RAISED = {
     kind.__name__: kind
@@ -61,13 +59,6 @@ def loaded(tiny_checkpoint):
     return checkpoint.load(tiny_checkpoint, Origin("folder", str(tiny_checkpoint)))
 
 
-def opened(page, content):
-    data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    page.file_uploader("opened_note").upload("note.json", data).run()
-    assert not page.exception
-    return page
-
-
 def test_a_file_says_what_it_is_and_where_it_comes_from(loaded):
     assert NOTE.name == "note.json"
     assert NOTE.content(loaded, {"number": 4}, ["number"]) == {
@@ -89,7 +80,7 @@ def test_a_repo_is_named_in_full_and_a_folder_without_its_path(loaded, tiny_chec
 
 
 def test_the_values_of_a_file_are_used(page, loaded):
-    opened(page, NOTE.content(loaded, {"number": 4}))
+    open_file(page, "note", NOTE.content(loaded, {"number": 4}))
     assert not page.error and not page.toast
     assert page.session_state["used"] == {"number": 5}
 
@@ -97,12 +88,12 @@ def test_the_values_of_a_file_are_used(page, loaded):
 def test_a_file_of_format_1_has_its_kind_in_another_field(page, loaded):
     content = NOTE.content(loaded, {"number": 4})
     content["format"] = content.pop("kind")
-    assert opened(page, content).session_state["used"] == {"number": 5}
+    assert open_file(page, "note", content).session_state["used"] == {"number": 5}
 
 
 def test_a_file_of_another_checkpoint_is_used_with_a_note(page, loaded):
     content = {**NOTE.content(loaded, {"number": 4}), "weights_sha256": "0" * 64}
-    opened(page, content)
+    open_file(page, "note", content)
     assert [each.value for each in page.toast] == [
         "The note comes from another checkpoint, so the number is different."
     ]
@@ -112,14 +103,14 @@ def test_a_file_of_another_checkpoint_is_used_with_a_note(page, loaded):
 def test_a_file_of_a_checkpoint_on_the_hub_names_its_repo(page, loaded):
     content = {**NOTE.content(loaded, {"number": 4}), "weights_sha256": "0" * 64}
     content |= {"checkpoint": "user/name", "commit": "ab" * 20}
-    opened(page, content)
+    open_file(page, "note", content)
     assert not page.toast
     assert page.session_state["used"] == {"number": 5, "repo": f"user/name@{'ab' * 20}"}
 
 
 @pytest.mark.parametrize("number", sorted(RAISED.keys() - {"ConfigError"}))
 def test_a_malformed_file_is_one_sentence(page, loaded, number):
-    opened(page, NOTE.content(loaded, {"number": number}))
+    open_file(page, "note", NOTE.content(loaded, {"number": number}))
     assert errors(page) == [OTHER_FILE] and "used" not in page.session_state
 
 
@@ -127,31 +118,31 @@ def test_a_malformed_file_is_one_sentence(page, loaded, number):
 def test_a_file_without_one_of_its_fields_is_one_sentence(page, loaded, missing):
     content = NOTE.content(loaded, {"number": 4})
     del content[missing]
-    opened(page, content)
+    open_file(page, "note", content)
     assert errors(page) == [OTHER_FILE] and "used" not in page.session_state
 
 
 def test_a_file_of_another_kind_is_one_sentence(page, loaded):
-    opened(page, {**NOTE.content(loaded, {"number": 4}), "kind": "microGPT text"})
+    open_file(page, "note", {**NOTE.content(loaded, {"number": 4}), "kind": "microGPT text"})
     assert errors(page) == [OTHER_FILE] and "used" not in page.session_state
 
 
 def test_an_error_of_the_values_is_shown_as_it_is(page, loaded):
-    opened(page, NOTE.content(loaded, {"number": "ConfigError"}))
+    open_file(page, "note", NOTE.content(loaded, {"number": "ConfigError"}))
     assert errors(page) == ["The note cannot be opened: the number is not prime."]
 
 
 def test_an_unknown_field_is_one_sentence_unless_it_is_optional(page, loaded):
     content = NOTE.content(loaded, {"number": 4, "colour": "red"})
-    (sentence,) = errors(opened(page, content))
+    (sentence,) = errors(open_file(page, "note", content))
     assert sentence.startswith("The note cannot be opened: ") and "colour" in sentence
-    opened(page, NOTE.content(loaded, {"number": 4, "colour": "red"}, ["colour"]))
+    open_file(page, "note", NOTE.content(loaded, {"number": 4, "colour": "red"}, ["colour"]))
     assert not page.error and page.session_state["used"] == {"number": 5}
 
 
 def test_an_error_stays_until_another_file_is_opened(page, loaded):
-    opened(page, b"nothing")
+    open_file(page, "note", b"nothing")
     assert errors(page) == [OTHER_FILE]
     assert errors(page.run()) == [OTHER_FILE]
-    opened(page, NOTE.content(loaded, {"number": 4}))
+    open_file(page, "note", NOTE.content(loaded, {"number": 4}))
     assert not page.error

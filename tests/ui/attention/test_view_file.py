@@ -1,12 +1,10 @@
 """A view of the Attention page kept as a file and opened again."""
 
-import json
-
 import pytest
 
 from microgpt import checkpoint
 from microgpt.formats import FORMAT
-from tests.ui.shown import PAGES, errors
+from tests.ui.shown import PAGES, errors, open_file
 
 LONG = "ba do ke li mu.\n" * 400
 
@@ -26,13 +24,6 @@ def view(folder, **choices):
         "weights_sha256": checkpoint.load(folder).weights_sha256,
         "choices": choices,
     }
-
-
-def opened(app, values):
-    content = values if isinstance(values, bytes) else json.dumps(values).encode()
-    app.file_uploader("opened_view").upload("view.json", content).run()
-    assert not app.exception
-    return app
 
 
 def test_a_text_too_long_for_a_link_opens_the_panel_that_saves_a_file(app):
@@ -71,7 +62,7 @@ CHOICES = {
     ],
 )
 def test_a_file_restores_all_its_choices(app, tiny_checkpoint, tab, kind, key):
-    opened(app, view(tiny_checkpoint, attention_view=tab, **CHOICES))
+    open_file(app, "view", view(tiny_checkpoint, attention_view=tab, **CHOICES))
     assert not app.error and app.text_area("text").value == LONG
     assert getattr(app, kind)(key).value == CHOICES[key]
 
@@ -80,7 +71,7 @@ def test_only_the_heads_that_a_file_ablates_are_ablated(app, tiny_checkpoint):
     app.session_state["attention_view"] = "Ablation"
     app.run()
     app.pills("off_2").set_value([2]).run()
-    opened(app, view(tiny_checkpoint, off_1=[3]))
+    open_file(app, "view", view(tiny_checkpoint, off_1=[3]))
     assert (app.pills("off_1").value, app.pills("off_2").value) == ([3], [])
 
 
@@ -102,7 +93,7 @@ def test_the_choices_of_a_larger_checkpoint_are_limited_to_this_one(
     beyond = {"layer": 6, "head": 6, "query": 200, "up_to": 6, "off_1": [5, 2], "off_6": [1]}
     beyond |= {"combined_heads": ["L6 H1", "L1 H1"], "query_left": 200}
     values = view(tiny_checkpoint, attention_view=tab, text="ba do", **beyond)
-    opened(app, {**values, "weights_sha256": "0" * 64})
+    open_file(app, "view", {**values, "weights_sha256": "0" * 64})
     assert not app.error and "comes from another checkpoint" in app.toast[0].value
     assert app.session_state["attention_view"] == tab
     within = {"layer": 2, "head": 3, "query": 5, "up_to": 2}
@@ -127,7 +118,7 @@ def test_the_choices_of_a_larger_checkpoint_are_limited_to_this_one(
 )
 def test_a_malformed_file_is_an_error(app, content):
     title = app.subheader[1].value
-    opened(app, content)
+    open_file(app, "view", content)
     assert errors(app) == [
         "The view cannot be opened: it is not a view.json of the Attention page."
     ]
@@ -150,7 +141,7 @@ def test_a_malformed_file_is_an_error(app, content):
 )
 def test_a_choice_of_the_wrong_type_is_an_error(app, tiny_checkpoint, choice):
     text = app.text_area("text").value
-    opened(app, view(tiny_checkpoint, scale="log", **choice))
+    open_file(app, "view", view(tiny_checkpoint, scale="log", **choice))
     assert errors(app) == [
         "The view cannot be opened: it holds a choice that the page does not offer."
     ]
@@ -160,7 +151,7 @@ def test_a_choice_of_the_wrong_type_is_an_error(app, tiny_checkpoint, choice):
 
 @pytest.mark.parametrize("key", ["app_started", "off_", "off_0", "off_٣"])
 def test_an_unknown_choice_is_an_error(app, tiny_checkpoint, key):
-    opened(app, view(tiny_checkpoint, scale="log", **{key: [1]}))
+    open_file(app, "view", view(tiny_checkpoint, scale="log", **{key: [1]}))
     assert errors(app) == [f"The view cannot be opened: unknown choice '{key}' in view.json."]
     assert app.segmented_control("scale").value == "linear"
 
@@ -168,16 +159,18 @@ def test_an_unknown_choice_is_an_error(app, tiny_checkpoint, key):
 def test_a_file_of_a_newer_format_opens_if_its_unknown_choices_are_optional(app, tiny_checkpoint):
     newer = {**view(tiny_checkpoint, scale="log", zoom=2), "kind": "microGPT attention view"}
     newer["format"] = FORMAT + 1
-    opened(app, newer)
+    open_file(app, "view", newer)
     (sentence,) = errors(app)
     assert "view.json has the choice 'zoom'" in sentence
     assert sentence.endswith(f"reads up to {FORMAT}: update microGPT.")
-    opened(app, {**newer, "optional": ["zoom"]})
+    open_file(app, "view", {**newer, "optional": ["zoom"]})
     assert not app.error and app.segmented_control("scale").value == "log"
 
 
 def test_an_option_that_a_control_does_not_offer_is_ignored(app, tiny_checkpoint):
-    opened(app, view(tiny_checkpoint, scale="sepia", attention_view="Nowhere", text="ba"))
+    open_file(
+        app, "view", view(tiny_checkpoint, scale="sepia", attention_view="Nowhere", text="ba")
+    )
     assert not app.error and app.segmented_control("scale").value == "linear"
     assert app.text_area("text").value == "ba"
 
@@ -194,14 +187,14 @@ def test_an_option_that_a_control_does_not_offer_is_ignored(app, tiny_checkpoint
     ids=str,
 )
 def test_every_tab_is_drawn_despite_unknown_options(app, tiny_checkpoint, tab, choices):
-    opened(app, view(tiny_checkpoint, attention_view=tab, **choices))
+    open_file(app, "view", view(tiny_checkpoint, attention_view=tab, **choices))
     assert not app.error and app.session_state["attention_view"] == tab
 
 
 def test_the_query_of_a_file_does_not_follow_the_end_of_the_text(app, tiny_checkpoint):
     app.text_area("text").set_value("ba do").run()
     assert app.slider("query").value == 5
-    opened(app, view(tiny_checkpoint, text="ba do ba do", query=5))
+    open_file(app, "view", view(tiny_checkpoint, text="ba do ba do", query=5))
     assert app.slider("query").value == 5
     app.text_area("text").set_value("ba do ba").run()
     assert app.slider("query").value == 5
@@ -212,14 +205,16 @@ def test_the_head_of_a_file_wins_over_the_most_important_head(
 ):
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
     values = view(tiny_checkpoint, layer=1, head=1)
-    opened(app, values)  # as long as its checkpoint is on its way
+    open_file(app, "view", values)  # as long as its checkpoint is on its way
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored_checkpoint(2, 3)))
     app.run()
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
 
 
 def test_a_file_restores_the_choices_of_tabs_that_were_not_drawn_yet(app, tiny_checkpoint):
-    opened(app, view(tiny_checkpoint, other_text="ke li", up_to=1, off_2=[3], query_left=2))
+    open_file(
+        app, "view", view(tiny_checkpoint, other_text="ke li", up_to=1, off_2=[3], query_left=2)
+    )
     assert not app.error and app.session_state["attention_view"] == "All heads"
     for tab, kind, key, value in (
         ("Compare", "text_area", "other_text", "ke li"),

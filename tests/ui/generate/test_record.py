@@ -7,7 +7,7 @@ from microgpt import checkpoint
 from microgpt.hub import load_folder
 from microgpt.hub.copies import Origin
 from microgpt.ui.generate.record import record_csv, record_json
-from tests.ui.shown import APP, errors, press, written
+from tests.ui.shown import APP, errors, open_file, press, written
 
 RECORD = (
     '{"format": "microGPT text", "checkpoint": "x", "commit": "", "weights_sha256": "", '
@@ -26,8 +26,8 @@ def test_a_record_does_not_contain_the_servers_path(app, tiny_checkpoint):
 
 def test_a_top_k_of_0_opens_as_the_whole_vocabulary(app):
     app.run()
-    app.file_uploader("opened_record").upload("record.json", RECORD.encode()).run()
-    assert not app.exception and not app.error
+    open_file(app, "record", RECORD)
+    assert not app.error
     assert app.slider("top_k").value == 28 and len(written(app)) == 102
 
 
@@ -44,8 +44,8 @@ def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
     text = written(app)
     other = AppTest.from_file(APP, default_timeout=60).run()
     assert written(other) != text
-    other.file_uploader("opened_record").upload("record.json", record.encode()).run()
-    assert not other.exception and not other.error
+    open_file(other, "record", record)
+    assert not other.error
     assert written(other) == text
     assert other.number_input("seed").value == 5 and other.slider("temperature").value == 1.3
 
@@ -68,8 +68,7 @@ def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
 def test_a_malformed_file_is_an_error(app, content):
     app.run()
     before = written(app)
-    app.file_uploader("opened_record").upload("record.json", content).run()
-    assert not app.exception
+    open_file(app, "record", content)
     assert errors(app) == [
         "The record cannot be opened: it is not a record.json of the Generate page."
     ]
