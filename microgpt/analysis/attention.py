@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.model import GPT, Block, causal_mask
+from microgpt.model import GPT, Block, causal_mask, finite
 
 # Limit for all maps of one text. A checkpoint from outside may have thousands of heads.
 MAX_BYTES = 16 * 2**20
@@ -41,7 +41,7 @@ def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
     Raises ValueError unless there are 1 to block_size ids.
     """
     logits, weights = model.forward_with_attention(torch.tensor([ids]))
-    return AttentionMaps(weights[0], logits[0])
+    return AttentionMaps(finite(weights[0]), finite(logits[0]))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
     mask = causal_mask(len(ids), len(ids), x.device)
     weights = scaled.masked_fill(~mask, float("-inf")).softmax(dim=-1)
     proj = attention.proj.weight.unflatten(1, (attention.n_head, -1))[:, head]  # (C, head_size)
-    return HeadStages(raw, scaled, weights, v @ proj.T)
+    return HeadStages(finite(raw), scaled, weights, finite(v @ proj.T))
 
 
 def rollout(weights: Tensor, residual: bool = True) -> Tensor:
