@@ -10,6 +10,7 @@ from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json, stamped
 
+_MAX_NAMED = 8  # unknown characters that a message names
 # Plain replacements that Unicode normalisation (NFKD) does not give.
 _PLAIN = {
     **dict.fromkeys("‘’‚‛′`", "'"),
@@ -29,12 +30,16 @@ class TokenizerError(MicroGPTError):
 class UnknownCharacterError(MicroGPTError):
     """A text has characters outside the vocabulary.
 
-    positions: the index, from 0, of the first occurrence of each of them.
+    positions: the index, from 0, of the first occurrence of each of them. The message names the
+    first few.
     """
 
     def __init__(self, positions: dict[str, int]):
         self.positions = positions
-        named = ", ".join(f"{char!r} (position {at + 1})" for char, at in positions.items())
+        first = list(positions.items())[:_MAX_NAMED]
+        named = ", ".join(f"{char!r} (position {at + 1})" for char, at in first)
+        if others := len(positions) - len(first):
+            named += f" and {others:,} other{'s' * (others > 1)}"
         super().__init__(f"not in the vocabulary: {named}")
 
 

@@ -38,6 +38,16 @@ def test_an_error_names_each_unknown_character_and_its_first_position():
     assert "'’' (position 5)" in str(caught.value)
 
 
+def test_an_error_names_only_the_first_unknown_characters():
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))
+    with pytest.raises(UnknownCharacterError) as caught:
+        CharTokenizer.from_text("abc").encode(text)
+    assert len(caught.value.positions) == 3000
+    assert "'一' (position 1)" in str(caught.value)
+    assert str(caught.value).endswith(" and 2,992 others")
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("vocabulary", "text", "replaced"),
     [

@@ -54,6 +54,13 @@ def test_an_unusable_checkpoint_text_or_device_is_an_error(
         assert message in command_error("evaluate", "--checkpoint", name, *options)
 
 
+def test_the_error_for_a_text_in_another_script_is_short(tiny_checkpoint, tmp_path, command_error):
+    text = tmp_path / "chinese.txt"
+    text.write_text("".join(map(chr, range(0x4E00, 0x5600))), encoding="utf-8")
+    error = command_error("evaluate", "--checkpoint", tiny_checkpoint, "--data", text)
+    assert len(error) < 300
+
+
 @pytest.mark.parametrize("options", [[], ["--sampled"]], ids=str)
 def test_a_model_that_overflows_is_an_error(
     overflowing_checkpoint, corpus_file, command_error, options
