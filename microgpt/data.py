@@ -83,8 +83,8 @@ def text_warnings(text: str) -> list[str]:
     warnings = []
     if "\0" in text:
         warnings.append(
-            f"the text has {text.count(chr(0)):,} NUL characters, so it is probably UTF-16; save it "
-            "as UTF-8"
+            f"the text has {text.count(chr(0)):,} NUL characters, so it is probably UTF-16; "
+            "save it as UTF-8"
         )
     if "\ufeff" in text:
         warnings.append(

@@ -13,8 +13,8 @@ from microgpt.data import (
     cache_folder,
     random_batch,
     read_text,
-    text_warnings,
     split,
+    text_warnings,
     tiny_shakespeare,
     windows,
 )

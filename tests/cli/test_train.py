@@ -48,7 +48,7 @@ def test_the_progress_of_the_measurements_is_shown(corpus_file, tmp_path, capsys
 
 
 def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
-    """A pipe gives its text only once. A byte order mark and all line ends are kept, with a note."""
+    """A pipe gives its text only once. A byte order mark and all line ends stay, with a note."""
     data = ("\ufeff" + corpus.replace("\n", "\r\n", 50) + "\r").encode()
     command = [*MICROGPT, *train_command(Path("/dev/stdin"), tmp_path / "out", steps=1)]
     done = subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False)
