@@ -2,25 +2,19 @@
 
 import pytest
 
-from tests.ui.shown import COMPARE, CURVES, PAGES, errors
+from tests.ui.pages import COMPARE, CURVES, TITLES, errors, open_page, open_tab, tabs
 
 
-@pytest.mark.parametrize(
-    ("page", "tab"),
-    list(zip(PAGES, ("view", "attention_view", "record_view"), strict=True)),
-)
+@pytest.mark.parametrize("page", TITLES)
 def test_a_model_that_overflows_is_one_error_on_every_tab(
-    app, monkeypatch, overflowing_checkpoint, page, tab
+    app, monkeypatch, overflowing_checkpoint, page
 ):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(overflowing_checkpoint))
-    app.run()
-    app.switch_page(page).run()
-    for name in [each.label for each in app.tabs]:
-        app.session_state[tab] = name
-        app.run()
+    open_page(app, page)
+    for name in tabs(app):
+        open_tab(app, page, name)
         overflow = "the activations of this model overflow on this text; use another checkpoint."
         computes = name not in (CURVES, COMPARE)  # the others show a record
         assert errors(app) == [overflow] * computes
-        assert not app.exception
         for shown in (app.caption, app.markdown, app.metric):
             assert "nan" not in " ".join(str(each.value) for each in shown).split()

@@ -1,11 +1,11 @@
 """The numbers that the scrubber is given; a browser test drives its JavaScript."""
 
 import base64
-import json
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
+
+from tests.ui.pages import component, run_script
 
 PROBS = np.array([[[0.0, 1.0, 0.0], [0.5, 0.3, 0.2]], [[1.0, 0.0, 0.0], [0.1, 0.2, 0.7]]])
 MAPS = np.array([[[255, 0], [64, 191]], [[255, 0], [10, 245]]], np.uint8)
@@ -26,10 +26,7 @@ def scrubber_page():
 
 @pytest.fixture(scope="module")
 def data():
-    app = AppTest.from_function(scrubber_page, default_timeout=60).run()
-    assert not app.exception
-    (component,) = app.get("bidi_component")
-    return json.loads(component.proto.json)
+    return component(run_script(scrubber_page))
 
 
 def numbers(text):
