@@ -15,6 +15,8 @@ from microgpt.model import GPT, Block, causal_mask, finite
 
 # Limit for all maps of one text. A checkpoint from outside may have thousands of heads.
 MAX_BYTES = 16 * 2**20
+# The longest text with maps. A page cannot draw a larger map in reasonable time.
+MAX_POSITIONS = 1024
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class AttentionMaps:
 
 
 def max_positions(config: GPTConfig) -> int:
-    """The longest text, at most block_size, whose maps in float32 fit into MAX_BYTES."""
-    return min(config.block_size, math.isqrt(MAX_BYTES // (4 * config.n_layer * config.n_head)))
+    """The longest text with maps: limited by the window, MAX_POSITIONS and MAX_BYTES in float32."""
+    fitting = math.isqrt(MAX_BYTES // (4 * config.n_layer * config.n_head))
+    return min(config.block_size, MAX_POSITIONS, fitting)
 
 
 @torch.inference_mode()

@@ -145,3 +145,11 @@ def test_an_error_stays_until_another_file_is_opened(page, loaded):
     assert errors(page.run()) == [OTHER_FILE]
     open_file(page, "note", NOTE.content(loaded, {"number": 4}))
     assert not page.error
+
+
+def test_a_file_that_is_too_large_is_not_read(page):
+    """The uploader's limit holds only in the browser."""
+    open_file(page, "note", b" " * (2**20 + 1))
+    assert errors(page) == [
+        "The note cannot be opened: a note.json has at most 1 MiB; this file has 1,048,577 bytes."
+    ]

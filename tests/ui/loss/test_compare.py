@@ -1,5 +1,7 @@
 """The Compare runs tab of the Loss record page."""
 
+from microgpt.checkpoint import loss_record
+from microgpt.ui.loss import compare
 from tests.ui.pages import COMPARE, CURVES, LOSS_RECORD, charts, errors, open_tab
 
 
@@ -40,3 +42,28 @@ def test_an_uploaded_record_stays_until_it_is_removed(app, tiny_checkpoint):
     assert app.button[0].label.replace("\\", "") == "Remove my_own.csv from the chart"
     app.button[0].click().run()
     assert not app.exception and "your record" not in charts(app)[0] and not app.button
+
+
+def test_an_uploaded_record_is_read_once(app, monkeypatch, tiny_checkpoint):
+    read = []
+
+    def counted(text):
+        read.append(text)
+        return loss_record.from_csv(text)
+
+    monkeypatch.setattr(compare, "from_csv", counted)
+    open_tab(app, LOSS_RECORD, COMPARE)
+    record = (tiny_checkpoint / "loss_record.csv").read_bytes()
+    app.file_uploader("record").upload("mine.csv", record, "text/csv").run()
+    app.toggle("log_x").set_value(True).run()
+    assert "your record, validation" in charts(app)[0]
+    assert read == [record.decode()]
+
+
+def test_a_record_that_is_too_large_is_not_read(app):
+    """The uploader's limit holds only in the browser."""
+    open_tab(app, LOSS_RECORD, COMPARE)
+    data = b"\n" * (16 * 2**20 + 1)
+    app.file_uploader("record").upload("mine.csv", data, "text/csv").run()
+    sentence = "A loss record has at most 16 MiB; this file has 16,777,217 bytes."
+    assert errors(app) == [sentence] and not app.exception

@@ -3,7 +3,8 @@
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.training.snapshots import stack, take_snapshot
-from tests.ui.pages import CURVES, LOSS_RECORD, SNAPSHOTS, component, open_tab
+from microgpt.ui.components.scrubber import scrubber as module
+from tests.ui.pages import CURVES, LOSS_RECORD, SNAPSHOTS, captions, component, open_tab
 
 
 def test_the_controls_select_the_map_of_a_head(app, monkeypatch, checkpoint_with_snapshots):
@@ -39,3 +40,18 @@ def test_snapshots_at_steps_without_losses_are_not_shown(
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
     open_tab(app, LOSS_RECORD, SNAPSHOTS)
     assert "lacks some of their steps" in app.info[0].value and not app.get("bidi_component")
+
+
+def test_snapshots_that_are_too_large_are_thinned(app, monkeypatch, checkpoint_with_snapshots):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(checkpoint_with_snapshots))
+    snapshots = checkpoint.load(checkpoint_with_snapshots).snapshots
+    each = snapshots.maps[0, 0, 0].size + snapshots.probs[0].size + 4 * snapshots.samples[0].size
+    monkeypatch.setattr(module, "MAX_BYTES", 2 * each)
+    open_tab(app, LOSS_RECORD, SNAPSHOTS)
+    assert component(app)["step"] == [0, 20]
+    assert "The page shows 2 of 3 snapshots." in captions(app)
+    monkeypatch.setattr(module, "MAX_BYTES", 2 * each - 1)
+    app.run()
+    assert [each.value for each in app.info] == [
+        "The snapshots cannot be shown: they are too large."
+    ]
