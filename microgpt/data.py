@@ -72,7 +72,33 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:
-        raise DataError(str(error)) from error
+        raise DataError(f"{error}; save it as UTF-8") from error
+
+
+def text_warnings(text: str) -> list[str]:
+    """List what in a text is probably a mistake, each as a sentence without its full stop.
+
+    A model can be trained on such a text, but it would learn the mistake.
+    """
+    warnings = []
+    if "\0" in text:
+        warnings.append(
+            f"the text has {text.count(chr(0)):,} NUL characters, so it is probably UTF-16; "
+            "save it as UTF-8"
+        )
+    if "\ufeff" in text:
+        warnings.append(
+            "the text has a byte order mark (U+FEFF), which becomes a character of the vocabulary; "
+            "save it as UTF-8 without one"
+        )
+    if "\r" in text:
+        warnings.append(
+            "the text has Windows line ends (CR LF), which are two characters each; save it with "
+            "Unix line ends (LF)"
+            if "\r\n" in text
+            else "the text has carriage returns (CR); save it with Unix line ends (LF)"
+        )
+    return warnings
 
 
 def split(ids: list[int], block_size: int) -> Splits:

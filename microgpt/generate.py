@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from microgpt.engine import Decoder, Text
+from microgpt.model import finite
 from microgpt.sampling import SamplingConfig, sample
 from microgpt.tokenizer import CharTokenizer
 
@@ -39,12 +40,12 @@ def generate(
     ids: the ids of the text; only the last block_size of them are read. When the window is full,
     the last part of it (the fraction KEPT) is read again from position 0. With config.exact, the
     last block_size ids are read again for every character instead. The decoder is reset, and must
-    not be used for anything else until the iterator ends.
+    not be used for anything else until the iterator ends. Raises ModelOverflowError.
     """
     text = Text(ids, config, decoder.config.block_size)
     for _ in range(length):
         clear, new = text.next_input()
-        logits = decoder.prefill(new) if clear else decoder.step(new[0])
+        logits = finite(decoder.prefill(new) if clear else decoder.step(new[0]))
         [token] = sample(logits[None], [config], [text.generator])
         text.ids.append(token)
         yield GeneratedCharacter(tokenizer.decode([token]), token, logits)

@@ -6,7 +6,7 @@ pre-norm decoder of GPT-2 (Radford et al., 2019) with ReLU in the MLP, scores sc
 head_size^-0.5 (Vaswani et al., 2017, section 3.2.1) and a head that is not tied to the embedding.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from microgpt.config import GPTConfig
+from microgpt.errors import MicroGPTError
+
+T = TypeVar("T", Tensor, float)
 
 QUERY_BLOCK = 64  # the queries that attention with dropout processes at once on a CPU
 
@@ -269,3 +272,20 @@ def without_weights(config: GPTConfig) -> GPT:
     # needs a folder for temporary files.
     with torch.device("meta"), _SkipInit():
         return GPT(config)
+
+
+class ModelOverflowError(MicroGPTError):
+    """The activations of a model are too large for its precision."""
+
+
+def finite(values: T) -> T:
+    """Return what a model computed, unless it holds NaN or infinite numbers.
+
+    Called where logits, attention or a loss leave the model, because the activations of finite
+    weights may overflow. Raises ModelOverflowError.
+    """
+    if not torch.as_tensor(values).isfinite().all():
+        raise ModelOverflowError(
+            "the activations of this model overflow on this text; use another checkpoint"
+        )
+    return values

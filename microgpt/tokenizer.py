@@ -3,12 +3,14 @@
 import json
 import unicodedata
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Self
 
 from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json, stamped
 
+_MAX_NAMED = 8  # unknown characters that a message names
 # Plain replacements that Unicode normalisation (NFKD) does not give.
 _PLAIN = {
     **dict.fromkeys("‘’‚‛′`", "'"),
@@ -17,6 +19,8 @@ _PLAIN = {
     **{"—": "--", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O"},
     **{"\t": " ", "\r": "\n"},
 }
+# What stands for these if the vocabulary has no other form of them.
+_LAST_RESORT = {'"': "'", "\n": " "}
 
 
 class TokenizerError(MicroGPTError):
@@ -26,12 +30,16 @@ class TokenizerError(MicroGPTError):
 class UnknownCharacterError(MicroGPTError):
     """A text has characters outside the vocabulary.
 
-    positions: the index, from 0, of the first occurrence of each of them.
+    positions: the index, from 0, of the first occurrence of each of them. The message names the
+    first few.
     """
 
     def __init__(self, positions: dict[str, int]):
         self.positions = positions
-        named = ", ".join(f"{char!r} (position {at + 1})" for char, at in positions.items())
+        first = list(positions.items())[:_MAX_NAMED]
+        named = ", ".join(f"{char!r} (position {at + 1})" for char, at in first)
+        if others := len(positions) - len(first):
+            named += f" and {others:,} other{'s' * (others > 1)}"
         super().__init__(f"not in the vocabulary: {named}")
 
 
@@ -91,18 +99,44 @@ class CharTokenizer:
         return positions
 
     def replace_unknown(self, text: str) -> str:
-        """Replace each unknown character of a text by a plain form, or remove it.
+        """Replace each unknown character of a text by another form of it, or remove it.
 
-        Accents are removed. Typographic quotes and dashes become plain ones. A double quote becomes
-        a single quote if the vocabulary has only that. A character without a plain form is removed.
+        These forms are tried in this order: the same letter composed or decomposed (NFC, NFD), the
+        other case, the plain form without accents, with plain quotes and dashes, and a character of
+        the vocabulary with the same plain form, such as é for e. A character without any of these
+        forms is removed.
         """
-        return "".join(char if char in self._ids else self._plain(char) for char in text)
+        if self.unknown("\r"):
+            text = text.replace("\r\n", "\n")
+        return "".join(map(self._replaced, _letters(text)))
 
-    def _plain(self, char: str) -> str:
-        plain = unicodedata.normalize("NFKD", _PLAIN.get(char, char))
-        if '"' in plain and '"' not in self._ids:
-            plain = plain.replace('"', "'")
-        return "".join(c for c in plain if c in self._ids)
+    def _replaced(self, letter: str) -> str:
+        """A known form of a letter and its combining marks, "" if there is none."""
+        composed = unicodedata.normalize("NFC", letter)
+        for form in (letter, composed, composed.swapcase()):
+            for each in (form, unicodedata.normalize("NFD", form)):
+                if not self.unknown(each):
+                    return each
+        return "".join(map(self._similar, composed))
+
+    def _similar(self, char: str) -> str:
+        """A known form of a character, "" if there is none."""
+        plain = "".join(map(self._from_plain, _plain(char)))
+        if not plain and (last := _LAST_RESORT.get(_plain(char))):
+            return self._from_plain(last)
+        return plain
+
+    def _from_plain(self, char: str) -> str:
+        """A known character whose plain form this is, "" if there is none."""
+        for form in (char, char.swapcase()):
+            if not self.unknown(form):
+                return form
+        return self._by_plain.get(char, "") or self._by_plain.get(char.swapcase(), "")
+
+    @cached_property
+    def _by_plain(self) -> dict[str, str]:
+        """The first character of the vocabulary with each plain form."""
+        return {_plain(char): char for char in reversed(self.characters)}
 
     def encode(self, text: str) -> list[int]:
         """Convert a text to ids. Raises UnknownCharacterError."""
@@ -113,3 +147,22 @@ class CharTokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """Convert ids 0 … V-1 to text."""
         return "".join(self.characters[i] for i in ids)
+
+
+def _plain(char: str) -> str:
+    """A character without accents and typographic form; of digits, the ASCII digit."""
+    plain = unicodedata.normalize("NFKD", _PLAIN.get(char, char))
+    bare = "".join(each for each in plain if not unicodedata.combining(each)) or plain
+    return "".join(str(unicodedata.digit(each, each)) for each in bare)
+
+
+def _letters(text: str) -> list[str]:
+    """Split a text before every character that is no combining mark and no inner part of Hangul."""
+    letters: list[str] = []
+    for char in text:
+        combines = unicodedata.category(char)[0] == "M" or "\u1160" <= char <= "\u11ff"
+        if combines and letters:
+            letters[-1] += char
+        else:
+            letters.append(char)
+    return letters

@@ -18,13 +18,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from microgpt import checkpoint
 from microgpt.analysis import baselines
 from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.analysis.head_scores import HeadScores
-from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint import WEIGHTS, Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import Training
 from microgpt.checkpoint.snapshots import Snapshots
@@ -34,6 +35,7 @@ from microgpt.data import Splits
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.snapshots import stack, take_snapshot
+from tests.checkpoint.editing import update_hashes
 from tests.models import random_model
 from tests.small_run import train_command
 
@@ -192,6 +194,15 @@ def tiny_checkpoint(
 def checkpoint_copy(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     """A copy of the small checkpoint that a test may change."""
     return shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+
+
+@pytest.fixture
+def overflowing_checkpoint(checkpoint_copy: Path) -> Path:
+    """A checkpoint whose weights are finite and whose activations are not."""
+    weights = load_file(checkpoint_copy / WEIGHTS)
+    save_file({name: 1e30 * w.float() for name, w in weights.items()}, checkpoint_copy / WEIGHTS)
+    update_hashes(checkpoint_copy)
+    return checkpoint_copy
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from microgpt.data import (
     random_batch,
     read_text,
     split,
+    text_warnings,
     tiny_shakespeare,
     windows,
 )
@@ -164,3 +165,33 @@ def test_windows_cover_a_text_in_order_without_overlap(length, count):
     assert inputs.flatten().tolist() == list(range(8 * count))
     assert inputs.shape == (count, 8)
     assert torch.equal(targets, inputs + 1)
+
+
+def test_a_text_without_a_mistake_has_no_warning(corpus):
+    assert text_warnings(corpus + "日本語 \u200d") == []
+
+
+@pytest.mark.parametrize(
+    ("data", "warnings"),
+    [
+        ("some words\n".encode("utf-16-le"), ["11 NUL characters, so it is probably UTF-16"]),
+        (b"\xef\xbb\xbfwords", ["a byte order mark (U+FEFF)"]),
+        (b"one\r\ntwo\r\n", ["Windows line ends (CR LF), which are two characters each"]),
+        (b"one\rtwo", ["carriage returns (CR)"]),
+        (b"\xef\xbb\xbfone\r\n", ["a byte order mark", "Windows line ends"]),
+    ],
+    ids=str,
+)
+def test_a_warning_says_what_is_wrong_with_a_text(tmp_path, data, warnings):
+    (tmp_path / "text.txt").write_bytes(data)
+    found = text_warnings(read_text(tmp_path / "text.txt"))
+    assert len(found) == len(warnings)
+    for sentence, part in zip(found, warnings, strict=True):
+        assert part in sentence and "save it" in sentence
+        assert "\n" not in sentence
+
+
+def test_the_error_for_utf_16_with_a_byte_order_mark_says_what_to_do(tmp_path):
+    (tmp_path / "text.txt").write_bytes("some words".encode("utf-16"))
+    with pytest.raises(DataError, match="it is not UTF-8 text; save it as UTF-8"):
+        read_text(tmp_path / "text.txt")

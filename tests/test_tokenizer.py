@@ -38,6 +38,16 @@ def test_an_error_names_each_unknown_character_and_its_first_position():
     assert "'’' (position 5)" in str(caught.value)
 
 
+def test_an_error_names_only_the_first_unknown_characters():
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))
+    with pytest.raises(UnknownCharacterError) as caught:
+        CharTokenizer.from_text("abc").encode(text)
+    assert len(caught.value.positions) == 3000
+    assert "'一' (position 1)" in str(caught.value)
+    assert str(caught.value).endswith(" and 2,992 others")
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("vocabulary", "text", "replaced"),
     [
@@ -48,6 +58,29 @@ def test_an_error_names_each_unknown_character_and_its_first_position():
         ("ab-", "a—b", "a--b"),
         ("ab", "a😀b", "ab"),
         ("aé", "aé", "aé"),
+        # The same letter, composed or decomposed.
+        ("'elté", "l'e\u0301te\u0301", "l'été"),
+        ("elt\u0301", "été", "e\u0301te\u0301"),
+        ("éx", "e\u0301\u0323x", "éx"),
+        ("한", "\u1112\u1161\u11ab", "한"),
+        ("\u1112\u1161\u11ab", "한", "\u1112\u1161\u11ab"),
+        # The other case, before a letter without the accent.
+        ("té", "ÉTÉ", "été"),
+        ("ET", "été", "ETE"),
+        ("Eté", "École", "éE"),
+        ("SS", "ß", "SS"),
+        # A character of the vocabulary with the same plain form.
+        ("né", "nêe", "néé"),
+        ("’“”n", 'n\' "n"', "n’“n“"),
+        ("’n", '"n"', "’n’"),
+        ("१२३", "3١２", "३१२"),
+        ("123", "३١２", "312"),
+        ("，。中", "中,", "中，"),
+        ("ابي", "أَبِي", "ابي"),
+        # White space.
+        ("ab ", "a\tb\nb", "a b b"),
+        ("ab\n", "a\r\nb\rb", "a\nb\nb"),
+        ("ab", "a b\u200d\ufeff", "ab"),
     ],
 )
 def test_unknown_characters_are_replaced_by_similar_ones(vocabulary, text, replaced):

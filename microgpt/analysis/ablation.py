@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.model import GPT
+from microgpt.model import GPT, finite
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def head_mask(config: GPTConfig, ablated: Iterable[tuple[int, int]]) -> Tensor:
 def ablated_logits(model: GPT, ids: Sequence[int], ablated: Iterable[tuple[int, int]]) -> Tensor:
     """Logits (T, V) of a model in eval mode over T ids; ablated: as for head_mask."""
     idx = torch.tensor([ids])
-    return model(idx, head_mask=head_mask(model.config, ablated))[0]
+    return finite(model(idx, head_mask=head_mask(model.config, ablated))[0])
 
 
 @torch.inference_mode()
@@ -65,7 +65,7 @@ def ablate_each_head(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int,
     # time for 20 characters, which is already short, and would save nothing for 256 characters.
     idx = torch.tensor([ids], device=model.head.weight.device)  # (1, T)
     x = model.embed(idx)  # (1, T, C)
-    whole = model(idx)[0]  # (T, V)
+    whole = finite(model(idx)[0])  # (T, V)
     for layer, block in enumerate(model.blocks):
         for head in range(model.config.n_head):
             mask = torch.ones(model.config.n_head, device=x.device)
@@ -73,7 +73,7 @@ def ablate_each_head(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int,
             y = block(x, head_mask=mask)
             for later in model.blocks[layer + 1 :]:
                 y = later(y)
-            yield layer, head, ablation_effect(ids, whole, model.unembed(y)[0])
+            yield layer, head, ablation_effect(ids, whole, finite(model.unembed(y)[0]))
         x = block(x)
 
 

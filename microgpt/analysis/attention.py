@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.model import GPT, Block, causal_mask
+from microgpt.model import GPT, Block, causal_mask, finite
 
 # Limit for all maps of one text. A checkpoint from outside may have thousands of heads.
 MAX_BYTES = 16 * 2**20
+# The longest text with maps. A page cannot draw a larger map in reasonable time.
+MAX_POSITIONS = 1024
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class AttentionMaps:
 
 
 def max_positions(config: GPTConfig) -> int:
-    """The longest text, at most block_size, whose maps in float32 fit into MAX_BYTES."""
-    return min(config.block_size, math.isqrt(MAX_BYTES // (4 * config.n_layer * config.n_head)))
+    """The longest text with maps: limited by the window, MAX_POSITIONS and MAX_BYTES in float32."""
+    fitting = math.isqrt(MAX_BYTES // (4 * config.n_layer * config.n_head))
+    return min(config.block_size, MAX_POSITIONS, fitting)
 
 
 @torch.inference_mode()
@@ -41,7 +44,7 @@ def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
     Raises ValueError unless there are 1 to block_size ids.
     """
     logits, weights = model.forward_with_attention(torch.tensor([ids]))
-    return AttentionMaps(weights[0], logits[0])
+    return AttentionMaps(finite(weights[0]), finite(logits[0]))
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
     mask = causal_mask(len(ids), len(ids), x.device)
     weights = scaled.masked_fill(~mask, float("-inf")).softmax(dim=-1)
     proj = attention.proj.weight.unflatten(1, (attention.n_head, -1))[:, head]  # (C, head_size)
-    return HeadStages(raw, scaled, weights, v @ proj.T)
+    return HeadStages(finite(raw), scaled, weights, finite(v @ proj.T))
 
 
 def rollout(weights: Tensor, residual: bool = True) -> Tensor:

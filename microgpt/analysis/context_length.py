@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from microgpt.model import GPT
+from microgpt.model import GPT, finite
 
 # Limit for the characters in one batch. A checkpoint from outside may have a large window.
 _BATCH_CHARACTERS = 4096
@@ -38,7 +38,7 @@ def surprisal_by_context(
     for done, n in enumerate(lengths, start=1):
         contexts = data[first - n : -1].unfold(0, n, 1)  # (targets, n)
         parts = contexts.split(max(1, _BATCH_CHARACTERS // n))
-        logits = torch.cat([model(part)[:, -1] for part in parts])  # (targets, V)
+        logits = finite(torch.cat([model(part)[:, -1] for part in parts]))  # (targets, V)
         rows.append(-logits.log_softmax(dim=-1).gather(-1, data[first:, None])[:, 0])
         progress(done, len(lengths))
     return torch.stack(rows)

@@ -12,7 +12,7 @@ from microgpt.analysis.ablation import mean_loss_changes
 from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_patterns import PATTERNS, Text, texts
 from microgpt.analysis.head_scores import Ablation, HeadScores
-from microgpt.model import GPT
+from microgpt.model import GPT, finite
 from microgpt.tokenizer import CharTokenizer
 
 # Ablating one head over a window takes half as long as the attention maps of all heads.
@@ -100,7 +100,7 @@ def head_scores(
     passes = itertools.count(1)
     total = len(windows) + few * model.config.n_layer * model.config.n_head
     for text in windows:
-        sums.add(model.forward_with_attention(text.ids[None])[1][0], text)
+        sums.add(finite(model.forward_with_attention(text.ids[None])[1][0]), text)
         progress(next(passes), total)
     changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
     return replace(sums.means(), ablation=Ablation(few * (size - 1), changes))

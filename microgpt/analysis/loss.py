@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from microgpt.data import Splits, random_batch, windows
-from microgpt.model import GPT
+from microgpt.model import GPT, finite
 
 # The original estimates a loss from 200 random batches of 64 windows.
 SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, SAMPLED_SEED = 200, 64, 1337
@@ -30,7 +30,7 @@ def full_loss(
     """Mean loss, nats per character, over every non-overlapping window of data (1-D).
 
     Deterministic; the model must be in eval mode. progress is called with the windows done and
-    their total.
+    their total. Raises ModelOverflowError if the loss is not finite.
     """
     inputs, targets = windows(data, model.config.block_size)
     total = 0.0
@@ -38,7 +38,7 @@ def full_loss(
         x, y = inputs[at : at + batch_size], targets[at : at + batch_size]
         total += batch_loss(model, x, y).item() * len(x)
         progress(at + len(x), len(inputs))
-    return total / len(inputs)
+    return finite(total / len(inputs))
 
 
 @torch.inference_mode()
@@ -51,7 +51,8 @@ def text_logits(
 
     The window moves by half its size, so that after the first window every character has at least
     half a window of context. progress is called with the characters done and their total.
-    Raises ValueError for fewer than two characters.
+    Raises ValueError for fewer than two characters, ModelOverflowError for logits that are not
+    finite.
     """
     inputs, size = data[:-1], model.config.block_size
     if not len(inputs):
@@ -64,7 +65,7 @@ def text_logits(
         parts.append(model(window[None])[0, done - start :])
         done = start + len(window)
         progress(done, len(inputs))
-    return torch.cat(parts)
+    return finite(torch.cat(parts))
 
 
 def text_loss(
@@ -110,5 +111,6 @@ def evaluate(
         generator = torch.Generator().manual_seed(SAMPLED_SEED)
         for name, data in (("val", splits.val), ("train", splits.train)):
             key = f"{name}_loss_sampled"
-            result[key] = sampled_loss(model, data, SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, generator)
+            loss = sampled_loss(model, data, SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, generator)
+            result[key] = finite(loss)
     return {name: round(x, 4) if isinstance(x, float) else x for name, x in result.items()}

@@ -99,24 +99,34 @@ def _metadata(training: Training, shakespeare: bool) -> str:
 def _model(config: GPTConfig, recipe: TrainConfig, shakespeare: bool) -> str:
     parameters = without_weights(config).parameter_count()
     language = "verse in the manner of Shakespeare" if shakespeare else "text"
+    pre_norm = "" if config.norm == "none" else "pre-norm "
+    final_norm = "a final LayerNorm " if config.norm == "all" else ""
     count, start = "two", ""
     if recipe.init == "small":
         count = "three"
-        start = """\
-weights are initialised from N(0, 0.02²), and the projections into the residual
-stream with zeros, not with PyTorch's defaults; """
+        zeros = " and the projections into the residual stream with zeros,"
+        start = f"""\
+weights are initialised from N(0, 0.02²),{zeros if config.residual else ""}
+not with PyTorch's defaults; """
     return f"""\
 A GPT of {parameters:,} parameters, written and trained from scratch, that writes
 {language}, one character at a time: token and learned position embeddings,
-{config.n_layer} pre-norm blocks of {config.n_head} attention heads and a ReLU MLP over
-{config.n_embd} channels, a final LayerNorm and an untied linear head. It sees at most
-{config.block_size} characters of context and knows {config.vocab_size} different characters.
-The weights are float16.
+{config.n_layer} {pre_norm}blocks of {config.n_head} attention heads and a ReLU MLP over
+{config.n_embd} channels, {final_norm}and an untied linear head.{_missing(config)}
+It sees at most {config.block_size} characters of context and knows {config.vocab_size} different
+characters. The weights are float16.
 
 It follows [microGPT by TejasKalsait](https://github.com/TejasKalsait/microGPT). Apart from the
 settings below, {count} things differ: attention scores are scaled by head_size^-0.5 (Vaswani et
 al., 2017), not n_embd^-0.5; {start}weight decay applies to matrices only, not to
 biases and LayerNorms."""
+
+
+def _missing(config: GPTConfig) -> str:
+    """A sentence that names the usual parts of a GPT that this model lacks; "" if it has all."""
+    norm = {"none": ["LayerNorm"], "blocks": ["LayerNorm before the head"], "all": []}[config.norm]
+    parts = ([] if config.residual else ["residual connections"]) + norm
+    return f" It has no {' and no '.join(parts)}." if parts else ""
 
 
 def _limits(config: GPTConfig, shakespeare: bool) -> str:
@@ -143,7 +153,7 @@ The first 90 % of the text is for training, the last 10 % for validation."""
 
 def _procedure(model: GPTConfig, training: Training) -> str:
     config = training.config
-    settings = {"dropout": model.dropout, **config.to_dict()}
+    settings = model.to_dict() | config.to_dict()
     rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
     more = ""
     if (share := estimate_mfu(model, training)) is not None:

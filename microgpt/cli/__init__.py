@@ -4,11 +4,13 @@ Run: python -m microgpt COMMAND --help
 """
 
 import argparse
+import codecs
 import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from microgpt import __version__
 from microgpt.errors import MicroGPTError
@@ -59,9 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if the reader of stdout has closed it. For invalid arguments, argparse exits with code 2.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    # The encoding of the locale may lack a character; then "?" is printed instead.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    with _replacing_characters():
+        return _main(argv)
+
+
+def _main(argv: list[str]) -> int:
     parser = parser_for(argv[0] if argv else None)
     args = parser.parse_args(argv)
     args.argv = argv
@@ -85,6 +89,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         if message := _out_of_memory(error):
             return _fail(message)
         raise
+
+
+@contextmanager
+def _replacing_characters() -> Iterator[None]:
+    """Print "?" for each character that the encoding of stdout lacks; at the end, say so."""
+    missing = False
+
+    def replace(error: UnicodeError) -> tuple[str | bytes, int]:
+        nonlocal missing
+        missing = True
+        return codecs.replace_errors(error)
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        codecs.register_error("microgpt", replace)
+        sys.stdout.reconfigure(errors="microgpt")
+    try:
+        yield
+    finally:
+        if missing:
+            print(
+                f"note: the encoding of the output, {sys.stdout.encoding}, lacks some characters, "
+                'so "?" is written for them; set PYTHONUTF8=1 for UTF-8',
+                file=sys.stderr,
+            )
 
 
 def _fail(message: str) -> int:

@@ -22,7 +22,7 @@ from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.cli.arguments import add_data, add_device, set_values
 from microgpt.cli.progress import Bars
 from microgpt.config import PRESETS, GPTConfig, TrainConfig
-from microgpt.data import read_text, tiny_shakespeare
+from microgpt.data import read_text, text_warnings, tiny_shakespeare
 from microgpt.training import distributed
 from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
@@ -71,10 +71,14 @@ def run(args: argparse.Namespace) -> int:
     model_config, config = set_values(args.set, preset.model, preset.train)
     data_path = args.data or tiny_shakespeare()
     source = Source(data_path.name, args.preset, command_line(args.argv), commit)
+    text = read_text(data_path)
+    if distributed.local_rank() == 0:
+        for warning in text_warnings(text):
+            print(f"note: {warning}", file=sys.stderr)
     bars = Bars()
     with Interrupt() as interrupt, contextlib.closing(bars):
         rows = train_checkpoint(
-            read_text(data_path),
+            text,
             model_config,
             config,
             args.out,

@@ -50,6 +50,7 @@ class NumpyBackend:
         ]
         self.ln_final, self.head = weight_and_bias("ln_final"), weight_and_bias("head")
 
+    @np.errstate(over="ignore", invalid="ignore")  # who uses the logits checks them
     def __call__(self, parts: Sequence[Part]) -> Tensor:
         return torch.stack(
             [

@@ -17,7 +17,7 @@ from microgpt.config import GPTConfig
 from microgpt.engine.backends import Compute, Part
 from microgpt.engine.decoder import CHUNK
 from microgpt.engine.text import Text
-from microgpt.model import KVCache
+from microgpt.model import KVCache, ModelOverflowError, finite
 from microgpt.sampling import SamplingConfig, sample
 
 # The most memory for the KV caches of a scheduler. A text without a cache waits for a slot.
@@ -164,6 +164,13 @@ class Scheduler:
         streams, parts = self._next_parts()
         logits = self._compute(parts)
         rows = [row for row, stream in enumerate(streams) if not stream.input]
+        try:
+            finite(logits[rows])
+        except ModelOverflowError as error:  # ends the texts that it concerns
+            for row in (overflowing := [r for r in rows if not logits[r].isfinite().all()]):
+                streams[row].error = error
+                streams[row].ended.set()
+            rows = [row for row in rows if row not in overflowing]
         if not rows:
             return
         logits = logits[rows]

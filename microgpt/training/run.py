@@ -7,9 +7,10 @@
 The state that a resumed run needs is saved beside the checkpoint, in DIR.state.
 """
 
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from microgpt.data import TINY_SHAKESPEARE_SHA256, DataError, Splits, split
 from microgpt.device import hardware_name, matmul_flops, pick_device
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
+from microgpt.training.lock import exclusive
 from microgpt.training.loop import TrainError, train
 from microgpt.training.snapshots import (
     load_weights,
@@ -62,6 +64,7 @@ class RunFolder:
         self.state = self.folder / "state.pt"
         self.loss_record = self.folder / checkpoint.LOSS_RECORD
         self.snapshots = self.folder / "snapshots"
+        self.lock = self.folder / "lock"
 
     def check(self, resume: bool) -> None:
         """Raise TrainError if a new run would overwrite another, or if there is none to resume."""
@@ -71,6 +74,32 @@ class RunFolder:
             )
         if resume and not self.state.exists():
             raise TrainError(f"there is nothing to resume: {self.state} does not exist")
+
+    @contextlib.contextmanager
+    def locked(self, resume: bool) -> Iterator[None]:
+        """Make the folder of the state and keep other runs from writing to it; check it again.
+
+        Every process of a run must call this method; rank 0 holds the lock. Raises TrainError in
+        all of them if another run holds it.
+        """
+        with contextlib.ExitStack() as stack:
+            error: Exception | None = None
+            if distributed.rank() == 0:
+                try:
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(exclusive(self.lock))
+                    self.check(resume)
+                except BlockingIOError:
+                    error = TrainError(
+                        f"another run is writing to {self.out}; wait for its end or pass another "
+                        "--out"
+                    )
+                except (TrainError, OSError) as raised:
+                    error = raised
+            error, *_ = distributed.gather(error)
+            if error is not None:
+                raise error
+            yield
 
 
 @dataclasses.dataclass
@@ -115,10 +144,14 @@ def train_checkpoint(
     chosen = pick_device(device if device is None else str(device))
     if chosen == torch.device("cuda"):  # without an index
         chosen = torch.device("cuda", distributed.local_rank())
+    files = RunFolder(out)
     with distributed.group(chosen):
-        run = _prepare(text, model_config, config, RunFolder(out), chosen, resume)
-        yield from _train(run, compiled, stop)
-        return _finish(run, source or Source(), progress) if distributed.rank() == 0 else None
+        files.check(resume)
+        run = _prepare(text, model_config, config, files, chosen)
+        with files.locked(resume):
+            _begin(run, resume)
+            yield from _train(run, compiled, stop)
+            return _finish(run, source or Source(), progress) if distributed.rank() == 0 else None
 
 
 def _prepare(
@@ -127,10 +160,7 @@ def _prepare(
     config: TrainConfig,
     files: RunFolder,
     device: torch.device,
-    resume: bool,
 ) -> _Run:
-    files.check(resume)
-    distributed.gather(None)  # wait until every process has made the check
     if config.batch_size % distributed.world_size():
         raise TrainError(
             f"batch_size is {config.batch_size}; "
@@ -146,13 +176,16 @@ def _prepare(
     digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
     settings = RunSettings(model_config, config, digest)
     state = TrainState.create(model_config, config, device)
-    if resume:
-        state.restore(files.state, settings)
-    files.folder.mkdir(parents=True, exist_ok=True)
-    if distributed.rank() == 0:
-        record = loss_record.to_csv(state.rows)
-        files.loss_record.write_text(record, encoding="utf-8", newline="")
     return _Run(files, config, tokenizer, splits, passage, digest, settings, state, device)
+
+
+def _begin(run: _Run, resume: bool) -> None:
+    """Restore the saved state if the run resumes it, and write the loss record so far."""
+    if resume:
+        run.state.restore(run.files.state, run.settings)
+    if distributed.rank() == 0:
+        record = loss_record.to_csv(run.state.rows)
+        run.files.loss_record.write_text(record, encoding="utf-8", newline="")
 
 
 def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
+from microgpt.errors import MicroGPTError
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.controls import Control
+from microgpt.ui.text import escaped
 
 
 def start_session() -> None:
@@ -34,9 +36,15 @@ def page_header(page: str, title: str, caption: str) -> Checkpoint:
 def show_views(
     checkpoint: Checkpoint, views: Mapping[str, Callable[[Checkpoint], None]], tab: Control
 ) -> None:
-    """Show a page's views in tabs; only the open tab runs. The value of `tab` is its name."""
+    """Show a page's views in tabs; only the open tab runs. The value of `tab` is its name.
+
+    An error that a view raises takes the place of what it would show next.
+    """
     tabs = st.tabs(list(views), **tab.widget_args)
     for each, view in zip(tabs, views.values(), strict=True):
         if each.open:
             with each:
-                view(checkpoint)
+                try:
+                    view(checkpoint)
+                except MicroGPTError as error:
+                    st.error(escaped(f"{error.for_visitors}."))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint import MIB, Checkpoint
 from microgpt.config import ConfigError
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document, FormatError, parse_json, stamped
@@ -76,7 +77,8 @@ class SavedFile:
         if file is None:
             return
         try:
-            values, weights, repo = self._read(file.getvalue())
+            data = content_of(file, f"a {self.name}", self.max_mib)
+            values, weights, repo = self._read(data)
         except (ConfigError, FormatError) as error:
             st.session_state[self._error_key] = f"The {self.noun} cannot be opened: {error}."
             return
@@ -118,6 +120,16 @@ class SavedFile:
             OverflowError,
         ) as error:
             raise other_file from error
+
+
+def content_of(file: UploadedFile, name: str, max_mib: int) -> bytes:
+    """The content of an uploaded file. Raises FormatError if it has more than max_mib MiB.
+
+    The uploader's own limit holds only in the browser. name: what the message calls such a file.
+    """
+    if file.size > max_mib * MIB:
+        raise FormatError(f"{name} has at most {max_mib} MiB; this file has {file.size:,} bytes")
+    return file.getvalue()
 
 
 def origin_fields(checkpoint: Checkpoint) -> dict[str, str]:

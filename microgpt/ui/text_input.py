@@ -89,7 +89,8 @@ def check_characters(tokenizer: CharTokenizer, label: str, control: Control, tex
             icon=":material/find_replace:",
             on_click=set_text,
             args=(control, tokenizer.replace_unknown(text)),
-            help="For example, ’ becomes ' and é becomes e. Other unknown characters are removed.",
+            help="Each becomes a similar character that the model knows, for example ’ becomes ' "
+            "and É becomes é or E. Without a similar character it is removed.",
         )
     return not unknown
 

@@ -6,6 +6,7 @@ import torch
 
 from microgpt.analysis.attention import (
     MAX_BYTES,
+    MAX_POSITIONS,
     attention_maps,
     combined,
     head_stages,
@@ -74,12 +75,16 @@ def test_an_empty_or_too_long_text_has_no_maps(model):
         attention_maps(model, [0] * (model.config.block_size + 1))
 
 
+ONE_HEAD = {"block_size": 4096, "n_layer": 1, "n_head": 1}
+
+
 def test_the_longest_text_keeps_the_maps_within_the_limit():
     assert max_positions(GPTConfig()) == 256
-    for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}):
+    for shape in ({"n_layer": 48, "n_head": 64, "n_embd": 2048}, {"block_size": 4096}, ONE_HEAD):
         config = GPTConfig(**shape)
         longest = max_positions(config)
-        assert longest >= 1 and 4 * config.n_layer * config.n_head * longest**2 <= MAX_BYTES
+        assert 1 <= longest <= MAX_POSITIONS
+        assert 4 * config.n_layer * config.n_head * longest**2 <= MAX_BYTES
 
 
 def test_the_stages_of_every_head_end_in_its_weights(model_variant):

@@ -1,4 +1,4 @@
-"""A real browser and a real server for the tests that drive the app."""
+"""Chromium, and a server of the app."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
-# The headless shell draws no window, so that it opens a page in little more than half the time.
+# The headless shell opens a page in little more than half the time.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+DESKTOP = {"width": 1280, "height": 900}
 REQUIRED = "MICROGPT_REQUIRE_BROWSER" in os.environ or os.environ.get("CI") == "true"
 
 
@@ -35,9 +36,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """Chromium without a window, one for each module.
+    """Headless Chromium, one for each module.
 
-    Not one for the session: Playwright keeps an event loop running in this thread while it is open.
+    One for the session would leave Playwright's event loop running in this thread for other tests.
     """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -51,12 +52,29 @@ def browser() -> "Iterator[Browser]":
 
 
 @pytest.fixture
-def page(browser: "Browser") -> "Iterator[Page]":
-    """A new page on a desktop screen."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
-    yield context.new_page()
-    context.close()
+def new_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
+    """Open a page as another visitor; options are those of Playwright's new_context."""
+    with ExitStack() as contexts:
+
+        def open_page(**options: Any) -> "Page":
+            context = browser.new_context(**{"viewport": DESKTOP, **options})
+            contexts.callback(context.close)
+            context.set_default_timeout(60_000)
+            return context.new_page()
+
+        yield open_page
+
+
+@pytest.fixture
+def page(new_page: "Callable[..., Page]") -> "Page":
+    """A page with the size of a desktop screen."""
+    return new_page()
+
+
+@pytest.fixture
+def phone(new_page: "Callable[..., Page]") -> "Page":
+    """A page on the touch screen of a phone."""
+    return new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Actions on a page of the app that several browser tests need."""
+"""Actions on a page of the app that several browser tests share."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,8 +11,8 @@ SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 TEXT = ".tokens .page"
 
 
-def settle(page: "Page") -> None:
-    """Wait until the script has ended without an exception; wait for the content first."""
+def wait_for_run(page: "Page") -> None:
+    """Wait until the script has ended without an exception; wait for expected content first."""
     page.wait_for_selector(SETTLED)
     assert page.locator('[data-testid="stException"]').count() == 0
 
@@ -21,18 +21,18 @@ def visit(page: "Page", url: str, heading: str) -> None:
     """Open a page of the app by its URL."""
     page.goto(url)
     page.get_by_role("heading", name=heading, exact=True).wait_for()
-    settle(page)
+    wait_for_run(page)
 
 
-def turn_to(page: "Page", heading: str) -> None:
+def go_to(page: "Page", heading: str) -> None:
     """Go to another page through the sidebar."""
     page.get_by_role("link", name=heading).click()
     page.get_by_role("heading", name=heading, exact=True).wait_for()
-    settle(page)
+    wait_for_run(page)
 
 
-def written(page: "Page", at: int = 0) -> str:
-    """Return the text with that index on the page, prompt included."""
+def generated_text(page: "Page", at: int = 0) -> str:
+    """Return a generated text of the page by its index, prompt included."""
     return page.locator(TEXT).nth(at).inner_text()
 
 
@@ -48,38 +48,38 @@ def wait_for_text(page: "Page", condition: str) -> None:
     )
 
 
-def answered(point: Callable[[], object], answer: "Locator") -> "Locator":
-    """Point at something, again if needed, because a chart that is still being drawn moves."""
-    from playwright.sync_api import TimeoutError  # where it is not installed no test comes here
+def point_until(point: Callable[[], object], result: "Locator") -> "Locator":
+    """Point at something until a result appears, because a chart moves while it is drawn."""
+    from playwright.sync_api import TimeoutError  # imported late: it may not be installed
 
     for _ in range(20):
         point()
         with suppress(TimeoutError):
-            answer.wait_for(timeout=3_000)
+            result.wait_for(timeout=3_000)
             break
-    answer.wait_for()
-    return answer
+    result.wait_for()
+    return result
 
 
-def downloaded(button: "Locator") -> tuple[str, bytes]:
+def download(button: "Locator") -> tuple[str, bytes]:
     """Press a download button; return the file's name and content.
 
     The key is used because a button moves away from the pointer while charts are being drawn.
     """
-    with button.page.expect_download() as download:
+    with button.page.expect_download() as event:
         button.press("Enter")
-    return download.value.suggested_filename, download.value.path().read_bytes()
+    return event.value.suggested_filename, event.value.path().read_bytes()
 
 
 def swipe(page: "Page", x: float, y: float, by: float) -> None:
-    """Swipe a finger down a touch screen by a number of pixels."""
-    screen = page.context.new_cdp_session(page)
+    """Move a finger down a touch screen by a number of pixels."""
+    session = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: dict[str, float]) -> None:
-        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
 
     touch("touchStart", {"x": x, "y": y})
     for step in range(1, 11):
         touch("touchMove", {"x": x, "y": y + by * step / 10})
     touch("touchEnd")
-    screen.detach()
+    session.detach()

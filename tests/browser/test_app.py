@@ -1,12 +1,19 @@
-"""The real app in a real browser, on the small checkpoint of the tests."""
+"""The app in a browser, on the small checkpoint."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.browser.driving import answered, settle, turn_to, visit, wait_for_text, written
-from tests.ui.shown import NAVIGATION
+from tests.browser.driving import (
+    generated_text,
+    go_to,
+    point_until,
+    visit,
+    wait_for_run,
+    wait_for_text,
+)
+from tests.ui.pages import TITLES
 
 pytestmark = pytest.mark.browser
 
@@ -23,67 +30,66 @@ def test_the_first_visit_of_a_new_server_can_be_a_deep_link(page, app_server, ti
         page.get_by_role("heading", name="Layer 2, head 3").wait_for()
         page.wait_for_function("() => document.querySelector('textarea')?.value === 'ba do'")
         assert "head=3" in page.url
-        assert page.locator('[data-testid="stSidebarNavLink"]').count() == len(NAVIGATION)
+        assert page.locator('[data-testid="stSidebarNavLink"]').count() == len(TITLES)
         assert page.title() == "Attention · microGPT"
 
 
 def test_a_written_text_is_kept_while_another_page_is_open(page, server):
     visit(page, server, "Generate")
-    assert len(written(page)) > 100, "the page opens with a finished text"
+    assert len(generated_text(page)) > 100, "the page opens with a text"
     page.get_by_label("Prompt", exact=True).fill("ba do ke")
     page.get_by_label("Characters to write", exact=True).fill("50")
     page.get_by_test_id("stBaseButton-primary").click()
     wait_for_text(page, "t.startsWith('ba do ke') && t.length >= 50")
-    settle(page)
+    wait_for_run(page)
     page.get_by_text(
         re.compile(r"^50 characters after the prompt · [\d,]+ characters/s")
     ).wait_for()
 
-    turn_to(page, "Loss record")
+    go_to(page, "Loss record")
     page.locator('[data-testid="stPlotlyChart"] .main-svg').first.wait_for()
     page.get_by_text("best validation loss, 2.5500").wait_for()
-    settle(page)
+    wait_for_run(page)
 
-    turn_to(page, "Generate")
-    assert written(page).startswith("ba do ke"), "the text is still there"
+    go_to(page, "Generate")
+    assert generated_text(page).startswith("ba do ke"), "the text is kept"
 
 
 def test_stop_keeps_the_text_so_far(page, app_server):
-    with app_server() as url:  # on the bundled checkpoint, which takes a while over so much
-        _stop(page, url)
+    with app_server() as url:  # on the bundled checkpoint, which needs longer
+        _assert_stop_keeps_the_text(page, url)
 
 
-def _stop(page, url):
+def _assert_stop_keeps_the_text(page, url):
     visit(page, f"{url}/?prompt=ba", "Generate")
-    before = written(page)
+    before = generated_text(page)
     page.get_by_label("Characters to write", exact=True).fill("10000")
     page.get_by_test_id("stBaseButton-primary").click()
     wait_for_text(page, f"t.length > {len(before) + 100}")
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     page.get_by_text("stopped before 10,000").wait_for()
-    settle(page)
-    kept = written(page)
-    assert len(before) < len(kept) < 10_000
+    wait_for_run(page)
+    text = generated_text(page)
+    assert len(before) < len(text) < 10_000
     assert page.get_by_test_id("stMain").get_by_role("button", name="Stop").count() == 0
-    # Nothing goes on behind the page: the next visit to it finds the same text.
-    turn_to(page, "Attention")
-    turn_to(page, "Generate")
-    assert written(page) == kept
+    # The generation has ended: the next visit to the page shows the same text.
+    go_to(page, "Attention")
+    go_to(page, "Generate")
+    assert generated_text(page) == text
 
 
-def test_a_link_opens_with_the_same_text_in_another_browser(page, browser, server):
+def test_a_link_opens_with_the_same_text_in_another_browser(page, new_page, server):
     visit(page, server, "Generate")
     page.get_by_label("Prompt", exact=True).fill("li mu")
     page.get_by_label("Characters to write", exact=True).fill("80")
     page.get_by_label("Seed", exact=True).fill("12")
     page.get_by_test_id("stBaseButton-primary").click()
     page.get_by_text("80 characters after the prompt").wait_for()
-    settle(page)
+    wait_for_run(page)
     page.wait_for_url(re.compile("seed=12"), wait_until="commit")
-    other = browser.new_context().new_page()
+    other = new_page()
     visit(other, page.url, "Generate")
-    assert written(other) == written(page)
-    other.context.close()
+    assert generated_text(other) == generated_text(page)
 
 
 def test_a_button_replaces_unknown_characters(page, server):
@@ -93,7 +99,7 @@ def test_a_button_replaces_unknown_characters(page, server):
     page.get_by_text("not in the vocabulary: 'é' (position 4).").wait_for()
     page.get_by_role("button", name="Replace them").click()
     page.wait_for_function("() => document.querySelector('textarea')?.value === 'ba e'")
-    settle(page)
+    wait_for_run(page)
     assert page.locator('[data-testid="stAlert"]').count() == 0
 
 
@@ -102,7 +108,7 @@ def test_a_text_too_long_for_a_link_is_left_out_with_a_note(page, server):
     page.get_by_label("Prompt", exact=True).fill("ba do " * 2000)
     page.get_by_label("Prompt", exact=True).blur()
     page.get_by_text("too long for a link").wait_for()
-    settle(page)
+    wait_for_run(page)
     assert len(page.url) < 4000
     assert page.get_by_label("Prompt", exact=True).input_value() == "ba do " * 2000
     page.get_by_label("Prompt", exact=True).fill("ba")
@@ -118,7 +124,7 @@ def test_a_head_is_selected_by_click_and_by_keyboard(page, server):
     page.get_by_role("heading", name="Layer 1, head 1").wait_for()
     page.get_by_role("button", name="Layer 2, head 2").click()
     page.get_by_role("heading", name="Layer 2, head 2").wait_for()
-    settle(page)
+    wait_for_run(page)
     assert "layer=2" in page.url and "head=2" in page.url
     page.get_by_role("button", name="Layer 2, head 2").focus()
     page.keyboard.press("ArrowRight")
@@ -131,8 +137,8 @@ def test_the_map_shows_its_weights_on_hover(page, server):
     visit(page, f"{server}/attention?text=ba", "Attention")
     plot = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
     plot.wait_for()
-    answer = page.locator(".hoverlayer").get_by_text("b (1) attends to b (1): 1")
-    answered(lambda: plot.hover(position={"x": 40, "y": 40}), answer)
+    label = page.locator(".hoverlayer").get_by_text("b (1) attends to b (1): 1")
+    point_until(lambda: plot.hover(position={"x": 40, "y": 40}), label)
 
 
 TEXT_BOX, CHART = ".tokens .page", '[data-testid="stPlotlyChart"]'
@@ -158,29 +164,23 @@ RESULTS = {
 }
 
 
-def test_a_laptop_shows_the_result_of_each_tab_without_scrolling(browser, app_server):
+def test_a_laptop_shows_the_result_of_each_tab_without_scrolling(new_page, app_server):
     """At least 200 pixels of it, or all of it if it is smaller."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
+    page = new_page(viewport={"width": 1280, "height": 800})
     with app_server() as url:  # with the bundled checkpoint, which has all tabs
         for address, results in RESULTS.items():
             page.goto(f"{url}/{address}")
             for result in results:
                 page.locator(result).first.wait_for()
-            settle(page)
+            wait_for_run(page)
             for result in results:
                 box = page.locator(result).first.bounding_box()
                 assert box["y"] + min(box["height"], 200) <= 800, f"{result} of {address}"
-    context.close()
 
 
-def test_the_page_fits_a_phone(browser, server):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
-    page = context.new_page()
-    for script, heading in NAVIGATION.items():
+def test_the_pages_fit_a_phone(phone, server):
+    for script, heading in TITLES.items():
         path = Path(script).stem
-        visit(page, f"{server}/{'' if path == 'generate' else path}", heading)
-        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-        assert wide <= 390, f"{heading} scrolls sideways"
-    context.close()
+        visit(phone, f"{server}/{'' if path == 'generate' else path}", heading)
+        width = phone.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert width <= 390, f"{heading} scrolls sideways"

@@ -1,4 +1,4 @@
-"""The Attention page in a real browser: the grid by click and by keyboard, what is taken home."""
+"""The Attention page in a browser: the grid of heads, and the files of a map."""
 
 import io
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
-from tests.browser.driving import downloaded, settle, visit
+from tests.browser.driving import download, visit, wait_for_run
 
 pytestmark = pytest.mark.browser
 
@@ -20,28 +20,27 @@ def server(app_server, tiny_checkpoint):
         yield url
 
 
-def chosen(page, title):
+def wait_for_title(page, title):
     page.get_by_role("heading", name=title, exact=True).wait_for()
-    settle(page)
+    wait_for_run(page)
 
 
-def test_a_mean_is_selected_by_click_and_by_link(page, browser, server):
+def test_a_mean_is_selected_by_click_and_by_link(page, new_page, server):
     visit(page, f"{server}/attention", "Attention")
     page.get_by_role("button", name="Mean of layer 2").click()
-    chosen(page, "Mean of layer 2")
+    wait_for_title(page, "Mean of layer 2")
     page.wait_for_url(re.compile(r"layer=2&head=mean"), wait_until="commit")
     page.get_by_role("button", name="Mean of all heads").click()
-    chosen(page, "Mean of all heads")
+    wait_for_title(page, "Mean of all heads")
     page.wait_for_url(re.compile(r"layer=mean&head=mean"), wait_until="commit")
     pressed = page.locator('button[aria-pressed="true"][aria-label="Mean of all heads"]')
     pressed.wait_for()
 
-    other = browser.new_context().new_page()
+    other = new_page()
     visit(other, page.url, "Attention")
-    chosen(other, "Mean of all heads")
+    wait_for_title(other, "Mean of all heads")
     other.get_by_role("button", name="Layer 2, head 1").click()
-    chosen(other, "Layer 2, head 1")
-    other.context.close()
+    wait_for_title(other, "Layer 2, head 1")
 
 
 def test_the_arrow_keys_reach_the_means(page, server):
@@ -70,46 +69,44 @@ def test_the_arrow_keys_reach_the_means(page, server):
     press("ArrowRight", "Mean of layer 2")
     press("ArrowRight", "Mean of all heads")
     page.keyboard.press("Enter")
-    chosen(page, "Mean of all heads")
+    wait_for_title(page, "Mean of all heads")
     press("ArrowLeft", "Mean of layer 2")
     page.keyboard.press("Space")
-    chosen(page, "Mean of layer 2")
+    wait_for_title(page, "Mean of layer 2")
 
 
-def taken(page, label):
-    return downloaded(page.get_by_role("button", name=label, exact=True))
+def download_file(page, label):
+    return download(page.get_by_role("button", name=label, exact=True))
 
 
-def test_the_files_of_a_map_are_downloaded(page, browser, server, tiny_checkpoint, tmp_path):
+def test_the_files_of_a_map_are_downloaded(page, new_page, server, tiny_checkpoint, tmp_path):
     text = "ba do\nke li"
     visit(page, f"{server}/attention?layer=2&head=mean&text=ba%20do%0Ake%20li", "Attention")
-    chosen(page, "Mean of layer 2")
+    wait_for_title(page, "Mean of layer 2")
     loaded = checkpoint.load(tiny_checkpoint)
     weights = attention_maps(loaded.model, loaded.tokenizer.encode(text)).weights
     mean = weights[1].mean(dim=0).numpy()
 
-    name, content = taken(page, "CSV")
+    name, content = download_file(page, "CSV")
     assert name == "microgpt-mean-of-layer-2.csv"
     csv = pd.read_csv(io.BytesIO(content))
     np.testing.assert_allclose(csv["attention"], mean[np.tril_indices(11)], rtol=1e-5, atol=1e-9)
 
-    name, content = taken(page, "All heads, NPZ")
+    name, content = download_file(page, "All heads, NPZ")
     assert name == "microgpt-heads.npz"
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         np.testing.assert_allclose(file["weights"], weights.numpy(), atol=1e-6)
         assert "".join(file["characters"]) == text
         assert file["weights_sha256"].item() == loaded.weights_sha256
 
-    name, content = taken(page, "HTML")
+    name, content = download_file(page, "HTML")
     assert name == "microgpt-mean-of-layer-2.html"
     (tmp_path / name).write_bytes(content)
-    context = browser.new_context(offline=True)
-    home = context.new_page()
-    home.goto((tmp_path / name).as_uri())
-    home.locator(".main-svg .heatmaplayer image").first.wait_for(state="attached")
-    assert home.title() == "Mean of layer 2 · microGPT"
-    home.get_by_text("query (attends)").wait_for()
-    context.close()
+    offline = new_page(offline=True)
+    offline.goto((tmp_path / name).as_uri())
+    offline.locator(".main-svg .heatmaplayer image").first.wait_for(state="attached")
+    assert offline.title() == "Mean of layer 2 · microGPT"
+    offline.get_by_text("query (attends)").wait_for()
 
 
 @pytest.mark.parametrize(
@@ -120,10 +117,10 @@ def test_the_chart_menu_saves_the_selected_image_format(page, server, image, sta
     page.get_by_role("radio", name=image, exact=True).or_(
         page.get_by_role("button", name=image, exact=True)
     ).first.click()
-    settle(page)
+    wait_for_run(page)
     chart = page.get_by_test_id("stPlotlyChart").first
     chart.hover()
-    with page.expect_download() as download:
+    with page.expect_download() as event:
         chart.locator('.modebar-btn[data-title^="Download plot"]').click()
-    assert download.value.suggested_filename == f"microgpt-layer-1-head-1.{image.lower()}"
-    assert download.value.path().read_bytes().startswith(start)
+    assert event.value.suggested_filename == f"microgpt-layer-1-head-1.{image.lower()}"
+    assert event.value.path().read_bytes().startswith(start)

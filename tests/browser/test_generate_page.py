@@ -1,4 +1,4 @@
-"""The Generate page's texts in a real browser: what hover, tap, keys and links do to them."""
+"""The Generate page in a browser: hover, click, keys and links on a generated text."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from microgpt.checkpoint import load
-from tests.browser.driving import TEXT, settle, visit, wait_for_text, written
+from tests.browser.driving import TEXT, generated_text, visit, wait_for_run, wait_for_text
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ def server(app_server, tiny_checkpoint):
 
 @pytest.fixture
 def text(page, server):
-    """The page with a short text on it."""
+    """The page with a short generated text."""
     visit(page, f"{server}/?prompt=ba%20do&length=60", "Generate")
     page.locator(".char").nth(59).wait_for()
     return page
@@ -54,27 +54,27 @@ def test_a_text_is_coloured_by_the_selected_measure(text):
 
 
 def test_a_click_on_an_alternative_branches_the_text(text):
-    line = written(text)
+    original = generated_text(text)
     text.locator(".char").nth(9).click()
     text.get_by_role("heading", name="Other characters at position 10").wait_for()
-    settle(text)
-    instead = text.locator("button.alternative").first
-    char = instead.locator(".name").inner_text()
-    instead.click()
+    wait_for_run(text)
+    alternative = text.locator("button.alternative").first
+    char = alternative.locator(".name").inner_text()
+    alternative.click()
     text.get_by_text("differs from character 10 on").wait_for()
-    settle(text)
-    assert written(text, 1) == line, "the old line stays beside the new one"
-    new = written(text)
+    wait_for_run(text)
+    assert generated_text(text, 1) == original, "the old text stays below the new one"
+    new = generated_text(text)
     prefix = new[: len("ba do") + 10]
-    assert prefix[:-1] == line[: len(prefix) - 1] and prefix[-1] != line[len(prefix) - 1]
+    assert prefix[:-1] == original[: len(prefix) - 1] and prefix[-1] != original[len(prefix) - 1]
     assert prefix[-1] == {"␣": " ", "⏎": "\n"}.get(char, char)
     assert text.get_by_label("Prompt", exact=True).input_value() == prefix
     marks = text.locator(".mark").all_inner_texts()
-    assert marks == [prefix[-1], line[len(prefix) - 1]], "where they part is marked in both"
+    assert marks == [prefix[-1], original[len(prefix) - 1]], "the first difference is marked"
     text.get_by_role("button", name="Go back to this text").click()
-    wait_for_text(text, f"t.length === {len(line)}")
-    settle(text)
-    assert written(text) == line and text.locator(".tokens").count() == 1
+    wait_for_text(text, f"t.length === {len(original)}")
+    wait_for_run(text)
+    assert generated_text(text) == original and text.locator(".tokens").count() == 1
 
 
 def test_keys_move_from_character_to_character(text):
@@ -102,9 +102,8 @@ def test_the_generation_is_replayed(text):
     assert text.locator(".replay").count() == 0
 
 
-def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+def test_text_and_link_are_copied(new_page, server, tiny_checkpoint):
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
     visit(page, f"{server}/?prompt=ba%20do&length=60&seed=3&exact=true", "Generate")
     page.locator(".char").nth(59).wait_for()
     copied = []
@@ -113,7 +112,7 @@ def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
         page.get_by_text("Copied", exact=True).wait_for()
         copied.append(page.evaluate("navigator.clipboard.readText()"))
         page.get_by_text("Copied", exact=True).wait_for(state="detached")
-    assert copied[0] == written(page)
+    assert copied[0] == generated_text(page)
     settings = parse_qs(urlsplit(copied[1]).query)
     assert settings.pop("weights")[0] in load(tiny_checkpoint).weights_sha256
     expected = {"prompt": "ba do", "length": "60", "temperature": "0.8", "top_k": "28"}
@@ -121,31 +120,28 @@ def test_text_and_link_are_copied(browser, server, tiny_checkpoint):
     assert settings == {name: [value] for name, value in expected.items()}
     visit(page, f"{server}/?{urlsplit(copied[1]).query}", "Generate")
     page.locator(".char").nth(59).wait_for()
-    assert written(page) == copied[0]
+    assert generated_text(page) == copied[0]
     page.get_by_text("· exact past the window").wait_for()
     assert page.get_by_text("made with another checkpoint").count() == 0
     visit(page, f"{server}/?weights=abc", "Generate")
     page.get_by_text("made with another checkpoint").wait_for()
-    context.close()
 
 
-def test_a_long_prompt_is_cut_on_the_page_but_not_in_the_copy(browser, server):
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+def test_a_long_prompt_is_cut_on_the_page_but_not_in_the_copy(new_page, server):
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
     prompt = "ba do " * 200
     visit(page, f"{server}/?prompt={'ba+do+' * 200}&length=5", "Generate")
     page.locator(".char").nth(4).wait_for()
-    assert written(page)[0] == "…" and len(written(page)) == 1 + 500 + 5
+    assert generated_text(page)[0] == "…" and len(generated_text(page)) == 1 + 500 + 5
     page.get_by_role("button", name="Copy the text").click()
     page.get_by_text("Copied", exact=True).wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == prompt + written(page)[-5:]
-    context.close()
+    assert page.evaluate("navigator.clipboard.readText()") == prompt + generated_text(page)[-5:]
 
 
 def test_the_first_difference_of_two_texts_is_marked(page, server):
     visit(page, f"{server}/?view=Side+by+side&prompt=ba&length=80&other_temperature=2", "Generate")
     page.locator(".mark").nth(1).wait_for()
-    left, right = written(page), written(page, 1)
+    left, right = generated_text(page), generated_text(page, 1)
     at = int(page.locator(".mark").first.get_attribute("data-at"))
     assert left[: 2 + at] == right[: 2 + at] and left[2 + at] != right[2 + at]
     page.get_by_text(f"differ at character {at + 1}, which is marked").wait_for()
@@ -175,11 +171,11 @@ def test_the_card_of_a_narrow_text_does_not_hide_the_pointer(page, server):
 def test_a_text_is_scored(page, server):
     visit(page, f"{server}/?view=Score+a+text&scored=ba+do+ke", "Generate")
     page.locator(".char").nth(6).wait_for()
-    assert written(page) == "ba do ke"
+    assert generated_text(page) == "ba do ke"
     loss = page.get_by_test_id("stMetricValue").first.inner_text()
     page.locator(".char").nth(2).hover()
     page.get_by_text("character 3 of 7").wait_for()
-    assert "drawn" not in page.locator(".facts").inner_text()
+    assert "after the settings" not in page.locator(".facts").inner_text()
     page.get_by_label("Text to score", exact=True).fill("ba do zz")
     page.get_by_label("Text to score", exact=True).blur()
     page.get_by_text("not in the vocabulary: 'z' (position 7)").wait_for()
@@ -188,7 +184,7 @@ def test_a_text_is_scored(page, server):
     page.get_by_label("Text to score", exact=True).fill("ba do ta")
     page.get_by_label("Text to score", exact=True).blur()
     wait_for_text(page, "t === 'ba do ta'")
-    settle(page)
+    wait_for_run(page)
     assert page.get_by_test_id("stMetricValue").first.inner_text() != loss
 
 
@@ -196,8 +192,8 @@ def test_the_context_length_tab_follows_its_text(page, server):
     visit(page, f"{server}/?view=Context+length", "Generate")
     page.get_by_text("context length (characters)").wait_for()
     page.get_by_text("brighter from top to bottom").wait_for()
-    settle(page)
+    wait_for_run(page)
     page.get_by_label("Text", exact=True).fill("ba")
     page.get_by_label("Text", exact=True).blur()
     page.get_by_text("of the last 1 characters").wait_for()
-    settle(page)
+    wait_for_run(page)

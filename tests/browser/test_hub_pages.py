@@ -1,4 +1,4 @@
-"""The app against a Hub on loopback: the whole way round, and what a failing Hub leaves usable."""
+"""The app in a browser with a Hub on loopback, which may fail."""
 
 import json
 import re
@@ -16,12 +16,19 @@ from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint import Checkpoint
 from microgpt.model import GPT
 from microgpt.ui.charts.map_files import attention_csv
-from tests.browser.driving import downloaded, settle, turn_to, visit, wait_for_text, written
+from tests.browser.driving import (
+    download,
+    generated_text,
+    go_to,
+    visit,
+    wait_for_run,
+    wait_for_text,
+)
 from tests.loopback_hub import LoopbackHub
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
-REPO, THEIRS, HOSTILE = "someone/verses", "someone/else", "someone/hostile"
+REPO, OTHER_REPO, HOSTILE_REPO = "someone/verses", "someone/else", "someone/hostile"
 
 
 @pytest.fixture
@@ -47,18 +54,18 @@ def app(tiny_checkpoint, tmp_path_factory):
     return app_copy(tmp_path_factory.mktemp("hub pages") / "app", bundled=tiny_checkpoint)
 
 
-class Visited(NamedTuple):
-    """A server that opens with its bundled checkpoint, and the Hub that visitors reach from it."""
+class AppWithHub(NamedTuple):
+    """A server that opens with its bundled checkpoint, and the Hub that it can reach."""
 
     url: str
     hub: LoopbackHub
 
 
 @pytest.fixture(scope="module")
-def visited(app_server, app, tmp_path_factory):
+def app_with_hub(app_server, app, tmp_path_factory):
     environment = tmp_path_factory.mktemp("home")
     with LoopbackHub() as hub, app_server(hub.environment(environment), root=app) as url:
-        yield Visited(url, hub)
+        yield AppWithHub(url, hub)
 
 
 def test_a_trained_and_published_checkpoint_is_opened(page, app_server, hub, corpus_file, tmp_path):
@@ -85,9 +92,9 @@ def test_a_trained_and_published_checkpoint_is_opened(page, app_server, hub, cor
         page.get_by_label("Characters to write", exact=True).fill("40")
         page.get_by_test_id("stBaseButton-primary").click()
         page.get_by_text("40 characters after the prompt").wait_for()
-        settle(page)
-        assert len(written(page)) >= 40
-        turn_to(page, "Attention")
+        wait_for_run(page)
+        assert len(generated_text(page)) >= 40
+        go_to(page, "Attention")
         heads = page.locator('button[aria-label^="Layer"]')
         heads.last.wait_for()
         assert heads.count() == 4
@@ -109,7 +116,7 @@ def test_the_page_stays_usable_if_the_hub_fails(
         page.get_by_test_id("stSidebar").get_by_text("Bundled checkpoint").wait_for()
         again.wait_for()
         page.get_by_test_id("stBaseButton-primary").click()
-        settle(page)
+        wait_for_run(page)
 
     env = {**hub.environment(tmp_path), "MICROGPT_REPO": REPO}
     with app_server(env, root=app) as url:
@@ -140,14 +147,16 @@ def test_try_again_loads_a_repo_after_an_error(
         hub.heal()
         page.get_by_role("button", name="Try again").click()
         page.get_by_test_id("stSidebar").get_by_text(commit[:12]).wait_for()
-        settle(page)
+        wait_for_run(page)
 
 
-def test_tabs_share_a_download_that_ends_when_they_are_closed(browser, visited, tiny_checkpoint):
-    url, hub = visited
+def test_tabs_share_a_download_that_ends_when_they_are_closed(
+    new_page, app_with_hub, tiny_checkpoint
+):
+    url, hub = app_with_hub
     hub.add("someone/slow", tiny_checkpoint)
     hub.fail("slow", "GET", "someone/slow")
-    tabs = [browser.new_context().new_page() for _ in range(2)]
+    tabs = [new_page() for _ in range(2)]
     for tab in tabs:
         tab.goto(f"{url}/?repo=someone%2Fslow")
         tab.get_by_text("Loading someone/slow").wait_for()
@@ -158,8 +167,8 @@ def test_tabs_share_a_download_that_ends_when_they_are_closed(browser, visited, 
     hub.heal()
 
 
-def test_only_the_visitor_who_names_a_repo_sees_it(page, browser, visited, tiny_checkpoint):
-    url, hub = visited
+def test_only_the_visitor_who_names_a_repo_sees_it(page, new_page, app_with_hub, tiny_checkpoint):
+    url, hub = app_with_hub
     commit = hub.add(REPO, tiny_checkpoint)
     visit(page, url, "Generate")
     sidebar = page.get_by_test_id("stSidebar")
@@ -168,37 +177,36 @@ def test_only_the_visitor_who_names_a_repo_sees_it(page, browser, visited, tiny_
     name.press("Enter")
     page.get_by_text("no public repo someone/missing").wait_for()
     sidebar.get_by_text("Not loaded yet").wait_for()
-    settle(page)
+    wait_for_run(page)
     name.fill(REPO)
     name.press("Enter")
     sidebar.get_by_text(commit[:12]).wait_for()
-    settle(page)
-    turn_to(page, "Loss record")
+    wait_for_run(page)
+    go_to(page, "Loss record")
     sidebar.get_by_text(commit[:12]).wait_for()
     assert all(request.authorization is None for request in hub.requests)
 
-    other = browser.new_context().new_page()
+    other = new_page()
     visit(other, url, "Generate")
     assert other.get_by_text(commit[:12]).count() == 0
     visit(other, f"{url}/?repo={REPO.replace('/', '%2F')}", "Generate")
     other.get_by_text(commit[:12]).wait_for()
-    other.context.close()
 
 
 def test_a_head_is_compared_with_the_head_of_a_repo(
-    page, browser, visited, tiny_checkpoint, tokenizer, loss_record, training, tmp_path
+    page, new_page, app_with_hub, tiny_checkpoint, tokenizer, loss_record, training, tmp_path
 ):
-    url, hub = visited
+    url, hub = app_with_hub
     torch.manual_seed(1)
-    theirs = GPT(checkpoint.load(tiny_checkpoint).config).eval()
-    checkpoint.save(tmp_path / "theirs", Checkpoint(theirs, tokenizer, loss_record, training))
-    commit = hub.add(THEIRS, tmp_path / "theirs")
+    other_model = GPT(checkpoint.load(tiny_checkpoint).config).eval()
+    checkpoint.save(tmp_path / "other", Checkpoint(other_model, tokenizer, loss_record, training))
+    commit = hub.add(OTHER_REPO, tmp_path / "other")
     query = "attention_view=Compare&text=ba&other_text=ba&compared_checkpoint=one+from+the+Hub"
 
     def maps(page):
-        """What both downloads hold."""
+        """The two CSV files of the page."""
         buttons = page.get_by_role("button", name="CSV", exact=True).all()
-        return [downloaded(button)[1].decode() for button in buttons]
+        return [download(button)[1].decode() for button in buttons]
 
     visit(page, f"{url}/attention?{query}", "Attention")
     main = page.get_by_test_id("stMain")
@@ -207,26 +215,25 @@ def test_a_head_is_compared_with_the_head_of_a_repo(
     name.fill("someone/missing")
     name.press("Enter")
     main.get_by_text("no public repo someone/missing").wait_for()
-    settle(page)
+    wait_for_run(page)
     left, right = maps(page)
-    assert left == right, "the same checkpoint until there is another"
-    name.fill(THEIRS)
+    assert left == right, "both show the same checkpoint at first"
+    name.fill(OTHER_REPO)
     name.press("Enter")
-    main.get_by_text(THEIRS, exact=True).wait_for()
-    settle(page)
+    main.get_by_text(OTHER_REPO, exact=True).wait_for()
+    wait_for_run(page)
     assert main.get_by_test_id("stAlert").count() == 0
-    ours, right = maps(page)
-    weights = attention_maps(checkpoint.load(tmp_path / "theirs").model, tokenizer.encode("ba"))
-    assert ours == left and right != left
-    named = {"layer": 1, "head": 1}
-    assert right == attention_csv(weights.weights[0, 0].numpy(), "ba", named)
+    left_again, right = maps(page)
+    weights = attention_maps(checkpoint.load(tmp_path / "other").model, tokenizer.encode("ba"))
+    assert left_again == left and right != left
+    columns = {"layer": 1, "head": 1}
+    assert right == attention_csv(weights.weights[0, 0].numpy(), "ba", columns)
     assert page.get_by_test_id("stSidebar").get_by_text(commit[:12]).count() == 0
     assert all(request.authorization is None for request in hub.requests)
 
-    other = browser.new_context().new_page()
+    other = new_page()
     visit(other, f"{url}/attention?{query}", "Attention")
     other.get_by_test_id("stMain").get_by_text("Bundled checkpoint", exact=True).wait_for()
-    other.context.close()
 
 
 def test_a_slow_download_shows_its_progress_and_a_fallback(
@@ -243,18 +250,18 @@ def test_a_slow_download_shows_its_progress_and_a_fallback(
         page.get_by_text(re.compile("characters/s")).wait_for()
 
 
-def test_untrusted_text_is_not_rendered(page, visited, tiny_checkpoint, tmp_path):
-    url, hub = visited
+def test_untrusted_text_is_not_rendered(page, app_with_hub, tiny_checkpoint, tmp_path):
+    url, hub = app_with_hub
     folder = tmp_path / "hostile"
     shutil.copytree(tiny_checkpoint, folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     hostile = "![x](https://evil.example/x.png) <b>b</b> www.evil.example a@evil.example &lt; $x$"
     config["training"] |= {"hardware": hostile, "data": hostile}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    hub.add(HOSTILE, folder)
-    visit(page, f"{url}/loss_record?repo={HOSTILE.replace('/', '%2F')}", "Loss record")
+    hub.add(HOSTILE_REPO, folder)
+    visit(page, f"{url}/loss_record?repo={HOSTILE_REPO.replace('/', '%2F')}", "Loss record")
     sidebar = page.get_by_test_id("stSidebarUserContent")
     sidebar.get_by_text("evil.example").first.wait_for()
     assert sidebar.locator("a, img, b").count() == 0
-    shown = sidebar.inner_text().replace("\u2060", "")
-    assert shown.count(hostile) == 2
+    text = sidebar.inner_text().replace("\u2060", "")
+    assert text.count(hostile) == 2

@@ -9,7 +9,7 @@ from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.model_card import render
 from microgpt.checkpoint.provenance import Training
 from microgpt.checkpoint.throughput import flops_per_character
-from microgpt.config import GPTConfig
+from microgpt.config import PRESETS, GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
@@ -68,6 +68,33 @@ def test_the_card_of_a_shakespeare_model_names_its_sources(shakespeare, loss_rec
     assert "github.com/TejasKalsait/microGPT" in text
     assert TINY_SHAKESPEARE_SHA256 in text
     assert "head_size^-0.5" in text
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "missing"),
+    [
+        ("phase1", "3 blocks of", "It has no residual connections and no LayerNorm."),
+        ("phase2", "3 blocks of", "It has no LayerNorm."),
+        ("phase3", "3 pre-norm blocks of", "It has no LayerNorm before the head."),
+        ("phase4", "channels, a final LayerNorm and an untied linear head.\nIt sees", ""),
+    ],
+)
+def test_the_card_names_the_parts_that_a_model_lacks(training, loss_record, preset, model, missing):
+    config = PRESETS[preset].model
+    text = card_of(config, training, loss_record)
+    assert model in text
+    assert missing in text and ("It has no" in text) == bool(missing)
+    assert ("final LayerNorm" in text) == (config.norm == "all")
+    for name, value in config.to_dict().items():
+        assert f"\n| {name} | {value} |" in text
+
+
+def test_a_model_without_residual_connections_has_no_zeros_on_their_stream(training, loss_record):
+    config = dataclasses.replace(training.config, init="small")
+    small = dataclasses.replace(training, config=config)
+    for preset in ("phase1", "phase2"):
+        text = card_of(PRESETS[preset].model, small, loss_record)
+        assert ("residual stream with zeros" in text) == PRESETS[preset].model.residual
 
 
 def test_the_card_of_another_text_names_that_text(training, tiny_config, model, loss_record):

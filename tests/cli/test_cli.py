@@ -88,6 +88,7 @@ def test_a_character_that_the_encoding_of_the_output_lacks_is_replaced(tmp_path,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, b"?")
+    assert b"the encoding of the output, ascii, lacks some characters" in done.stderr
 
 
 def test_a_command_works_where_no_file_can_be_written(tiny_checkpoint, tmp_path):

@@ -54,6 +54,21 @@ def test_an_unusable_checkpoint_text_or_device_is_an_error(
         assert message in command_error("evaluate", "--checkpoint", name, *options)
 
 
+def test_the_error_for_a_text_in_another_script_is_short(tiny_checkpoint, tmp_path, command_error):
+    text = tmp_path / "chinese.txt"
+    text.write_text("".join(map(chr, range(0x4E00, 0x5600))), encoding="utf-8")
+    error = command_error("evaluate", "--checkpoint", tiny_checkpoint, "--data", text)
+    assert len(error) < 300
+
+
+@pytest.mark.parametrize("options", [[], ["--sampled"]], ids=str)
+def test_a_model_that_overflows_is_an_error(
+    overflowing_checkpoint, corpus_file, command_error, options
+):
+    files = ["--checkpoint", overflowing_checkpoint, "--data", corpus_file]
+    assert "overflow on this text" in command_error("evaluate", *files, *options)
+
+
 def test_an_interrupt_ends_the_command_with_one_line(tiny_checkpoint, corpus, tmp_path):
     text = tmp_path / "long.txt"
     text.write_text(corpus * 200, encoding="utf-8", newline="")

@@ -87,3 +87,10 @@ def test_a_full_disk_under_the_output_is_an_error(tiny_checkpoint):
         _, error = process.communicate()
     assert error == b"error: cannot write the output: No space left on device\n"
     assert process.returncode == 2
+
+
+def test_a_model_that_overflows_is_an_error(overflowing_checkpoint, command_error):
+    error = command_error("generate", "--checkpoint", overflowing_checkpoint)
+    assert error == (
+        "error: the activations of this model overflow on this text; use another checkpoint"
+    )

@@ -48,7 +48,7 @@ def test_the_progress_of_the_measurements_is_shown(corpus_file, tmp_path, capsys
 
 
 def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
-    """A pipe gives its text only once. A byte order mark and all line ends are kept."""
+    """A pipe gives its text only once. A byte order mark and all line ends stay, with a note."""
     data = ("\ufeff" + corpus.replace("\n", "\r\n", 50) + "\r").encode()
     command = [*MICROGPT, *train_command(Path("/dev/stdin"), tmp_path / "out", steps=1)]
     done = subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False)
@@ -56,6 +56,11 @@ def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
     loaded = checkpoint.load(tmp_path / "out")
     assert loaded.training.data_sha256 == hashlib.sha256(data).hexdigest()
     assert {"\ufeff", "\r"} < set(loaded.tokenizer.characters)
+    notes = [line for line in done.stderr.decode().splitlines() if line.startswith("note: ")]
+    assert [line.split(" (")[0] for line in notes] == [
+        "note: the text has a byte order mark",
+        "note: the text has Windows line ends",
+    ]
 
 
 def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):

@@ -1,5 +1,6 @@
 """A text is the same whether the scheduler writes it alone or with others."""
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from microgpt.engine import Decoder, Part, Scheduler, Stream, TorchBackend
 from microgpt.engine import scheduler as module
 from microgpt.generate import generate
-from microgpt.model import KVCache
+from microgpt.model import KVCache, ModelOverflowError
 from microgpt.sampling import SamplingConfig
 from tests.engine.decoding import make_backend
 
@@ -168,6 +169,24 @@ def test_an_error_reaches_every_consumer_and_later_texts_are_written(half_model)
             drawn.append(each)
     assert len(drawn) == 3
     assert len(list(scheduler.write([1], 9, SamplingConfig()))) == 9
+
+
+def test_a_text_whose_logits_overflow_ends_alone(half_model):
+    backend = TorchBackend(half_model)
+
+    def compute(parts):
+        logits = backend(parts).clone()
+        for row, part in enumerate(parts):
+            if part.ids == [9, 9]:
+                logits[row] = math.inf
+        return logits
+
+    scheduler = Scheduler(compute, half_model.config)
+    good = scheduler.write([1], 40, SamplingConfig())
+    bad = scheduler.write([9, 9], 40, SamplingConfig())
+    with pytest.raises(ModelOverflowError):
+        list(bad)
+    assert len(list(good)) == 40
 
 
 def test_a_text_pauses_until_its_consumer_takes_its_tokens(half_model, monkeypatch):

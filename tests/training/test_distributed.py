@@ -89,6 +89,7 @@ def test_two_processes_write_every_file_once(two_process_run):
     assert sorted(path.name for path in out.parent.iterdir()) == ["out", "out.state"]
     state = out.with_name("out.state")
     assert sorted(path.name for path in state.iterdir()) == [
+        "lock",
         "loss_record.csv",
         "snapshots",
         "state.pt",

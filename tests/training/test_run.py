@@ -11,8 +11,10 @@ from microgpt.analysis.heads import head_scores
 from microgpt.analysis.loss import full_loss
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
+from microgpt.training.loop import TrainError
 from microgpt.training.run import RunFolder, train_checkpoint
 from microgpt.training.snapshots import snapshot_steps
+from microgpt.training.state import TrainState
 from tests.folders import names
 from tests.small_run import MODEL, STEPS, TRAINING
 
@@ -76,3 +78,39 @@ def test_the_state_is_saved_before_an_evaluated_row_is_yielded(corpus, tmp_path)
     ) as rows:
         next(row for row in rows if row.step == 20)
     assert torch.load(RunFolder(tmp_path / "out").state, weights_only=True)["step"] == 20
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_run_that_would_write_to_the_same_folder_is_refused(corpus, tmp_path, resume):
+    model, config, out = GPTConfig(**MODEL), TrainConfig(**TRAINING), tmp_path / "out"
+    first = train_checkpoint(corpus, model, config, out, device="cpu")
+    second = train_checkpoint(corpus, model, config, out, device="cpu")
+    resumed = train_checkpoint(corpus, model, config, out, device="cpu", resume=True)
+    next(first)
+    record = RunFolder(out).loss_record.read_bytes()
+    refusal = "already exists" if not resume else "another run is writing to .*out; wait for its"
+    with pytest.raises(TrainError, match=refusal):
+        next(resumed if resume else second)
+    assert RunFolder(out).loss_record.read_bytes() == record
+    for _ in first:
+        pass
+    assert checkpoint.load(out).training.steps == STEPS
+
+
+def test_two_runs_that_start_at_the_same_time_do_not_mix(corpus, tmp_path, monkeypatch):
+    """The second has made its checks before the first has written a file."""
+    model, config, out = GPTConfig(**MODEL), TrainConfig(**TRAINING), tmp_path / "out"
+    first = train_checkpoint(corpus, model, config, out, device="cpu")
+    create = TrainState.create
+
+    def create_late(*args: object) -> TrainState:
+        monkeypatch.setattr(TrainState, "create", create)
+        next(first)
+        return create(*args)
+
+    monkeypatch.setattr(TrainState, "create", create_late)
+    with pytest.raises(TrainError, match="another run is writing to"):
+        next(train_checkpoint(corpus, model, config, out, device="cpu"))
+    for _ in first:
+        pass
+    assert checkpoint.load(out).training.steps == STEPS

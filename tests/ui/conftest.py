@@ -1,5 +1,3 @@
-"""The app under Streamlit's own test runner, on the small checkpoint."""
-
 import dataclasses
 import shutil
 from collections.abc import Callable
@@ -7,37 +5,51 @@ from pathlib import Path
 
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
 from microgpt.analysis.head_scores import Ablation
 from microgpt.analysis.heads import text_scores
-from tests.ui.shown import APP, PAGES
+from microgpt.checkpoint import Checkpoint
+from microgpt.config import GPTConfig
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
+from tests.ui.pages import ATTENTION, new_app, open_tab
 
 
 @pytest.fixture
 def app(monkeypatch, tiny_checkpoint):
-    """The app, not run yet."""
+    """The app on the small checkpoint, not run yet."""
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tiny_checkpoint))
-    return AppTest.from_file(APP, default_timeout=60)
+    return new_app()
 
 
 @pytest.fixture
-def opened(monkeypatch, tiny_checkpoint):
-    """Open the Attention page's tab on a checkpoint, with a query string."""
+def open_attention(monkeypatch, tiny_checkpoint):
+    """Open a tab of the Attention page on a checkpoint, with the parameters of a link."""
 
     def start(folder=tiny_checkpoint, tab="All heads", **query):
         monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
-        app = AppTest.from_file(APP, default_timeout=60)
+        app = new_app()
         for key, value in query.items():
             app.query_params[key] = value
-        app.run()
-        app.switch_page(PAGES[1])
-        app.session_state["attention_view"] = tab
-        return app.run()
+        return open_tab(app, ATTENTION, tab)
 
     return start
+
+
+@pytest.fixture
+def use_model(monkeypatch, tmp_path, loss_record, training) -> Callable[..., Path]:
+    """Save the checkpoint of a new model with a config and tokenizer; the app then opens it."""
+
+    def save(config: GPTConfig, tokenizer: CharTokenizer) -> Path:
+        torch.manual_seed(0)
+        folder = tmp_path / "new model"
+        checkpoint.save(folder, Checkpoint(GPT(config), tokenizer, loss_record, training))
+        monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+        return folder
+
+    return save
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
-"""What the app keeps, for all visitors and for one."""
+"""Results that the app keeps, for all sessions and for one."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
-from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.model import GPT
 from microgpt.ui import cache
+from tests.ui.pages import run_script
 
 
 def other_weights(loaded: Checkpoint) -> Checkpoint:
@@ -22,15 +22,15 @@ def other_weights(loaded: Checkpoint) -> Checkpoint:
 def test_concurrent_sessions_share_one_engine(tiny_checkpoint):
     cache.engine.clear()
     count = 8
-    together = threading.Barrier(count)
+    barrier = threading.Barrier(count)
 
-    def visit(folder):
-        loaded = checkpoint.load(folder)  # a visitor's own object with the same weights
-        together.wait()
+    def open_session(folder):
+        loaded = checkpoint.load(folder)  # its own object with the same weights
+        barrier.wait()
         return cache.engine(loaded)
 
     with ThreadPoolExecutor(count) as pool:
-        engines = list(pool.map(visit, [tiny_checkpoint] * count))
+        engines = list(pool.map(open_session, [tiny_checkpoint] * count))
     assert len({id(engine) for engine in engines}) == 1
     engines[0].wait()
 
@@ -44,25 +44,26 @@ def test_other_weights_have_another_engine_and_other_maps(tiny_checkpoint):
     assert not torch.equal(first, second)
 
 
-def remembers(asked):
-    """A script that remembers a value for each of the things asked of it."""
+def remember(calls):
+    """A script that calls session_result(); each result is the number of computations so far."""
     import streamlit as st
 
     from microgpt.ui.cache import session_result
 
-    made = st.session_state.setdefault("made", [])
-    st.session_state["results"] = [
-        session_result(
-            "key", of, (lambda of=of: made.append(of) or len(made)) if can else None, again
-        )
-        for of, can, again in asked
-    ]
+    computed = st.session_state.setdefault("computed", [])
+    results = st.session_state["results"] = []
+    for key, may_compute, again in calls:
+
+        def compute(key=key):
+            computed.append(key)
+            return len(computed)
+
+        results.append(session_result("result", key, compute if may_compute else None, again))
 
 
 def test_a_session_keeps_its_last_result():
-    asked = [("a", False, False), ("a", True, False), ("a", True, False), ("a", False, False)]
-    asked += [("b", False, False), ("b", True, False), ("b", True, True), ("a", True, False)]
-    app = AppTest.from_function(remembers, args=(asked,)).run()
-    assert not app.exception
+    calls = [("a", False, False), ("a", True, False), ("a", True, False), ("a", False, False)]
+    calls += [("b", False, False), ("b", True, False), ("b", True, True), ("a", True, False)]
+    app = run_script(remember, calls)
     assert app.session_state["results"] == [None, 1, 1, 1, None, 2, 3, 4]
-    assert app.session_state["made"] == ["a", "b", "b", "a"]
+    assert app.session_state["computed"] == ["a", "b", "b", "a"]

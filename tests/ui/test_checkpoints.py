@@ -1,4 +1,4 @@
-"""The checkpoint that the pages show."""
+"""The checkpoint of a session, and the sidebar that shows it."""
 
 import gc
 import os
@@ -8,24 +8,22 @@ from dataclasses import replace
 
 import pytest
 import streamlit as st
-import torch
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.hub import Visitor, parse_repo, visitors
-from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import cache
 from tests.loopback_hub import running
-from tests.ui.shown import PAGES, errors, press, provenance, shown_texts
+from tests.ui.pages import TITLES, errors, generated_texts, open_page, press, sidebar_text
 
 
 def test_the_sidebar_shows_the_checkpoint_and_its_training(app, tiny_checkpoint, training):
-    shown = provenance(app.run())
+    text = sidebar_text(app.run())
     for part in (tiny_checkpoint.name, training.hardware, training.finished, "2.5512"):
-        assert part in shown
-    assert str(tiny_checkpoint.parent) not in shown
+        assert part in text
+    assert str(tiny_checkpoint.parent) not in text
 
 
 def test_a_damaged_optional_file_is_a_warning_in_the_sidebar(
@@ -49,15 +47,15 @@ def test_a_folder_without_a_checkpoint_is_an_error(app, monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path))
     app.run()
     assert not app.exception
-    said = [e.value for e in [*app.warning, *app.error]]
-    assert any("config" in sentence for sentence in said)
+    messages = [message.value for message in [*app.warning, *app.error]]
+    assert any("config" in message for message in messages)
 
 
 def test_a_missing_folder_is_an_error_without_its_path(app, monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "missing"))
     app.run()
     assert errors(app) == ["there is no checkpoint folder 'missing'."]
-    assert "Bundled checkpoint" in provenance(app)
+    assert "Bundled checkpoint" in sidebar_text(app)
 
 
 def test_a_folder_whose_name_is_not_utf8_is_opened_and_shown(
@@ -70,13 +68,13 @@ def test_a_folder_whose_name_is_not_utf8_is_opened_and_shown(
     shutil.copytree(tiny_checkpoint, folder)
     app.run()
     assert not app.exception and not app.error
-    assert "caf?" in provenance(app)
+    assert "caf?" in sidebar_text(app)
 
 
 def test_a_malformed_repo_is_an_error_and_the_page_stays(app):
     app.run()
     app.sidebar.text_input[0].set_value("no repo at all").run()
-    assert not app.exception and len(shown_texts(app)) == 1
+    assert not app.exception and len(generated_texts(app)) == 1
     assert "user/name" in errors(app)[0]
 
 
@@ -100,7 +98,7 @@ def test_a_visitor_is_told_that_others_needed_the_memory(app, server, tiny_check
     commit = server.add("someone/mine", tiny_checkpoint)
     server.add("someone/theirs", tiny_checkpoint)
     app.query_params["repo"] = "someone/mine"
-    assert commit[:12] in provenance(app.run())
+    assert commit[:12] in sidebar_text(app.run())
     open_as_another_visitor("someone/theirs")
     app.run()
     assert errors(app) == [
@@ -108,15 +106,15 @@ def test_a_visitor_is_told_that_others_needed_the_memory(app, server, tiny_check
         f"The page shows: {tiny_checkpoint.name}."
     ]
     press(app, "Try again")
-    assert not app.error and commit[:12] in provenance(app)
+    assert not app.error and commit[:12] in sidebar_text(app)
 
 
 def test_widgets_do_not_keep_a_checkpoint_in_memory(app, server, checkpoint_with_snapshots):
     server.add("someone/mine", checkpoint_with_snapshots)
     app.query_params["repo"] = "someone/mine"
-    for page in PAGES:
-        app.switch_page(page).run()
-    assert not app.error and not app.exception
+    for page in TITLES:
+        open_page(app, page)
+    assert not app.error
     fetch = cache.visitor_checkpoints().join(parse_repo("someone/mine")).fetch
     assert fetch.wait()
     model = weakref.ref(fetch.loaded.model)
@@ -132,22 +130,19 @@ def test_a_folder_that_has_changed_is_loaded_again(
     folder = tmp_path / "mine"
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
     checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training))
-    assert "20 steps" in provenance(app.run())
+    assert "20 steps" in sidebar_text(app.run())
     longer = replace(training, steps=4321)
     checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, longer))
-    assert "4,321 steps" in provenance(app.run())
+    assert "4,321 steps" in sidebar_text(app.run())
 
 
 def test_unchanged_settings_get_the_defaults_of_another_checkpoint(
-    app, monkeypatch, tmp_path, tiny_checkpoint, tokenizer, loss_record, training
+    app, monkeypatch, tiny_checkpoint, tokenizer, use_model
 ):
-    other = CharTokenizer("\n ,:ABCDEFGHILMNOPRSTabcdefghijklmnopqrstuvw")
-    config = GPTConfig(other.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8)
-    torch.manual_seed(0)
-    checkpoint.save(tmp_path / "other", Checkpoint(GPT(config), other, loss_record, training))
     app.run()
     assert app.slider("top_k").value == tokenizer.vocab_size
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "other"))
+    other = CharTokenizer("\n ,:ABCDEFGHILMNOPRSTabcdefghijklmnopqrstuvw")
+    use_model(GPTConfig(other.vocab_size, block_size=16, n_layer=1, n_head=1, n_embd=8), other)
     app.run()
     assert not app.error and not app.exception
     assert app.slider("top_k").value == other.vocab_size

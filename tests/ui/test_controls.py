@@ -19,15 +19,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("check", "good", "bad"),
+    ("check", "valid", "invalid"),
     [
         (is_text, ["", "ba"], [5, None, "\ud800", ["ba"]]),
         (is_count, [1, 4096], [0, 4097, True, 1.0, "1"]),
         (is_list_of(is_count), [[], [1, 2]], [1, [0], ["a"], (1,)]),
     ],
 )
-def test_a_check_accepts_only_values_of_its_type(check, good, bad):
-    assert all(map(check, good)) and not any(map(check, bad))
+def test_a_check_accepts_only_values_of_its_type(check, valid, invalid):
+    assert all(map(check, valid)) and not any(map(check, invalid))
 
 
 def test_a_control_binds_its_widget_to_the_url_or_the_session():
@@ -43,9 +43,9 @@ def test_a_numbered_control_has_a_key_for_each_number():
 
 
 def test_a_declared_control_can_be_saved_and_checked():
-    made = control("depth", is_count, saved="test view")
+    depth = control("depth", is_count, saved="test view")
     control("colour", is_text)
-    assert saved_controls("test view") == [made]
+    assert saved_controls("test view") == [depth]
     assert is_valid("test view", "depth", 3)
     assert not is_valid("test view", "depth", "3") and not is_valid("test view", "colour", "red")
 
@@ -59,8 +59,8 @@ def test_widgets_are_bound_only_by_controls():
     """The text area alone changes its binding, with the length of its text."""
     bound = re.compile(r"""\b(bind|persist_state) ?=""")
     files = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "microgpt/ui").rglob("*.py")]
-    found = {path.name for path in files if bound.search(path.read_text(encoding="utf-8"))}
-    assert found == {"text_input.py"}
+    names = {path.name for path in files if bound.search(path.read_text(encoding="utf-8"))}
+    assert names == {"text_input.py"}
 
 
 def test_no_two_controls_have_the_same_key():

@@ -4,26 +4,26 @@ import weakref
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
 from microgpt.checkpoint import CheckpointError
 from microgpt.ui.download import download
+from tests.ui.pages import run_script
 
 
-def offers(name):
-    """A script that offers a file and counts how often its content was made."""
+def offer(name):
+    """A script that offers a file and counts how often its content is computed."""
     import streamlit as st
 
     from microgpt.ui.download import download
 
-    made = st.session_state.setdefault("made", [])
-    download("Table", lambda: made.append(1) or "a,b", name, help="Two columns.")
+    calls = st.session_state.setdefault("calls", [])
+    download("Table", lambda: calls.append(1) or "a,b", name, help="Two columns.")
 
 
 def test_the_content_is_not_computed_before_the_click():
-    app = AppTest.from_function(offers, args=("table.csv",)).run()
-    assert not app.exception and app.session_state["made"] == []
+    app = run_script(offer, "table.csv")
+    assert app.session_state["calls"] == []
     (button,) = app.get("download_button")
     assert (button.proto.label, button.proto.help) == ("Table", "Two columns.")
 

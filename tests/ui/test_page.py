@@ -1,27 +1,24 @@
-"""The frame of every page, from app.py."""
+"""What all pages share: the navigation, the header and the tabs."""
 
 import re
 import shutil
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from tests.ui.shown import APP, NAVIGATION, PAGES
+from tests.ui.pages import APP, ATTENTION, GENERATE, LOSS_RECORD, TITLES, new_app, open_page
 
 SCRIPTS = sorted(f"pages/{path.name}" for path in (APP.parent / "pages").glob("*.py"))
 RESULTS = ("bidi_component", "dataframe", "plotly_chart", "metric")
 
 
 def test_every_page_is_in_the_navigation():
-    assert sorted(NAVIGATION) == SCRIPTS
+    assert sorted(TITLES) == SCRIPTS
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
 def test_a_page_opens_with_a_result_and_without_messages(app, page):
-    app.run()
-    if page != PAGES[0]:
-        app.switch_page(page).run()
-    assert not app.exception and not app.error and not app.warning
+    open_page(app, page)
+    assert not app.error and not app.warning
     assert app.title[0].value
     assert any(app.get(each) for each in RESULTS)
 
@@ -54,7 +51,7 @@ def test_a_page_is_added_with_a_script_and_a_line_in_app_py(monkeypatch, tmp_pat
     last = source.index("    ]\n")
     line = '        st.Page("pages/extra.py", title="Extra"),\n'
     (tmp_path / "app.py").write_text(source[:last] + line + source[last:], encoding="utf-8")
-    app = AppTest.from_file(tmp_path / "app.py", default_timeout=60).run()
+    app = new_app(tmp_path / "app.py").run()
     app.switch_page("pages/extra.py").run()
     assert not app.exception and app.title[0].value == "Extra" and app.metric[0].value == "2"
 
@@ -63,8 +60,8 @@ def test_settings_are_kept_while_another_page_is_open(app):
     app.run()
     app.text_area("prompt").set_value("ke li").run()
     app.slider("temperature").set_value(1.5).run()
-    app.switch_page(PAGES[2]).run()
-    app.switch_page(PAGES[0]).run()
+    open_page(app, LOSS_RECORD)
+    open_page(app, GENERATE)
     assert app.text_area("prompt").value == "ke li"
     assert app.slider("temperature").value == 1.5
 
@@ -74,5 +71,5 @@ def test_a_choice_beyond_the_checkpoint_is_limited_to_it(app):
     app.session_state["top_k"] = 65
     app.run()
     assert not app.exception
-    app.switch_page(PAGES[1]).run()
-    assert not app.exception and app.selectbox("layer").value == 2
+    open_page(app, ATTENTION)
+    assert app.selectbox("layer").value == 2

@@ -1,14 +1,13 @@
 """A JSON file that a page saves and opens again, on a page of its own."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
 from microgpt.config import ConfigError
 from microgpt.formats import FORMAT
 from microgpt.hub.copies import Origin
 from microgpt.ui.saved_file import SavedFile, origin_fields
-from tests.ui.shown import errors, open_file
+from tests.ui.pages import errors, open_file, run_script
 
 RAISED = {
     kind.__name__: kind
@@ -51,7 +50,7 @@ def notes_page(folder):
 
 @pytest.fixture
 def page(tiny_checkpoint):
-    return AppTest.from_function(notes_page, args=(tiny_checkpoint,), default_timeout=60).run()
+    return run_script(notes_page, tiny_checkpoint)
 
 
 @pytest.fixture
@@ -146,3 +145,11 @@ def test_an_error_stays_until_another_file_is_opened(page, loaded):
     assert errors(page.run()) == [OTHER_FILE]
     open_file(page, "note", NOTE.content(loaded, {"number": 4}))
     assert not page.error
+
+
+def test_a_file_that_is_too_large_is_not_read(page):
+    """The uploader's limit holds only in the browser."""
+    open_file(page, "note", b" " * (2**20 + 1))
+    assert errors(page) == [
+        "The note cannot be opened: a note.json has at most 1 MiB; this file has 1,048,577 bytes."
+    ]

@@ -1,15 +1,15 @@
-"""A visitor who leaves ends the generation of their text, in Streamlit's own script runner."""
+"""Generation in Streamlit's own script runner, which ends it at a stop or a rerun."""
 
 import threading
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from microgpt.ui.stream import SLOWEST, SMOOTH, _interval
+from tests.ui.pages import run_script
 
 
-def visit(folder, asks_for, length):
-    """The script of a page that writes, and during which its visitor asks for something."""
+def write(folder, action, length):
+    """The script of a page that writes a text; after each batch it is stopped or rerun."""
     import streamlit as st
     from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
@@ -27,20 +27,18 @@ def visit(folder, asks_for, length):
     scheduler = st.session_state["scheduler"] = Scheduler(TorchBackend(loaded.model), loaded.config)
     for batch in stream(scheduler, loaded.tokenizer, "ba", length, SamplingConfig()):
         batches.append(batch)
-        if asks_for == "stop":
+        if action == "stop":
             requests.request_stop()
-        elif asks_for == "rerun":
+        elif action == "rerun":
             requests.request_rerun(RerunData())
 
 
-@pytest.mark.parametrize("asks_for", ["stop", "rerun"])
-def test_a_stop_or_a_rerun_ends_the_generation_before_the_next_batch(tiny_checkpoint, asks_for):
-    """A closed tab is a stop to Streamlit."""
-    args = (tiny_checkpoint, asks_for, 10**6)
-    app = AppTest.from_function(visit, args=args, default_timeout=60).run()
-    assert not app.exception
+@pytest.mark.parametrize("action", ["stop", "rerun"])
+def test_a_stop_or_a_rerun_ends_the_generation_before_the_next_batch(tiny_checkpoint, action):
+    """Streamlit stops the script of a closed tab."""
+    app = run_script(write, tiny_checkpoint, action, 10**6)
     assert len(app.session_state["batches"]) == 1
-    assert ("again" in app.session_state) == (asks_for == "rerun")
+    assert ("again" in app.session_state) == (action == "rerun")
     for thread in threading.enumerate():
         if thread.name == "scheduler":
             thread.join()
@@ -48,8 +46,7 @@ def test_a_stop_or_a_rerun_ends_the_generation_before_the_next_batch(tiny_checkp
 
 
 def test_without_a_request_the_whole_text_is_generated(tiny_checkpoint):
-    args = (tiny_checkpoint, "nothing", 200)
-    app = AppTest.from_function(visit, args=args, default_timeout=60).run()
+    app = run_script(write, tiny_checkpoint, "nothing", 200)
     assert sum(map(len, app.session_state["batches"])) == 200
 
 

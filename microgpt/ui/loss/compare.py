@@ -4,8 +4,9 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint import FILES, LOSS_RECORD, MIB, Checkpoint
 from microgpt.checkpoint.loss_record import LossRecordError, LossRow, from_csv
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
@@ -16,9 +17,11 @@ from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.loss.curves import axis_controls, record_frame
+from microgpt.ui.saved_file import content_of
 from microgpt.ui.text import escaped
 
 _RUNS = control("runs")
+_MAX_MIB = FILES[LOSS_RECORD] // MIB
 THIS, YOURS = "this checkpoint", "your record"
 
 
@@ -67,20 +70,20 @@ def _own_record() -> list[LossRow] | None:
 
     def keep() -> None:
         file = st.session_state["record"]
-        st.session_state[YOURS] = file and (file.name, file.getvalue())
+        st.session_state[YOURS] = file and (file.name, _read(file))
 
     uploaded = st.file_uploader(
         "Add your own loss record",
         type="csv",
         key="record",
-        max_upload_size=16,
+        max_upload_size=_MAX_MIB,
         on_change=keep,
         help="A loss_record.csv, which training writes. Other visitors do not see it.",
     )
     with st.container():
         if not (kept := st.session_state.get(YOURS)):
             return None
-        name, data = kept
+        name, rows = kept
         if uploaded is None:  # the uploader loses its file while another tab is open
             st.button(
                 escaped(f"Remove {name} from the chart"),
@@ -88,17 +91,21 @@ def _own_record() -> list[LossRow] | None:
                 on_click=st.session_state.pop,
                 args=(YOURS,),
             )
-        return _read(data)
+        if isinstance(rows, str):
+            st.error(escaped(rows))
+            return None
+        return rows
 
 
-def _read(data: bytes) -> list[LossRow] | None:
+def _read(file: UploadedFile) -> list[LossRow] | str:
+    """The rows of a loss record, or a sentence that says why it cannot be used."""
     try:
+        data = content_of(file, "A loss record", _MAX_MIB)
         return from_csv(decode("The loss record", data, "utf-8-sig"))
     except FormatError as error:
-        st.error(escaped(f"{error}."))
+        return f"{error}."
     except LossRecordError as error:
-        st.error(escaped(f"The loss record cannot be used: {error}."))
-    return None
+        return f"The loss record cannot be used: {error}."
 
 
 def _settings(config: GPTConfig, training: Training) -> dict[str, Any]:

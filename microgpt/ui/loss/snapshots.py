@@ -1,12 +1,14 @@
 """The Snapshots tab: samples, attention and predictions at several steps of the training."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.snapshots import Snapshots
-from microgpt.ui.components.scrubber.scrubber import scrubber
+from microgpt.ui.components.scrubber.scrubber import scrubber, shown_snapshots
 from microgpt.ui.controls import CONTROL_WIDTH, control
 from microgpt.ui.download import download
 
@@ -18,30 +20,39 @@ _LAYER, _HEAD = control("snapshot_layer"), control("snapshot_head")
 
 def snapshots_view(checkpoint: Checkpoint) -> None:
     """Show the snapshots with a slider, for a checkpoint that has them."""
-    snapshots = checkpoint.snapshots
-    assert snapshots is not None
-    table = _table(checkpoint, snapshots)
-    if table is None:
+    snapshots = _snapshots(checkpoint)
+    shown = shown_snapshots(snapshots)
+    if not shown:
+        st.info("The snapshots cannot be shown: they are too large.")
+        return
+    if not _measured(checkpoint).keys() >= set(snapshots.steps.tolist()):
         st.info("The snapshots cannot be shown: the loss record lacks some of their steps.")
         return
     st.caption(
         "A snapshot shows the model at one step of its training. Press ▶ or move the slider to "
         "watch the model learn."
     )
+    if len(shown) < len(snapshots.steps):
+        st.caption(f"The page shows {len(shown)} of {len(snapshots.steps)} snapshots.")
     above = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer, head = _choice(checkpoint, snapshots)
-        _downloads(table, snapshots)
+        _downloads(checkpoint)
     with above:
         scrubber(
             "scrubber",
-            table,
+            _table(checkpoint, shown),
             checkpoint.tokenizer.decode(snapshots.passage),
             checkpoint.tokenizer.characters,
-            snapshots.probs,
+            snapshots.probs[shown],
             f"Attention of layer {layer}, head {head}",
-            snapshots.maps[:, layer - 1, head - 1],
+            snapshots.maps[shown, layer - 1, head - 1],
         )
+
+
+def _snapshots(checkpoint: Checkpoint) -> Snapshots:
+    assert checkpoint.snapshots is not None  # else the page has no such tab
+    return checkpoint.snapshots
 
 
 def open_snapshots() -> None:
@@ -75,16 +86,31 @@ def _choice(checkpoint: Checkpoint, snapshots: Snapshots) -> tuple[int, int]:
     return numbers[0], numbers[1]
 
 
-def _downloads(table: pd.DataFrame, snapshots: Snapshots) -> None:
-    download("samples.txt", lambda: _as_text(table), "samples.txt", "The samples as plain text.")
+def _downloads(checkpoint: Checkpoint) -> None:
+    def table(of: Checkpoint) -> pd.DataFrame:
+        return _table(of, range(len(_snapshots(of).steps)))
+
+    download(
+        "samples.txt",
+        lambda of: _as_text(table(of)),
+        "samples.txt",
+        "The samples as plain text.",
+        of=checkpoint,
+    )
     download(
         "samples.csv",
-        lambda: table.rename(columns=_CSV_COLUMNS).to_csv(index=False),
+        lambda of: table(of).rename(columns=_CSV_COLUMNS).to_csv(index=False),
         "samples.csv",
         "The samples as a table.",
+        of=checkpoint,
     )
-    name = "snapshots.npz"
-    download(name, snapshots.to_npz, name, "All maps, probabilities and samples, for NumPy.")
+    download(
+        "snapshots.npz",
+        lambda of: _snapshots(of).to_npz(),
+        "snapshots.npz",
+        "All maps, probabilities and samples, for NumPy.",
+        of=checkpoint,
+    )
 
 
 def _as_text(table: pd.DataFrame) -> str:
@@ -94,21 +120,24 @@ def _as_text(table: pd.DataFrame) -> str:
     )
 
 
-def _table(checkpoint: Checkpoint, snapshots: Snapshots) -> pd.DataFrame | None:
-    """One row for each snapshot: step, val, train, sample. None if the record lacks a step."""
-    measured: dict[int, LossRow] = {
+def _measured(checkpoint: Checkpoint) -> dict[int, LossRow]:
+    """The rows of the loss record with both losses, by step."""
+    return {
         row.step: row
         for row in checkpoint.loss_record
         if row.val_loss is not None and row.train_loss is not None
     }
-    steps = snapshots.steps.tolist()
-    if not measured.keys() >= set(steps):
-        return None
+
+
+def _table(checkpoint: Checkpoint, indices: Sequence[int]) -> pd.DataFrame:
+    """One row for each of these snapshots: step, val, train, sample."""
+    measured, snapshots = _measured(checkpoint), _snapshots(checkpoint)
+    rows = [measured[step] for step in snapshots.steps[indices].tolist()]
     return pd.DataFrame(
         {
-            "step": steps,
-            "val": [measured[step].val_loss for step in steps],
-            "train": [measured[step].train_loss for step in steps],
-            "sample": [checkpoint.tokenizer.decode(each) for each in snapshots.samples],
+            "step": [row.step for row in rows],
+            "val": [row.val_loss for row in rows],
+            "train": [row.train_loss for row in rows],
+            "sample": [checkpoint.tokenizer.decode(each) for each in snapshots.samples[indices]],
         }
     )

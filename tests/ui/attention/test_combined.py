@@ -1,18 +1,18 @@
-"""Several heads as one map."""
+"""The Combined tab of the Attention page."""
 
-from tests.ui.shown import on_tab
+from tests.ui.pages import ATTENTION, captions, charts, open_tab
 
 
 def test_the_map_combines_the_selected_heads(app):
-    on_tab(app, "Combined")
-    specs = [app.get("plotly_chart")[0].proto.spec]
+    open_tab(app, ATTENTION, "Combined")
+    drawn = charts(app)
     app.number_input("up_to").set_value(1).run()
-    specs.append(app.get("plotly_chart")[0].proto.spec)
-    for how in ("mean", "maximum"):
-        app.segmented_control("combine").set_value(how).run()
-        specs.append(app.get("plotly_chart")[0].proto.spec)
+    drawn += charts(app)
+    for method in ("mean", "maximum"):
+        app.segmented_control("combine").set_value(method).run()
+        drawn += charts(app)
     app.multiselect("combined_heads").set_value(["L1 H1"]).run()
-    specs.append(app.get("plotly_chart")[0].proto.spec)
-    assert not app.exception and len(set(specs)) == 5
+    drawn += charts(app)
+    assert not app.exception and len(set(drawn)) == len(drawn) == 5
     app.multiselect("combined_heads").set_value([]).run()
-    assert not app.exception and "Choose at least one head." in [c.value for c in app.caption]
+    assert not app.exception and "Choose at least one head." in captions(app)

@@ -15,20 +15,20 @@ def buttons(app):
     return [each.proto for each in app.get("download_button")]
 
 
-def test_a_map_is_offered_as_csv_and_html_and_all_heads_as_npz(opened):
-    app = opened(text=TEXT, layer="2", head="mean")
+def test_a_map_is_offered_as_csv_and_html_and_all_heads_as_npz(open_attention):
+    app = open_attention(text=TEXT, layer="2", head="mean")
     labels = [button.label for button in buttons(app)]
     assert labels[:3] == ["CSV", "HTML", "All heads, NPZ"]
 
 
-def test_two_maps_on_a_page_have_their_own_downloads(opened):
-    app = opened(tab="Compare", text=TEXT)
+def test_two_maps_on_a_page_have_their_own_downloads(open_attention):
+    app = open_attention(tab="Compare", text=TEXT)
     found = [button for button in buttons(app) if button.label in ("CSV", "HTML", "All heads, NPZ")]
     assert len(found) == 6 and len({button.id for button in found}) == 6
 
 
-def test_a_download_makes_no_rerun(opened):
-    assert all(button.ignore_rerun for button in buttons(opened(text=TEXT)))
+def test_a_download_makes_no_rerun(open_attention):
+    assert all(button.ignore_rerun for button in buttons(open_attention(text=TEXT)))
 
 
 def test_the_npz_holds_the_maps_of_all_heads(tiny_checkpoint):

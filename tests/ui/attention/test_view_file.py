@@ -1,10 +1,10 @@
-"""A view of the Attention page kept as a file and opened again."""
+"""The file view.json of the Attention page."""
 
 import pytest
 
 from microgpt import checkpoint
 from microgpt.formats import FORMAT
-from tests.ui.shown import PAGES, errors, open_file
+from tests.ui.pages import ATTENTION, captions, errors, open_file, open_page
 
 LONG = "ba do ke li mu.\n" * 400
 
@@ -12,11 +12,11 @@ LONG = "ba do ke li mu.\n" * 400
 @pytest.fixture
 def app(app):
     """The app on its Attention page."""
-    app.run()
-    return app.switch_page(PAGES[1]).run()
+    return open_page(app, ATTENTION)
 
 
 def view(folder, **choices):
+    """The content of a file of format 1, made with a checkpoint."""
     return {
         "format": "microGPT attention view",
         "checkpoint": "tiny",
@@ -27,14 +27,14 @@ def view(folder, **choices):
 
 
 def test_a_text_too_long_for_a_link_opens_the_panel_that_saves_a_file(app):
-    def keeps():
+    def panel_is_open():
         (expander,) = (each for each in app.expander if each.label.startswith("Save this view"))
         return expander.proto.expanded
 
-    assert not keeps()
+    assert not panel_is_open()
     app.text_area("text").set_value(LONG).run()
-    assert not app.exception and keeps()
-    assert any("too long for a link" in caption.value for caption in app.caption)
+    assert not app.exception and panel_is_open()
+    assert "too long for a link" in captions(app)
 
 
 CHOICES = {
@@ -90,15 +90,15 @@ def test_only_the_heads_that_a_file_ablates_are_ablated(app, tiny_checkpoint):
 def test_the_choices_of_a_larger_checkpoint_are_limited_to_this_one(
     app, tiny_checkpoint, tab, controls
 ):
-    beyond = {"layer": 6, "head": 6, "query": 200, "up_to": 6, "off_1": [5, 2], "off_6": [1]}
-    beyond |= {"combined_heads": ["L6 H1", "L1 H1"], "query_left": 200}
-    values = view(tiny_checkpoint, attention_view=tab, text="ba do", **beyond)
+    choices = {"layer": 6, "head": 6, "query": 200, "up_to": 6, "off_1": [5, 2], "off_6": [1]}
+    choices |= {"combined_heads": ["L6 H1", "L1 H1"], "query_left": 200}
+    values = view(tiny_checkpoint, attention_view=tab, text="ba do", **choices)
     open_file(app, "view", {**values, "weights_sha256": "0" * 64})
     assert not app.error and "comes from another checkpoint" in app.toast[0].value
     assert app.session_state["attention_view"] == tab
-    within = {"layer": 2, "head": 3, "query": 5, "up_to": 2}
-    shown = {each.key: each.value for each in (*app.selectbox, *app.slider, *app.number_input)}
-    assert {key: shown.get(key) for key in controls} == {key: within[key] for key in controls}
+    limits = {"layer": 2, "head": 3, "query": 5, "up_to": 2}
+    values = {each.key: each.value for each in (*app.selectbox, *app.slider, *app.number_input)}
+    assert {key: values.get(key) for key in controls} == {key: limits[key] for key in controls}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_the_head_of_a_file_wins_over_the_most_important_head(
 ):
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)
     values = view(tiny_checkpoint, layer=1, head=1)
-    open_file(app, "view", values)  # as long as its checkpoint is on its way
+    open_file(app, "view", values)  # while the file's own checkpoint is not loaded yet
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(scored_checkpoint(2, 3)))
     app.run()
     assert (app.selectbox("layer").value, app.selectbox("head").value) == (1, 1)

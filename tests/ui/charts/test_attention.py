@@ -22,10 +22,10 @@ def pixels(*weights):
 
 
 def lower_triangle(rows):
-    """A (T, T) array of what a chart has up to the diagonal."""
+    """A (T, T) array of the rows of a chart, which end at the diagonal."""
     cells = np.full((len(rows), len(rows)), np.nan)
     for at, row in enumerate(rows):
-        assert len(row) == at + 1, "what is masked is blank"
+        assert len(row) == at + 1, "masked cells are blank"
         cells[at, : at + 1] = row
     return cells
 
@@ -79,25 +79,25 @@ def test_the_map_holds_the_weights_and_blanks_masked_cells():
 def test_a_map_has_three_significant_digits_of_each_weight():
     weights = np.exp(np.random.default_rng(0).uniform(-25, 0, (64, 64))).astype(np.float32)
     weights[1:4, 0] = [0, 0.9996, 1e-30]
-    sent = json.loads(attention_charts.attention_map(weights, "x" * 64).to_json())["data"][0]
-    for row, exact in zip(sent["z"], weights, strict=True):
+    heatmap = json.loads(attention_charts.attention_map(weights, "x" * 64).to_json())["data"][0]
+    for row, exact in zip(heatmap["z"], weights, strict=True):
         assert [f"{w:.3g}" for w in row] == [
             f"{w:.3g}" if w > 1e-20 else "0" for w in exact[: len(row)].tolist()
         ]
         assert all(len(f"{w:g}") <= 8 and repr(w) == repr(float(f"{w:.3g}")) for w in row)
-    assert sent["hovertemplate"].startswith("%{y} attends to %{x}: %{z:.3g}")
+    assert heatmap["hovertemplate"].startswith("%{y} attends to %{x}: %{z:.3g}")
 
 
 @pytest.mark.parametrize(
-    ("scale", "shades"),
+    ("scale", "colours"),
     [("log", [1, 1 + np.log10(0.25) / 3, 1 + np.log10(0.75) / 3]), ("row", [1, 1 / 3, 1])],
 )
-def test_another_scale_changes_the_colours_but_not_the_hover_text(scale, shades):
+def test_another_scale_changes_the_colours_but_not_the_hover_text(scale, colours):
     figure = attention_charts.attention_map(WEIGHTS, TEXT, scale)
     heatmap = figure.data[0]
-    z, told = lower_triangle(heatmap.z), lower_triangle(heatmap.customdata)
-    np.testing.assert_allclose(z[np.tril_indices(2)], shades, atol=5e-4)
-    np.testing.assert_allclose(told[np.tril_indices(3)], WEIGHTS[np.tril_indices(3)], rtol=5e-3)
+    z, hover = lower_triangle(heatmap.z), lower_triangle(heatmap.customdata)
+    np.testing.assert_allclose(z[np.tril_indices(2)], colours, atol=5e-4)
+    np.testing.assert_allclose(hover[np.tril_indices(3)], WEIGHTS[np.tril_indices(3)], rtol=5e-3)
     assert "%{customdata:.3g}" in heatmap.hovertemplate
     assert heatmap.colorbar.title.text == attention_charts.MAP_SCALES[scale]
 
@@ -124,9 +124,11 @@ def test_equal_characters_have_separate_bars_in_the_stages():
 
 def test_a_long_text_has_few_ticks():
     layout = attention_charts.attention_map(np.eye(256, dtype=np.float32), "x" * 256).layout
-    assert list(layout.xaxis.ticktext) == [*range(25, 257, 25)], "positions, as there are too many"
+    assert list(layout.xaxis.ticktext) == [*range(25, 257, 25)], (
+        "positions, because characters would overlap"
+    )
     assert list(layout.xaxis.tickvals[:2]) == ["x (25)", "x (50)"]
-    assert layout.yaxis.ticktext == layout.xaxis.ticktext, "a map is read both ways"
+    assert layout.yaxis.ticktext == layout.xaxis.ticktext, "both axes are alike"
 
 
 def test_a_longer_text_has_wider_spaced_ticks():

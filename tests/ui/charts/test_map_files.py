@@ -17,7 +17,7 @@ NAMED = {"layer": 2, "head": "mean"}
 
 
 class Page(html.parser.HTMLParser):
-    """The scripts of a page, what they are loaded from, and its title."""
+    """The title of a page, its scripts, and the addresses that it loads."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -45,10 +45,10 @@ def test_the_csv_has_a_row_for_each_query_and_visible_key():
 def test_the_html_file_is_self_contained_and_draws_the_figure():
     figure = attention_charts.attention_map(WEIGHTS, TEXT)
     page = map_files.standalone_html(figure, "Layer 1 <b>", "layer-1")
-    found = Page(page)
-    assert found.sources == [] and found.title == "Layer 1 <b>"
-    assert any("plotly.js v" in script for script in found.scripts), "the library is inside"
-    call = next(script for script in found.scripts if "Plotly.newPlot" in script)
+    parsed = Page(page)
+    assert parsed.sources == [] and parsed.title == "Layer 1 <b>"
+    assert any("plotly.js v" in script for script in parsed.scripts), "the library is included"
+    call = next(script for script in parsed.scripts if "Plotly.newPlot" in script)
     # The call's arguments: an id, the traces, the layout, the options.
     start = call.index("[", call.index("Plotly.newPlot"))
     traces, end = json.JSONDecoder().raw_decode(call, start)
@@ -57,7 +57,7 @@ def test_the_html_file_is_self_contained_and_draws_the_figure():
     assert traces[0]["x"] == ["a (1)", "␣ (2)", "⏎ (3)"] and traces[0]["type"] == "heatmap"
     assert layout["title"]["text"] == "Layer 1 &lt;b&gt;"
     assert options["toImageButtonOptions"]["format"] == "png"
-    assert figure.layout.title.text is None, "the figure on the page stays as it is"
+    assert figure.layout.title.text is None, "the figure itself is not changed"
 
 
 def test_a_text_cannot_end_the_script():

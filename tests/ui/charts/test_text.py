@@ -6,11 +6,11 @@ from microgpt.ui.charts import text as text_charts
 def test_a_distribution_is_sorted_by_probability():
     before, after = np.array([0.2, 0.5, 0.3]), np.array([0.0, 0.7, 0.3])
     figure = text_charts.distribution(before, after, ["a", "␣", "⏎"], actual=2)
-    others, taken, dashes = figure.data
+    others, actual, dashes = figure.data
     assert list(dashes.y) == [0.5, 0.3, 0.2]
     assert list(others.customdata) == ["␣", "a"] and list(others.y) == [0.7, 0.0]
-    assert list(taken.customdata) == ["⏎"] and list(taken.y) == [0.3]
-    assert others.marker.color != taken.marker.color
+    assert list(actual.customdata) == ["⏎"] and list(actual.y) == [0.3]
+    assert others.marker.color != actual.marker.color
     assert [name.removeprefix("<br>") for name in figure.layout.xaxis.ticktext] == ["␣", "⏎", "a"]
     assert len(text_charts.distribution(before, after, ["a", "␣", "⏎"]).data) == 2
 

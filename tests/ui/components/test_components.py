@@ -1,4 +1,4 @@
-"""The browser components' files, as they are registered."""
+"""The files of the browser components."""
 
 import re
 from pathlib import Path

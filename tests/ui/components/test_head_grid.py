@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from tests.ui.shown import trigger
+from tests.ui.pages import run_script, trigger
 
 LABELS = [["", "same 0.58"], ["first 0.31", ""]]
 
@@ -23,27 +22,21 @@ def grid_page(layer, head):
     head_grid("grid", LABELS, layer, head, b"a picture", on_pick=pick)
 
 
-def shown(layer, head):
-    app = AppTest.from_function(grid_page, args=(layer, head), default_timeout=60).run()
-    assert not app.exception
-    return app
-
-
 @pytest.mark.parametrize(("layer", "head"), [(1, 0), (1, None), (None, None)])
 def test_the_grid_is_told_its_labels_and_the_chosen_map(layer, head):
-    grid, images = shown(layer, head).get("bidi_component")
+    grid, images = run_script(grid_page, layer, head).get("bidi_component")
     assert json.loads(grid.proto.json) == {"labels": LABELS, "layer": layer, "head": head}
     assert images.proto.bytes == b"a picture"
 
 
 @pytest.mark.parametrize("place", [[0, 1], [1, None], [None, None]], ids=str)
 def test_a_picked_map_is_passed_on(place):
-    app = trigger(shown(0, 0), "picked", place)
+    app = trigger(run_script(grid_page, 0, 0), "picked", place)
     assert not app.exception and app.session_state["picked"] == tuple(place)
 
 
 def test_a_rerun_picks_nothing():
-    app = shown(0, 0).run()
+    app = run_script(grid_page, 0, 0)
     assert "picked" not in app.session_state
     trigger(app, "picked", [0, 1])
     del app.session_state["picked"]

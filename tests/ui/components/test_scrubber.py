@@ -1,11 +1,14 @@
 """The numbers that the scrubber is given; a browser test drives its JavaScript."""
 
 import base64
-import json
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
+
+from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.ui.components.scrubber import scrubber as module
+from microgpt.ui.components.scrubber.scrubber import shown_snapshots
+from tests.ui.pages import component, run_script
 
 PROBS = np.array([[[0.0, 1.0, 0.0], [0.5, 0.3, 0.2]], [[1.0, 0.0, 0.0], [0.1, 0.2, 0.7]]])
 MAPS = np.array([[[255, 0], [64, 191]], [[255, 0], [10, 245]]], np.uint8)
@@ -26,10 +29,7 @@ def scrubber_page():
 
 @pytest.fixture(scope="module")
 def data():
-    app = AppTest.from_function(scrubber_page, default_timeout=60).run()
-    assert not app.exception
-    (component,) = app.get("bidi_component")
-    return json.loads(component.proto.json)
+    return component(run_script(scrubber_page))
 
 
 def numbers(text):
@@ -56,3 +56,33 @@ def test_maps_and_probabilities_are_sent_as_bytes(data):
 
 def test_every_weight_has_a_colour(data):
     assert len(data["palette"]) == 256 and all(len(colour) == 3 for colour in data["palette"])
+
+
+def zeros(count, positions, vocab_size, sample=0):
+    return Snapshots(
+        np.arange(count),
+        np.zeros(positions, int),
+        np.zeros((count, 1, 1, positions, positions), np.uint8),
+        np.zeros((count, positions, vocab_size), np.float16),
+        np.zeros((count, sample), int),
+    )
+
+
+def test_all_snapshots_are_shown_if_they_are_small():
+    assert shown_snapshots(zeros(14, 147, 65, 240)) == list(range(14))
+
+
+def test_large_snapshots_are_thinned_evenly_with_the_first_and_the_last():
+    assert shown_snapshots(zeros(1000, 900, 65)) == [0, 333, 666, 999]
+
+
+@pytest.mark.parametrize("size", [(2, 2048, 65), (2, 16, 65_536, 500_000)])
+def test_snapshots_of_which_not_even_two_fit_are_not_shown(size):
+    assert shown_snapshots(zeros(*size)) == []
+
+
+def test_the_data_of_the_shown_snapshots_are_within_the_limit():
+    found = zeros(300, 200, 65, sample=1000)
+    shown = shown_snapshots(found)
+    sent = found.maps[shown].size + found.probs[shown].size + 4 * found.samples[shown].size
+    assert 0.9 * module.MAX_BYTES < sent <= module.MAX_BYTES

@@ -1,4 +1,4 @@
-"""The maps that the strip is given."""
+"""The attention maps in the data of the strip."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""What the browser is told of each character."""
+"""The data of each character for the browser."""
 
 import base64
 import math
@@ -19,7 +19,8 @@ def table(records):
     return rows.reshape(-1, 6 + 2 * ALTERNATIVES).tolist()
 
 
-def steps(p):
+def nats(p):
+    """-ln p as it is packed, in steps of 1/2000."""
     return pytest.approx(-math.log(p) * 2000, abs=1)
 
 
@@ -28,17 +29,17 @@ def test_a_character_is_packed_with_its_alternatives():
     predictions = Predictions(torch.tensor([2, 3]), logits)
     first, second = table(packed(predictions, SamplingConfig(temperature=1.0, top_k=2)))
     assert first[:3] == [2, 2, 2]
-    assert first[3:5] == [steps(0.3), steps(3 / 7)]
+    assert first[3:5] == [nats(0.3), nats(3 / 7)]
     assert first[6:12] == [3, 2, 1, 0, NEVER, NEVER]
-    assert first[12:] == [steps(0.4), steps(0.3), steps(0.2), steps(0.1), NEVER, NEVER]
-    assert second[:5] == [3, 4, 2, NEVER, NEVER], "a character of probability 0"
-    assert second[5] == steps(0.5), "the entropy of two equals is ln 2"
+    assert first[12:] == [nats(0.4), nats(0.3), nats(0.2), nats(0.1), NEVER, NEVER]
+    assert second[:5] == [3, 4, 2, NEVER, NEVER], "the settings remove this character"
+    assert second[5] == nats(0.5), "the entropy of two equals is ln 2"
 
 
 def test_without_settings_every_character_is_possible():
     predictions = Predictions(torch.tensor([1]), torch.zeros(1, 4))
     ((_, _, possible, surprisal, drawn, _, *_),) = table(packed(predictions))
-    assert possible == 4 and surprisal == drawn == steps(0.25)
+    assert possible == 4 and surprisal == drawn == nats(0.25)
     assert packed(predictions[:0]) == ""
 
 

@@ -1,21 +1,21 @@
-"""The loss by the length of the context."""
+"""The Context length tab of the Generate page."""
 
 from microgpt import checkpoint
 from microgpt.ui import cache
-from tests.ui.shown import PAGES, captions, drawn, on_tab
+from tests.ui.pages import GENERATE, captions, charts, open_tab
 
 
 def test_the_charts_follow_the_text(app):
-    on_tab(app, "Context length", PAGES[0], "view")
+    open_tab(app, GENERATE, "Context length")
     app.text_area("context_text").set_value("ba do ke li mu. ba do ke li mu.").run()
     assert not app.exception
-    first = drawn(app)
+    drawn = charts(app)
     assert "after 1" in app.dataframe[0].value and len(app.dataframe[0].value) == 30
-    assert drawn(app.run()) == first
+    assert charts(app.run()) == drawn
     app.text_area("context_text").set_value("mu li ke do ba. mu li ke do ba.").run()
-    assert not app.exception and drawn(app) != first
+    assert not app.exception and charts(app) != drawn
     app.text_area("context_text").set_value("b").run()
-    assert not app.exception and "at least two characters" in captions(app) and not drawn(app)
+    assert not app.exception and "at least two characters" in captions(app) and not charts(app)
 
 
 def test_visitors_share_the_result(tiny_checkpoint):

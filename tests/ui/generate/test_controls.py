@@ -1,14 +1,10 @@
 """The prompt and the sampling settings."""
 
-import torch
-
 from microgpt import checkpoint
-from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate
 from microgpt.hub import load_bundled
-from microgpt.model import GPT
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.attention.compare import OTHER
@@ -16,7 +12,7 @@ from microgpt.ui.attention.controls import PASSAGE
 from microgpt.ui.generate import context, score
 from microgpt.ui.generate.controls import EXAMPLES
 from microgpt.ui.loss import measure
-from tests.ui.shown import PAGES, component, on_tab, press, written
+from tests.ui.pages import GENERATE, component, first_text, open_tab, press
 
 
 def test_exact_recomputes_the_whole_window(app, tiny_checkpoint):
@@ -26,10 +22,10 @@ def test_exact_recomputes_the_whole_window(app, tiny_checkpoint):
     app.text_area("prompt").set_value(prompt).run()
     app.number_input("length").set_value(4 * window).run()
     press(app, "Write")
-    sliding = written(app)
+    sliding = first_text(app)
     app.toggle("exact").set_value(True).run()
     press(app, "Write")
-    exact = written(app)
+    exact = first_text(app)
     assert exact[: window + 1] == sliding[: window + 1] and exact != sliding
     config = SamplingConfig(exact=True)
     ids = loaded.tokenizer.encode(prompt)
@@ -37,18 +33,15 @@ def test_exact_recomputes_the_whole_window(app, tiny_checkpoint):
     assert exact == prompt + "".join(character.text for character in stream)
 
 
-def test_an_example_button_writes_a_text(app, monkeypatch, tmp_path, loss_record, training):
-    tokenizer = CharTokenizer("".join(sorted(set("".join(EXAMPLES.values())))))
+def test_an_example_button_writes_a_text(app, use_model):
+    tokenizer = CharTokenizer.from_text("".join(EXAMPLES.values()))
     config = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1, n_embd=8)
-    torch.manual_seed(0)
-    folder = tmp_path / "examples"
-    checkpoint.save(folder, Checkpoint(GPT(config), tokenizer, loss_record, training))
-    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    use_model(config, tokenizer)
     app.run()
     for name, text in EXAMPLES.items():
         press(app, name)
         assert app.text_area("prompt").value == text
-        assert written(app).startswith(text) and len(written(app)) == len(text) + 400
+        assert first_text(app).startswith(text) and len(first_text(app)) == len(text) + 400
         assert not app.exception
 
 
@@ -63,6 +56,6 @@ def test_every_sampling_setting_has_a_slider_and_is_in_the_link(app):
     sliders = {slider.key for slider in app.slider}
     link = component(app)["link"]
     assert sliders >= SAMPLING_SETTINGS.keys() and link.keys() >= SAMPLING_SETTINGS.keys()
-    assert link["top_k"] == "28", "all of the vocabulary, as its slider says it"
-    on_tab(app, "Side by side", PAGES[0], "view")
+    assert link["top_k"] == "28", "the size of the vocabulary, which keeps all"
+    open_tab(app, GENERATE, "Side by side")
     assert {f"other_{name}" for name in SAMPLING_SETTINGS} <= {each.key for each in app.slider}

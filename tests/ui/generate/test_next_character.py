@@ -1,18 +1,17 @@
-"""The distribution of the next character."""
+"""The distribution of the next character on the Generate page."""
 
-from tests.ui.shown import press, written
+from tests.ui.pages import captions, charts, first_text, press
 
 
 def test_the_sliders_change_the_distribution(app):
     app.run()
-    before = app.get("plotly_chart")[0].proto.spec
-    text = written(app)
+    chart, text = charts(app)[0], first_text(app)
     app.slider("top_k").set_value(3).run()
-    assert app.get("plotly_chart")[0].proto.spec != before
-    assert any("allow 3 of 28 characters" in caption.value for caption in app.caption)
+    assert charts(app)[0] != chart
+    assert "allow 3 of 28 characters" in captions(app)
     app.slider("top_p").set_value(0.0).run()
-    assert any("allow 1 of 28 characters" in caption.value for caption in app.caption)
-    assert written(app) == text
+    assert "allow 1 of 28 characters" in captions(app)
+    assert first_text(app) == text
 
 
 def test_a_new_text_clears_the_selected_character(app):
@@ -21,7 +20,7 @@ def test_a_new_text_clears_the_selected_character(app):
     app.run()
     press(app, "Write")
     assert not app.exception
-    assert any(each.value == "The first character after the prompt" for each in app.subheader)
+    assert "The first character after the prompt" in [each.value for each in app.subheader]
 
 
 def test_a_button_clears_the_selected_character(app):
@@ -29,4 +28,4 @@ def test_a_button_clears_the_selected_character(app):
     app.session_state["selected_character"] = (app.session_state["generated_text"], 0)
     app.run()
     press(app, "Close")
-    assert any(each.value == "The first character after the prompt" for each in app.subheader)
+    assert "The first character after the prompt" in [each.value for each in app.subheader]

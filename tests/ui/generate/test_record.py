@@ -1,14 +1,14 @@
-"""A text's record.json."""
+"""The file record.json of a generated text."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from microgpt import checkpoint
 from microgpt.hub import load_folder
 from microgpt.hub.copies import Origin
 from microgpt.ui.generate.record import record_csv, record_json
-from tests.ui.shown import APP, errors, open_file, press, written
+from tests.ui.pages import errors, first_text, new_app, open_file, press
 
+# The content of a file of format 1.
 RECORD = (
     '{"format": "microGPT text", "checkpoint": "x", "commit": "", "weights_sha256": "", '
     '"prompt": "ba", "settings": {"temperature": 1, "top_k": 0, "top_p": 1, "seed": 3, '
@@ -28,7 +28,7 @@ def test_a_top_k_of_0_opens_as_the_whole_vocabulary(app):
     app.run()
     open_file(app, "record", RECORD)
     assert not app.error
-    assert app.slider("top_k").value == 28 and len(written(app)) == 102
+    assert app.slider("top_k").value == 28 and len(first_text(app)) == 102
 
 
 def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
@@ -38,15 +38,14 @@ def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
     app.slider("temperature").set_value(1.3)
     app.text_area("prompt").set_value("ba do").run()
     press(app, "Write")
-    first = app.session_state["generated_text"]
     loaded = checkpoint.load(tiny_checkpoint, Origin("folder", "tiny"))
-    record = record_json(loaded, first)
-    text = written(app)
-    other = AppTest.from_file(APP, default_timeout=60).run()
-    assert written(other) != text
+    record = record_json(loaded, app.session_state["generated_text"])
+    text = first_text(app)
+    other = new_app().run()
+    assert first_text(other) != text
     open_file(other, "record", record)
     assert not other.error
-    assert written(other) == text
+    assert first_text(other) == text
     assert other.number_input("seed").value == 5 and other.slider("temperature").value == 1.3
 
 
@@ -67,9 +66,9 @@ def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
 )
 def test_a_malformed_file_is_an_error(app, content):
     app.run()
-    before = written(app)
+    before = first_text(app)
     open_file(app, "record", content)
     assert errors(app) == [
         "The record cannot be opened: it is not a record.json of the Generate page."
     ]
-    assert written(app) == before
+    assert first_text(app) == before

@@ -1,13 +1,13 @@
-"""The baselines."""
+"""The Baselines tab of the Loss record page."""
 
 import pytest
 
-from tests.ui.shown import BASELINES, turn_to
+from tests.ui.pages import BASELINES, LOSS_RECORD, open_tab
 
 
 def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch):
     monkeypatch.delenv("MICROGPT_CHECKPOINT")
-    turn_to(app, BASELINES)
+    open_tab(app, LOSS_RECORD, BASELINES)
     table = app.dataframe[0].value.set_index("model")
     assert list(table.index) == [
         "Uniform",

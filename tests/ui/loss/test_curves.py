@@ -1,26 +1,26 @@
-"""The loss curves."""
+"""The Curves tab of the Loss record page."""
 
 from dataclasses import replace
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
 from microgpt.data import TINY_SHAKESPEARE_SHA256
-from tests.ui.shown import COMPARE, CURVES, MEASURE, PAGES, chart, turn_to, views
+from tests.ui.pages import COMPARE, CURVES, LOSS_RECORD, MEASURE, charts, open_page, open_tab, tabs
 
 
 def test_only_the_open_tab_is_drawn(app):
-    turn_to(app, CURVES)
-    assert views(app) == [CURVES, COMPARE, MEASURE]
+    open_tab(app, LOSS_RECORD, CURVES)
+    assert tabs(app) == [CURVES, COMPARE, MEASURE]
     assert app.metric and not app.multiselect and not app.text_area
-    turn_to(app, COMPARE)
+    open_tab(app, LOSS_RECORD, COMPARE)
     assert app.multiselect and not app.metric and not app.text_area
-    turn_to(app, MEASURE)
+    open_tab(app, LOSS_RECORD, MEASURE)
     assert app.text_area and not app.metric and not app.multiselect
 
 
 def test_the_controls_change_the_loss_chart(app):
-    turn_to(app, CURVES)
-    shown = chart(app)
+    open_tab(app, LOSS_RECORD, CURVES)
+    chart = charts(app)[0]
     for change, expected in (
         (lambda: app.selectbox("over").set_value("characters"), "characters read"),
         (lambda: app.selectbox("over").set_value("training time"), "training time (s)"),
@@ -30,21 +30,20 @@ def test_the_controls_change_the_loss_chart(app):
     ):
         change().run()
         assert not app.exception
-        assert chart(app) != shown
-        shown = chart(app)
-        assert expected in shown
-    assert "gradient norm" in chart(app, 1)
-    turn_to(app, COMPARE)
-    assert "training time (s)" in chart(app) and chart(app).count('"type":"log"') == 2
+        before, chart = chart, charts(app)[0]
+        assert chart != before and expected in chart
+    assert "gradient norm" in charts(app)[1]
+    open_tab(app, LOSS_RECORD, COMPARE)
+    assert "training time (s)" in charts(app)[0] and charts(app)[0].count('"type":"log"') == 2
 
 
 def test_the_loss_of_the_original_is_shown_only_for_its_own_corpus(
     app, monkeypatch, tmp_path, model, tokenizer, loss_record, training
 ):
-    app.switch_page(PAGES[2]).run()
-    assert "the original" not in app.get("plotly_chart")[0].proto.spec
+    open_page(app, LOSS_RECORD)
+    assert "the original" not in charts(app)[0]
     ours = replace(training, data_sha256=TINY_SHAKESPEARE_SHA256)
     checkpoint.save(tmp_path / "ours", Checkpoint(model, tokenizer, loss_record, ours))
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "ours"))
     app.run()
-    assert "the original, validation 1.4815" in app.get("plotly_chart")[0].proto.spec
+    assert "the original, validation 1.4815" in charts(app)[0]

@@ -1,19 +1,19 @@
-"""The loss on a visitor's text."""
+"""The Measure your text tab of the Loss record page."""
 
-from tests.ui.shown import MEASURE, errors, turn_to
+from tests.ui.pages import LOSS_RECORD, MEASURE, captions, errors, open_tab
 
 
 def test_the_loss_of_a_text_is_shown_with_the_baselines(app, monkeypatch):
     monkeypatch.delenv("MICROGPT_CHECKPOINT")
-    turn_to(app, MEASURE)
-    first = app.dataframe[0].value.set_index("model")
-    assert list(first.index) == ["this checkpoint", "bigram", "unigram", "uniform"]
-    assert list(first.iloc[:, 0]) == sorted(first.iloc[:, 0])
+    open_tab(app, LOSS_RECORD, MEASURE)
+    losses = app.dataframe[0].value.set_index("model")
+    assert list(losses.index) == ["this checkpoint", "bigram", "unigram", "uniform"]
+    assert losses.iloc[:, 0].is_monotonic_increasing
     app.text_area("measured_text").set_value("zq" * 300).run()
-    assert any("Press Measure for a new one" in caption.value for caption in app.caption)
+    assert "Press Measure for a new one" in captions(app)
     app.button[-1].click().run()
-    second = app.dataframe[0].value.set_index("model")
-    assert second.iloc[1, 0] > first.iloc[1, 0]
+    unusual = app.dataframe[0].value.set_index("model")
+    assert unusual.iloc[1, 0] > losses.iloc[1, 0]
     app.text_area("measured_text").set_value("€uro").run()
     assert "'€' (position 1)" in errors(app)[0]
     app.button("replace in measured_text").click().run()
@@ -23,5 +23,5 @@ def test_the_loss_of_a_text_is_shown_with_the_baselines(app, monkeypatch):
 
 
 def test_without_baselines_only_the_checkpoint_is_measured(app):
-    turn_to(app, MEASURE)
+    open_tab(app, LOSS_RECORD, MEASURE)
     assert list(app.dataframe[0].value["model"]) == ["this checkpoint"]

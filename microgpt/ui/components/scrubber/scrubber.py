@@ -5,10 +5,13 @@ import base64
 import numpy as np
 import pandas as pd
 
+from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts import style
 from microgpt.ui.components import component
 
 _SCRUBBER = component("scrubber")
+# Limit for the data of all snapshots that are sent to the browser.
+MAX_BYTES = 4 * 2**20
 
 
 def scrubber(
@@ -39,6 +42,20 @@ def scrubber(
             "maps": _packed(maps),
         },
     )
+
+
+def shown_snapshots(snapshots: Snapshots) -> list[int]:
+    """The indices of the snapshots that the scrubber can show; empty if even two are too large.
+
+    If all together exceed MAX_BYTES, they are evenly spaced, with the first and the last.
+    """
+    count, positions, vocab_size = snapshots.probs.shape
+    # At most four bytes for a character of the sample, as UTF-8.
+    each = positions * (positions + vocab_size) + 4 * snapshots.samples.shape[1]
+    most = MAX_BYTES // each
+    if count > most < 2:
+        return []
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
 
 
 def _packed(array: np.ndarray) -> str:

@@ -6,6 +6,15 @@ const MAX_BEFORE = 500; // characters; only the end of a longer prompt is shown
 const COLOURS = { none: "Plain", probability: "Probability", surprisal: "Surprisal" };
 const LEGENDS = { none: [], probability: ["0", "1"], surprisal: ["0", `${MAX_NATS}+ nats`] };
 const PLAY = "Replay how the text was written";
+// The colour stays the same in all texts of a browser tab. Storage may be denied in a frame of another
+// site; the colour is then kept until the page is loaded again.
+const storage = (() => {
+  try {
+    return sessionStorage;
+  } catch {
+    return {};
+  }
+})();
 const numbers = (text) => new Uint16Array(bytes(text).buffer);
 const copyText = async (text, node) => {
   try {
@@ -161,12 +170,12 @@ function build(parentElement) {
   }
 
   function chosenColour() {
-    const name = sessionStorage.microgptColour; // an earlier version may have set it
+    const name = storage.microgptColour; // an earlier version may have set it
     return name in COLOURS ? name : "none";
   }
 
   function chooseColour(name) {
-    sessionStorage.microgptColour = name;
+    storage.microgptColour = name;
     applyColour(name);
   }
 

@@ -1,0 +1,72 @@
+"""The app on hosts that restrict it: in a frame of another site that denies it storage."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.browser.driving import SETTLED, TEXT
+
+pytestmark = pytest.mark.browser
+
+# What a browser that blocks the cookies of other sites does in a frame of another site.
+NO_STORAGE = """
+if (self !== top) for (const name of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, name, {
+    get() { throw new DOMException("Access is denied for this document.", "SecurityError"); },
+  });
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(app_server, tiny_checkpoint):
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        yield url
+
+
+@pytest.fixture
+def framed(page, server):
+    """Open a page of the app in a frame of another site, and return the frame."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            src = f"{server}{self.path}?embed=true"
+            self.wfile.write(f'<iframe width="1200" height="850" src="{src}">'.encode())
+
+        def log_message(self, *_):
+            pass
+
+    def open_page(path):
+        page.goto(f"http://localhost:{site.server_address[1]}{path}")
+        return page.frame_locator("iframe")
+
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Site)  # the app is at 127.0.0.1, another host
+    threading.Thread(target=site.serve_forever).start()
+    yield open_page
+    site.shutdown()
+    site.server_close()
+
+
+@pytest.mark.parametrize("path", ["/", "/attention", "/loss_record"])
+def test_a_frame_without_storage_shows_the_same_page(page, framed, path):
+    page.add_init_script(NO_STORAGE)
+    messages = []
+    page.on("console", lambda message: messages.append(message.text))
+    frame = framed(path)
+    frame.locator('[data-testid="stPlotlyChart"]').first.wait_for()
+    frame.locator(SETTLED).wait_for()
+    assert not any("SecurityError" in message for message in messages)
+    assert frame.locator('[data-testid="stException"]').count() == 0
+
+
+def test_the_colours_of_a_text_can_be_chosen_without_storage(page, framed):
+    page.add_init_script(NO_STORAGE)
+    frame = framed("/")
+    frame.locator(TEXT).wait_for()
+    colour = frame.get_by_role("radio", name="Colour by: Surprisal")
+    colour.click()
+    assert colour.get_attribute("aria-checked") == "true"

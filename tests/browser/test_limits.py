@@ -1,0 +1,66 @@
+"""What the server accepts from anyone; the limits are in .streamlit/config.toml."""
+
+import tomllib
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from microgpt.analysis.attention import MAX_POSITIONS
+from microgpt.ui.charts.attention import MAP_SCALES, attention_map
+from microgpt.ui.components.scrubber.scrubber import MAX_BYTES
+from tests.browser.conftest import ROOT
+
+LIMITS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["server"]
+TOO_BIG = 1009  # the close code of RFC 6455, section 7.4.1
+
+
+@pytest.fixture(scope="module")
+def server(app_server, tiny_checkpoint):
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        yield urlsplit(url)
+
+
+def frame(size):
+    """A message of the browser with a text of this size."""
+    message = BackMsg()
+    widget = message.rerun_script.widget_states.widgets.add()
+    widget.id, widget.string_value = "text", "a" * size
+    return message.SerializeToString()
+
+
+def visitor(server):
+    """Connect to the app as a browser does, with compression."""
+    address = f"ws://{server.netloc}/_stcore/stream"
+    return connect(address, subprotocols=["streamlit"], max_size=None)
+
+
+def close_code(server, message):
+    """Send a compressed message and return the code with which the server closes the socket."""
+    with visitor(server) as socket:
+        socket.send(message)
+        try:
+            while True:
+                socket.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd and closed.rcvd.code
+
+
+@pytest.mark.parametrize("limit", ["maxMessageSize", "maxWidgetStateSize"])
+def test_a_message_that_unpacks_to_more_than_a_limit_is_refused(server, limit):
+    assert close_code(server, frame(LIMITS[limit] * 10**6)) == TOO_BIG
+
+
+@pytest.mark.parametrize("scale", MAP_SCALES)
+def test_the_largest_map_fits_into_a_message(scale):
+    weights = np.random.default_rng(0).dirichlet(np.full(MAX_POSITIONS, 0.1), size=MAX_POSITIONS)
+    chart = attention_map(weights, "e" * MAX_POSITIONS, scale).to_json()
+    assert len(chart) < 0.9 * LIMITS["maxMessageSize"] * 10**6
+
+
+def test_the_largest_snapshots_fit_into_a_message():
+    as_base64 = MAX_BYTES * 4 / 3
+    assert as_base64 < 0.9 * LIMITS["maxMessageSize"] * 10**6
