@@ -24,7 +24,7 @@ from microgpt import checkpoint
 from microgpt.analysis import baselines
 from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_patterns import PATTERNS
-from microgpt.analysis.head_scores import HeadScores
+from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint import WEIGHTS, Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import Training
@@ -254,12 +254,21 @@ def checkpoint_with_snapshots(
 
 @pytest.fixture(scope="session")
 def optional_parts(tiny_config: GPTConfig) -> dict[str, Any]:
-    """The optional parts of a checkpoint of the small model: baselines, snapshots, head scores."""
+    """The optional parts of a checkpoint of the small model."""
     vocab, layers, heads = tiny_config.vocab_size, tiny_config.n_layer, tiny_config.n_head
     table = torch.full((vocab, vocab), 1 / vocab).log()
     losses = dict.fromkeys(("uniform", "unigram", "bigram"), 3.2)
     generator = np.random.default_rng(0)
     ones = torch.ones(layers, heads)
+    # Every head attends to the query itself.
+    scores = HeadScores(
+        positions=15,
+        counts={name: 15 if name == "itself" else 0 for name in PATTERNS},
+        uniform={"itself": 0.25},
+        scores={"itself": ones},
+        entropy=0 * ones,
+        distance=0 * ones,
+    )
     return {
         "baselines": Baselines(table[0], table, losses),
         "snapshots": Snapshots(
@@ -269,15 +278,8 @@ def optional_parts(tiny_config: GPTConfig) -> dict[str, Any]:
             probs=generator.dirichlet(np.ones(vocab), size=(2, 5)),
             samples=generator.integers(vocab, size=(2, 9)),
         ),
-        # Every head attends to the query itself.
-        "head_scores": HeadScores(
-            positions=15,
-            counts={name: 15 if name == "itself" else 0 for name in PATTERNS},
-            uniform={"itself": 0.25},
-            scores={"itself": ones},
-            entropy=0 * ones,
-            distance=0 * ones,
-        ),
+        "head_scores": scores,
+        "snapshot_scores": SnapshotScores([0, 20], [scores, scores]),
     }
 
 

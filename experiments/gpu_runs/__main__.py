@@ -26,7 +26,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def _make_runs(
     while waiting or running:
         while waiting and len(running) < jobs:
             plan = waiting.pop(0)
-            process = multiprocessing.Process(target=_child, args=(args, data, plan))
+            process = multiprocessing.Process(target=_child, args=(args, data, plan, jobs))
             process.start()
             running[process.sentinel] = plan, process
         for sentinel in wait(list(running)):
@@ -133,7 +133,7 @@ def _make_runs(
         raise TrainError(f"{', '.join(failed)}: not finished ({' '.join(last)}); see {log}")
 
 
-def _child(args: argparse.Namespace, data: Path, plan: Plan) -> None:
+def _child(args: argparse.Namespace, data: Path, plan: Plan, jobs: int) -> None:
     """Make one run and its measurement, in a process of its own."""
     for number in (1, 2):
         with open(args.out / f"{plan.name}.log", "a", encoding="utf-8") as file:
@@ -142,6 +142,8 @@ def _child(args: argparse.Namespace, data: Path, plan: Plan) -> None:
     try:
         if not finished_run(folder):
             _train(args, data, plan)
+            if jobs > 1 and finished_run(folder):
+                note_sharing(folder, jobs)
         if plan.measured and not estimates.exists() and (folder / WEIGHTS).exists():
             _estimate(folder, data, args.device, estimates)
     except (MicroGPTError, OSError) as error:
@@ -180,6 +182,17 @@ def _train(args: argparse.Namespace, data: Path, plan: Plan) -> None:
                 )
             if row.step == config.steps:
                 interrupt.restore()  # a signal ends the measurements at once
+
+
+def note_sharing(folder: Path, jobs: int) -> None:
+    """Record in a checkpoint that several runs shared the hardware.
+
+    The measured speed of matrix products is removed, because the other runs slowed it down.
+    """
+    made = checkpoint.load(folder)
+    hardware = f"{made.training.hardware}, shared by {jobs} runs"
+    training = replace(made.training, hardware=hardware, matmul_flops=None)
+    checkpoint.save(folder, replace(made, training=training))
 
 
 def _estimate(folder: Path, data: Path, device: str | None, path: Path) -> None:

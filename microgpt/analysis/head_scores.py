@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from microgpt.analysis import json_file
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.errors import MicroGPTError
-from microgpt.formats import FormatError, read_json
+from microgpt.formats import Document, FormatError, read_json
 
 # The lowest score that labels a head.
 MIN_LABEL_SCORE = 0.3
@@ -89,21 +90,24 @@ class HeadScores:
         try:
             document = read_json("head_scores.json", text)
             values = {_RENAMED.get(name, name): each for name, each in document.values.items()}
-            found = json_file.read(cls, replace(document, values=values))
-            counts, uniform, scores = (
-                document.known(by_name, PATTERNS, "head score")
-                for by_name in (found.counts, found.uniform, found.scores)
-            )
-            counts = {name: counts.get(name, 0) for name in PATTERNS}
-            made = replace(found, counts=counts, uniform=uniform, scores=scores)
-            fits = made._fits(n_layer, n_head)
+            found = json_file.read(cls, replace(document, values=values))._known(document)
+            fits = found._fits(n_layer, n_head)
         except FormatError as error:
             raise HeadScoresError(str(error)) from error
         except Exception as error:  # a malformed file may raise anything
             raise HeadScoresError("the checkpoint's head scores cannot be read") from error
         if not fits:
             raise HeadScoresError("the checkpoint's head scores do not fit its model")
-        return made
+        return found
+
+    def _known(self, document: Document) -> Self:
+        """The scores of PATTERNS; a score without a count gets count 0. Raises FormatError."""
+        counts, uniform, scores = (
+            document.known(by_name, PATTERNS, "head score")
+            for by_name in (self.counts, self.uniform, self.scores)
+        )
+        counts = {name: counts.get(name, 0) for name in PATTERNS}
+        return replace(self, counts=counts, uniform=uniform, scores=scores)
 
     def _fits(self, n_layer: int, n_head: int) -> bool:
         counts = list(self.counts.values())
@@ -120,6 +124,41 @@ class HeadScores:
             and _is_within(self.distance, shape, 0, math.inf)
             and (self.ablation is None or self.ablation._fits(self.positions, shape))
         )
+
+
+@dataclass(frozen=True, eq=False)
+class SnapshotScores:
+    """Head scores at S steps of a training run, in the order of the steps.
+
+    steps: the optimizer updates made, increasing. scores: those of the model at each step.
+    """
+
+    steps: list[int]
+    scores: list[HeadScores]
+
+    def to_json(self) -> str:
+        return json_file.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, n_layer: int, n_head: int) -> Self:
+        """Read what to_json wrote, for a model of this shape. Raises HeadScoresError."""
+        try:
+            document = read_json("snapshot_scores.json", text)
+            found = json_file.read(cls, document)
+            scores = [each._known(document) for each in found.scores]
+            fits = (
+                0 < len(found.steps) == len(scores)
+                and found.steps[0] >= 0
+                and all(before < after for before, after in pairwise(found.steps))
+                and all(each._fits(n_layer, n_head) for each in scores)
+            )
+        except FormatError as error:
+            raise HeadScoresError(str(error)) from error
+        except Exception as error:  # a malformed file may raise anything
+            raise HeadScoresError("the checkpoint's snapshot scores cannot be read") from error
+        if not fits:
+            raise HeadScoresError("the checkpoint's snapshot scores do not fit its model")
+        return cls(found.steps, scores)
 
 
 def _is_within(table: Tensor, shape: tuple[int, int], low: float, high: float) -> bool:

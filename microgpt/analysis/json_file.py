@@ -55,6 +55,9 @@ def _typed(kind: Any, value: Any, document: Document) -> Any:
     if get_origin(kind) is dict:
         _, each_kind = get_args(kind)
         return {name: _typed(each_kind, each, document) for name, each in value.items()}
+    if get_origin(kind) is list:
+        (each_kind,) = get_args(kind)
+        return [_typed(each_kind, each, document) for each in value]
     if kind is Tensor:
         return torch.tensor(value, dtype=torch.float32)
     if kind is int and type(value) is not int:

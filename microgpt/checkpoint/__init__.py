@@ -8,6 +8,7 @@ README.md         the model card
 baselines.json    optional: the losses of the uniform, unigram and bigram models
 snapshots.npz     optional: attention, predictions and samples at some steps of the training
 head_scores.json  optional: what each head attends to, and the loss without it
+snapshot_scores.json  optional: the head scores at some steps of the training
 
 docs/formats.md describes every field.
 """
@@ -25,6 +26,7 @@ from microgpt.checkpoint.folder import (
     LOSS_RECORD,
     MIB,
     OPTIONAL,
+    SNAPSHOT_SCORES,
     SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
@@ -34,7 +36,12 @@ from microgpt.checkpoint.folder import (
     sha256,
 )
 from microgpt.checkpoint.loading import check_files, files_in, load, read_config
-from microgpt.checkpoint.saving import add_head_scores, add_snapshots, save
+from microgpt.checkpoint.saving import (
+    add_head_scores,
+    add_snapshot_scores,
+    add_snapshots,
+    save,
+)
 
 __all__ = [
     "ARCHITECTURE",
@@ -50,12 +57,14 @@ __all__ = [
     "MIB",
     "OPTIONAL",
     "SNAPSHOTS",
+    "SNAPSHOT_SCORES",
     "TOKENIZER",
     "WEIGHTS",
     "Checkpoint",
     "CheckpointError",
     "Origin",
     "add_head_scores",
+    "add_snapshot_scores",
     "add_snapshots",
     "check_files",
     "files_in",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from microgpt.analysis.baselines import Baselines
-from microgpt.analysis.head_scores import HeadScores
+from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import Training, storable
 from microgpt.checkpoint.snapshots import Snapshots
@@ -20,6 +20,7 @@ from microgpt.tokenizer import CharTokenizer
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 LOSS_RECORD, CARD = "loss_record.csv", "README.md"
 BASELINES, SNAPSHOTS, HEAD_SCORES = "baselines.json", "snapshots.npz", "head_scores.json"
+SNAPSHOT_SCORES = "snapshot_scores.json"
 EVOLUTION = "evolution.npz"  # the name of snapshots.npz in format 1
 MIB = 2**20
 # The required files, and the largest size of each in bytes.
@@ -31,7 +32,13 @@ FILES = {
     CARD: MIB,
 }
 # The optional files, and their largest sizes; config.json lists those that are present.
-OPTIONAL = {BASELINES: 16 * MIB, SNAPSHOTS: 16 * MIB, EVOLUTION: 16 * MIB, HEAD_SCORES: MIB}
+OPTIONAL = {
+    BASELINES: 16 * MIB,
+    SNAPSHOTS: 16 * MIB,
+    EVOLUTION: 16 * MIB,
+    HEAD_SCORES: MIB,
+    SNAPSHOT_SCORES: 16 * MIB,
+}
 # config.json holds the SHA-256 of these required files, and of every optional file.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
@@ -61,9 +68,9 @@ class Checkpoint:
     """A model, its training, and the measurements on it.
 
     model: after loading, in eval mode and float32; sessions share it, so never change it.
-    baselines, snapshots, head_scores: None if the file is absent. weights_sha256, origin: those of
-    the files that were read, None before the checkpoint is saved. notes: for each listed optional
-    file that cannot be used, a sentence without its full stop.
+    baselines, snapshots, head_scores, snapshot_scores: None if the file is absent. weights_sha256,
+    origin: those of the files that were read, None before the checkpoint is saved. notes: for each
+    listed optional file that cannot be used, a sentence without its full stop.
     """
 
     model: GPT
@@ -73,6 +80,7 @@ class Checkpoint:
     baselines: Baselines | None = None
     snapshots: Snapshots | None = None
     head_scores: HeadScores | None = None
+    snapshot_scores: SnapshotScores | None = None
     weights_sha256: str | None = None
     origin: Origin | None = None
     notes: tuple[str, ...] = ()

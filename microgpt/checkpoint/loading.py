@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from microgpt.analysis.baselines import Baselines
-from microgpt.analysis.head_scores import HeadScores
+from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint.folder import (
     ARCHITECTURE,
     BASELINES,
@@ -18,6 +18,7 @@ from microgpt.checkpoint.folder import (
     HEAD_SCORES,
     LOSS_RECORD,
     OPTIONAL,
+    SNAPSHOT_SCORES,
     SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
@@ -123,11 +124,15 @@ def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]
     def snapshots(data: bytes) -> Snapshots:
         return Snapshots.from_npz(data, layers, heads, vocab)
 
+    def snapshot_scores(data: bytes) -> SnapshotScores:
+        return SnapshotScores.from_json(data, layers, heads)
+
     return {
         BASELINES: ("baselines", lambda data: Baselines.from_json(data, vocab)),
         SNAPSHOTS: ("snapshots", snapshots),
         EVOLUTION: ("snapshots", snapshots),
         HEAD_SCORES: ("head_scores", lambda data: HeadScores.from_json(data, layers, heads)),
+        SNAPSHOT_SCORES: ("snapshot_scores", snapshot_scores),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save as to_safetensors
 
 from microgpt import atomic
-from microgpt.analysis.head_scores import HeadScores
+from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint import model_card
 from microgpt.checkpoint.folder import (
     ARCHITECTURE,
@@ -19,6 +19,7 @@ from microgpt.checkpoint.folder import (
     HEAD_SCORES,
     LOSS_RECORD,
     OPTIONAL,
+    SNAPSHOT_SCORES,
     SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
@@ -69,6 +70,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
             (partial / SNAPSHOTS).write_bytes(checkpoint.snapshots.to_npz())
         if checkpoint.head_scores is not None:
             _write(partial / HEAD_SCORES, checkpoint.head_scores.to_json())
+        if checkpoint.snapshot_scores is not None:
+            _write(partial / SNAPSHOT_SCORES, checkpoint.snapshot_scores.to_json())
         hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         _write(partial / CONFIG, _config_text(checkpoint, hashes))
         _write(partial / CARD, model_card.render(checkpoint))
@@ -83,6 +86,17 @@ def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None
     text = scores.to_json()
     HeadScores.from_json(text, config.n_layer, config.n_head)
     replace_optional(folder, HEAD_SCORES, text.encode())
+
+
+def add_snapshot_scores(folder: Path, scores: SnapshotScores, config: GPTConfig) -> None:
+    """Add head scores at snapshots to a checkpoint folder, or replace them.
+
+    Raises HeadScoresError for scores that could not be loaded again, and OSError if the folder
+    cannot be written.
+    """
+    text = scores.to_json()
+    SnapshotScores.from_json(text, config.n_layer, config.n_head)
+    replace_optional(folder, SNAPSHOT_SCORES, text.encode())
 
 
 def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None:

@@ -17,6 +17,10 @@ from microgpt.cli.progress import progress_bar
 from microgpt.data import split
 from microgpt.device import pick_device
 
+ONE_CHARACTER = (
+    "the context window of the model is one character, so there is no attention to measure"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
@@ -35,9 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise CheckpointError(f"--write needs a checkpoint folder; {folder} is not a folder")
     checkpoint = open_checkpoint(args.checkpoint)
     if checkpoint.config.block_size < 2:
-        raise CheckpointError(
-            "the context window of the model is one character, so there is no attention to measure"
-        )
+        raise CheckpointError(ONE_CHARACTER)
     device = pick_device(args.device)
     text = text_of(args.data)
     val = split(checkpoint.tokenizer.encode(text), checkpoint.config.block_size).val.to(device)

@@ -2,16 +2,21 @@
 
 Each snapshot holds the attention weights and the predictions of the model for one passage, and a
 sample of generated text, at one step of the training. The saved weights are in DIR.state/snapshots.
+--head-scores also measures the head scores of every snapshot on the validation split of the text.
 """
 
 import argparse
 from pathlib import Path
 
 from microgpt import checkpoint
+from microgpt.checkpoint import SNAPSHOT_SCORES, Checkpoint, CheckpointError
+from microgpt.cli.arguments import add_data, add_device, text_of
+from microgpt.cli.heads import ONE_CHARACTER
 from microgpt.cli.progress import progress_bar
-from microgpt.data import read_text
+from microgpt.data import read_text, split
+from microgpt.device import pick_device
 from microgpt.training.run import RunFolder
-from microgpt.training.snapshots import recompute
+from microgpt.training.snapshots import recompute, recompute_scores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a UTF-8 text file with the passage, which is cut to the context window (default: the "
         "passage of the existing snapshots, or else the one that training uses)",
     )
+    parser.add_argument(
+        "--head-scores",
+        action="store_true",
+        help=f"also measure the head scores of every snapshot, and save them as {SNAPSHOT_SCORES}",
+    )
+    add_data(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,4 +47,16 @@ def run(args: argparse.Namespace) -> int:
         made = recompute(opened, folder, passage, show)
     checkpoint.add_snapshots(args.checkpoint, made, opened.config)
     print(f"{len(made.steps)} snapshots of {len(made.passage)} characters: {args.checkpoint}")
+    if args.head_scores:
+        _measure_heads(args, opened, folder)
     return 0
+
+
+def _measure_heads(args: argparse.Namespace, opened: Checkpoint, folder: Path) -> None:
+    if opened.config.block_size < 2:
+        raise CheckpointError(ONE_CHARACTER)
+    ids = opened.tokenizer.encode(text_of(args.data))
+    val = split(ids, opened.config.block_size).val.to(pick_device(args.device))
+    with progress_bar("head scores", unit="snapshot") as show:
+        scores = recompute_scores(opened, folder, val, show)
+    checkpoint.add_snapshot_scores(args.checkpoint, scores, opened.config)

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from microgpt import atomic
 from microgpt.analysis.attention import attention_maps
+from microgpt.analysis.head_scores import HeadScores, SnapshotScores
+from microgpt.analysis.heads import head_scores
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
 from microgpt.checkpoint.weights import all_finite, half_precision
@@ -127,6 +129,35 @@ def load_weights(path: Path, config: GPTConfig) -> GPT:
     return model
 
 
+def saved_steps(folder: Path) -> list[int]:
+    """The steps whose weights are in a run's folder of snapshots. Raises SnapshotsError if none."""
+    found = (_STEP.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    steps = sorted(int(match[1]) for match in found if match)
+    if not steps:
+        raise SnapshotsError(f"there are no weights of snapshots in {folder}")
+    return steps
+
+
+def recompute_scores(
+    checkpoint: Checkpoint,
+    folder: Path,
+    data: Tensor,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> SnapshotScores:
+    """Compute the head scores of a run's snapshots, from the weights that save_weights wrote.
+
+    data: as for head_scores, on the device to use. progress: called with the number of snapshots
+    done and their total. Raises SnapshotsError, and ValueError as head_scores does.
+    """
+    steps, scores = saved_steps(folder), list[HeadScores]()
+    for step in steps:
+        progress(len(scores), len(steps))
+        model = load_weights(weights_file(folder, step), checkpoint.config).to(data.device)
+        scores.append(head_scores(model, checkpoint.tokenizer, data))
+    progress(len(scores), len(steps))
+    return SnapshotScores(steps, scores)
+
+
 def recompute(
     checkpoint: Checkpoint,
     folder: Path,
@@ -140,10 +171,7 @@ def recompute(
     snapshots done and their total. Raises SnapshotsError, and UnknownCharacterError for a passage
     with characters outside the vocabulary.
     """
-    found = (_STEP.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
-    steps = sorted(int(match[1]) for match in found if match)
-    if not steps:
-        raise SnapshotsError(f"there are no weights of snapshots in {folder}")
+    steps = saved_steps(folder)
     config, tokenizer = checkpoint.config, checkpoint.tokenizer
     if passage is not None:
         ids = tokenizer.encode(passage)

@@ -10,10 +10,12 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.head_scores import SnapshotScores
 from microgpt.checkpoint import (
     BASELINES,
     HASHED,
     HEAD_SCORES,
+    SNAPSHOT_SCORES,
     SNAPSHOTS,
     CheckpointError,
     load,
@@ -23,7 +25,12 @@ from tests.checkpoint.editing import UNREADABLE, edit_config, needs_unreadable_f
 from tests.folders import names
 
 # The optional files that this version writes, and the attribute of Checkpoint that each fills.
-ATTRIBUTES = {BASELINES: "baselines", SNAPSHOTS: "snapshots", HEAD_SCORES: "head_scores"}
+ATTRIBUTES = {
+    BASELINES: "baselines",
+    SNAPSHOTS: "snapshots",
+    HEAD_SCORES: "head_scores",
+    SNAPSHOT_SCORES: "snapshot_scores",
+}
 
 
 def loads_without(folder: Path, name: str, note: str) -> bool:
@@ -52,12 +59,13 @@ def test_a_full_checkpoint_is_loaded(full_checkpoint, optional_parts):
     assert loaded.notes == ()
     assert loaded.baselines.to_json() == optional_parts["baselines"].to_json()
     assert loaded.snapshots.to_npz() == optional_parts["snapshots"].to_npz()
-    assert loaded.head_scores.to_json() == optional_parts["head_scores"].to_json()
+    for name in ("head_scores", "snapshot_scores"):
+        assert getattr(loaded, name).to_json() == optional_parts[name].to_json()
 
 
 def test_a_checkpoint_without_optional_files_is_loaded(tiny_checkpoint):
     loaded = load(tiny_checkpoint)
-    assert loaded.baselines is loaded.snapshots is loaded.head_scores is None
+    assert all(getattr(loaded, part) is None for part in ATTRIBUTES.values())
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
@@ -99,20 +107,22 @@ def test_a_file_that_cannot_be_read_is_left_out(full_checkpoint, name):
 
 
 def test_files_of_another_model_are_left_out(full_checkpoint, optional_parts):
-    baselines, snapshots, scores = optional_parts.values()
+    baselines, snapshots, scores, _ = optional_parts.values()
     smaller = Baselines(baselines.unigram[1:], baselines.bigram[1:, 1:], baselines.val_loss)
     (full_checkpoint / BASELINES).write_text(smaller.to_json())
     deeper = dataclasses.replace(snapshots, maps=snapshots.maps.repeat(2, axis=1))
     (full_checkpoint / SNAPSHOTS).write_bytes(deeper.to_npz())
     larger = dataclasses.replace(scores, entropy=torch.zeros(3, 3))
     (full_checkpoint / HEAD_SCORES).write_text(larger.to_json())
+    (full_checkpoint / SNAPSHOT_SCORES).write_text(SnapshotScores([0, 1], [scores]).to_json())
     update_hashes(full_checkpoint)
     loaded = load(full_checkpoint)
-    assert loaded.baselines is loaded.snapshots is loaded.head_scores is None
+    assert all(getattr(loaded, part) is None for part in ATTRIBUTES.values())
     assert loaded.notes == (
         "the checkpoint's baselines do not fit its vocabulary; baselines.json is left out",
         "the checkpoint's snapshots do not fit its model; snapshots.npz is left out",
         "the checkpoint's head scores do not fit its model; head_scores.json is left out",
+        "the checkpoint's snapshot scores do not fit its model; snapshot_scores.json is left out",
     )
 
 
@@ -120,7 +130,7 @@ def test_files_of_another_model_are_left_out(full_checkpoint, optional_parts):
 def test_a_file_that_the_config_does_not_list_is_ignored(checkpoint_copy, name):
     (checkpoint_copy / name).write_text("notes of someone else")
     loaded = load(checkpoint_copy)
-    assert loaded.baselines is loaded.snapshots is loaded.head_scores is None
+    assert all(getattr(loaded, part) is None for part in ATTRIBUTES.values())
     assert loaded.notes == ()
     hashes = checkpoint.read_config(checkpoint_copy)[2]
     assert checkpoint.files_in(checkpoint_copy, hashes) == list(checkpoint.FILES)

@@ -73,3 +73,15 @@ def test_an_error_changes_no_file(run_folder, passage, command_error):
     shutil.rmtree(run_folder.snapshots)
     assert "no weights of snapshots in" in command_error(*command)
     assert contents(run_folder.out) == before
+
+
+def test_the_head_scores_of_every_snapshot_are_measured(run_folder, corpus_file, command_error):
+    command = ["snapshots", "--checkpoint", str(run_folder.out), "--head-scores"]
+    assert main([*command, "--data", str(corpus_file), "--device", "cpu"]) == 0
+    made = checkpoint.load(run_folder.out, strict=True)
+    assert made.snapshot_scores.steps == made.snapshots.steps.tolist()
+    first, last = made.snapshot_scores.scores[0], made.snapshot_scores.scores[-1]
+    assert last.to_json() == made.head_scores.to_json()
+    assert first.ablation.loss_change.abs().max() < 1e-4  # the projections start at zero
+    corpus_file.write_text("Q" * 999)
+    assert "vocabulary" in command_error(*command, "--data", corpus_file)

@@ -89,6 +89,8 @@ def test_a_killed_series_of_runs_is_continued_and_packed(
     part = (out / "train-split.txt").read_text(encoding="utf-8")
     assert part == corpus[: int(0.9 * len(corpus))]
     assert {read_run(out / name).training.data for name in CHOSEN} == {"train-split.txt"}
+    shared = {name: "shared by 2 runs" in read_run(out / name).training.hardware for name in names}
+    assert shared == {name: name in (*CHOSEN, *BEST) for name in names}
     chosen = read_run(out / min(CHOSEN, key=losses.get))
     for seed, name in zip((1337, 1338, 1339), BEST, strict=True):
         run = read_run(out / name)
