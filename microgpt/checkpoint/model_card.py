@@ -2,6 +2,7 @@
 
 import math
 
+from microgpt.analysis.words import LENGTH, TEMPERATURE, TEXTS
 from microgpt.checkpoint.folder import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training
@@ -198,6 +199,13 @@ def _results(training: Training, record: list[LossRow]) -> str:
 The last estimate during training, at step {last.step:,}, over {config.eval_batches:,} random
 batches of {config.batch_size:,} windows of each split: training {last.train_loss:.4f}, validation
 {last.val_loss:.4f} nats per character. `loss_record.csv` holds every estimate."""
+    if training.word_share is not None:
+        measured += f"""
+
+Of the words that the model writes at temperature {TEMPERATURE}, {training.word_share:.1%} occur in
+the corpus (over {TEXTS * LENGTH:,} characters, without regard to case).
+
+    python -m microgpt evaluate --checkpoint DIR --data FILE --words"""
     return measured
 
 

@@ -1,15 +1,20 @@
+import dataclasses
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from microgpt import checkpoint
+from microgpt.analysis import words
 from microgpt.analysis.loss import full_loss
 from microgpt.cli import main
 from microgpt.data import split
+from tests.folders import contents
 
 
 @pytest.fixture
@@ -82,3 +87,41 @@ def test_an_interrupt_ends_the_command_with_one_line(tiny_checkpoint, corpus, tm
     assert error.endswith("\ninterrupted\n")
     assert "Traceback" not in error
     assert process.returncode == 130
+
+
+@pytest.fixture
+def word_command(trained_checkpoint, corpus_file, tmp_path, monkeypatch) -> list[str]:
+    """The command that measures the words of a copy of the trained checkpoint, in short texts."""
+    monkeypatch.setattr(words, "TEXTS", 2)
+    monkeypatch.setattr(words, "LENGTH", 200)
+    folder = shutil.copytree(trained_checkpoint, tmp_path / "copy")
+    files = ["--checkpoint", str(folder), "--data", str(corpus_file)]
+    return ["evaluate", *files, "--device", "cpu", "--words"]
+
+
+def test_the_share_of_known_words_is_printed(word_command, corpus, capsys):
+    folder = Path(word_command[2])
+    before = contents(folder)
+    assert main(word_command) == 0
+    made = checkpoint.load(folder)
+    share = words.word_share(words.write_texts(made.model, made.tokenizer), corpus)
+    assert json.loads(capsys.readouterr().out)["word_share"] == round(share, 4)
+    assert contents(folder) == before
+
+
+def test_the_share_of_known_words_is_recorded(word_command, capsys):
+    folder = Path(word_command[2])
+    before = checkpoint.load(folder).training
+    assert main([*word_command, "--write"]) == 0
+    share = json.loads(capsys.readouterr().out)["word_share"]
+    after = checkpoint.load(folder, strict=True).training
+    assert after == dataclasses.replace(before, word_share=share)
+    assert f"{share:.1%} occur in" in (folder / checkpoint.CARD).read_text("utf-8")
+
+
+def test_a_share_is_not_recorded_for_another_text(checkpoint_copy, corpus_file, command_error):
+    before = contents(checkpoint_copy)
+    command = ["evaluate", "--checkpoint", checkpoint_copy, "--data", corpus_file, "--write"]
+    assert "--write needs --words" in command_error(*command)
+    assert "the text that the checkpoint was trained on" in command_error(*command, "--words")
+    assert contents(checkpoint_copy) == before

@@ -1,0 +1,57 @@
+"""The share of the words written by a model that occur in its corpus.
+
+A model of characters can write words that do not exist. The share of known words says how well it
+has learned to spell.
+"""
+
+import re
+from collections.abc import Callable
+
+from microgpt.engine import Engine
+from microgpt.generate import start_ids
+from microgpt.model import GPT
+from microgpt.sampling import SamplingConfig
+from microgpt.tokenizer import CharTokenizer
+
+TEMPERATURE = 0.8
+# The texts that are written: their number, and the characters of each.
+TEXTS, LENGTH = 32, 3125
+# Letters, with apostrophes inside.
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_LAST_WORD = re.compile(_WORD.pattern + r"['’]?\Z")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without regard to case."""
+    return _WORD.findall(text.casefold())
+
+
+def word_share(texts: list[str], corpus: str) -> float | None:
+    """The share of the words of some texts that occur in the corpus, 0 to 1; None without words."""
+    known = set(words(corpus))
+    written = [word for text in texts for word in words(text)]
+    return sum(word in known for word in written) / len(written) if written else None
+
+
+def write_texts(
+    model: GPT,
+    tokenizer: CharTokenizer,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> list[str]:
+    """Write TEXTS texts of LENGTH characters at TEMPERATURE, each with its own seed.
+
+    A word at the end of a text is left out, because it may be unfinished. The model must be on the
+    CPU and in eval mode. progress is called with the characters done and their total.
+    """
+    engine = Engine(model)
+    start = start_ids(tokenizer, "")
+    streams = [
+        engine.write(start, LENGTH, SamplingConfig(temperature=TEMPERATURE, seed=seed))
+        for seed in range(TEXTS)
+    ]
+    texts: list[list[int]] = [[] for _ in streams]
+    for drawn in zip(*streams, strict=True):
+        for text, each in zip(texts, drawn, strict=True):
+            text.append(each.token)
+        progress(len(texts[0]) * TEXTS, LENGTH * TEXTS)
+    return [_LAST_WORD.sub("", tokenizer.decode(text)) for text in texts]
