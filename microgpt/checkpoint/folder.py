@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,8 @@ OPTIONAL = {
 # config.json holds the SHA-256 of these required files, and of every optional file.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)
 ARCHITECTURE = "microGPT"
+# Without snapshots, the passage repeats so many characters until it has this length.
+_FREQUENT, _PASSAGE_LENGTH = 24, 72
 CONFIG_FIELDS = ("architecture", "model", "sha256", "training")
 
 
@@ -88,6 +91,21 @@ class Checkpoint:
     @property
     def config(self) -> GPTConfig:
         return self.model.config
+
+    @property
+    def passage(self) -> str:
+        """A text like the corpus: the passage of the snapshots, or else frequent characters.
+
+        The characters are in the order of their frequency if the checkpoint has baselines, and
+        repeat, so that every tab has something to show.
+        """
+        if self.snapshots is not None and len(self.snapshots.passage) > 1:
+            return self.tokenizer.decode(self.snapshots.passage)
+        characters = self.tokenizer.characters
+        if self.baselines is not None:
+            order = self.baselines.unigram.argsort(descending=True, stable=True)
+            characters = self.tokenizer.decode(order)
+        return "".join(islice(cycle(characters[:_FREQUENT]), _PASSAGE_LENGTH))
 
     @property
     def fingerprint(self) -> str:

@@ -8,7 +8,6 @@ from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training
 from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model import without_weights
 
 
@@ -19,7 +18,7 @@ def render(checkpoint: Checkpoint) -> str:
     that no markup in them takes effect.
     """
     config, training, record = checkpoint.config, checkpoint.training, checkpoint.loss_record
-    shakespeare = training.data_sha256 == TINY_SHAKESPEARE_SHA256
+    shakespeare = training.on_tiny_shakespeare
     return f"""\
 {_metadata(training, shakespeare)}# microGPT
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 from microgpt.config import ConfigError, TrainConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.formats import IGNORABLE, Document, required_fields
 
 UNKNOWN_COMMIT = "unknown"
@@ -82,6 +83,11 @@ class Training:
     torch: str
     val_loss_full: float | None
     word_share: float | None = field(default=None, metadata=IGNORABLE)
+
+    @property
+    def on_tiny_shakespeare(self) -> bool:
+        """Whether the corpus was Tiny Shakespeare."""
+        return self.data_sha256 == TINY_SHAKESPEARE_SHA256
 
     @classmethod
     def from_dict(cls, values: Any, document: Document | None = None) -> Self:

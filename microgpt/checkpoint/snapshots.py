@@ -25,7 +25,8 @@ class Snapshots:
 
     steps: (S,) optimizer updates made, increasing. passage: (T,) ids. maps: (S, L, H, T, T), 255
     times the attention weights, rounded. probs: (S, T, V), probabilities of the next character at
-    each position. samples: (S, N), ids generated after a newline, with the same seed each time.
+    each position. samples: (S, N), ids generated after a newline, or after the first
+    character of the passage if there is no newline, with the same seed each time.
     """
 
     # The annotations give the dtypes in the file.

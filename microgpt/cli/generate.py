@@ -15,14 +15,16 @@ from microgpt.engine import Engine
 from microgpt.generate import GeneratedCharacter, generate, start_ids
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 
+_OPENING = 8  # characters of the passage that are the default prompt
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     parser.add_argument(
         "--prompt",
-        default="\n",
         metavar="TEXT",
-        help="the text to continue (default: a newline)",
+        help="the text to continue (default: a newline, or the start of the checkpoint's passage "
+        "if its vocabulary has no newline)",
     )
     parser.add_argument(
         "--tokens",
@@ -59,11 +61,14 @@ def run(args: argparse.Namespace) -> int:
     if args.tokens < 0:
         raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
     checkpoint = open_checkpoint(args.checkpoint)
-    ids = start_ids(checkpoint.tokenizer, args.prompt)
+    prompt = args.prompt
+    if prompt is None:
+        prompt = checkpoint.passage[:_OPENING] if checkpoint.tokenizer.unknown("\n") else "\n"
+    ids = start_ids(checkpoint.tokenizer, prompt)
     decoder = Engine(checkpoint.model).decoder()
     stream = generate(decoder, checkpoint.tokenizer, ids, args.tokens, config)
     try:
-        rate = _write(args.prompt, stream)
+        rate = _write(prompt, stream)
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the text may have stopped in the middle of a line
         raise

@@ -31,6 +31,7 @@ from microgpt.training import distributed
 from microgpt.training.lock import exclusive
 from microgpt.training.loop import TrainError, train
 from microgpt.training.snapshots import (
+    earlier_passage_ids,
     load_weights,
     passage_ids,
     save_weights,
@@ -110,7 +111,6 @@ class _Run:
     config: TrainConfig
     tokenizer: CharTokenizer
     splits: Splits
-    passage: list[int]
     data_sha256: str
     settings: RunSettings
     state: TrainState
@@ -171,18 +171,22 @@ def _prepare(
     tokenizer = CharTokenizer.from_text(text)
     model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
     splits = split(tokenizer.encode(text), model_config.block_size)
-    passage = passage_ids(tokenizer, splits.val, model_config)
-    splits = Splits(*(part.to(device) for part in splits))
     digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
     settings = RunSettings(model_config, config, digest)
     state = TrainState.create(model_config, config, device)
-    return _Run(files, config, tokenizer, splits, passage, digest, settings, state, device)
+    state.passage = passage_ids(tokenizer, splits.val, model_config, digest)
+    splits = Splits(*(part.to(device) for part in splits))
+    return _Run(files, config, tokenizer, splits, digest, settings, state, device)
 
 
 def _begin(run: _Run, resume: bool) -> None:
     """Restore the saved state if the run resumes it, and write the loss record so far."""
     if resume:
         run.state.restore(run.files.state, run.settings)
+        if not run.state.passage:
+            length = run.state.snapshots[0].maps.size(-1)
+            val = run.splits.val.cpu()
+            run.state.passage = earlier_passage_ids(run.tokenizer, val, length)
     if distributed.rank() == 0:
         record = loss_record.to_csv(run.state.rows)
         run.files.loss_record.write_text(record, encoding="utf-8", newline="")
@@ -204,7 +208,7 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
             save_weights(files.snapshots, state.result, state.step)
             # Use the weights as saved, in float16, so that `recompute` gives the same snapshot.
             kept = load_weights(weights_file(files.snapshots, row.step), state.model.config)
-            state.snapshots.append(take_snapshot(kept, run.tokenizer, run.passage, row.step))
+            state.snapshots.append(take_snapshot(kept, run.tokenizer, state.passage, row.step))
         evaluated = row.val_loss is not None
         if evaluated:  # before the consumer, which may leave here
             state.save(files.state, run.settings)
@@ -225,7 +229,7 @@ def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
         loss_record=state.rows,
         training=_provenance(run, source),
         baselines=baselines.fit(run.splits, run.tokenizer.vocab_size, config.seed),
-        snapshots=stack(state.snapshots, run.passage),
+        snapshots=stack(state.snapshots, state.passage),
     )
     checkpoint.save(out, made)
     if state.step < config.steps:

@@ -21,8 +21,9 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
 from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
-from microgpt.generate import generate, start_ids
+from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
@@ -38,6 +39,7 @@ The oil is gone, good Miriam; the lamp burns low.
 MIRIAM:
 Then bring the m"""
 SNAPSHOT_COUNT = 14
+_LONGEST_LINE = 200  # characters at the start of the validation split that a passage may skip
 SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
 # Limit for all maps of a run, uncompressed. Compressed, they take a few megabytes.
@@ -69,13 +71,28 @@ def _two_digits(value: float) -> int:
     return int(float(f"{value:.1e}")) if value >= 10 else round(value)
 
 
-def passage_ids(tokenizer: CharTokenizer, val: Tensor, config: GPTConfig) -> list[int]:
-    """The ids of PASSAGE, cut to the context window and to MAX_BYTES.
+def passage_ids(
+    tokenizer: CharTokenizer, val: Tensor, config: GPTConfig, data_sha256: str
+) -> list[int]:
+    """The ids of the passage of a run, cut to the context window and to MAX_BYTES.
 
-    If the vocabulary lacks a character of PASSAGE, the start of the validation split is used.
+    For Tiny Shakespeare it is PASSAGE. For any other corpus it is the start of the validation
+    split, from the first new line or word on.
     """
+    longest = min(_longest_passage(config, SNAPSHOT_COUNT), len(PASSAGE))
+    if data_sha256 == TINY_SHAKESPEARE_SHA256 and not tokenizer.unknown(PASSAGE):
+        ids = tokenizer.encode(PASSAGE)
+    else:
+        start = tokenizer.decode(val[:_LONGEST_LINE])
+        at = (start.find("\n") + 1) or (start.find(" ") + 1)
+        ids = val[min(at, max(0, len(val) - longest)) :].tolist()
+    return ids[:longest]
+
+
+def earlier_passage_ids(tokenizer: CharTokenizer, val: Tensor, length: int) -> list[int]:
+    """The passage of a state that does not hold it: PASSAGE if all its characters are known."""
     ids = val.tolist() if tokenizer.unknown(PASSAGE) else tokenizer.encode(PASSAGE)
-    return ids[: min(_longest_passage(config, SNAPSHOT_COUNT), len(PASSAGE))]
+    return ids[:length]
 
 
 def _longest_passage(config: GPTConfig, snapshots: int) -> int:
@@ -86,10 +103,14 @@ def _longest_passage(config: GPTConfig, snapshots: int) -> int:
 
 
 def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Snapshot:
-    """Take a snapshot of a model on a copy, in float32 on the CPU, as the app would."""
+    """Take a snapshot of a model on a copy, in float32 on the CPU, as the app would.
+
+    The sample starts after a newline, or after the first character of the passage if the vocabulary
+    has no newline.
+    """
     model = copy.deepcopy(model).cpu().eval()
     read = attention_maps(model, passage)
-    ids = start_ids(tokenizer, "")
+    ids = passage[:1] if tokenizer.unknown("\n") else tokenizer.encode("\n")
     stream = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
     return Snapshot(
         step,

@@ -25,7 +25,7 @@ from microgpt.training.snapshots import Snapshot
 # The fields of state.pt, besides `format`.
 SAVED = (
     *("configs", "step", "seconds", "wall_seconds", "snapshots"),
-    *("rows", "parts", "batches", "rngs"),
+    *("rows", "parts", "batches", "rngs", "passage"),
 )
 _SNAPSHOT = tuple(each.name for each in fields(Snapshot))
 
@@ -59,7 +59,8 @@ class TrainState:
 
     ema: a model with the EMA of the weights, or None. batches: the generator of the windows. step:
     updates made. seconds: training time, without evaluation and compilation. rows: the loss record
-    so far. snapshots: those taken so far. Dropout uses PyTorch's global generators, whose states
+    so far. snapshots: those taken so far. passage: the ids of their passage, empty in a state of an
+    earlier version. Dropout uses PyTorch's global generators, whose states
     are saved and restored too.
     """
 
@@ -71,6 +72,7 @@ class TrainState:
     seconds: float = 0.0
     rows: list[LossRow] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+    passage: list[int] = field(default_factory=list)
     _wall_seconds_before: float = 0.0
     _started: float = field(default_factory=time.perf_counter)
 
@@ -134,6 +136,7 @@ class TrainState:
             "parts": [part.state_dict() for part in self._stateful()],
             "batches": self.batches.get_state(),
             "rngs": distributed.gather(self._rng()),
+            "passage": self.passage,
         }
         if distributed.rank() > 0:
             return
@@ -190,6 +193,7 @@ class TrainState:
         ]
         self.batches.set_state(values["batches"])
         self.snapshots = [Snapshot(**each) for each in snapshots]
+        self.passage = values.get("passage", [])
         self._wall_seconds_before = values["wall_seconds"]
         # A resumed run may have more processes than before; the new ones keep their own generators.
         for set_state, rng in zip(

@@ -19,6 +19,18 @@ def fits_link(text: str) -> bool:
     return len(quote(text)) <= MAX_LINK_BYTES
 
 
+def default_text(checkpoint: Checkpoint, example: str, at: int = 0) -> str:
+    """The text that a text area opens with: the example, or the passage of the checkpoint.
+
+    The example suits a model of Tiny Shakespeare. For any other checkpoint it is replaced by as
+    many characters of the checkpoint's passage, from position `at` on if the passage is so long.
+    """
+    if checkpoint.training.on_tiny_shakespeare and not checkpoint.tokenizer.unknown(example):
+        return example
+    passage = checkpoint.passage
+    return (passage[at:] if len(passage) > at + 1 else passage)[: len(example)]
+
+
 def text_control(
     checkpoint: Checkpoint,
     label: str,
@@ -30,13 +42,12 @@ def text_control(
 ) -> str | None:
     """Show a text area and return its text; None if the model does not know all its characters.
 
-    A text that fits into a link is in the URL. Unknown characters are listed, with a button that
-    replaces them. when_empty: a sentence for an empty text. when_long: what the model does with a
-    text longer than its window, a clause; by default that it reads the end. max_length: a longer
-    text is cut to this length.
+    default: what it opens with. A text that fits into a link is in the URL. Unknown characters are
+    listed, with a button that replaces them. when_empty: a sentence for an empty text. when_long:
+    what the model does with a text longer than its window, a clause; by default that it reads the
+    end. max_length: a longer text is cut to this length.
     """
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
-    default = tokenizer.replace_unknown(default) or tokenizer.characters
     control.follow_default(default)
     shown = st.session_state.get(control.key, default)
     in_url, left_out_key = fits_link(shown), f"{control.key} is not in the URL"

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from microgpt import checkpoint
+from microgpt.checkpoint import Checkpoint
 from microgpt.cli import main
+from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate, start_ids
+from microgpt.model import GPT
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
+from microgpt.tokenizer import CharTokenizer
 
 ENDLESS = ("--tokens", "1000000")
 
@@ -42,6 +46,15 @@ def test_the_prompt_and_the_requested_number_of_characters_are_printed(tiny_chec
     assert out.startswith("ba ") and len(out) == len("ba ") + 70
     rate, unit = err.splitlines()[-1].split(" ", 1)
     assert float(rate) > 0 and unit == "characters/s"
+
+
+@pytest.mark.parametrize(("characters", "prompt"), [("ACGT", "ACGTACGT"), ("\nACG", "\n")])
+def test_the_default_prompt_is_known(tmp_path, training, capsys, characters, prompt):
+    model = GPT(GPTConfig(4, block_size=8, n_layer=1, n_head=1, n_embd=4))
+    checkpoint.save(tmp_path / "dna", Checkpoint(model, CharTokenizer(characters), [], training))
+    assert main(["generate", "--checkpoint", str(tmp_path / "dna"), "--tokens", "3"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(prompt) and len(out) == len(prompt) + 3
 
 
 @pytest.mark.parametrize("tokens", [0, 1])

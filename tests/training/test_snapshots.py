@@ -9,6 +9,7 @@ from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint.snapshots import SnapshotsError
 from microgpt.config import GPTConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
 from microgpt.generate import generate
 from microgpt.model import GPT
@@ -28,6 +29,7 @@ from microgpt.training.snapshots import (
     take_snapshot,
     weights_file,
 )
+from tests.models import random_model
 from tests.small_run import STEPS
 
 
@@ -72,30 +74,53 @@ def test_the_passage_is_long_enough_to_fill_a_window():
     assert PASSAGE.isascii()
 
 
-def test_the_passage_is_cut_to_the_context_window(tiny_config):
+def test_the_passage_for_tiny_shakespeare_is_cut_to_the_context_window():
     tokenizer = CharTokenizer.from_text(PASSAGE)
-    val = torch.zeros(500, dtype=torch.int64)
+    val, of = torch.zeros(500, dtype=torch.int64), TINY_SHAKESPEARE_SHA256
     wide = GPTConfig(vocab_size=tokenizer.vocab_size, block_size=256, n_layer=2, n_head=2, n_embd=8)
-    assert tokenizer.decode(passage_ids(tokenizer, val, wide)) == PASSAGE
+    assert tokenizer.decode(passage_ids(tokenizer, val, wide, of)) == PASSAGE
     for window in (1, 16, 64):
         narrow = GPTConfig(**wide.to_dict() | {"block_size": window})
-        assert tokenizer.decode(passage_ids(tokenizer, val, narrow)) == PASSAGE[:window]
+        assert tokenizer.decode(passage_ids(tokenizer, val, narrow, of)) == PASSAGE[:window]
 
 
-def test_the_validation_text_is_used_if_the_vocabulary_lacks_the_passage(tokenizer, corpus):
-    val = torch.tensor(tokenizer.encode(corpus))[-600:]
-    assert tokenizer.unknown(PASSAGE)
-    for window in (1, 16, 64):
+@pytest.mark.parametrize(
+    ("opening", "skipped"),
+    [("ba do.\nke li", "ba do.\n"), ("bado keli", "bado "), ("bado", "")],
+    ids=ascii,
+)
+def test_the_passage_for_another_text_is_from_its_validation_split(opening, skipped):
+    text = opening + 300 * PASSAGE.replace("\n", "").replace(" ", "")
+    tokenizer = CharTokenizer.from_text(text + PASSAGE)
+    val = torch.tensor(tokenizer.encode(text))
+    for window, length in ((1, 1), (16, 16), (64, 64), (4096, len(PASSAGE))):
         shape = GPTConfig(tokenizer.vocab_size, block_size=window, n_layer=2, n_head=2, n_embd=8)
-        assert passage_ids(tokenizer, val, shape) == val[:window].tolist()
-    beyond = GPTConfig(tokenizer.vocab_size, block_size=4096, n_layer=2, n_head=2, n_embd=8)
-    assert passage_ids(tokenizer, val, beyond) == val[: len(PASSAGE)].tolist()
+        ids = passage_ids(tokenizer, val, shape, "ab" * 32)
+        assert tokenizer.decode(ids) == text[len(skipped) :][:length]
+
+
+def test_a_short_validation_split_is_used_to_its_end():
+    tokenizer = CharTokenizer.from_text("abc\n")
+    val = torch.tensor(tokenizer.encode("aaaaaaaaaaaaaaa\nbc"))
+    shape = GPTConfig(tokenizer.vocab_size, block_size=16, n_layer=2, n_head=2, n_embd=8)
+    assert passage_ids(tokenizer, val, shape, "ab" * 32) == val[2:].tolist()
+
+
+@pytest.mark.parametrize(("letters", "start"), [("ab\n", "\n"), ("ab", "b")], ids=ascii)
+def test_a_sample_starts_after_a_newline_or_the_start_of_the_passage(letters, start):
+    tokenizer = CharTokenizer.from_text(letters)
+    model = random_model(GPTConfig(tokenizer.vocab_size, 8, n_layer=1, n_head=1, n_embd=8), seed=0)
+    snapshot = take_snapshot(model, tokenizer, tokenizer.encode("bab"), 0)
+    ids = tokenizer.encode(start)
+    stream = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
+    assert snapshot.sample.tolist() == [character.token for character in stream]
 
 
 def test_the_passage_is_cut_to_the_limit_for_all_maps():
     tokenizer = CharTokenizer.from_text(PASSAGE)
     shape = GPTConfig(tokenizer.vocab_size, block_size=256, n_layer=48, n_head=64, n_embd=64)
-    ids = passage_ids(tokenizer, torch.zeros(500, dtype=torch.int64), shape)
+    val = torch.zeros(500, dtype=torch.int64)
+    ids = passage_ids(tokenizer, val, shape, TINY_SHAKESPEARE_SHA256)
     assert (
         SNAPSHOT_COUNT * 48 * 64 * len(ids) ** 2
         <= MAX_BYTES

@@ -42,10 +42,11 @@ def open_attention(monkeypatch, tiny_checkpoint):
 def use_model(monkeypatch, tmp_path, loss_record, training) -> Callable[..., Path]:
     """Save the checkpoint of a new model with a config and tokenizer; the app then opens it."""
 
-    def save(config: GPTConfig, tokenizer: CharTokenizer) -> Path:
+    def save(config: GPTConfig, tokenizer: CharTokenizer, **provenance: str) -> Path:
         torch.manual_seed(0)
         folder = tmp_path / "new model"
-        checkpoint.save(folder, Checkpoint(GPT(config), tokenizer, loss_record, training))
+        made = dataclasses.replace(training, **provenance)
+        checkpoint.save(folder, Checkpoint(GPT(config), tokenizer, loss_record, made))
         monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
         return folder
 

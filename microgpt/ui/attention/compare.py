@@ -7,6 +7,7 @@ from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.controls import (
+    PASSAGE,
     VIEW,
     attention_text,
     image_control,
@@ -43,7 +44,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
     with left:
         text = attention_text(checkpoint)
     with right:
-        other_text = attention_text(other, "Another text", OTHER, _OTHER_TEXT)
+        other_text = attention_text(other, "Another text", OTHER, _OTHER_TEXT, at=len(PASSAGE))
     scale = scale_control()
     scale_hint(max(text or "", other_text or "", key=len), scale)
     left, right = st.columns(2)

@@ -12,7 +12,7 @@ from microgpt.ui.charts import style
 from microgpt.ui.charts.map_files import row_table
 from microgpt.ui.controls import Control, control, is_count, is_text
 from microgpt.ui.text import escaped
-from microgpt.ui.text_input import text_control
+from microgpt.ui.text_input import default_text, text_control
 
 VIEW = "attention"  # the page's saved view
 TAB = control("attention_view", is_text, saved=VIEW)
@@ -30,16 +30,20 @@ _IMAGES = ["SVG", "PNG"]
 
 
 def attention_text(
-    checkpoint: Checkpoint, label: str = "Text", default: str = PASSAGE, of: Control = TEXT
+    checkpoint: Checkpoint,
+    label: str = "Text",
+    example: str = PASSAGE,
+    of: Control = TEXT,
+    at: int = 0,
 ) -> str | None:
     """Show the text area of a text and return the part that the maps show; None if there is none.
 
-    By default it is the text that all tabs of the page share.
+    By default it is the text that all tabs of the page share. example, at: as in default_text.
     """
     text = text_control(
         checkpoint,
         label,
-        default,
+        default_text(checkpoint, example, at),
         of,
         when_empty="The text is empty. Type at least one character.",
     )

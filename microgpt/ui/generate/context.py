@@ -9,7 +9,7 @@ from microgpt.ui.charts import text as text_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
-from microgpt.ui.text_input import text_control
+from microgpt.ui.text_input import default_text, text_control
 
 _TEXT = control("context_text", url="short")
 
@@ -42,7 +42,7 @@ def context_view(checkpoint: Checkpoint) -> None:
     text = text_control(
         checkpoint,
         "Text",
-        PASSAGE,
+        default_text(checkpoint, PASSAGE),
         _TEXT,
         when_empty=TOO_SHORT,
         when_long=f"the model predicts the last {TARGETS}, each from longer and longer contexts",

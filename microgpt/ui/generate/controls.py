@@ -7,10 +7,13 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.engine import KEPT
+from microgpt.generate import start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.charts.style import visible
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control
-from microgpt.ui.text_input import text_control
+from microgpt.ui.text import escaped
+from microgpt.ui.text_input import default_text, text_control
 
 EXAMPLES = {
     "A sailor speaks": "FIRST SAILOR:\nThe lamp is out, and still the wind",
@@ -34,10 +37,15 @@ def prompt_control(checkpoint: Checkpoint) -> str | None:
     return text_control(
         checkpoint,
         "Prompt",
-        EXAMPLES["A sailor speaks"],
+        default_text(checkpoint, EXAMPLES["A sailor speaks"]),
         PROMPT,
-        when_empty="The prompt is empty, so the model starts from a new line.",
+        when_empty=f"The prompt is empty, so the model starts from {_start(checkpoint.tokenizer)}.",
     )
+
+
+def _start(tokenizer: CharTokenizer) -> str:
+    start = tokenizer.decode(start_ids(tokenizer, ""))
+    return "a new line" if start == "\n" else escaped(visible(start)[0])
 
 
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:

@@ -13,7 +13,7 @@ from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.generate.context import TOO_SHORT
-from microgpt.ui.text_input import text_control
+from microgpt.ui.text_input import default_text, text_control
 
 _TEXT = control("scored", url="short")
 
@@ -36,7 +36,7 @@ def score_view(checkpoint: Checkpoint) -> None:
     text = text_control(
         checkpoint,
         "Text to score",
-        PASSAGE,
+        default_text(checkpoint, PASSAGE),
         _TEXT,
         when_empty=TOO_SHORT,
         when_long=f"the model reads {checkpoint.config.block_size} at a time",

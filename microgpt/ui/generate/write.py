@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.tokenizer import CharTokenizer
 from microgpt.ui import cache
 from microgpt.ui.components.tokens.tokens import Feed, Picked, token_text
 from microgpt.ui.generate.controls import (
@@ -41,7 +40,7 @@ OPENING_LENGTH = 400
 def write_view(checkpoint: Checkpoint) -> None:
     """Show the prompt, the settings and a text, which appears while the model writes it."""
     prompt = prompt_control(checkpoint)
-    pressed, stop = _buttons(checkpoint.tokenizer, disabled=prompt is None)
+    pressed, stop = _buttons(checkpoint, disabled=prompt is None)
     config, length = sampling_controls(checkpoint)
     generated = current_text()
     if generated is not None:
@@ -79,7 +78,7 @@ def write_view(checkpoint: Checkpoint) -> None:
     open_record(checkpoint)
 
 
-def _buttons(tokenizer: CharTokenizer, disabled: bool) -> tuple[bool, DeltaGenerator]:
+def _buttons(checkpoint: Checkpoint, disabled: bool) -> tuple[bool, DeltaGenerator]:
     """Whether Write was pressed, and an empty place for the Stop button."""
     with st.container(horizontal=True):
         pressed = st.button(
@@ -97,7 +96,7 @@ def _buttons(tokenizer: CharTokenizer, disabled: bool) -> tuple[bool, DeltaGener
             help="Chooses a random seed and writes a new text with it.",
         )
         for name, text in EXAMPLES.items():
-            if not tokenizer.unknown(text):
+            if checkpoint.training.on_tiny_shakespeare and not checkpoint.tokenizer.unknown(text):
                 st.button(
                     name,
                     on_click=request_text,

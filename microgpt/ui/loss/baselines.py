@@ -7,7 +7,6 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.runs import ORIGINAL, last_estimate
-from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.ui import cache
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
@@ -31,7 +30,7 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         ("Bigram", "predicts each character only from the one before", losses["bigram"], math.nan),
     ]
     about = "A baseline is a simple model to compare with."
-    if checkpoint.training.data_sha256 == TINY_SHAKESPEARE_SHA256:
+    if checkpoint.training.on_tiny_shakespeare:
         about += (
             " The next four are small GPTs. Each adds one idea to the one before, and the chart "
             "shows how much the idea lowers the loss."

@@ -9,7 +9,6 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import COLUMNS, LossRow, best_validation, to_csv
 from microgpt.checkpoint.runs import ORIGINAL
-from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import CONTROL_WIDTH, control
@@ -48,7 +47,7 @@ def curves_view(checkpoint: Checkpoint) -> None:
         return
     _metrics(checkpoint, best.val_loss)
     frame = record_frame(rows)
-    comparable = training.data_sha256 == TINY_SHAKESPEARE_SHA256
+    comparable = training.on_tiny_shakespeare
     names = ("the original, training", "the original, validation")
     references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -10,7 +10,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
-from microgpt.ui.text_input import check_characters
+from microgpt.ui.text_input import check_characters, default_text
 
 _TEXT = control("measured_text", url=False)
 
@@ -31,7 +31,7 @@ def measure_view(checkpoint: Checkpoint) -> None:
         "How well does the model predict your text? Paste a text and compare the model with the "
         "baselines, which are simpler models."
     )
-    example = checkpoint.tokenizer.replace_unknown(PASSAGE)
+    example = default_text(checkpoint, PASSAGE)
     _TEXT.follow_default(example)
     text = st.text_area(
         "Text to measure",

@@ -5,6 +5,7 @@ from tests.ui.pages import ATTENTION, captions, charts, open_tab
 
 def test_the_table_shows_the_head_scores_of_the_text(app):
     open_tab(app, ATTENTION, "Head scores")
+    app.text_area("text").set_value("ba ke\nba ke").run()
     table = app.dataframe[0].value
     assert len(table) == 6 and table["itself"].between(0, 1).all()
     before = charts(app)

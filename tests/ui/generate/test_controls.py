@@ -2,6 +2,7 @@
 
 from microgpt import checkpoint
 from microgpt.config import GPTConfig
+from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
 from microgpt.generate import generate
 from microgpt.hub import load_bundled
@@ -36,7 +37,7 @@ def test_exact_recomputes_the_whole_window(app, tiny_checkpoint):
 def test_an_example_button_writes_a_text(app, use_model):
     tokenizer = CharTokenizer.from_text("".join(EXAMPLES.values()))
     config = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1, n_embd=8)
-    use_model(config, tokenizer)
+    use_model(config, tokenizer, data_sha256=TINY_SHAKESPEARE_SHA256)
     app.run()
     for name, text in EXAMPLES.items():
         press(app, name)

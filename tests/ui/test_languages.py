@@ -1,0 +1,43 @@
+"""The app on checkpoints of other languages."""
+
+import pytest
+
+from microgpt import checkpoint
+from microgpt.cli import main
+from tests.languages import LANGUAGES, text_in
+from tests.small_run import train_command
+from tests.ui.pages import ATTENTION, GENERATE, LOSS_RECORD, MEASURE, open_tab
+
+# The page, the tab, the key of its text area and the length of its example.
+TEXT_AREAS = [
+    (GENERATE, "Write", "prompt", 48),
+    (GENERATE, "Score a text", "scored", 177),
+    (GENERATE, "Context length", "context_text", 500),
+    (ATTENTION, "All heads", "text", 35),
+    (ATTENTION, "Compare", "other_text", 34),
+    (LOSS_RECORD, MEASURE, "measured_text", 190),
+]
+WINDOW = 64
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def folder(request, tmp_path_factory):
+    """The checkpoint of a small run on a text in one language."""
+    folder = tmp_path_factory.mktemp(request.param)
+    (folder / "text.txt").write_text(text_in(request.param), encoding="utf-8", newline="")
+    command = train_command(folder / "text.txt", folder / "run", steps=1, block_size=WINDOW)
+    assert main(command) == 0
+    return folder / "run"
+
+
+def test_every_tab_opens_with_the_passage_of_the_checkpoint(app, monkeypatch, folder):
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+    loaded = checkpoint.load(folder)
+    passage = loaded.tokenizer.decode(loaded.snapshots.passage)
+    assert len(passage) == WINDOW and passage == loaded.passage
+    app.run()
+    for page, tab, key, length in TEXT_AREAS:
+        open_tab(app, page, tab)
+        shown = app.text_area(key).value
+        assert shown in passage and len(shown) >= min(length, WINDOW - 36), key
+        assert not app.error
