@@ -4,13 +4,13 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from microgpt.config import ConfigError, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
-from microgpt.formats import Document, required_fields
+from microgpt.formats import IGNORABLE, Document, required_fields
 
 UNKNOWN_COMMIT = "unknown"
 _MAX_LENGTH = 2000
@@ -24,8 +24,8 @@ def storable(text: str) -> str:
 def command_line(arguments: Iterable[str]) -> str:
     """The command that would make the same checkpoint from the start, in a form fit to publish.
 
-    --resume is left out, because a resumed run gives the same result as an uninterrupted one. Of an
-    absolute path only the last part is kept.
+    --resume is left out, because a resumed run gives the same result as an uninterrupted one,
+    unless it changed settings (Training.changes). Of an absolute path only the last part is kept.
     """
 
     def shorten(text: str) -> str:
@@ -64,7 +64,8 @@ class Training:
     commit: of the code, `unknown` outside a repository. seconds: training time, without compilation
     and evaluation. matmul_flops: measured speed of large matrix products in the precision of the
     run, FLOP/s, or None. val_loss_full: loss of the saved weights over the validation split, None
-    for an interrupted run.
+    for an interrupted run. changes: the settings that changed when the run was resumed, and at
+    which steps; empty if none did.
     """
 
     config: TrainConfig
@@ -81,6 +82,7 @@ class Training:
     hardware: str
     torch: str
     val_loss_full: float | None
+    changes: str = field(default="", metadata=IGNORABLE)
 
     @property
     def on_tiny_shakespeare(self) -> bool:
@@ -96,13 +98,13 @@ class Training:
         if not isinstance(values, dict):
             raise ConfigError("the training's provenance must be a JSON object")
         document = document or Document(cls.__name__, values)
-        found = document.known(values, [field.name for field in fields(cls)])
+        found = document.known(values, [each.name for each in fields(cls)])
         if missing := sorted(required_fields(cls) - set(found)):
             raise ConfigError(f"{missing[0]} of the training's provenance is missing")
         found["config"] = TrainConfig.from_dict(found["config"], document)
-        for field in fields(cls):
-            if field.name in found and not _fits(found[field.name], field.type):
-                raise ConfigError(f"{field.name} of the training's provenance is malformed")
+        for each in fields(cls):
+            if each.name in found and not _fits(found[each.name], each.type):
+                raise ConfigError(f"{each.name} of the training's provenance is malformed")
         return cls(**found)
 
 
