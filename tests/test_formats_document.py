@@ -23,8 +23,9 @@ from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.model import without_weights
 from microgpt.sampling import SamplingConfig
+from microgpt.training.settings import RunSettings
 from microgpt.training.snapshots import Snapshot
-from microgpt.training.state import SAVED, RunSettings
+from microgpt.training.state import SAVED
 from microgpt.ui.attention import view_file
 from microgpt.ui.attention.choice import Choice
 from microgpt.ui.attention.controls import VIEW

@@ -162,6 +162,10 @@ That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of 
 matrix products on that machine (MFU)."""
     if training.commit != UNKNOWN_COMMIT:
         more += f"\nThe code is that of commit {_code(training.commit)}."
+    if training.changes:
+        more += f"""\n
+The run was resumed with other settings; the table holds the last ones. Changed
+{_code(training.changes)}."""
     return f"""\
     {_one_line(training.command)}
 

@@ -24,8 +24,8 @@ def storable(text: str) -> str:
 def command_line(arguments: Iterable[str]) -> str:
     """The command that would make the same checkpoint from the start, in a form fit to publish.
 
-    --resume is left out, because a resumed run gives the same result as an uninterrupted one. Of an
-    absolute path only the last part is kept.
+    --resume is left out, because a resumed run gives the same result as an uninterrupted one,
+    unless it changed settings (Training.changes). Of an absolute path only the last part is kept.
     """
 
     def shorten(text: str) -> str:
@@ -65,7 +65,8 @@ class Training:
     and evaluation. matmul_flops: measured speed of large matrix products in the precision of the
     run, FLOP/s, or None. val_loss_full: loss of the saved weights over the validation split, None
     for an interrupted run. word_share: the share of the written words that occur in the corpus (see
-    analysis/words.py), None if it was not measured.
+    analysis/words.py), None if it was not measured. changes: the settings that changed when the run
+    was resumed, and at which steps; empty if none did.
     """
 
     config: TrainConfig
@@ -83,6 +84,7 @@ class Training:
     torch: str
     val_loss_full: float | None
     word_share: float | None = field(default=None, metadata=IGNORABLE)
+    changes: str = field(default="", metadata=IGNORABLE)
 
     @property
     def on_tiny_shakespeare(self) -> bool:

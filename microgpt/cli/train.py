@@ -2,7 +2,9 @@
 
 Ctrl-C ends the training after the current step and still writes the checkpoint; during the
 measurements after the last step it ends the command at once. The training state and the weights of
-each snapshot are saved in DIR.state; --resume continues from there. On several GPUs:
+each snapshot are saved in DIR.state; the same command with --resume continues from there. It may
+change dropout, steps, the learning rates and their schedule, weight_decay, grad_clip, precision and
+the intervals: `--resume --set steps=2000` trains longer. On several GPUs:
 torchrun --nproc_per_node N -m microgpt train --preset seed --out runs/seed
 """
 
@@ -88,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             compiled=args.compile,
             stop=lambda: interrupt.requested,
             progress=bars.show,
+            note=lambda sentence: tqdm.write(sentence, file=sys.stderr),
         )
         try:
             with contextlib.closing(rows):

@@ -16,7 +16,7 @@ from microgpt.errors import MicroGPTError
 from microgpt.training import distributed
 from microgpt.training.optim import lr_schedule, set_learning_rates, update
 from microgpt.training.snapshots import snapshot_steps
-from microgpt.training.state import TrainState
+from microgpt.training.state import DivergedError, TrainState
 
 
 class TrainError(MicroGPTError):
@@ -30,7 +30,8 @@ def train(
 
     Losses are recorded as config says, and at every step with a snapshot; in other rows they are
     None. A row with a loss is added to state.rows before it is yielded. compiled: run the model
-    through torch.compile. Raises TrainError if the loss is no longer finite.
+    through torch.compile. Raises DivergedError if the loss or the weights are no longer finite; the
+    row is then not added.
     """
     model, device, block_size = state.model, splits.train.device, state.model.config.block_size
     snapshots = snapshot_steps(config.steps)
@@ -68,9 +69,9 @@ def train(
         if evaluated:
             values |= estimate(state, splits, config)
         if not all(math.isfinite(value) for value in values.values()):
-            raise TrainError(
-                f"the loss is not finite at step {state.step}; lower the learning rate"
-            )
+            raise DivergedError(f"the loss is not finite at step {state.step}")
+        if evaluated and not state.is_finite():  # before a snapshot of them
+            raise DivergedError(f"the weights are not finite at step {state.step}")
         tokens = state.step * config.batch_size * block_size
         values["wall_seconds"] = state.wall_seconds
         row = LossRow(state.step, tokens, state.seconds, **values)

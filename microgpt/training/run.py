@@ -10,6 +10,7 @@ The state that a resumed run needs is saved beside the checkpoint, in DIR.state.
 import contextlib
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,17 +31,20 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
 from microgpt.training.lock import exclusive
 from microgpt.training.loop import TrainError, train
+from microgpt.training.settings import RunSettings
 from microgpt.training.snapshots import (
     earlier_passage_ids,
     load_weights,
+    nearest,
     passage_ids,
     save_weights,
     snapshot_steps,
     stack,
     take_snapshot,
     weights_file,
+    weights_files,
 )
-from microgpt.training.state import RunSettings, TrainState
+from microgpt.training.state import DivergedError, TrainState
 
 # Called with the name of a measurement, the number of units done, and their total.
 Progress = Callable[[str, int, int], None]
@@ -129,17 +133,20 @@ def train_checkpoint(
     compiled: bool = False,
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = lambda name, done, total: None,
+    note: Callable[[str], object] = lambda sentence: None,
 ) -> Generator[LossRow, None, Checkpoint | None]:
     """Train a model on a text: yield the rows of the loss record, return the saved checkpoint.
 
     model_config: its vocab_size is ignored; the text sets the vocabulary. source: recorded in the
-    checkpoint. resume: continue from the saved state. compiled: use torch.compile. stop: called
-    after each row; if it returns true, the run ends early and saves its checkpoint. progress:
-    called during the measurements after training. With several processes (torchrun), only the
-    process with rank 0 returns a checkpoint; the others return None.
+    checkpoint. resume: continue from the saved state; settings in MAY_CHANGE may differ from the
+    saved ones, and the learning rate then follows the schedule of the new ones. compiled: use
+    torch.compile. stop: called after each row; if it returns true, the run ends early and saves its
+    checkpoint. progress: called during the measurements after training. note: called with a
+    sentence about the settings that changed. With several processes (torchrun), only the process
+    with rank 0 returns a checkpoint; the others return None.
 
     Raises DataError or TokenizerError for a text that cannot be used, DeviceError, TrainError,
-    TrainStateError, CheckpointError, and OSError if a file cannot be written.
+    ResumeError, TrainStateError, CheckpointError, and OSError if a file cannot be written.
     """
     chosen = pick_device(device if device is None else str(device))
     if chosen == torch.device("cuda"):  # without an index
@@ -149,7 +156,7 @@ def train_checkpoint(
         files.check(resume)
         run = _prepare(text, model_config, config, files, chosen)
         with files.locked(resume):
-            _begin(run, resume)
+            _begin(run, resume, note)
             yield from _train(run, compiled, stop)
             return _finish(run, source or Source(), progress) if distributed.rank() == 0 else None
 
@@ -179,27 +186,45 @@ def _prepare(
     return _Run(files, config, tokenizer, splits, digest, settings, state, device)
 
 
-def _begin(run: _Run, resume: bool) -> None:
+def _begin(run: _Run, resume: bool, note: Callable[[str], object]) -> None:
     """Restore the saved state if the run resumes it, and write the loss record so far."""
+    state = run.state
     if resume:
-        run.state.restore(run.files.state, run.settings)
-        if not run.state.passage:
-            length = run.state.snapshots[0].maps.size(-1)
+        state.restore(run.files.state, run.settings)
+        if not state.passage:
+            length = state.snapshots[0].maps.size(-1)
             val = run.splits.val.cpu()
-            run.state.passage = earlier_passage_ids(run.tokenizer, val, length)
+            state.passage = earlier_passage_ids(run.tokenizer, val, length)
+        state.snapshots = nearest(state.snapshots, snapshot_steps(run.config.steps), state.step)
     if distributed.rank() == 0:
-        record = loss_record.to_csv(run.state.rows)
+        if state.changes:
+            note(f"changed settings: {state.changes}")
+        record = loss_record.to_csv(state.rows)
         run.files.loss_record.write_text(record, encoding="utf-8", newline="")
 
 
 def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:
+    """Make the remaining updates; raise TrainError if the run diverges."""
+    try:
+        yield from _updates(run, compiled, stop)
+    except DivergedError as error:
+        raise TrainError(
+            f"{error}; the state of step {run.state.saved_step} is kept: pass --resume and a lower "
+            "learning rate to continue from it"
+        ) from error
+
+
+def _updates(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:
     """Make the remaining updates, and save the loss record, snapshots and state on the way.
 
-    The state is saved at each evaluation and when the run ends early. Several processes agree on an
-    early end only at the rows of the loss record, because agreeing at every step would be slow.
+    The state is saved at each evaluation and when the run ends early, but not while the training
+    loss is higher than before training: then the last good state is kept. Several processes agree
+    on an early end only at the rows of the loss record, because agreeing at every step would be
+    slow.
     """
     state, files, steps = run.state, run.files, snapshot_steps(run.config.steps)
     writes = distributed.rank() == 0
+    good = True
     for row in train(state, run.splits, run.config, compiled):
         recorded = state.rows[-1] is row
         if writes and recorded:
@@ -210,12 +235,14 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
             kept = load_weights(weights_file(files.snapshots, row.step), state.model.config)
             state.snapshots.append(take_snapshot(kept, run.tokenizer, state.passage, row.step))
         evaluated = row.val_loss is not None
-        if evaluated:  # before the consumer, which may leave here
+        if row.train_loss is not None:
+            good = row.train_loss <= (state.rows[0].train_loss or math.inf)
+        if evaluated and good:  # before the consumer, which may leave here
             state.save(files.state, run.settings)
         yield row
         ask = recorded or distributed.world_size() == 1
         if ask and any(distributed.gather(stop())):
-            if not evaluated:
+            if good and not evaluated:
                 state.save(files.state, run.settings)
             return
 
@@ -223,6 +250,10 @@ def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[Los
 def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
     """Save the checkpoint, measure it, and save it again with the measurements."""
     out, state, config = run.files.out, run.state, run.config
+    kept = {snapshot.step for snapshot in state.snapshots}
+    for step, path in weights_files(run.files.snapshots).items():
+        if step not in kept:
+            path.unlink()
     made = Checkpoint(
         model=state.result,
         tokenizer=run.tokenizer,
@@ -270,4 +301,5 @@ def _provenance(run: _Run, source: Source) -> Training:
         hardware=hardware_name(device, devices),
         torch=torch.__version__,
         val_loss_full=None,
+        changes=state.changes,
     )

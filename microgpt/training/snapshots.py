@@ -24,7 +24,7 @@ from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
 from microgpt.generate import generate
-from microgpt.model import GPT
+from microgpt.model import GPT, without_weights
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
@@ -69,6 +69,20 @@ def snapshot_steps(steps: int) -> list[int]:
 
 def _two_digits(value: float) -> int:
     return int(float(f"{value:.1e}")) if value >= 10 else round(value)
+
+
+def nearest(snapshots: list[Snapshot], steps: list[int], last: int) -> list[Snapshot]:
+    """The snapshots of a resumed run that fit the steps of its schedule, which may be a new one.
+
+    For each of `steps` up to step `last`, the nearest snapshot is kept. So a run that is resumed
+    again and again has no more snapshots than another.
+    """
+    if not snapshots:
+        return []
+    by_step = {snapshot.step: snapshot for snapshot in snapshots}
+    wanted = (step for step in steps if step <= last)
+    kept = {min(by_step, key=lambda taken: abs(taken - step)) for step in wanted}
+    return [by_step[step] for step in sorted(kept)]
 
 
 def passage_ids(
@@ -125,6 +139,13 @@ def weights_file(folder: Path, step: int) -> Path:
     return folder / f"step_{step:08}.safetensors"
 
 
+def weights_files(folder: Path) -> dict[int, Path]:
+    """The weights in a run's folder of snapshots, by step; {} if there is no such folder."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    found = ((_STEP.fullmatch(path.name), path) for path in paths)
+    return {int(match[1]): path for match, path in found if match}
+
+
 def save_weights(folder: Path, model: GPT, step: int) -> None:
     """Save a model's weights in float16, in one atomic write.
 
@@ -140,20 +161,20 @@ def load_weights(path: Path, config: GPTConfig) -> GPT:
 
     Raises SnapshotsError if the weights are not finite or do not fit the config.
     """
-    model = GPT(config).eval().requires_grad_(False)
+    model = without_weights(config)  # unlike GPT(config), it draws no random numbers
     try:
-        model.load_state_dict(load(path.read_bytes()))
+        weights = {name: tensor.float() for name, tensor in load(path.read_bytes()).items()}
+        model.load_state_dict(weights, assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise SnapshotsError(f"{path} does not hold weights of this model") from error
     if not all_finite(model.state_dict().values()):
         raise SnapshotsError(f"the weights in {path} are not finite in half precision")
-    return model
+    return model.eval().requires_grad_(False)
 
 
 def saved_steps(folder: Path) -> list[int]:
     """The steps whose weights are in a run's folder of snapshots. Raises SnapshotsError if none."""
-    found = (_STEP.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
-    steps = sorted(int(match[1]) for match in found if match)
+    steps = sorted(weights_files(folder))
     if not steps:
         raise SnapshotsError(f"there are no weights of snapshots in {folder}")
     return steps

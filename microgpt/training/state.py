@@ -1,4 +1,7 @@
-"""The state of a training run; a resumed run continues exactly as if it had not stopped."""
+"""The state of a training run; a resumed run continues exactly as if it had not stopped.
+
+The settings in settings.MAY_CHANGE may change when a run is resumed.
+"""
 
 import copy
 import time
@@ -8,24 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from microgpt import atomic
 from microgpt.checkpoint.loss_record import COLUMNS, LossRow
-from microgpt.checkpoint.weights import all_finite
+from microgpt.checkpoint.provenance import storable
+from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document, FormatError, stamped
 from microgpt.model import GPT
 from microgpt.training import distributed
 from microgpt.training.optim import make_optimizers
+from microgpt.training.settings import ResumeError, RunSettings, listed
 from microgpt.training.snapshots import Snapshot
 
 # The fields of state.pt, besides `format`.
 SAVED = (
     *("configs", "step", "seconds", "wall_seconds", "snapshots"),
-    *("rows", "parts", "batches", "rngs", "passage"),
+    *("rows", "parts", "batches", "rngs", "passage", "changes"),
 )
 _SNAPSHOT = tuple(each.name for each in fields(Snapshot))
 
@@ -34,23 +39,8 @@ class TrainStateError(MicroGPTError):
     """A saved training state cannot be used."""
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """The settings of a run; only a run with the same settings can resume its state."""
-
-    model: GPTConfig
-    train: TrainConfig
-    data_sha256: str
-
-    @classmethod
-    def of(cls, document: Document) -> "RunSettings":
-        """Read the settings of a saved state. Raises FormatError, ConfigError, KeyError."""
-        saved = document.values["configs"]
-        return cls(
-            GPTConfig.from_dict(saved["model"], document),
-            TrainConfig.from_dict(saved["train"], document),
-            saved["data_sha256"],
-        )
+class DivergedError(MicroGPTError):
+    """The loss or the weights of a run are no longer finite."""
 
 
 @dataclass
@@ -60,8 +50,9 @@ class TrainState:
     ema: a model with the EMA of the weights, or None. batches: the generator of the windows. step:
     updates made. seconds: training time, without evaluation and compilation. rows: the loss record
     so far. snapshots: those taken so far. passage: the ids of their passage, empty in a state of an
-    earlier version. Dropout uses PyTorch's global generators, whose states
-    are saved and restored too.
+    earlier version. changes: the settings that a resumed run changed, and at which steps, as text.
+    saved_step: the step of the last saved state. Dropout uses PyTorch's global generators, whose
+    states are saved and restored too.
     """
 
     model: GPT
@@ -73,6 +64,8 @@ class TrainState:
     rows: list[LossRow] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     passage: list[int] = field(default_factory=list)
+    changes: str = ""
+    saved_step: int = 0
     _wall_seconds_before: float = 0.0
     _started: float = field(default_factory=time.perf_counter)
 
@@ -111,6 +104,18 @@ class TrainState:
         """Seconds since the run began, without the pauses before it was resumed."""
         return self._wall_seconds_before + time.perf_counter() - self._started
 
+    def is_finite(self) -> bool:
+        """Whether all weights are finite, also in a checkpoint, and the optimizers' numbers too."""
+        moments = (
+            value
+            for optimizer in self.optimizers
+            for values in optimizer.state.values()
+            for value in values.values()
+            if isinstance(value, Tensor)
+        )
+        stored = half_precision(self.result).values()
+        return all(all_finite(each) for each in (self.model.parameters(), stored, moments))
+
     def _stateful(self) -> list[nn.Module | torch.optim.Optimizer]:
         ema = [self.ema] if self.ema is not None else []
         return [self.model, *ema, *self.optimizers]
@@ -119,13 +124,11 @@ class TrainState:
         """Write the state to a file, in one atomic write.
 
         settings: those of the run, saved with it. With several processes, each must call this
-        method, and rank 0 writes. Raises TrainStateError if the weights are not finite or the file
-        cannot be written; an earlier state is then unchanged.
+        method, and rank 0 writes. Raises DivergedError if is_finite is false, and TrainStateError
+        if the file cannot be written; an earlier state is then unchanged.
         """
-        if not all_finite(self.model.parameters()):
-            raise TrainStateError(
-                "the weights are no longer finite and were not saved; lower the learning rate"
-            )
+        if not self.is_finite():
+            raise DivergedError(f"the weights are not finite at step {self.step}")
         values = {
             "configs": asdict(settings),
             "step": self.step,
@@ -137,9 +140,14 @@ class TrainState:
             "batches": self.batches.get_state(),
             "rngs": distributed.gather(self._rng()),
             "passage": self.passage,
+            "changes": self.changes,
         }
-        if distributed.rank() > 0:
-            return
+        if distributed.rank() == 0:
+            self._write(path, values)
+        self.saved_step = self.step
+
+    @staticmethod
+    def _write(path: Path, values: Mapping[str, Any]) -> None:
         try:
             with atomic.replacing(path) as partial, open(partial, "wb") as file:
                 torch.save(stamped(values), file)
@@ -155,37 +163,42 @@ class TrainState:
         return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
 
     def restore(self, path: Path, settings: RunSettings) -> None:
-        """Replace this state by the one saved in a file.
+        """Replace this state by the one saved in a file; `settings` take the place of the saved.
 
-        Raises TrainStateError if the file is damaged, has a field of a newer version, or belongs to
-        a run with other settings.
+        Settings in MAY_CHANGE may differ; `changes` then names them. Raises ResumeError if another
+        setting differs, and TrainStateError if the file is damaged or has a field of a newer
+        version.
         """
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             document = Document.of(path.name, saved)
-            fits = RunSettings.of(document) == settings
-            if fits:
-                self._load(document)
-        except torch.OutOfMemoryError:
+            before = RunSettings.of(document)
+            settings.check_resumes(before, document.values["step"])
+            self._load(document)
+        except (ResumeError, torch.OutOfMemoryError):
             raise
         except FormatError as error:
             raise TrainStateError(str(error)) from error
         except Exception as error:  # a malformed file may raise anything
             raise TrainStateError(f"the training state {path} cannot be read") from error
-        if not fits:
-            raise TrainStateError(
-                f"{path} belongs to a run with another text or other settings; "
-                "resume with the same ones or choose another --out"
-            )
+        if changes := settings.changes(before):
+            note = f"at step {self.step}: {listed(changes)}"
+            self.changes = storable("; ".join(filter(None, (self.changes, note))))
 
     def _load(self, document: Document) -> None:
         values = document.values if document.format > 1 else _from_format_1(document.values)
         values = document.known(values, SAVED)
         rows = document.known(values["rows"], COLUMNS, "column")
         snapshots = [document.known(each, _SNAPSHOT) for each in values["snapshots"]]
+        groups = [group for each in self.optimizers for group in each.param_groups]
+        options = [{k: v for k, v in group.items() if k != "params"} for group in groups]
         for part, saved in zip(self._stateful(), values["parts"], strict=True):
             part.load_state_dict(saved)
-        self.step = values["step"]
+        # The saved options, such as the learning rate, may be those of other settings.
+        groups = [group for each in self.optimizers for group in each.param_groups]
+        for group, option in zip(groups, options, strict=True):
+            group.update(option)
+        self.step = self.saved_step = values["step"]
         self.seconds = values["seconds"]
         self.rows = [
             LossRow(**dict(zip(rows, cells, strict=True)))
@@ -194,6 +207,7 @@ class TrainState:
         self.batches.set_state(values["batches"])
         self.snapshots = [Snapshot(**each) for each in snapshots]
         self.passage = values.get("passage", [])
+        self.changes = values.get("changes", "")
         self._wall_seconds_before = values["wall_seconds"]
         # A resumed run may have more processes than before; the new ones keep their own generators.
         for set_state, rng in zip(

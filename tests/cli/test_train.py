@@ -166,9 +166,18 @@ def test_only_an_existing_run_with_the_same_settings_is_resumed(
 
     state = RunFolder(trained_checkpoint).folder
     before = {path: path.read_bytes() for path in state.rglob("*.*")}
-    command = train_command(corpus_file, trained_checkpoint, "--resume", steps=STEPS + 10)
-    assert "other settings" in command_error(*command)
+    command = train_command(corpus_file, trained_checkpoint, "--resume", n_embd=32, batch_size=8)
+    refusal = "cannot change n_embd from 16 to 32, batch_size from 4 to 8; keep the old value"
+    assert refusal in command_error(*command)
     assert {path: path.read_bytes() for path in state.rglob("*.*")} == before
+
+
+def test_a_run_is_trained_longer(corpus_file, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(train_command(corpus_file, out, steps=4)) == 0
+    assert main(train_command(corpus_file, out, "--resume", steps=6)) == 0
+    assert "changed settings: at step 4: steps from 4 to 6\n" in capsys.readouterr().err
+    assert checkpoint.load(out).training.steps == 6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from microgpt.config import TrainConfig
 from microgpt.data import random_batch, split
 from microgpt.model import GPT
-from microgpt.training.loop import TrainError, estimate, train
+from microgpt.training.loop import estimate, train
 from microgpt.training.optim import make_optimizers
 from microgpt.training.snapshots import snapshot_steps
-from microgpt.training.state import TrainState
+from microgpt.training.state import DivergedError, TrainState
 
 CPU = torch.device("cpu")
 
@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(tiny_config, splits):
     config = TrainConfig(steps=5, batch_size=4, log_interval=1, eval_batches=1)
     state = TrainState.create(tiny_config, config, CPU)
     torch.nn.init.constant_(state.model.head.bias, math.nan)
-    with pytest.raises(TrainError, match="not finite at step 1; lower the learning rate"):
+    with pytest.raises(DivergedError, match=r"^the loss is not finite at step 1$"):
         list(train(state, splits, config))
 
 
@@ -146,7 +146,18 @@ def test_a_model_that_diverged_is_never_evaluated(tiny_config, splits, interval)
     assert [next(rows).step for _ in range(2)] == [0, 1]
     torch.nn.init.constant_(state.model.head.bias, math.nan)
     steps = []
-    with pytest.raises(TrainError, match=f"not finite at step {interval}; lower the learning rate"):
+    with pytest.raises(DivergedError, match=f"^the loss is not finite at step {interval}$"):
         steps.extend(row.step for row in rows)
     assert steps == list(range(2, interval))
     assert [row.step for row in state.rows] == [0]
+
+
+def test_weights_that_no_checkpoint_can_hold_end_the_run(tiny_config, splits):
+    config = TrainConfig(steps=5, batch_size=4, eval_batches=1)
+    state = TrainState.create(tiny_config, config, CPU)
+    rows = train(state, splits, config)
+    next(rows)
+    # The same number added to all logits changes no probability, but overflows in float16.
+    torch.nn.init.constant_(state.model.head.bias, 1e5)
+    with pytest.raises(DivergedError, match=r"^the weights are not finite at step 1$"):
+        next(rows)

@@ -1,5 +1,7 @@
 import contextlib
+import dataclasses
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -9,11 +11,12 @@ import torch
 from microgpt import checkpoint
 from microgpt.analysis.heads import head_scores
 from microgpt.analysis.loss import full_loss
+from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
 from microgpt.training.loop import TrainError
 from microgpt.training.run import RunFolder, train_checkpoint
-from microgpt.training.snapshots import snapshot_steps
+from microgpt.training.snapshots import SNAPSHOT_COUNT, snapshot_steps, weights_files
 from microgpt.training.state import TrainState
 from tests.folders import names
 from tests.small_run import MODEL, STEPS, TRAINING
@@ -114,3 +117,107 @@ def test_two_runs_that_start_at_the_same_time_do_not_mix(corpus, tmp_path, monke
     for _ in first:
         pass
     assert checkpoint.load(out).training.steps == STEPS
+
+
+def rows_of(corpus: str, out: Path, resume: bool = False, **settings: object) -> list[LossRow]:
+    """Train the small run with some settings changed, and return the rows it yields."""
+    config, model = TrainConfig(**TRAINING | settings), GPTConfig(**MODEL)
+    return list(train_checkpoint(corpus, model, config, out, device="cpu", resume=resume))
+
+
+def test_a_finished_run_is_trained_longer(corpus, tmp_path):
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    rows_of(corpus, out)
+    rows = rows_of(corpus, out, resume=True, steps=2 * STEPS)
+    assert [row.step for row in rows] == list(range(STEPS + 1, 2 * STEPS + 1))
+    rows_of(corpus, whole, steps=2 * STEPS)
+    longer, expected = checkpoint.load(out), checkpoint.load(whole)
+    assert longer.weights_sha256 == expected.weights_sha256
+    assert longer.training.val_loss_full == expected.training.val_loss_full
+    assert longer.training.changes == "at step 40: steps from 40 to 80"
+    assert "Changed\n`at step 40: steps from 40 to 80`." in (out / "README.md").read_text("utf-8")
+    assert expected.training.changes == ""
+
+    steps = longer.snapshots.steps.tolist()
+    assert steps[-1] == 2 * STEPS and STEPS in steps and len(steps) <= SNAPSHOT_COUNT
+    assert sorted(weights_files(RunFolder(out).snapshots)) == steps
+    assert {row.step for row in longer.loss_record if row.val_loss is not None} > set(steps)
+
+
+def test_a_resumed_run_follows_the_new_schedule(corpus, tmp_path):
+    out, rate = tmp_path / "out", 2**-8
+    decay = {"decay_fraction": 1.0, "eval_batches": 1}
+    first = rows_of(corpus, out, steps=4, learning_rate=rate, **decay)
+    assert [row.learning_rate for row in first[1:]] == [rate, rate * 0.75, rate / 2, rate / 4]
+    second = rows_of(corpus, out, resume=True, steps=8, learning_rate=2 * rate, **decay)
+    assert [row.learning_rate for row in second] == [rate, rate * 0.75, rate / 2, rate / 4]
+    changes = checkpoint.load(out).training.changes
+    assert changes == f"at step 4: steps from 4 to 8, learning_rate from {rate} to {2 * rate}"
+    rows_of(corpus, out, resume=True, steps=9, learning_rate=2 * rate, **decay)
+    assert checkpoint.load(out).training.changes == f"{changes}; at step 8: steps from 8 to 9"
+
+
+# The learning rate rises until the loss does, and the loss rises until it overflows.
+DIVERGING = (
+    GPTConfig(**MODEL | {"n_layer": 4, "norm": "none"}),
+    TrainConfig(
+        **TRAINING
+        | {"steps": 100, "learning_rate": 10.0, "warmup_steps": 2000}
+        | {"ema_decay": 0.0, "eval_interval": 10}
+    ),
+)
+
+
+def last_good_step(rows: list[LossRow]) -> int:
+    """The last step whose training loss is not higher than before training."""
+    losses = {row.step: row.train_loss for row in rows if row.train_loss is not None}
+    return max(step for step, loss in losses.items() if loss <= losses[0])
+
+
+def test_a_run_that_diverges_resumes_from_its_last_good_state(corpus, tmp_path):
+    out, (model, high) = tmp_path / "out", DIVERGING
+    rows: list[LossRow] = []
+    with pytest.raises(TrainError) as caught:
+        rows.extend(train_checkpoint(corpus, model, high, out, device="cpu"))
+    good = last_good_step(rows)
+    assert 0 < good < rows[-1].step - 10, "the loss was high before it was infinite"
+    message = rf"^the loss is not finite at step {rows[-1].step + 1}; the state of step {good} is "
+    assert re.match(message, str(caught.value))
+    assert not out.exists()
+
+    low = dataclasses.replace(high, learning_rate=1e-2, warmup_steps=0)
+    resumed = list(train_checkpoint(corpus, model, low, out, device="cpu", resume=True))
+    assert resumed[0].step == good + 1
+    assert resumed[-1].train_loss < rows[0].train_loss / 2
+    loaded = checkpoint.load(out)
+    assert loaded.training.steps == 100
+    assert sorted(weights_files(RunFolder(out).snapshots)) == loaded.snapshots.steps.tolist()
+
+
+def test_an_interrupt_does_not_replace_the_last_good_state(corpus, tmp_path):
+    """Most people stop a run when they see its loss rise."""
+    out = tmp_path / "out"
+    rows: list[LossRow] = []
+    for row in train_checkpoint(
+        corpus, *DIVERGING, out, device="cpu", stop=lambda: rows[-1].step == 53
+    ):
+        rows.append(row)
+    assert torch.load(RunFolder(out).state, weights_only=True)["step"] == last_good_step(rows)
+    assert last_good_step(rows) < checkpoint.load(out).training.steps == 53
+
+
+def test_changed_settings_are_announced(corpus, tmp_path):
+    rows_of(corpus, tmp_path / "out", steps=4)
+    notes: list[str] = []
+    config = TrainConfig(**TRAINING | {"steps": 5})
+    for _ in train_checkpoint(
+        corpus,
+        GPTConfig(**MODEL),
+        config,
+        tmp_path / "out",
+        device="cpu",
+        resume=True,
+        note=notes.append,
+    ):
+        pass
+    assert notes == ["changed settings: at step 4: steps from 4 to 5"]

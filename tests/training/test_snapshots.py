@@ -21,7 +21,9 @@ from microgpt.training.snapshots import (
     SAMPLE_CONFIG,
     SAMPLE_LENGTH,
     SNAPSHOT_COUNT,
+    Snapshot,
     load_weights,
+    nearest,
     passage_ids,
     save_weights,
     snapshot_steps,
@@ -232,3 +234,22 @@ def test_an_error_while_saving_weights_leaves_the_old_file(model, tmp_path, monk
         save_weights(tmp_path, model, 3)
     assert weights_file(tmp_path, 3).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [weights_file(tmp_path, 3).name]
+
+
+def test_a_resumed_run_keeps_the_snapshots_nearest_to_its_schedule():
+    taken = [Snapshot(step, *torch.zeros(3, 1)) for step in snapshot_steps(1000)]
+    assert nearest(taken, snapshot_steps(1000), 1000) == taken
+    kept = nearest(taken, snapshot_steps(2000), 1000)
+    assert [snapshot.step for snapshot in kept] == [0, 6, 53, 95, 210, 290, 380, 590, 720, 1000]
+    assert nearest([], snapshot_steps(2000), 0) == []
+
+
+def test_a_run_that_is_prolonged_again_and_again_has_few_snapshots():
+    taken, done = [], 0
+    for steps in range(50, 5000, 150):
+        taken = nearest(taken, snapshot_steps(steps), done)
+        new = [step for step in snapshot_steps(steps) if step > done or not taken]
+        taken += [Snapshot(step, *torch.zeros(3, 1)) for step in new]
+        done = steps
+        assert [each.step for each in taken] == sorted({each.step for each in taken})
+        assert len(taken) <= SNAPSHOT_COUNT

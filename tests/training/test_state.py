@@ -11,7 +11,8 @@ import torch
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
 from microgpt.training.loop import train
-from microgpt.training.state import RunSettings, TrainState, TrainStateError
+from microgpt.training.settings import ResumeError, RunSettings
+from microgpt.training.state import DivergedError, TrainState, TrainStateError
 
 CPU = torch.device("cpu")
 SETTINGS = RunSettings(GPTConfig(), TrainConfig(), "ab" * 32)
@@ -99,7 +100,7 @@ def test_the_result_is_the_ema_of_the_weights(dropout_config, splits):
 def test_a_state_of_another_text_is_refused(dropout_config, tmp_path):
     state = TrainState.create(dropout_config, settings(), CPU)
     state.save(tmp_path / "state.pt", SETTINGS)
-    with pytest.raises(TrainStateError, match="another text or other settings"):
+    with pytest.raises(ResumeError, match="another text"):
         state.restore(tmp_path / "state.pt", dataclasses.replace(SETTINGS, data_sha256="cd" * 32))
 
 
@@ -161,15 +162,44 @@ def test_a_file_without_a_state_is_refused(dropout_config, tmp_path, values):
         TrainState.create(dropout_config, settings(), CPU).restore(path, SETTINGS)
 
 
-def test_weights_that_are_not_finite_are_not_saved(dropout_config, tmp_path):
+@pytest.mark.parametrize("value", [torch.inf, torch.nan, 1e6])
+def test_weights_that_no_checkpoint_can_hold_are_not_saved(dropout_config, tmp_path, value):
     path = tmp_path / "state.pt"
     state = TrainState.create(dropout_config, settings(), CPU)
     state.save(path, SETTINGS)
-    torch.nn.init.constant_(state.model.head.bias, torch.inf)
-    with pytest.raises(TrainStateError, match="no longer finite and were not saved"):
+    torch.nn.init.constant_(state.model.head.bias, value)
+    with pytest.raises(DivergedError, match="the weights are not finite at step 0"):
         state.save(path, SETTINGS)
     state.restore(path, SETTINGS)
     assert weights(state).isfinite().all()
+
+
+def test_a_state_with_an_infinite_moment_is_not_finite(dropout_config, splits):
+    config = settings(steps=1)
+    state = TrainState.create(dropout_config, config, CPU)
+    for _ in train(state, splits, config):
+        pass
+    assert state.is_finite()
+    next(iter(state.optimizers[0].state.values()))["exp_avg"][0] = torch.inf
+    assert not state.is_finite()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_restored_run_has_the_options_of_its_new_settings(dropout_config, tmp_path, optimizer):
+    saved = RunSettings(dropout_config, settings(optimizer=optimizer), "")
+    TrainState.create(dropout_config, saved.train, CPU).save(tmp_path / "state.pt", saved)
+    rates = {"learning_rate": 0.1, "muon_learning_rate": 0.2, "weight_decay": 0.3}
+    changed = dataclasses.replace(saved, train=settings(optimizer=optimizer, **rates))
+    state = TrainState.create(dropout_config, changed.train, CPU)
+    state.restore(tmp_path / "state.pt", changed)
+    fresh = TrainState.create(dropout_config, changed.train, CPU)
+    for found, expected in zip(state.optimizers, fresh.optimizers, strict=True):
+        for group, wanted in zip(found.param_groups, expected.param_groups, strict=True):
+            assert group | {"params": []} == wanted | {"params": []}
+    assert state.changes == (
+        "at step 0: learning_rate from 0.0003 to 0.1, muon_learning_rate from 0.02 to 0.2, "
+        "weight_decay from 0.01 to 0.3"
+    )
 
 
 FULL_DISK = """
@@ -177,7 +207,8 @@ import resource, sys
 from pathlib import Path
 import torch
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.training.state import RunSettings, TrainState, TrainStateError
+from microgpt.training.settings import ResumeError, RunSettings
+from microgpt.training.state import DivergedError, TrainState, TrainStateError
 path = Path(sys.argv[1])
 settings = RunSettings(GPTConfig(), TrainConfig(), "")
 state = TrainState.create(GPTConfig(n_layer=1, n_embd=12), TrainConfig(), torch.device("cpu"))
