@@ -34,7 +34,8 @@ def compare_view(checkpoint: Checkpoint) -> None:
         list(runs),
         list(runs)[-1:],
         **_RUNS.widget_args,
-        help="Training runs of the four small models that came before the original's final model.",
+        help="phase1 to phase4: the four small models that came before the original's final model. "
+        "gpu: five seeds of the full model. cpu: the full model with a sixth of the characters.",
     )
     records = {THIS: checkpoint.loss_record}
     records |= {name: runs[name].loss_record for name in chosen}
