@@ -15,7 +15,7 @@ from microgpt import checkpoint, formats
 from microgpt.analysis.attention import maps_npz
 from microgpt.analysis.baselines import NAMES, Baselines
 from microgpt.analysis.head_patterns import PATTERNS
-from microgpt.analysis.head_scores import Ablation, HeadScores, SnapshotScores
+from microgpt.analysis.head_scores import Ablation, HeadScores, Repeated, SnapshotScores
 from microgpt.analysis.predictions import Predictions, to_csv
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.provenance import Training
@@ -93,6 +93,7 @@ def code_fields() -> dict[str, list[str]]:
         "head_scores.json": [*STAMP, *fields(HeadScores)],
         "head_scores.json: counts, uniform, scores": list(PATTERNS),
         "head_scores.json: ablation": fields(Ablation),
+        "head_scores.json: repeated": fields(Repeated),
         "snapshot_scores.json": [*STAMP, *fields(SnapshotScores)],
         "state.pt": ["format", *SAVED],
         "state.pt: configs": fields(RunSettings),

@@ -8,9 +8,10 @@ al., 2022). Much attention to `first` is an attention sink (Xiao et al., 2023).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from microgpt.tokenizer import CharTokenizer
@@ -56,8 +57,12 @@ def texts(data: Tensor, size: int, tokenizer: CharTokenizer) -> list[Text]:
     return [Text(ids, marks, newline, space) for ids, marks in windows]
 
 
-def _after_the_last_occurrence(text: Text) -> Tensor:
-    last = torch.where(text.same, text.key, -1).amax(dim=1, keepdim=True)  # (T, 1), -1 for none
+def _after_the_last(count: int, text: Text) -> Tensor:
+    """The key after the last earlier occurrence of the `count` characters up to the query."""
+    found = text.same
+    for back in range(1, count):
+        found = found & F.pad(text.same, (back, -back, back, -back))
+    last = torch.where(found, text.key, -1).amax(dim=1, keepdim=True)  # (T, 1), -1 for none
     return (text.key == last + 1) & (last >= 0)
 
 
@@ -67,11 +72,18 @@ class Pattern:
 
     about: what a head with a high score attends to, a phrase. keys: returns a mask (T, T), True for
     the keys of the set; row t is for the query at t. Keys after t are ignored. A mask (1, T) holds
-    for every query.
+    for every query. variant: whether it is a variant of the pattern before it; a variant never
+    labels a head.
     """
 
     about: str
     keys: Callable[[Text], Tensor]
+    variant: bool = False
+
+
+def _induction(count: int, characters: str) -> Pattern:
+    about = f"the character after the last occurrence of the same {characters}"
+    return Pattern(about, partial(_after_the_last, count), variant=count > 1)
 
 
 PATTERNS = {
@@ -79,9 +91,10 @@ PATTERNS = {
     "first": Pattern("the first character of the text or window", lambda text: text.key == 0),
     "itself": Pattern("the character itself", lambda text: text.key == text.query),
     "same": Pattern("earlier occurrences of the same character", lambda text: text.same),
-    "induction": Pattern(
-        "the character after the last occurrence of the same character", _after_the_last_occurrence
-    ),
+    "induction": _induction(1, "character"),
+    "induction-2": _induction(2, "two characters"),
+    "induction-3": _induction(3, "three characters"),
+    "induction-4": _induction(4, "four characters"),
     "newline": Pattern("newlines", lambda text: text.ids[None] == text.newline),
     "space": Pattern("spaces", lambda text: text.ids[None] == text.space),
     "speaker": Pattern(

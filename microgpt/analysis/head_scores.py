@@ -1,7 +1,7 @@
 """Head scores: what each head of a model attends to, and what ablating it costs."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Self
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from microgpt.analysis import json_file
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.errors import MicroGPTError
-from microgpt.formats import Document, FormatError, read_json
+from microgpt.formats import IGNORABLE, Document, FormatError, read_json
 
 # The lowest score that labels a head.
 MIN_LABEL_SCORE = 0.3
@@ -54,6 +54,28 @@ class Ablation:
 
 
 @dataclass(frozen=True, eq=False)
+class Repeated:
+    """The induction score on random characters that are written twice (Olsson et al., 2022).
+
+    Nothing but induction predicts the second half of such a text. positions: the number of queries,
+    all in the second half. uniform: the score of a head with uniform attention. scores: (L, H), 0
+    to 1.
+    """
+
+    positions: int
+    uniform: float
+    scores: Tensor
+
+    def _fits(self, shape: tuple[int, int]) -> bool:
+        return (
+            type(self.positions) is int
+            and 0 < self.positions < 2**63
+            and 0 <= self.uniform <= 1
+            and _is_within(self.scores, shape, 0, 1)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class HeadScores:
     """Head scores over some texts; the first query of each text is left out.
 
@@ -61,7 +83,7 @@ class HeadScores:
     (L, H), 0 to 1, the mean attention to the keys of the pattern, over the queries that have such
     keys; a score without such queries is left out. counts: the number of these queries. uniform:
     the score of a head with uniform attention. entropy: (L, H) mean, nats. distance: (L, H) mean,
-    characters back. ablation: None if it was not measured.
+    characters back. ablation, repeated: None if they were not measured.
     """
 
     positions: int
@@ -71,10 +93,15 @@ class HeadScores:
     entropy: Tensor
     distance: Tensor
     ablation: Ablation | None = None
+    repeated: Repeated | None = field(default=None, metadata=IGNORABLE)
 
     def label(self, layer: int, head: int) -> Label | None:
         """The label of a head; None if its highest score is below MIN_LABEL_SCORE."""
-        labels = [Label(name, score[layer, head].item()) for name, score in self.scores.items()]
+        labels = [
+            Label(name, score[layer, head].item())
+            for name, score in self.scores.items()
+            if not PATTERNS[name].variant
+        ]
         best = max(labels, key=lambda label: label.score, default=None)
         return best if best is not None and best.score >= MIN_LABEL_SCORE else None
 
@@ -123,6 +150,7 @@ class HeadScores:
             and _is_within(self.entropy, shape, 0, math.inf)
             and _is_within(self.distance, shape, 0, math.inf)
             and (self.ablation is None or self.ablation._fits(self.positions, shape))
+            and (self.repeated is None or self.repeated._fits(shape))
         )
 
 

@@ -11,12 +11,13 @@ from torch import Tensor
 from microgpt.analysis.ablation import mean_loss_changes
 from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_patterns import PATTERNS, Text, texts
-from microgpt.analysis.head_scores import Ablation, HeadScores
+from microgpt.analysis.head_scores import Ablation, HeadScores, Repeated
 from microgpt.model import GPT, finite
 from microgpt.tokenizer import CharTokenizer
 
 # Ablating one head over a window takes half as long as the attention maps of all heads.
 ABLATED_WINDOWS = 8
+REPEATED_TEXTS = 16
 _TOO_SHORT = "the text is too short; give at least two characters"
 CLASSES = ("vowel", "consonant", "capital", "space", "newline", "punctuation or other")
 
@@ -103,7 +104,34 @@ def head_scores(
         sums.add(finite(model.forward_with_attention(text.ids[None])[1][0]), text)
         progress(next(passes), total)
     changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
-    return replace(sums.means(), ablation=Ablation(few * (size - 1), changes))
+    ablation = Ablation(few * (size - 1), changes)
+    return replace(sums.means(), ablation=ablation, repeated=repeated_scores(model))
+
+
+@torch.inference_mode()
+def repeated_scores(model: GPT) -> Repeated | None:
+    """The induction scores of a model in eval mode on REPEATED_TEXTS random texts, written twice.
+
+    A text is a random order of the vocabulary, cut to half a window, so each character is followed
+    by one other only. The texts are always the same. The queries are in the second half, without
+    the last. None if a text would have fewer than two characters.
+    """
+    vocabulary = model.config.vocab_size
+    half = min(vocabulary, max_positions(model.config) // 2)
+    if half < 2:
+        return None
+    device = model.head.weight.device
+    generator = torch.Generator().manual_seed(0)
+    sums = torch.zeros(model.config.n_layer, model.config.n_head, dtype=torch.float64)
+    for _ in range(REPEATED_TEXTS):
+        ids = torch.randperm(vocabulary, generator=generator)[:half].to(device)
+        weights = model.forward_with_attention(ids.repeat(2)[None])[1][0]  # (L, H, T, T)
+        # The query at half + n attends to the key at n + 1.
+        induction = finite(weights).diagonal(1 - half, dim1=-2, dim2=-1)[..., 1:half]
+        sums += induction.double().mean(dim=-1).cpu()
+    scores = (sums / REPEATED_TEXTS).float().clamp(0, 1)
+    uniform = (1 / torch.arange(half + 1, 2 * half, dtype=torch.float64)).mean().item()
+    return Repeated(REPEATED_TEXTS * (half - 1), uniform, scores)
 
 
 def class_of(character: str) -> str:

@@ -2,7 +2,8 @@
 
 Prints a table with one row per head: its head scores, the entropy and mean distance of its
 attention, and how much the loss rises when the head is ablated (column `ablation`). A head with a
-high score is labelled with it. Layers and heads count from 1. The row `uniform` holds the scores of
+high score is labelled with it. `repeated` is the induction score on random characters that are
+written twice. Layers and heads count from 1. The row `uniform` holds the scores of
 uniform attention. The row `queries` holds the number of positions that each score is averaged over.
 """
 
@@ -55,16 +56,21 @@ def _table(scores: HeadScores) -> str:
     """Format one line per head, then the lines `uniform` and `queries`."""
     assert scores.ablation is not None  # head_scores() always ablates
     names = list(scores.scores)
-    lines = [["layer", "head", *names, "entropy", "distance", "ablation", "label"]]
+    repeated = [scores.repeated] if scores.repeated else []
+    columns = [*names, *(["repeated"] if repeated else [])]
+    lines = [["layer", "head", *columns, "entropy", "distance", "ablation", "label"]]
     for layer in range(scores.entropy.size(0)):
         for head in range(scores.entropy.size(1)):
-            values = [*scores.scores.values(), scores.entropy, scores.distance]
+            values = [*scores.scores.values(), *(each.scores for each in repeated)]
+            values += [scores.entropy, scores.distance]
             label = scores.label(layer, head)
             numbers = [f"{value[layer, head]:.3f}" for value in values]
             numbers.append(f"{scores.ablation.loss_change[layer, head]:+.4f}")
             lines.append([str(layer + 1), str(head + 1), *numbers, label.name if label else ""])
-    lines.append(["uniform", "", *(f"{scores.uniform[name]:.3f}" for name in names)])
-    lines.append(["queries", "", *(str(scores.counts[name]) for name in names)])
+    uniform = [*scores.uniform.values(), *(each.uniform for each in repeated)]
+    queries = [*(scores.counts[name] for name in names), *(each.positions for each in repeated)]
+    lines.append(["uniform", "", *(f"{value:.3f}" for value in uniform)])
+    lines.append(["queries", "", *(str(count) for count in queries)])
     widths = [max(7, len(name)) for name in lines[0]]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=False)).rstrip()

@@ -8,13 +8,17 @@ sample of generated text, at one step of the training. The saved weights are in 
 import argparse
 from pathlib import Path
 
+from torch import Tensor
+
 from microgpt import checkpoint
-from microgpt.checkpoint import SNAPSHOT_SCORES, Checkpoint, CheckpointError
+from microgpt.checkpoint import SNAPSHOT_SCORES, CheckpointError
 from microgpt.cli.arguments import add_data, add_device, text_of
 from microgpt.cli.heads import ONE_CHARACTER
 from microgpt.cli.progress import progress_bar
+from microgpt.config import GPTConfig
 from microgpt.data import read_text, split
 from microgpt.device import pick_device
+from microgpt.tokenizer import CharTokenizer
 from microgpt.training.run import RunFolder
 from microgpt.training.snapshots import recompute, recompute_scores
 
@@ -42,21 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     passage = None if args.passage is None else read_text(args.passage)
     opened = checkpoint.load(args.checkpoint)
+    val = _validation_split(args, opened.tokenizer, opened.config) if args.head_scores else None
     folder = RunFolder(args.checkpoint.absolute()).snapshots
     with progress_bar("snapshots", unit="snapshot") as show:
         made = recompute(opened, folder, passage, show)
     checkpoint.add_snapshots(args.checkpoint, made, opened.config)
+    if val is not None:
+        with progress_bar("head scores", unit="snapshot") as show:
+            scores = recompute_scores(opened, folder, val, show)
+        checkpoint.add_snapshot_scores(args.checkpoint, scores, opened.config)
     print(f"{len(made.steps)} snapshots of {len(made.passage)} characters: {args.checkpoint}")
-    if args.head_scores:
-        _measure_heads(args, opened, folder)
     return 0
 
 
-def _measure_heads(args: argparse.Namespace, opened: Checkpoint, folder: Path) -> None:
-    if opened.config.block_size < 2:
+def _validation_split(
+    args: argparse.Namespace, tokenizer: CharTokenizer, config: GPTConfig
+) -> Tensor:
+    if config.block_size < 2:
         raise CheckpointError(ONE_CHARACTER)
-    ids = opened.tokenizer.encode(text_of(args.data))
-    val = split(ids, opened.config.block_size).val.to(pick_device(args.device))
-    with progress_bar("head scores", unit="snapshot") as show:
-        scores = recompute_scores(opened, folder, val, show)
-    checkpoint.add_snapshot_scores(args.checkpoint, scores, opened.config)
+    ids = tokenizer.encode(text_of(args.data))
+    return split(ids, config.block_size).val.to(pick_device(args.device))

@@ -1,20 +1,24 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from microgpt.analysis.attention import attention_maps
-from microgpt.analysis.head_patterns import PATTERNS
+from microgpt.analysis.head_patterns import PATTERNS, texts
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.heads import (
     CLASSES,
+    REPEATED_TEXTS,
     attention_by_class,
     attention_by_distance,
     class_of,
     head_scores,
+    repeated_scores,
     text_scores,
 )
+from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
 TEXT = "aba\n\nb a"
@@ -55,7 +59,7 @@ def scores_of(weights: Tensor, text: str = TEXT, tokenizer: CharTokenizer = LETT
     return text_scores(maps, tokenizer.encode(text), tokenizer)
 
 
-@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("name", KEYS)
 def test_a_head_that_matches_a_pattern_scores_1(name):
     scores = scores_of(attention_to(KEYS[name]))
     assert scores.scores[name].tolist() == [[pytest.approx(1)]]
@@ -63,7 +67,7 @@ def test_a_head_that_matches_a_pattern_scores_1(name):
     assert scores.positions == 7
 
 
-@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("name", KEYS)
 def test_every_score_equals_a_computation_by_hand(name):
     weights = attention_to(KEYS[name])
     scores = scores_of(weights)
@@ -102,9 +106,10 @@ def test_every_head_has_its_own_scores():
 def test_a_score_without_matching_keys_is_left_out():
     scores = scores_of(uniform(3), "aba")
     assert scores.counts["newline"] == scores.counts["space"] == 0
-    assert set(scores.scores) == set(scores.uniform) == set(PATTERNS) - {"newline", "space"}
+    found = set(KEYS) - {"newline", "space"}
+    assert set(scores.scores) == set(scores.uniform) == found
     scores = scores_of(uniform(3), "aba", CharTokenizer("ab"))
-    assert set(scores.scores) == set(PATTERNS) - {"newline", "space"}
+    assert set(scores.scores) == found
 
 
 @pytest.mark.parametrize("size", [0, 1])
@@ -173,7 +178,7 @@ def test_the_scores_of_a_split_are_weighted_means_over_its_windows(model, tokeni
     assert scores.positions == 6 * 15
     windows = [data[at : at + 16].tolist() for at in range(0, 96, 16)]
     each = [text_scores(attention_maps(model, ids).weights, ids, tokenizer) for ids in windows]
-    for name in set(PATTERNS) - {"speaker"}:
+    for name in set(KEYS) - {"speaker"}:
         measured = [window for window in each if name in window.scores]
         assert scores.counts[name] == sum(window.counts[name] for window in measured)
         total = sum(window.scores[name] * window.counts[name] for window in measured)
@@ -224,4 +229,36 @@ def test_the_heads_of_an_induction_model_are_recognised(induction_model):
     assert scores.scores["previous"][0].item() == pytest.approx(1, abs=1e-4)
     assert scores.scores["induction"][1].item() == pytest.approx(1, abs=1e-4)
     assert scores.counts["induction"] == 8
+    assert scores.counts["induction-4"] == 5
+    assert scores.scores["induction-4"][1].item() == pytest.approx(1, abs=1e-4)
     assert scores.label(0, 0).name == "previous" and scores.label(1, 0).name == "induction"
+
+
+def test_a_longer_prefix_matches_fewer_queries():
+    text = "bab  aab  ab"
+    #       0b 1a 2b 3␣ 4␣ 5a 6a 7b 8␣ 9␣ 10a 11b
+    letters = CharTokenizer("\n ab")
+    (window,) = texts(torch.tensor(letters.encode(text)), len(text), letters)
+
+    def keys(count: int) -> dict[int, int]:
+        name = "induction" if count == 1 else f"induction-{count}"
+        return dict(PATTERNS[name].keys(window).nonzero().tolist())
+
+    assert keys(1) == {2: 1, 4: 4, 5: 2, 6: 6, 7: 3, 8: 5, 9: 9, 10: 7, 11: 8}
+    assert keys(2) == {7: 3, 8: 4, 9: 5, 10: 6, 11: 8}
+    assert keys(3) == {8: 4, 9: 5, 10: 6}
+    assert keys(4) == {9: 5, 10: 6}
+
+
+def test_an_induction_head_is_found_on_random_text_that_repeats(induction_model):
+    repeated = repeated_scores(induction_model)
+    assert repeated.scores[1].item() == pytest.approx(1, abs=1e-4)
+    assert repeated.scores[0].item() < repeated.uniform
+    half = min(induction_model.config.vocab_size, induction_model.config.block_size // 2)
+    assert repeated.positions == REPEATED_TEXTS * (half - 1)
+    shares = [1 / (query + 1) for query in range(half, 2 * half - 1)]
+    assert repeated.uniform == pytest.approx(sum(shares) / len(shares))
+
+
+def test_a_window_of_three_characters_has_no_text_that_repeats(tiny_config):
+    assert repeated_scores(GPT(replace(tiny_config, block_size=3)).eval()) is None

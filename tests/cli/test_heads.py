@@ -24,7 +24,16 @@ def test_a_row_for_each_head_is_printed_and_no_file_changes(arguments, checkpoin
     before = contents(checkpoint_copy)
     assert main(arguments) == 0
     titles, *heads, uniform, queries = map(str.split, capsys.readouterr().out.splitlines())
-    assert titles == ["layer", "head", *PATTERNS, "entropy", "distance", "ablation", "label"]
+    assert titles == [
+        "layer",
+        "head",
+        *PATTERNS,
+        "repeated",
+        "entropy",
+        "distance",
+        "ablation",
+        "label",
+    ]
     assert [row[:2] for row in heads] == [[layer, head] for layer in "12" for head in "123"]
     assert all(row[titles.index("ablation")][0] in "+-" for row in heads)
     assert (uniform[0], queries[0]) == ("uniform", "queries")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from microgpt.analysis.attention import AttentionMaps, combined
 from microgpt.analysis.head_patterns import PATTERNS
-from microgpt.analysis.head_scores import MIN_LABEL_SCORE, Ablation, HeadScores
+from microgpt.analysis.head_scores import MIN_LABEL_SCORE, Ablation, HeadScores, Repeated
 from microgpt.analysis.heads import CLASSES, attention_by_class, attention_by_distance
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
@@ -24,6 +24,7 @@ from microgpt.ui.charts import style
 from microgpt.ui.download import download
 
 _LOSS_CHANGE, _ENTROPY = "loss change (nats)", "entropy (nats)"
+_REPEATED = "induction, random text"
 _DISTANCE = "mean distance (characters)"
 
 
@@ -39,7 +40,7 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
     assert scores is not None  # the text is long enough
     measured = checkpoint.head_scores
     ablation = measured.ablation if measured else None
-    frame = scores_frame(scores, ablation)
+    frame = scores_frame(scores, ablation, measured.repeated if measured else None)
     st.dataframe(frame, hide_index=True, column_config=_columns())
     st.caption(
         "Each score is the mean share of a head's attention that goes to one kind of character, "
@@ -55,6 +56,12 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
             + ", ".join(f"{name} {value:.2f}" for name, value in scores.uniform.items())
             + "."
         )
+        if measured and measured.repeated:
+            st.caption(
+                f"For {_REPEATED}, the text is all characters in a random order, written twice. "
+                "Nothing but induction can predict its second half. A head that attends equally to "
+                f"all characters has the score {measured.repeated.uniform:.3f} there."
+            )
         if ablation:
             st.caption(
                 "The loss change is the loss without this head minus the loss with it, measured "
@@ -74,6 +81,11 @@ def _columns() -> dict[str, Any]:
             name: number(format="%.2f", help=f"Attention to {pattern.about}.")
             for name, pattern in PATTERNS.items()
         },
+        _REPEATED: number(
+            format="%.2f",
+            help="Attention, in random text that is written twice, to the character after the same "
+            "character in the first half.",
+        ),
         _LOSS_CHANGE: number(
             format="%.4f",
             help="How much the loss rises when this head is switched off (an ablation).",
@@ -89,22 +101,27 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def scores_frame(scores: HeadScores, ablation: Ablation | None) -> pd.DataFrame:
+def scores_frame(
+    scores: HeadScores, ablation: Ablation | None, repeated: Repeated | None
+) -> pd.DataFrame:
     """One row for each head: name, label, loss change, scores, entropy and mean distance."""
     layers, heads = scores.entropy.shape
     rows = []
     for layer in range(layers):
         for head in range(heads):
             label = scores.label(layer, head)
-            ablated = {}
+            ablated, random = {}, {}
             if ablation is not None:
                 ablated[_LOSS_CHANGE] = round(float(ablation.loss_change[layer, head]), 4)
+            if repeated is not None:
+                random[_REPEATED] = float(repeated.scores[layer, head])
             rows.append(
                 {
                     "head": f"L{layer + 1} H{head + 1}",
                     "label": f"{label.name} {label.score:.2f}" if label else "",
                     **ablated,
                     **{name: float(table[layer, head]) for name, table in scores.scores.items()},
+                    **random,
                     _ENTROPY: round(float(scores.entropy[layer, head]), 3),
                     _DISTANCE: round(float(scores.distance[layer, head]), 2),
                 }
