@@ -46,12 +46,12 @@ def _healthy(url: str) -> bool:
 
 
 @contextmanager
-def served() -> Iterator[Server]:
-    """Run the app with the bundled checkpoint until the block ends."""
+def served(folder: Path = ROOT) -> Iterator[Server]:
+    """Run the app of a checkout, with its bundled checkpoint, until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         server = Server(process, port)
         while not _healthy(server.url):
