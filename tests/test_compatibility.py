@@ -23,7 +23,8 @@ from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.formats import FORMAT, IGNORABLE
 from microgpt.sampling import SamplingConfig
-from microgpt.training.run import RunFolder, train_checkpoint
+from microgpt.training.folder import RunFolder
+from microgpt.training.run import train_checkpoint
 from microgpt.ui.generate.generated_text import GeneratedText
 from microgpt.ui.generate.record import record_json
 from tests.checkpoint.editing import edit_config, update_hashes

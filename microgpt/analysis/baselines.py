@@ -18,6 +18,10 @@ from microgpt.formats import FormatError, read_json
 BIGRAM_STEPS, BIGRAM_BATCH_SIZE, BIGRAM_BLOCK_SIZE, BIGRAM_RATE = 5000, 32, 8, 1e-3
 
 
+# The longest number in a file; to_json writes up to 10 bytes, other programs more digits.
+_NUMBER_BYTES = 32
+
+
 class BaselinesError(MicroGPTError):
     """A baselines file is malformed."""
 
@@ -48,7 +52,16 @@ class Baselines:
 
     @classmethod
     def from_json(cls, text: str | bytes, vocab_size: int) -> Self:
-        """Read what to_json wrote, for a vocabulary of this size. Raises BaselinesError."""
+        """Read what to_json wrote, for a vocabulary of this size. Raises BaselinesError.
+
+        A file that is longer or has more lists than this vocabulary allows is not parsed.
+        """
+        data = text.encode() if isinstance(text, str) else text
+        numbers = vocab_size * (vocab_size + 1)
+        if len(data) > _NUMBER_BYTES * numbers + 4096 or data.count(b"[") > vocab_size + 64:
+            raise BaselinesError(
+                "the checkpoint's baselines cannot be read: there are too many for its vocabulary"
+            )
         try:
             document = read_json("baselines.json", text)
             found = json_file.read(cls, document)

@@ -120,6 +120,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_size(path: Path, limit: int) -> None:
+    """Raise CheckpointError if a file is larger than the limit."""
+    if path.stat().st_size > limit:
+        raise CheckpointError(
+            f"{path.name} has {path.stat().st_size:,} bytes; at most {limit:,} are allowed"
+        )
+
+
 def check_hash(name: str, found: str, hashes: Mapping[str, object]) -> None:
     """Raise CheckpointError unless a file's SHA-256 is the one in config.json."""
     if found != hashes[name]:

@@ -26,6 +26,7 @@ from microgpt.checkpoint.folder import (
     CheckpointError,
     Origin,
     check_hash,
+    check_size,
 )
 from microgpt.checkpoint.loss_record import LossRecordError, from_csv
 from microgpt.checkpoint.provenance import Training
@@ -57,14 +58,7 @@ def check_files(folder: Path) -> None:
                     f"save them as {WEIGHTS}"
                 )
             raise CheckpointError(f"not a microGPT checkpoint: {name} is missing")
-        _check_size(path, limit)
-
-
-def _check_size(path: Path, limit: int) -> None:
-    if path.stat().st_size > limit:
-        raise CheckpointError(
-            f"{path.name} has {path.stat().st_size:,} bytes; at most {limit:,} are allowed"
-        )
+        check_size(path, limit)
 
 
 def files_in(folder: Path, hashes: Mapping[str, str]) -> list[str]:
@@ -149,7 +143,7 @@ def _read_optional(
             notes.append(f"{name} is listed in {CONFIG} but not in the folder")
             continue
         try:
-            _check_size(folder / name, OPTIONAL[name])
+            check_size(folder / name, OPTIONAL[name])
             parts[part] = read(_read(folder, name, hashes))
         except MicroGPTError as error:
             if strict:

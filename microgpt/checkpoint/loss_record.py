@@ -1,14 +1,19 @@
 """The loss record: a CSV file with the losses and other measurements of a training run.
 
+A run keeps every estimate of its losses, at most MAX_EVALUATIONS, and at most MAX_BATCH_LOSSES
+other rows, which are thinned as it goes on.
+
 The last column, `format`, holds the format of the file in the first row and is empty in the others.
 So spreadsheets and pandas can read the file without special treatment.
 """
 
+import io
 import math
 import os
 import reprlib
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +25,7 @@ class LossRecordError(MicroGPTError):
     """A loss record is malformed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a record may have many rows
 class LossRow:
     """Measurements after `step` optimizer updates; None if not measured at this step.
 
@@ -42,7 +47,15 @@ class LossRow:
     wall_seconds: float | None = None
 
 
+# Together these rows fit in the file's limit of 16 MiB, whatever their numbers (see ROW_BYTES).
+MAX_EVALUATIONS, MAX_BATCH_LOSSES = 100_000, 20_000
+ROW_BYTES = 128
+# What is read at most. Earlier versions, which did not thin, wrote up to about 300,000 rows.
+MAX_ROWS = 400_000
+_MAX_COLUMNS = 100
+
 COLUMNS = tuple(field.name for field in fields(LossRow))
+_CELLS = attrgetter(*COLUMNS)
 _FORMAT = "format"
 _HEADER = ",".join((*COLUMNS, _FORMAT)) + "\n"
 
@@ -52,7 +65,7 @@ def _cell(value: float | None) -> str:
 
 
 def _line(row: LossRow, first: bool) -> str:
-    return ",".join(map(_cell, (*astuple(row), FORMAT if first else None))) + "\n"
+    return ",".join(map(_cell, (*_CELLS(row), FORMAT if first else None))) + "\n"
 
 
 def to_csv(rows: Iterable[LossRow]) -> str:
@@ -68,53 +81,85 @@ def append(path: Path, row: LossRow) -> None:
         os.fsync(file.fileno())
 
 
-def _parse(name: str, text: str, kind: Any, line: int) -> float | None:
-    if not text and kind not in (int, float):
-        return None
-    try:
-        value = int(text) if kind is int else float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < 2**63:  # also refuses NaN and infinity
-        raise LossRecordError(
-            f"line {line} of the loss record: {name} is {reprlib.repr(text)}; "
-            "it must be a number of 0 or more"
-        )
+def kept_interval(step: int, log_interval: int) -> int:
+    """The interval of the batch losses that a record keeps after `step` updates.
+
+    It is log_interval, doubled until at most MAX_BATCH_LOSSES steps are multiples of it.
+    """
+    interval = log_interval
+    while step // interval > MAX_BATCH_LOSSES:
+        interval *= 2
+    return interval
+
+
+def thinned(rows: Iterable[LossRow], interval: int) -> list[LossRow]:
+    """The rows with an estimate of the losses, and those at multiples of an interval."""
+    return [row for row in rows if row.val_loss is not None or row.step % interval == 0]
+
+
+def _number(cell: str) -> float:
+    value = float(cell)
+    if not 0 <= value < math.inf:  # also refuses NaN
+        raise ValueError
     return value
+
+
+def _whole(cell: str) -> int:
+    value = int(cell)
+    if not 0 <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def _optional(cell: str) -> float | None:
+    return _number(cell) if cell else None
 
 
 def from_csv(text: str, row_type: type[LossRow] = LossRow) -> list[LossRow]:
     """Parse and check a record: known columns, finite numbers, increasing steps.
 
     A missing optional column is None in every row. row_type: the dataclass for a row. Raises
-    LossRecordError, which names the line.
+    LossRecordError, which names the line. More than MAX_ROWS rows are refused before they are read.
     """
-    header, *lines = text.splitlines() or [""]
-    columns = header.split(",")
+    if max(text.count("\n"), text.count("\r")) > MAX_ROWS:
+        raise LossRecordError(f"the loss record has more than {MAX_ROWS:,} rows")
+    kinds = {field.name: field.type for field in fields(row_type)}
+    lines = (line.rstrip("\n") for line in io.StringIO(text, newline=None))
+    columns = next(lines, "").split(",", _MAX_COLUMNS)
     if not required_fields(row_type) <= set(columns) or len(set(columns)) < len(columns):
         raise LossRecordError(
             f"a loss record must begin with the names of its columns, {','.join(COLUMNS)}"
         )
-    table = [line.split(",") for line in lines]
-    for line, cells in enumerate(table, start=2):
+    readers = [(name, at, _reader(kinds[name])) for at, name in enumerate(columns) if name in kinds]
+    rows: list[LossRow] = []
+    for line, content in enumerate(lines, start=2):
+        cells = content.split(",", _MAX_COLUMNS)
+        if line == 2:
+            _check_columns(columns, cells, kinds)
         if len(cells) != len(columns):
             raise LossRecordError(
                 f"line {line} of the loss record has {len(cells)} cells, not {len(columns)}"
             )
-    kinds = {field.name: field.type for field in fields(row_type)}
-    _check_columns(columns, table[0] if table else [], kinds)
-    rows: list[LossRow] = []
-    for line, cells in enumerate(table, start=2):
-        values: dict[str, Any] = {
-            name: _parse(name, cell, kinds[name], line)
-            for name, cell in zip(columns, cells, strict=True)
-            if name != _FORMAT
-        }
+        values: dict[str, Any] = {}
+        for name, at, read in readers:
+            try:
+                values[name] = read(cells[at])
+            except ValueError:
+                raise LossRecordError(
+                    f"line {line} of the loss record: {name} is {reprlib.repr(cells[at])}; "
+                    "it must be a number of 0 or more"
+                ) from None
         row = row_type(**values)
         if rows and row.step <= rows[-1].step:
             raise LossRecordError(f"line {line} of the loss record: steps must increase")
         rows.append(row)
+    if not rows:
+        _check_columns(columns, [], kinds)
     return rows
+
+
+def _reader(kind: Any) -> Callable[[str], float | None]:
+    return _whole if kind is int else _number if kind is float else _optional
 
 
 def _check_columns(columns: list[str], first_row: list[str], known: Iterable[str]) -> None:

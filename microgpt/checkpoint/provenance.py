@@ -119,5 +119,5 @@ def _fits(value: Any, kind: Any) -> bool:
         return good and not any("\ud800" <= char <= "\udfff" for char in value)
     if kind in (int, float):
         number = type(value) is int or type(value) is kind
-        return number and 0 <= value < 2**63  # also refuses NaN and infinity
+        return number and 0 <= value <= (2**63 - 1 if kind is int else 1e308)  # also refuses NaN
     return isinstance(value, kind)

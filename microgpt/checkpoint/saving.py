@@ -16,6 +16,7 @@ from microgpt.checkpoint.folder import (
     CARD,
     CONFIG,
     EVOLUTION,
+    FILES,
     HEAD_SCORES,
     LOSS_RECORD,
     OPTIONAL,
@@ -25,6 +26,7 @@ from microgpt.checkpoint.folder import (
     WEIGHTS,
     Checkpoint,
     CheckpointError,
+    check_size,
     sha256,
 )
 from microgpt.checkpoint.loss_record import to_csv
@@ -53,7 +55,8 @@ def _config_text(checkpoint: Checkpoint, hashes: dict[str, str]) -> str:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Save a checkpoint to a folder in one atomic step; an existing folder is replaced.
 
-    Weights are stored as float16. Raises CheckpointError if a weight is not finite in float16,
+    Weights are stored as float16. An optional part that would be too large to load is left out.
+    Raises CheckpointError if a weight is not finite in float16 or another file would be too large,
     and OSError if the folder cannot be written.
     """
     weights = half_precision(checkpoint.model)
@@ -64,17 +67,28 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         (partial / WEIGHTS).write_bytes(to_safetensors(weights))
         _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
         _write(partial / LOSS_RECORD, to_csv(checkpoint.loss_record))
-        if checkpoint.baselines is not None:
-            _write(partial / BASELINES, checkpoint.baselines.to_json())
-        if checkpoint.snapshots is not None:
-            (partial / SNAPSHOTS).write_bytes(checkpoint.snapshots.to_npz())
-        if checkpoint.head_scores is not None:
-            _write(partial / HEAD_SCORES, checkpoint.head_scores.to_json())
-        if checkpoint.snapshot_scores is not None:
-            _write(partial / SNAPSHOT_SCORES, checkpoint.snapshot_scores.to_json())
+        for name, content in _optional_files(checkpoint).items():
+            if len(content) <= OPTIONAL[name]:
+                (partial / name).write_bytes(content)
         hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         _write(partial / CONFIG, _config_text(checkpoint, hashes))
         _write(partial / CARD, model_card.render(checkpoint))
+        for name, limit in FILES.items():
+            check_size(partial / name, limit)
+
+
+def _optional_files(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """The content of the optional files of the parts that a checkpoint has."""
+    files = {}
+    if checkpoint.baselines is not None:
+        files[BASELINES] = checkpoint.baselines.to_json().encode()
+    if checkpoint.snapshots is not None:
+        files[SNAPSHOTS] = checkpoint.snapshots.to_npz()
+    if checkpoint.head_scores is not None:
+        files[HEAD_SCORES] = checkpoint.head_scores.to_json().encode()
+    if checkpoint.snapshot_scores is not None:
+        files[SNAPSHOT_SCORES] = checkpoint.snapshot_scores.to_json().encode()
+    return files
 
 
 def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None:

@@ -19,7 +19,7 @@ from microgpt.config import GPTConfig
 from microgpt.data import read_text, split
 from microgpt.device import pick_device
 from microgpt.tokenizer import CharTokenizer
-from microgpt.training.run import RunFolder
+from microgpt.training.folder import RunFolder
 from microgpt.training.snapshots import recompute, recompute_scores
 
 

@@ -26,9 +26,10 @@ from microgpt.cli.progress import Bars
 from microgpt.config import PRESETS, GPTConfig, TrainConfig
 from microgpt.data import read_text, text_warnings, tiny_shakespeare
 from microgpt.training import distributed
+from microgpt.training.folder import RunFolder
 from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
-from microgpt.training.run import RunFolder, Source, train_checkpoint
+from microgpt.training.run import Source, train_checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,9 +29,9 @@ def train(
     """Make the remaining updates, changing `state` in place, and yield a row after each.
 
     Losses are recorded as config says, and at every step with a snapshot; in other rows they are
-    None. A row with a loss is added to state.rows before it is yielded. compiled: run the model
-    through torch.compile. Raises DivergedError if the loss or the weights are no longer finite; the
-    row is then not added.
+    None. A row with a loss is added to the record of the state before it is yielded. compiled: run
+    the model through torch.compile. Raises DivergedError if the loss or the weights are no longer
+    finite; the row is then not added.
     """
     model, device, block_size = state.model, splits.train.device, state.model.config.block_size
     snapshots = snapshot_steps(config.steps)
@@ -41,8 +41,9 @@ def train(
 
     if state.step == 0 and not state.rows:
         losses = estimate(state, splits, config)
-        state.rows.append(LossRow(0, 0, 0.0, **losses, wall_seconds=state.wall_seconds))
-        yield state.rows[-1]
+        first = LossRow(0, 0, 0.0, **losses, wall_seconds=state.wall_seconds)
+        state.record(first, config.log_interval)
+        yield first
     if compiled or device.type == "cuda":
         _warm_up(forward, splits, config, block_size)
     while state.step < config.steps:
@@ -76,7 +77,7 @@ def train(
         values["wall_seconds"] = state.wall_seconds
         row = LossRow(state.step, tokens, state.seconds, **values)
         if logged:
-            state.rows.append(row)
+            state.record(row, config.log_interval)
         yield row
 
 

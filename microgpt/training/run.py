@@ -7,21 +7,21 @@
 The state that a resumed run needs is saved beside the checkpoint, in DIR.state.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from microgpt import checkpoint
+from microgpt import atomic, checkpoint
 from microgpt.analysis import baselines
 from microgpt.analysis.heads import head_scores
 from microgpt.analysis.loss import full_loss
 from microgpt.checkpoint import Checkpoint, loss_record
+from microgpt.checkpoint.limits import check_evaluations, check_model
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training, storable
 from microgpt.config import GPTConfig, TrainConfig
@@ -29,10 +29,11 @@ from microgpt.data import TINY_SHAKESPEARE_SHA256, DataError, Splits, split
 from microgpt.device import hardware_name, matmul_flops, pick_device
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
-from microgpt.training.lock import exclusive
+from microgpt.training.folder import RunFolder
 from microgpt.training.loop import TrainError, train
 from microgpt.training.settings import RunSettings
 from microgpt.training.snapshots import (
+    SNAPSHOT_COUNT,
     earlier_passage_ids,
     load_weights,
     nearest,
@@ -58,53 +59,6 @@ class Source:
     preset: str = "none"
     command: str = "unknown"
     commit: str = UNKNOWN_COMMIT
-
-
-class RunFolder:
-    """The paths of a run that writes its checkpoint to `out`."""
-
-    def __init__(self, out: Path):
-        self.out = out
-        self.folder = out.parent / f"{out.name}.state"
-        self.state = self.folder / "state.pt"
-        self.loss_record = self.folder / checkpoint.LOSS_RECORD
-        self.snapshots = self.folder / "snapshots"
-        self.lock = self.folder / "lock"
-
-    def check(self, resume: bool) -> None:
-        """Raise TrainError if a new run would overwrite another, or if there is none to resume."""
-        if not resume and (self.out.exists() or self.state.exists()):
-            raise TrainError(
-                f"{self.out} or its state already exists; pass --resume or another --out"
-            )
-        if resume and not self.state.exists():
-            raise TrainError(f"there is nothing to resume: {self.state} does not exist")
-
-    @contextlib.contextmanager
-    def locked(self, resume: bool) -> Iterator[None]:
-        """Make the folder of the state and keep other runs from writing to it; check it again.
-
-        Every process of a run must call this method; rank 0 holds the lock. Raises TrainError in
-        all of them if another run holds it.
-        """
-        with contextlib.ExitStack() as stack:
-            error: Exception | None = None
-            if distributed.rank() == 0:
-                try:
-                    self.folder.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(exclusive(self.lock))
-                    self.check(resume)
-                except BlockingIOError:
-                    error = TrainError(
-                        f"another run is writing to {self.out}; wait for its end or pass another "
-                        "--out"
-                    )
-                except (TrainError, OSError) as raised:
-                    error = raised
-            error, *_ = distributed.gather(error)
-            if error is not None:
-                raise error
-            yield
 
 
 @dataclasses.dataclass
@@ -177,10 +131,12 @@ def _prepare(
         raise DataError("the text is empty; choose another with --data FILE")
     tokenizer = CharTokenizer.from_text(text)
     model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
+    check_model(model_config)
     splits = split(tokenizer.encode(text), model_config.block_size)
     digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
     settings = RunSettings(model_config, config, digest)
     state = TrainState.create(model_config, config, device)
+    _check_evaluations(state, config)
     state.passage = passage_ids(tokenizer, splits.val, model_config, digest)
     splits = Splits(*(part.to(device) for part in splits))
     return _Run(files, config, tokenizer, splits, digest, settings, state, device)
@@ -191,6 +147,7 @@ def _begin(run: _Run, resume: bool, note: Callable[[str], object]) -> None:
     state = run.state
     if resume:
         state.restore(run.files.state, run.settings)
+        _check_evaluations(state, run.config)
         if not state.passage:
             length = state.snapshots[0].maps.size(-1)
             val = run.splits.val.cpu()
@@ -199,8 +156,20 @@ def _begin(run: _Run, resume: bool, note: Callable[[str], object]) -> None:
     if distributed.rank() == 0:
         if state.changes:
             note(f"changed settings: {state.changes}")
-        record = loss_record.to_csv(state.rows)
-        run.files.loss_record.write_text(record, encoding="utf-8", newline="")
+        _write_record(run)
+
+
+def _write_record(run: _Run) -> None:
+    with atomic.replacing(run.files.loss_record) as partial:
+        record = loss_record.to_csv(run.state.rows)
+        partial.write_text(record, encoding="utf-8", newline="")
+
+
+def _check_evaluations(state: TrainState, config: TrainConfig) -> None:
+    """Raise CheckpointError if the record would not hold the estimates of the rest of the run."""
+    made = sum(row.val_loss is not None for row in state.rows)
+    left = (config.steps - state.step) // config.eval_interval
+    check_evaluations(made + left + SNAPSHOT_COUNT)
 
 
 def _train(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[LossRow, None, None]:
@@ -219,16 +188,18 @@ def _updates(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[L
 
     The state is saved at each evaluation and when the run ends early, but not while the training
     loss is higher than before training: then the last good state is kept. Several processes agree
-    on an early end only at the rows of the loss record, because agreeing at every step would be
-    slow.
+    on an early end only at the steps with a loss, because agreeing at every step would be slow.
     """
     state, files, steps = run.state, run.files, snapshot_steps(run.config.steps)
     writes = distributed.rank() == 0
-    good = True
+    good, rows_written = True, len(state.rows)
     for row in train(state, run.splits, run.config, compiled):
-        recorded = state.rows[-1] is row
-        if writes and recorded:
-            loss_record.append(files.loss_record, row)
+        if writes and state.rows[-1] is row:
+            if len(state.rows) == rows_written + 1:
+                loss_record.append(files.loss_record, row)
+            else:  # the record was thinned
+                _write_record(run)
+            rows_written = len(state.rows)
         if writes and row.step in steps:
             save_weights(files.snapshots, state.result, state.step)
             # Use the weights as saved, in float16, so that `recompute` gives the same snapshot.
@@ -240,7 +211,8 @@ def _updates(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[L
         if evaluated and good:  # before the consumer, which may leave here
             state.save(files.state, run.settings)
         yield row
-        ask = recorded or distributed.world_size() == 1
+        logged = evaluated or row.batch_loss is not None
+        ask = logged or distributed.world_size() == 1
         if ask and any(distributed.gather(stop())):
             if good and not evaluated:
                 state.save(files.state, run.settings)

@@ -42,7 +42,7 @@ SNAPSHOT_COUNT = 14
 _LONGEST_LINE = 200  # characters at the start of the validation split that a passage may skip
 SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
-# Limit for all maps of a run, uncompressed. Compressed, they take a few megabytes.
+# Limit for all maps and predictions of a run, uncompressed. Compressed, they take a few megabytes.
 MAX_BYTES = 16 * 2**20
 _STEP = re.compile(r"step_(\d{8,})\.safetensors")
 
@@ -111,9 +111,10 @@ def earlier_passage_ids(tokenizer: CharTokenizer, val: Tensor, length: int) -> l
 
 def _longest_passage(config: GPTConfig, snapshots: int) -> int:
     """The longest passage that the context window and MAX_BYTES allow, in characters."""
-    return min(
-        config.block_size, math.isqrt(MAX_BYTES // (snapshots * config.n_layer * config.n_head))
-    )
+    heads, vocab_size = config.n_layer * config.n_head, config.vocab_size
+    # The positive root of heads T² + 2 vocab_size T = MAX_BYTES / snapshots.
+    root = math.isqrt(vocab_size**2 + heads * MAX_BYTES // snapshots) - vocab_size
+    return min(config.block_size, root // heads)
 
 
 def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Snapshot:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from microgpt import atomic
-from microgpt.checkpoint.loss_record import COLUMNS, LossRow
+from microgpt.checkpoint.loss_record import COLUMNS, LossRow, kept_interval, thinned
 from microgpt.checkpoint.provenance import storable
 from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig, TrainConfig
@@ -99,6 +99,13 @@ class TrainState:
             parts = list(self.ema.parameters()), list(self.model.parameters())
             get_ema_multi_avg_fn(decay if self.step > 1 else 0.0)(*parts, None)
 
+    def record(self, row: LossRow, log_interval: int) -> None:
+        """Add a row to the loss record, which is thinned from time to time as the run goes on."""
+        interval = kept_interval(row.step, log_interval)
+        if self.rows and interval > kept_interval(self.rows[-1].step, log_interval):
+            self.rows = thinned(self.rows, interval)
+        self.rows += thinned([row], interval)
+
     @property
     def wall_seconds(self) -> float:
         """Seconds since the run began, without the pauses before it was resumed."""
@@ -181,6 +188,10 @@ class TrainState:
             raise TrainStateError(str(error)) from error
         except Exception as error:  # a malformed file may raise anything
             raise TrainStateError(f"the training state {path} cannot be read") from error
+        # An earlier version did not thin the record, or log_interval was another.
+        interval = kept_interval(self.step, settings.train.log_interval)
+        if interval > settings.train.log_interval:
+            self.rows = thinned(self.rows, interval)
         if changes := settings.changes(before):
             note = f"at step {self.step}: {listed(changes)}"
             self.changes = storable("; ".join(filter(None, (self.changes, note))))

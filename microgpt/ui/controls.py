@@ -1,15 +1,21 @@
 """Controls: each declares once its key, the type of its value and where the value is stored.
 
 UP_TO = control("up_to", is_count, saved="attention")
-st.number_input("Up to layer", 1, most, most, **UP_TO.widget_args)
+st.number_input("Up to layer", 1, most, most, **UP_TO.args(Numbers(1, most, most)))
 """
 
+import contextlib
 import re
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from microgpt.ui.allowed import Allowed, same
+from microgpt.ui.text import escaped
 
 # In pixels: two controls fit side by side on a phone and five on a laptop.
 CONTROL_WIDTH = 150
@@ -69,9 +75,52 @@ class Control:
 
     @property
     def widget_args(self) -> dict[str, Any]:
-        """Arguments of the widget: its key, and that its value outlives a change of the page."""
-        stored = {"bind": "query-params"} if self.url else {"persist_state": "session"}
+        """Arguments of a widget that allows every value: its key, and where its value is stored."""
+        return self._stored(bool(self.url))
+
+    def args(self, allowed: Allowed) -> dict[str, Any]:
+        """Arguments of a widget that allows only some values, as `widget_args`.
+
+        Another value, from a link or a saved view, is replaced by the nearest allowed one, and the
+        page says so. In this session it may also come from another checkpoint or a longer text.
+        """
+        in_link = self._replace_in_link(allowed) if self.url else False
+        if self.key in st.session_state:
+            value, nearest = self.value, allowed.nearest(self.value)
+            if not same(value, nearest):
+                st.session_state[self.key] = nearest
+                if st.session_state.get(self._from_file):
+                    _say_replaced(self.key, repr(value), allowed.texts(nearest))
+        st.session_state.pop(self._from_file, None)
+        # Where the link has another value, Streamlit must not read it: it would take the default,
+        # and fail for infinity.
+        return self._stored(bool(self.url) and not in_link)
+
+    def _replace_in_link(self, allowed: Allowed) -> bool:
+        """Replace a value in the link that is not allowed; return whether there was one."""
+        texts = st.query_params.get_all(self.key)
+        if not texts or same(value := allowed.read(texts), nearest := allowed.nearest(value)):
+            return False
+        if self.key in st.session_state:
+            if same(self.value, value):  # the link follows the session, where it is replaced
+                return False
+        else:
+            st.session_state[self.key] = nearest
+            _say_replaced(self.key, ", ".join(texts), allowed.texts(nearest))
+        with contextlib.suppress(StreamlitAPIException):  # bound, so Streamlit will remove it
+            if nearest == allowed.default:
+                del st.query_params[self.key]
+            else:
+                st.query_params[self.key] = allowed.texts(nearest)
+        return True
+
+    def _stored(self, in_url: bool) -> dict[str, Any]:
+        stored = {"bind": "query-params"} if in_url else {"persist_state": "session"}
         return {"key": self.key, **stored}
+
+    @property
+    def _from_file(self) -> str:
+        return f"{self.key} is from a file"
 
     @property
     def value(self) -> Any:
@@ -85,15 +134,17 @@ class Control:
             st.session_state[self.key] = default
         st.session_state[default_key] = default
 
-    def limit_to(self, most: int) -> None:
-        """Lower a number that was chosen for a larger checkpoint to `most`."""
-        if st.session_state.get(self.key, 0) > most:
-            st.session_state[self.key] = most
-
     def set(self, value: object) -> None:
-        """Set the value, which follow_default then does not change. For a callback."""
+        """Set the value from a file; follow_default does not change it then. For a callback."""
         st.session_state[self.key] = value
         st.session_state.pop(f"{self.key} by default", None)
+        st.session_state[self._from_file] = True
+
+
+def _say_replaced(key: str, given: str, used: Sequence[str]) -> None:
+    short = textwrap.shorten(given, 60, placeholder=" …") or "empty"
+    sentence = f"{key} cannot be {short} here, so the page uses {', '.join(used) or 'none'}."
+    st.toast(escaped(sentence), duration="long")
 
 
 _CONTROLS: dict[str, Control] = {}

@@ -6,6 +6,7 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.errors import MicroGPTError
+from microgpt.ui.allowed import OneOf
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.controls import Control
 from microgpt.ui.text import escaped
@@ -40,7 +41,8 @@ def show_views(
 
     An error that a view raises takes the place of what it would show next.
     """
-    tabs = st.tabs(list(views), **tab.widget_args)
+    names = list(views)
+    tabs = st.tabs(names, **tab.args(OneOf(names, names[0])))
     for each, view in zip(tabs, views.values(), strict=True):
         if each.open:
             with each:

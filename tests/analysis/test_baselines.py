@@ -1,5 +1,6 @@
 import json
 import math
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -185,3 +186,25 @@ def test_losses_equal_a_computation_by_hand():
 def test_a_text_of_fewer_than_two_characters_has_no_loss(ids):
     with pytest.raises(ValueError, match="two characters"):
         SMALL.losses(ids)
+
+
+def test_the_longest_file_that_a_vocabulary_needs_is_read():
+    vocab_size = 40
+    rows = torch.full((vocab_size, vocab_size), -25.0)
+    rows[:, 0] = 0.0
+    long = Baselines(rows[0], rows, dict.fromkeys(NAMES, 12.3456))
+    values = json.loads(long.to_json())
+    for name in ("unigram", "bigram"):  # as another program may write them
+        values[name] = (getattr(long, name).double() * (1 - 1e-15)).tolist()
+    assert torch.equal(Baselines.from_json(json.dumps(values), vocab_size).bigram, rows)
+
+
+@pytest.mark.parametrize("item", ["[]", "1.5", '"xy"', "{}"])
+def test_a_file_too_long_for_its_vocabulary_takes_no_memory(item):
+    text = ('{"bigram": [' + f"{item}," * 500_000 + "0]}").encode()
+    tracemalloc.start()
+    with pytest.raises(BaselinesError, match="there are too many for its vocabulary"):
+        Baselines.from_json(text, 65)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000

@@ -1,18 +1,28 @@
 import io
+import math
+import tracemalloc
 
 import pandas as pd
 import pytest
 
+from microgpt.checkpoint import FILES, LOSS_RECORD
 from microgpt.checkpoint.loss_record import (
     COLUMNS,
+    MAX_BATCH_LOSSES,
+    MAX_EVALUATIONS,
+    MAX_ROWS,
+    ROW_BYTES,
     LossRecordError,
     LossRow,
     append,
     best_validation,
     first_reaching,
     from_csv,
+    kept_interval,
+    thinned,
     to_csv,
 )
+from microgpt.config import MODEL_LIMITS, TRAIN_LIMITS
 from microgpt.formats import FORMAT
 
 # The header of format 1, which has no column for the format.
@@ -94,6 +104,64 @@ def test_the_error_for_a_malformed_record_names_the_line(text, message):
     with pytest.raises(LossRecordError, match=message) as caught:
         from_csv(text)
     assert len(str(caught.value)) < 200
+
+
+def test_a_record_of_every_number_that_a_run_may_have_is_read_back():
+    """The losses of a run that nearly diverged can be as high as a float."""
+    limits = TRAIN_LIMITS["steps"][1], TRAIN_LIMITS["batch_size"][1], MODEL_LIMITS["block_size"][1]
+    highest = LossRow(limits[0], math.prod(map(int, limits)), 1e9, *[1.23457e-308] * 6)
+    rows = [LossRow(1, 2, 3.0, *[1.23457e308] * 6), highest]
+    assert from_csv(to_csv(rows)) == rows
+    assert len(to_csv([highest]).splitlines()[1]) < ROW_BYTES
+
+
+def test_the_rows_that_a_run_keeps_fit_in_their_file():
+    most = MAX_EVALUATIONS + MAX_BATCH_LOSSES
+    assert most * ROW_BYTES < FILES[LOSS_RECORD]
+    assert most < MAX_ROWS
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_record_of_too_many_rows_is_refused_before_it_is_read(end):
+    lines = ["step,tokens,seconds", *(f"{step},1,1" for step in range(5))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("microgpt.checkpoint.loss_record.MAX_ROWS", 6)
+        assert len(from_csv(end.join((*lines, "")))) == 5
+        patch.setattr("microgpt.checkpoint.loss_record.MAX_ROWS", 5)
+        with pytest.raises(LossRecordError, match="has more than 5 rows"):
+            from_csv(end.join((*lines, "nonsense" + end)))
+
+
+def peak_of(text: str) -> int:
+    """The memory that reading a malformed record takes, in bytes."""
+    tracemalloc.start()
+    with pytest.raises(LossRecordError):
+        from_csv(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["," * 4_000_000, HEADER + "," * 4_000_000, HEADER + "1\n" * 2_000_000],
+    ids=["header", "row", "rows"],
+)
+def test_a_record_of_nothing_but_cells_or_lines_takes_little_memory(text):
+    assert peak_of(text) < 10 * len(text)
+
+
+def test_a_record_is_thinned_to_evaluations_and_some_batch_losses():
+    assert kept_interval(0, 10) == kept_interval(MAX_BATCH_LOSSES * 10, 10) == 10
+    assert kept_interval((MAX_BATCH_LOSSES + 1) * 10, 10) == 20
+    for log_interval in (1, 3, 10):
+        for step in (10, 10**5, 340_000, 10**7):
+            interval = kept_interval(step, log_interval)
+            assert interval % log_interval == 0
+            assert step // interval <= MAX_BATCH_LOSSES
+            assert interval == log_interval or step // interval >= MAX_BATCH_LOSSES // 2
+    rows = [LossRow(step, 0, 0.0, val_loss=1.0 if step % 5 == 0 else None) for step in range(12)]
+    assert [row.step for row in thinned(rows, 4)] == [0, 4, 5, 8, 10]
 
 
 def test_the_best_row_has_the_lowest_validation_loss(loss_record):

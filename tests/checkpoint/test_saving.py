@@ -69,9 +69,29 @@ def test_weights_that_are_not_finite_in_float16_are_not_saved(
     assert names(tmp_path) == set()
 
 
+def test_a_file_that_would_be_too_large_to_load_is_not_saved(tmp_path, unsaved, monkeypatch):
+    monkeypatch.setitem(checkpoint.FILES, checkpoint.LOSS_RECORD, 100)
+    with pytest.raises(CheckpointError, match=r"^loss_record.csv has .* at most 100 are allowed"):
+        save(tmp_path / "new", unsaved)
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("name", [checkpoint.BASELINES, HEAD_SCORES, SNAPSHOTS])
+def test_an_optional_file_that_would_be_too_large_to_load_is_left_out(
+    tmp_path, unsaved, optional_parts, monkeypatch, name
+):
+    monkeypatch.setitem(checkpoint.OPTIONAL, name, 100)
+    save(tmp_path / "new", dataclasses.replace(unsaved, **optional_parts))
+    assert load(tmp_path / "new").notes == ()
+    assert {*checkpoint.FILES, *checkpoint.OPTIONAL} - names(tmp_path / "new") == {
+        name,
+        checkpoint.EVOLUTION,
+    }
+
+
 def test_an_error_while_saving_leaves_the_old_checkpoint(checkpoint_copy, unsaved):
     before = contents(checkpoint_copy)
-    with pytest.raises(TypeError):
+    with pytest.raises(AttributeError):
         save(checkpoint_copy, dataclasses.replace(unsaved, loss_record=[None]))
     assert contents(checkpoint_copy) == before
     assert names(checkpoint_copy.parent) == {checkpoint_copy.name}

@@ -6,7 +6,7 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.cli import main
-from microgpt.training.run import RunFolder
+from microgpt.training.folder import RunFolder
 from microgpt.training.snapshots import weights_file
 from tests.folders import contents
 

@@ -13,7 +13,7 @@ import torch
 from microgpt import checkpoint
 from microgpt.checkpoint import loss_record
 from microgpt.cli import main
-from microgpt.training.run import RunFolder
+from microgpt.training.folder import RunFolder
 from tests.folders import contents, names
 from tests.small_run import STEPS, train_command, without_times
 

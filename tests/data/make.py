@@ -16,7 +16,8 @@ from microgpt.engine import Decoder, Drawn
 from microgpt.formats import FORMAT
 from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig
-from microgpt.training.run import RunFolder, Source, train_checkpoint
+from microgpt.training.folder import RunFolder
+from microgpt.training.run import Source, train_checkpoint
 from microgpt.ui.attention.view_file import view_json
 from microgpt.ui.generate.generated_text import GeneratedText
 from microgpt.ui.generate.record import record_json

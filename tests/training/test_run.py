@@ -11,11 +11,13 @@ import torch
 from microgpt import checkpoint
 from microgpt.analysis.heads import head_scores
 from microgpt.analysis.loss import full_loss
+from microgpt.checkpoint import CheckpointError
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
+from microgpt.training.folder import RunFolder
 from microgpt.training.loop import TrainError
-from microgpt.training.run import RunFolder, train_checkpoint
+from microgpt.training.run import train_checkpoint
 from microgpt.training.snapshots import SNAPSHOT_COUNT, snapshot_steps, weights_files
 from microgpt.training.state import TrainState
 from tests.folders import names
@@ -221,3 +223,70 @@ def test_changed_settings_are_announced(corpus, tmp_path):
     ):
         pass
     assert notes == ["changed settings: at step 4: steps from 4 to 5"]
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "message"),
+    [
+        ({"n_embd": 2048}, {}, "the weights of this model would take"),
+        ({}, {"steps": 100_000, "eval_interval": 1}, "would estimate its losses 100,014 times"),
+    ],
+)
+def test_a_checkpoint_that_could_not_be_loaded_is_refused_before_the_first_step(
+    corpus, tmp_path, model, train, message
+):
+    shape = GPTConfig(**MODEL | {"n_layer": 12} | model)
+    config = TrainConfig(**TRAINING | train)
+    with pytest.raises(CheckpointError, match=message):
+        next(train_checkpoint(corpus, shape, config, tmp_path / "out", device="cpu"))
+    assert names(tmp_path) == set()
+
+
+@pytest.fixture
+def few_batch_losses(monkeypatch) -> int:
+    """Let a loss record keep only this number of batch losses."""
+    monkeypatch.setattr("microgpt.checkpoint.loss_record.MAX_BATCH_LOSSES", 10)
+    return 10
+
+
+def assert_thinned(out: Path, rows: list[LossRow], interval: int) -> None:
+    """Assert that the record keeps all evaluations, and batch losses at multiples of a step."""
+    record = checkpoint.load(out).loss_record
+    measured = [row.step for row in rows if row.val_loss is not None or row.step % interval == 0]
+    assert [row.step for row in record] == measured
+    kept = RunFolder(out)
+    assert kept.loss_record.read_bytes() == (out / checkpoint.LOSS_RECORD).read_bytes()
+    state = torch.load(kept.state, weights_only=True)
+    assert state["rows"]["step"] == measured
+
+
+def test_the_record_is_thinned_while_it_grows(corpus, tmp_path, few_batch_losses):
+    rows = rows_of(corpus, tmp_path / "out", log_interval=1, steps=50)
+    assert all(row.batch_loss is not None for row in rows[1:]), "every step is measured"
+    assert_thinned(tmp_path / "out", rows, interval=8)
+    assert sum(row.val_loss is None for row in checkpoint.load(tmp_path / "out").loss_record) <= 10
+
+
+def test_the_record_of_a_resumed_run_is_thinned_as_that_of_another(
+    corpus, tmp_path, few_batch_losses
+):
+    settings = {"log_interval": 1, "steps": 50}
+    config, model, out = TrainConfig(**TRAINING | settings), GPTConfig(**MODEL), tmp_path / "out"
+    begun: list[LossRow] = []
+    for row in train_checkpoint(
+        corpus, model, config, out, device="cpu", stop=lambda: begun[-1].step == 30
+    ):
+        begun.append(row)
+    assert_thinned(out, begun, interval=4)
+    rest = rows_of(corpus, out, resume=True, **settings)
+    assert_thinned(out, begun + rest, interval=8)
+
+
+def test_the_record_of_an_earlier_version_is_thinned_when_its_run_is_resumed(
+    corpus, tmp_path, monkeypatch
+):
+    begun = rows_of(corpus, tmp_path / "out", log_interval=1)
+    assert len(checkpoint.load(tmp_path / "out").loss_record) == STEPS + 1
+    monkeypatch.setattr("microgpt.checkpoint.loss_record.MAX_BATCH_LOSSES", 10)
+    rest = rows_of(corpus, tmp_path / "out", resume=True, log_interval=1, steps=STEPS + 2)
+    assert_thinned(tmp_path / "out", begun + rest, interval=4)

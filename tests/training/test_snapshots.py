@@ -14,7 +14,7 @@ from microgpt.engine import Decoder
 from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
-from microgpt.training.run import RunFolder
+from microgpt.training.folder import RunFolder
 from microgpt.training.snapshots import (
     MAX_BYTES,
     PASSAGE,
@@ -118,16 +118,16 @@ def test_a_sample_starts_after_a_newline_or_the_start_of_the_passage(letters, st
     assert snapshot.sample.tolist() == [character.token for character in stream]
 
 
-def test_the_passage_is_cut_to_the_limit_for_all_maps():
-    tokenizer = CharTokenizer.from_text(PASSAGE)
+def test_the_passage_is_cut_to_the_limit_for_all_maps_and_predictions():
+    tokenizer = CharTokenizer.from_text(PASSAGE + "".join(chr(0x4E00 + i) for i in range(900)))
     shape = GPTConfig(tokenizer.vocab_size, block_size=256, n_layer=48, n_head=64, n_embd=64)
     val = torch.zeros(500, dtype=torch.int64)
-    ids = passage_ids(tokenizer, val, shape, TINY_SHAKESPEARE_SHA256)
-    assert (
-        SNAPSHOT_COUNT * 48 * 64 * len(ids) ** 2
-        <= MAX_BYTES
-        < SNAPSHOT_COUNT * 48 * 64 * (len(ids) + 1) ** 2
-    )
+    length = len(passage_ids(tokenizer, val, shape, TINY_SHAKESPEARE_SHA256))
+
+    def size(length: int) -> int:
+        return SNAPSHOT_COUNT * (48 * 64 * length**2 + 2 * tokenizer.vocab_size * length)
+
+    assert size(length) <= MAX_BYTES < size(length + 1)
 
 
 def test_a_snapshot_changes_neither_the_model_nor_the_random_state(dropout_model, tokenizer):

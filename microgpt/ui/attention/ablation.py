@@ -10,6 +10,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.sampling import SamplingConfig
 from microgpt.ui import cache
+from microgpt.ui.allowed import SomeOf
 from microgpt.ui.attention.controls import VIEW, attention_text, image_control, image_format
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
@@ -54,16 +55,21 @@ def _switches(config: GPTConfig) -> frozenset[tuple[int, int]]:
     """Show a switch for each head; return the heads that are off, (layer, head) from 0."""
     off: set[tuple[int, int]] = set()
     for layer in range(config.n_layer):
+        heads = range(1, config.n_head + 1)
         numbers = st.pills(
             f"Layer {layer + 1}",
-            range(1, config.n_head + 1),
+            heads,
             selection_mode="multi",
-            format_func=lambda number: f"H{number}",
-            **OFF.at(layer + 1).widget_args,
+            format_func=_label,
+            **OFF.at(layer + 1).args(SomeOf(heads, label=_label)),
         )
         off |= {(layer, number - 1) for number in numbers}
     st.button("Switch all on", on_click=_all_on, args=(config.n_layer,), disabled=not off)
     return frozenset(off)
+
+
+def _label(head: int) -> str:
+    return f"H{head}"
 
 
 def _all_on(layers: int) -> None:

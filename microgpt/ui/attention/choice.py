@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
+from microgpt.ui.allowed import OneOf
 from microgpt.ui.attention.controls import VIEW
 from microgpt.ui.controls import Control, control, is_count
 
@@ -121,13 +122,11 @@ def _follow_defaults(default: dict[str, int]) -> None:
 
 def _select(label: str, of: Control, most: int, default: int, disabled: bool = False) -> Any:
     options = [*range(1, most + 1), MEAN]
-    if st.session_state.get(of.key, MEAN) not in options:  # chosen for a larger checkpoint
-        st.session_state[of.key] = most
     return st.selectbox(
         label,
         options,
         default - 1,
-        **of.widget_args,
+        **of.args(OneOf(options, default)),
         width=_WIDTH,
         disabled=disabled,
     )

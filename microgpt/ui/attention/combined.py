@@ -6,6 +6,7 @@ import streamlit as st
 from microgpt.analysis.attention import AttentionMaps, combined, rollout
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
+from microgpt.ui.allowed import Numbers, OneOf, SomeOf
 from microgpt.ui.attention.controls import (
     VIEW,
     attention_text,
@@ -44,7 +45,7 @@ def combined_view(checkpoint: Checkpoint) -> None:
             list(_CAPTIONS),
             default="rollout",
             required=True,
-            **_COMBINE.widget_args,
+            **_COMBINE.args(OneOf(list(_CAPTIONS), "rollout")),
         )
         scale = scale_control()
         combination = (
@@ -75,8 +76,8 @@ def combined_view(checkpoint: Checkpoint) -> None:
 def _rollout(checkpoint: Checkpoint, maps: AttentionMaps) -> tuple[str, np.ndarray]:
     """Show the control of the last layer; return the layers in words and the rollout (T, T)."""
     most = checkpoint.config.n_layer
-    _UP_TO.limit_to(most)
-    up_to = st.number_input("Up to layer", 1, most, most, **_UP_TO.widget_args, width=CONTROL_WIDTH)
+    allowed = _UP_TO.args(Numbers(1, most, most))
+    up_to = st.number_input("Up to layer", 1, most, most, **allowed, width=CONTROL_WIDTH)
     weights = rollout(maps.weights, checkpoint.config.residual)[up_to - 1].numpy()
     return "layer 1" if up_to == 1 else f"layers 1 to {up_to}", weights
 
@@ -92,7 +93,7 @@ def _of_heads(
         for head in range(config.n_head)
     }
     last = [name for name, (layer, _) in names.items() if layer == config.n_layer - 1]
-    chosen = st.multiselect("Heads", list(names), last, **_HEADS.widget_args)
+    chosen = st.multiselect("Heads", list(names), last, **_HEADS.args(SomeOf(list(names), last)))
     if not chosen:
         return None
     chosen = [name for name in names if name in chosen]

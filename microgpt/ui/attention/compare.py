@@ -5,6 +5,7 @@ import streamlit as st
 from microgpt.analysis.attention import combined
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.ui import cache
+from microgpt.ui.allowed import OneOf
 from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.controls import (
     PASSAGE,
@@ -65,7 +66,7 @@ def _other(checkpoint: Checkpoint) -> Checkpoint:
     if checkpoint.origin and checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
     st.subheader("Compared with", anchor=False)
-    name = st.selectbox("Checkpoint", names, **_CHECKPOINT.widget_args)
+    name = st.selectbox("Checkpoint", names, **_CHECKPOINT.args(OneOf(names, _THIS)))
     if name == _BUNDLED:
         try:
             checkpoint = cache.bundled()

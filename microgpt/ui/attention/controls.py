@@ -7,6 +7,7 @@ from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
+from microgpt.ui.allowed import Numbers, OneOf
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts.map_files import row_table
@@ -63,14 +64,13 @@ def query_control(text: str, query: Control = QUERY) -> int:
     if last == 1:
         return 0
     query.follow_default(last)
-    query.limit_to(last)
     return (
         st.slider(
             "Query position",
             1,
             last,
             last,
-            **query.widget_args,
+            **query.args(Numbers(1, last, last)),
             help="The character whose attention is shown. The model predicts the next character "
             "from the last one.",
         )
@@ -85,7 +85,7 @@ def scale_control() -> str:
         list(attention_charts.MAP_SCALES),
         default="linear",
         required=True,
-        **_SCALE.widget_args,
+        **_SCALE.args(OneOf(list(attention_charts.MAP_SCALES), "linear")),
         help="linear: the same colours for every head. log: small weights become visible. row: the "
         "largest weight of each row has the brightest colour.",
     )
@@ -122,9 +122,9 @@ def selected_scores(checkpoint: Checkpoint, text: str, label: str) -> HeadScores
 
 
 def _scores_control(label: str) -> str:
-    return st.segmented_control(
-        label, [_SPLIT, _THIS_TEXT], default=_SPLIT, required=True, **_SCORES_FROM.widget_args
-    )
+    sources = [_SPLIT, _THIS_TEXT]
+    allowed = _SCORES_FROM.args(OneOf(sources, _SPLIT))
+    return st.segmented_control(label, sources, default=_SPLIT, required=True, **allowed)
 
 
 def image_format() -> str:

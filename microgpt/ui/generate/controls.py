@@ -10,6 +10,7 @@ from microgpt.engine import KEPT
 from microgpt.generate import start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.allowed import Numbers, Switch
 from microgpt.ui.charts.style import visible
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control
 from microgpt.ui.text import escaped
@@ -56,7 +57,7 @@ def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
         length, seed = length_control(MAX_CHARACTERS), seed_control()
         exact = st.toggle(
             "Exact (slow)",
-            **EXACT.widget_args,
+            **EXACT.args(Switch()),
             help=f"For texts longer than {window} characters, the most that the model can see. "
             f"On: it reads the last {window} again before each further character. Off: it "
             f"continues from the last {max(1, int(KEPT * window))} each time the window is full.",
@@ -92,14 +93,13 @@ def _slider(
         least, most, default = 1, vocab_size, vocab_size
         about += f"; {vocab_size} means all of them"
         of.follow_default(vocab_size)
-        of.limit_to(vocab_size)
     return st.slider(
         setting.label,
         least,
         most,
         default,
         setting.step,
-        **of.widget_args,
+        **of.args(Numbers(least, most, default)),
         width=width,
         help=f"{about}.",
     )
@@ -126,7 +126,7 @@ def length_control(most: int) -> int:
         MAX_CHARACTERS,
         400,
         100,
-        **LENGTH.widget_args,
+        **LENGTH.args(Numbers(1, MAX_CHARACTERS, 400)),
         width=CONTROL_WIDTH,
         help=f"This tab writes at most {most:,} characters.",
     )
@@ -140,7 +140,7 @@ def seed_control() -> int:
         0,
         SAMPLING_LIMITS["seed"][1],
         1,
-        **SEED.widget_args,
+        **SEED.args(Numbers(0, SAMPLING_LIMITS["seed"][1], 1)),
         width=_SEED_WIDTH,
         help="The same seed, prompt and settings give the same text.",
     )

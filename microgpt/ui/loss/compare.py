@@ -12,6 +12,7 @@ from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
 from microgpt.formats import FormatError, decode
 from microgpt.ui import cache
+from microgpt.ui.allowed import SomeOf
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import control
@@ -33,7 +34,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
         "Compare this checkpoint with",
         list(runs),
         list(runs)[-1:],
-        **_RUNS.widget_args,
+        **_RUNS.args(SomeOf(list(runs), list(runs)[-1:])),
         help="phase1 to phase4: the four small models that came before the original's final model. "
         "gpu: five seeds of the full model. cpu: the full model with a sixth of the characters.",
     )

@@ -9,6 +9,7 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import COLUMNS, LossRow, best_validation, to_csv
 from microgpt.checkpoint.runs import ORIGINAL
+from microgpt.ui.allowed import Numbers, OneOf, Switch
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import CONTROL_WIDTH, control
@@ -103,13 +104,14 @@ def axis_controls() -> tuple[str, bool, bool]:
     Return a key of X_AXES, and whether the x-axis and the y-axis are logarithmic.
     """
     choices = list(loss_charts.X_AXES)
-    x_axis = st.selectbox("x-axis", choices, **_X_AXIS.widget_args, width=CONTROL_WIDTH)
+    allowed = _X_AXIS.args(OneOf(choices, choices[0]))
+    x_axis = st.selectbox("x-axis", choices, **allowed, width=CONTROL_WIDTH)
     log_x = st.toggle(
         "Log x",
-        **_LOG_X.widget_args,
+        **_LOG_X.args(Switch()),
         help="Logarithmic x-axis: the first steps get more space. Step 0 is not shown.",
     )
-    log_y = st.toggle("Log y", **_LOG_Y.widget_args, help="Logarithmic y-axis.")
+    log_y = st.toggle("Log y", **_LOG_Y.args(Switch()), help="Logarithmic y-axis.")
     return x_axis, log_x, log_y
 
 
@@ -120,7 +122,7 @@ def _smoothing_control() -> float:
         0.99,
         0.0,
         0.01,
-        **_SMOOTHING.widget_args,
+        **_SMOOTHING.args(Numbers(0.0, 0.99, 0.0)),
         width=CONTROL_WIDTH,
         help="Adds a moving average of the batch losses. A higher value gives a smoother line.",
     )

@@ -8,6 +8,7 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.snapshots import Snapshots
+from microgpt.ui.allowed import Numbers
 from microgpt.ui.components.scrubber.scrubber import scrubber, shown_snapshots
 from microgpt.ui.controls import CONTROL_WIDTH, control
 from microgpt.ui.download import download
@@ -71,14 +72,13 @@ def _choice(checkpoint: Checkpoint, snapshots: Snapshots) -> tuple[int, int]:
         strict=True,
     ):
         of.follow_default(default + 1)
-        of.limit_to(most)
         numbers.append(
             st.number_input(
                 label,
                 1,
                 most,
                 default + 1,
-                **of.widget_args,
+                **of.args(Numbers(1, most, default + 1)),
                 width=CONTROL_WIDTH,
                 help="The head whose map is shown; by default the one whose map changed most.",
             )

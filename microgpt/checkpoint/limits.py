@@ -1,0 +1,32 @@
+"""What a checkpoint may hold at most, checked before a run takes its first step.
+
+The limits are those of the reader: FILES, OPTIONAL and the rows of a loss record. So whatever a run
+writes can be loaded.
+"""
+
+from microgpt.checkpoint.folder import FILES, WEIGHTS, CheckpointError
+from microgpt.checkpoint.loss_record import MAX_EVALUATIONS
+from microgpt.config import GPTConfig
+from microgpt.model import without_weights
+
+_HEADER_BYTES = 256  # of a tensor in the header of a safetensors file, more than it ever takes
+
+
+def check_model(config: GPTConfig) -> None:
+    """Raise CheckpointError if the weights of a model would not fit in a checkpoint."""
+    tensors = without_weights(config).state_dict().values()
+    size = sum(2 * tensor.numel() + _HEADER_BYTES for tensor in tensors)
+    if size > FILES[WEIGHTS]:
+        raise CheckpointError(
+            f"the weights of this model would take {size / 1e6:,.0f} MB and a checkpoint holds at "
+            f"most {FILES[WEIGHTS] / 1e6:,.0f} MB; lower n_embd, n_layer or mlp_ratio"
+        )
+
+
+def check_evaluations(count: int) -> None:
+    """Raise CheckpointError if a loss record cannot hold so many estimates of the losses."""
+    if count > MAX_EVALUATIONS:
+        raise CheckpointError(
+            f"the run would estimate its losses {count:,} times and a loss record holds at most "
+            f"{MAX_EVALUATIONS:,} estimates; raise eval_interval"
+        )
