@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from record import machine, machine_line, run  # noqa: E402
-from serving import served  # noqa: E402
+from serving import Server, served  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
 from microgpt.checkpoint import load  # noqa: E402
@@ -37,7 +37,7 @@ RECORD = ROOT / "assets" / "benchmarks" / "load.json"
 BEFORE = "8d73190"
 PAGES = {"Generate": "", "Attention": "attention", "Loss record": "loss_record"}
 SESSIONS, MANY, LENGTH, ROUNDS = 30, 100, 450, 3
-IDLE_OPENINGS = 5
+IDLE_OPENINGS, VANISHING = 5, 500
 ALL, RATES = "characters/s of all together", "characters/s of each"
 OPEN, RERUN = "seconds to open", "seconds to rerun"
 
@@ -111,6 +111,28 @@ def recomputing() -> float:
     return round(4 * SESSIONS / (time.perf_counter() - started), 1)
 
 
+def vanish(url: str, sessions: int) -> None:
+    """Open sessions that ask for a text and leave without reading an answer."""
+    for seed in range(sessions):
+        with Visitor(url, query=f"length={LENGTH}&seed={seed}") as visitor:
+            visitor.request()
+
+
+def left_behind(server: Server) -> dict[str, list[int]]:
+    """Threads and memory of a server before and after VANISHING sessions, and one that never reads.
+
+    Memory is measured when the number of threads is at its lowest, at most a minute later.
+    """
+    before = [server.threads, server.mib()]
+    with Visitor(server.url, query=f"length={LENGTH}") as deaf:
+        deaf.request()
+        vanish(server.url, VANISHING)
+    deadline = time.monotonic() + 60
+    while server.threads > before[0] and time.monotonic() < deadline:
+        time.sleep(1)
+    return {"threads": [before[0], server.threads], "MiB": [before[1], server.mib()]}
+
+
 @contextmanager
 def checkout(commit: str) -> Iterator[Path]:
     """The files of a commit, in a temporary folder."""
@@ -135,6 +157,7 @@ def measure() -> dict[str, object]:
         rounds, busy = loaded(server.url)
         many = write(server.url, MANY, LENGTH, 100_000)
         mib = server.mib("VmHWM")
+        left = left_behind(server)
     return {
         "command": "python tests/benchmarks/load.py",
         "machine": machine("torch", "streamlit"),
@@ -147,6 +170,7 @@ def measure() -> dict[str, object]:
         "idle": idle,
         f"while {SESSIONS} write": busy,
         "peak memory, MiB": mib,
+        f"before and after {VANISHING} sessions that vanish": left,
     }
 
 
@@ -181,13 +205,17 @@ def table(record: dict) -> str:
         verdict = "met" if met else "missed"
         shown = "≥" if sign == ">=" else "≤"
         lines.append(f"| {name} | {shown} {goal:g} × | {measured:.2f} × | {verdict} |")
+    left = record[f"before and after {VANISHING} sessions that vanish"]
     alone = statistics.median(record["1 session"])
     lines += [
         "",
         f"{SESSIONS} sessions that write {record['characters of each']} characters each get "
         f"{middle[ALL]:,} characters/s together, and {MANY} sessions {many[ALL]:,}. One session "
         f"alone gets {alone:,.0f}. The server's memory was at most "
-        f"{record['peak memory, MiB']:,} MiB. {machine_line(record['machine'])}",
+        f"{record['peak memory, MiB']:,} MiB. {VANISHING} sessions that asked for a text and left "
+        f"at once, beside one that never read its answer, took it from {left['threads'][0]} to "
+        f"{left['threads'][1]} threads and from {left['MiB'][0]:,} to {left['MiB'][1]:,} MiB. "
+        f"{machine_line(record['machine'])}",
     ]
     return "\n".join(lines)
 

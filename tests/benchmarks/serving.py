@@ -30,6 +30,11 @@ class Server:
         text = Path(f"/proc/{self._pid}/status").read_text(encoding="ascii")
         return int(re.search(rf"{field}:\s+(\d+) kB", text)[1]) // 1024
 
+    @property
+    def threads(self) -> int:
+        """The number of threads of the server's process."""
+        return len(list(Path(f"/proc/{self._pid}/task").iterdir()))
+
 
 def free_port() -> int:
     with socket.socket() as free:

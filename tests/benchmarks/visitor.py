@@ -33,16 +33,20 @@ class Visitor:
     def __exit__(self, *exception: Any) -> None:
         self._connection.__exit__(*exception)
 
+    def request(self) -> None:
+        """Ask for a rerun, without reading what the app answers."""
+        message = BackMsg()
+        message.rerun_script.query_string = self._query
+        message.rerun_script.page_name = self._page
+        self._socket.send(message.SerializeToString())
+
     def run(self) -> float:
         """Rerun the page, as the R key does, and return the seconds until the script finishes.
 
         Raises RuntimeError if the page shows an exception.
         """
-        message = BackMsg()
-        message.rerun_script.query_string = self._query
-        message.rerun_script.page_name = self._page
         started = time.perf_counter()
-        self._socket.send(message.SerializeToString())
+        self.request()
         while True:
             forward = ForwardMsg()
             forward.ParseFromString(self._socket.recv())
