@@ -4,13 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_scores import HeadScores, SnapshotScores
-from microgpt.checkpoint.loss_record import LossRow
+from microgpt.checkpoint.loss_record import LossRow, by_column
 from microgpt.checkpoint.provenance import Training, storable
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import GPTConfig
@@ -106,6 +109,11 @@ class Checkpoint:
             order = self.baselines.unigram.argsort(descending=True, stable=True)
             characters = self.tokenizer.decode(order)
         return "".join(islice(cycle(characters[:_FREQUENT]), _PASSAGE_LENGTH))
+
+    @cached_property
+    def loss_columns(self) -> dict[str, np.ndarray]:
+        """The loss record by column, NaN where nothing was measured; do not change it."""
+        return by_column(self.loss_record)
 
     @property
     def fingerprint(self) -> str:

@@ -17,6 +17,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FORMAT, Document, FormatError, required_fields
 
@@ -71,6 +73,12 @@ def _line(row: LossRow, first: bool) -> str:
 def to_csv(rows: Iterable[LossRow]) -> str:
     """Convert a record to CSV text with a header."""
     return _HEADER + "".join(_line(row, first=at == 0) for at, row in enumerate(rows))
+
+
+def by_column(rows: Iterable[LossRow]) -> dict[str, np.ndarray]:
+    """The columns of a record, each (rows,) float64, NaN where nothing was measured."""
+    rows = list(rows)
+    return {name: np.array([getattr(row, name) for row in rows], np.float64) for name in COLUMNS}
 
 
 def append(path: Path, row: LossRow) -> None:

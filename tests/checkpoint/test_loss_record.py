@@ -2,6 +2,7 @@ import io
 import math
 import tracemalloc
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +17,7 @@ from microgpt.checkpoint.loss_record import (
     LossRow,
     append,
     best_validation,
+    by_column,
     first_reaching,
     from_csv,
     kept_interval,
@@ -51,6 +53,15 @@ def test_a_missing_column_is_none_in_every_row():
     assert from_csv(HEADER + "1,64,0.5,,,,,,\n") == [LossRow(1, 64, 0.5)]
     with_loss = from_csv("val_loss,seconds,tokens,step\n2.5,0.5,64,1\n")
     assert with_loss == [LossRow(1, 64, 0.5, val_loss=2.5)]
+
+
+def test_the_columns_of_a_record_hold_nan_where_nothing_was_measured(loss_record):
+    columns = by_column(loss_record)
+    assert tuple(columns) == COLUMNS
+    assert columns["step"].tolist() == [0, 10, 20]
+    np.testing.assert_array_equal(columns["val_loss"], [3.25, np.nan, 2.55])
+    assert {column.dtype.name for column in columns.values()} == {"float64"}
+    assert {len(column) for column in by_column([]).values()} == {0}
 
 
 def test_an_unknown_column_is_refused():

@@ -75,7 +75,9 @@ def test_an_error_changes_no_file(run_folder, passage, command_error):
     assert contents(run_folder.out) == before
 
 
-def test_the_head_scores_of_every_snapshot_are_measured(run_folder, corpus_file, command_error):
+def test_the_head_scores_of_every_snapshot_are_measured(
+    run_folder, corpus_file, tmp_path, command_error
+):
     command = ["snapshots", "--checkpoint", str(run_folder.out), "--head-scores"]
     assert main([*command, "--data", str(corpus_file), "--device", "cpu"]) == 0
     made = checkpoint.load(run_folder.out, strict=True)
@@ -83,5 +85,5 @@ def test_the_head_scores_of_every_snapshot_are_measured(run_folder, corpus_file,
     first, last = made.snapshot_scores.scores[0], made.snapshot_scores.scores[-1]
     assert last.to_json() == made.head_scores.to_json()
     assert first.ablation.loss_change.abs().max() < 1e-4  # the projections start at zero
-    corpus_file.write_text("Q" * 999)
-    assert "vocabulary" in command_error(*command, "--data", corpus_file)
+    (tmp_path / "other.txt").write_text("Q" * 999)
+    assert "vocabulary" in command_error(*command, "--data", tmp_path / "other.txt")

@@ -17,6 +17,9 @@ X_AXES = {
     "characters": ("tokens", "characters read"),
     "training time": ("seconds", "training time (s), without evaluations"),
 }
+# A line has at most two points for each part of the x-axis, about one for each pixel of a screen.
+PARTS = 500
+MAX_TABLE_ROWS = 1000
 _UNITS = "%{y:.4f} nats, %{customdata[0]:.3f} bits, perplexity %{customdata[1]:.2f}"
 # Safe for colour-blind readers (Okabe and Ito, 2008).
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -25,12 +28,36 @@ _LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 def in_other_units(losses: pd.Series) -> np.ndarray:
     """Losses in nats, converted to bits per character and perplexity: (N, 2)."""
-    return np.stack([losses / math.log(2), np.exp(losses)], axis=1)
+    return np.stack([losses / math.log(2), np.exp(np.minimum(losses, 700))], axis=1)
 
 
 def smoothed(losses: pd.Series, weight: float) -> pd.Series:
     """The exponential moving average, with bias correction; `weight` is that of the past."""
     return losses.ewm(alpha=1 - weight, adjust=True).mean()
+
+
+def drawn(rows: pd.DataFrame, x: str, y: str, log_x: bool) -> pd.DataFrame:
+    """The rows with a value in column y that its line needs: all, or at most about 2 x PARTS.
+
+    Of a longer line, each of PARTS equal parts of the x-axis keeps its lowest and its highest
+    point, so that the line looks the same.
+    """
+    rows = rows.dropna(subset=y)
+    if len(rows) <= 2 * PARTS:
+        return rows
+    at = rows[x]
+    if log_x and (at > 0).any():
+        at = np.log(at.clip(lower=at[at > 0].min()))
+    parts = ((at - at.min()) / (at.max() - at.min() or 1.0) * PARTS).astype(int)
+    groups = rows[y].groupby(parts)
+    ends = rows.index[[0, -1]]
+    return rows.loc[np.unique(np.concatenate([groups.idxmin(), groups.idxmax(), ends]))]
+
+
+def evenly_spaced(rows: pd.DataFrame) -> pd.DataFrame:
+    """At most MAX_TABLE_ROWS rows of a table, with the first and the last."""
+    count = min(len(rows), MAX_TABLE_ROWS)
+    return rows.iloc[np.linspace(0, len(rows) - 1, count).round().astype(int)]
 
 
 def loss_curves(
@@ -51,7 +78,7 @@ def loss_curves(
     """
     x, title = X_AXES[x_axis]
     figure = go.Figure()
-    batches = record.dropna(subset="batch_loss")
+    batches = drawn(record, x, "batch_loss", log_x)
     figure.add_scatter(
         x=batches[x],
         y=batches["batch_loss"],
@@ -62,9 +89,12 @@ def loss_curves(
         hoverinfo="skip",  # hover shows evaluated steps only
     )
     if smoothing:
+        measured = record.dropna(subset="batch_loss")
+        smooth = measured.assign(batch_loss=smoothed(measured["batch_loss"], smoothing))
+        smooth = drawn(smooth, x, "batch_loss", log_x)
         figure.add_scatter(
-            x=batches[x],
-            y=smoothed(batches["batch_loss"], smoothing),
+            x=smooth[x],
+            y=smooth["batch_loss"],
             name="training batch, smoothed",
             mode="lines",
             line={"color": TRAIN_COLOUR, "width": 2, "dash": "dot"},
@@ -74,7 +104,7 @@ def loss_curves(
         ("train_loss", "training split", TRAIN_COLOUR),
         ("val_loss", "validation split", VAL_COLOUR),
     ):
-        rows = record.dropna(subset=column)
+        rows = drawn(record, x, column, log_x)
         figure.add_scatter(
             x=rows[x],
             y=rows[column],
@@ -131,7 +161,7 @@ def comparison(
             ("val_loss", "validation", "solid"),
             ("train_loss", "training", "dot"),
         ):
-            rows = record.dropna(subset=column)
+            rows = drawn(record, x, column, log_x)
             figure.add_scatter(
                 x=rows[x],
                 y=rows[column],
@@ -159,7 +189,7 @@ def training_details(record: pd.DataFrame, x_axis: str = "steps", log_x: bool = 
         ),
         start=1,
     ):
-        measured = rows.dropna(subset=column)
+        measured = drawn(rows, x, column, log_x)
         figure.add_scatter(
             x=measured[x],
             y=measured[column],

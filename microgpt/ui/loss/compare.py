@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from microgpt.checkpoint import FILES, LOSS_RECORD, MIB, Checkpoint
-from microgpt.checkpoint.loss_record import LossRecordError, LossRow, from_csv
+from microgpt.checkpoint.loss_record import LossRecordError, by_column, from_csv
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
 from microgpt.formats import FormatError, decode
@@ -17,7 +18,7 @@ from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
-from microgpt.ui.loss.curves import axis_controls, record_frame
+from microgpt.ui.loss.curves import axis_controls
 from microgpt.ui.saved_file import content_of
 from microgpt.ui.text import escaped
 
@@ -38,14 +39,14 @@ def compare_view(checkpoint: Checkpoint) -> None:
         help="phase1 to phase4: the four small models that came before the original's final model. "
         "gpu: five seeds of the full model. cpu: the full model with a sixth of the characters.",
     )
-    records = {THIS: checkpoint.loss_record}
-    records |= {name: runs[name].loss_record for name in chosen}
+    records = {THIS: checkpoint.loss_columns}
+    records |= {name: by_column(runs[name].loss_record) for name in chosen}
     with right:
-        if rows := _own_record():
-            records[YOURS] = rows
+        if columns := _own_record():
+            records[YOURS] = columns
     with st.container(horizontal=True, vertical_alignment="bottom"):
         x_axis, log_x, log_y = axis_controls()
-    frames = {name: record_frame(rows) for name, rows in records.items()}
+    frames = {name: pd.DataFrame(columns) for name, columns in records.items()}
     st.plotly_chart(
         loss_charts.comparison(frames, x_axis, log_x, log_y),
         height=420,
@@ -63,12 +64,12 @@ def compare_view(checkpoint: Checkpoint) -> None:
         setting = st.column_config.TextColumn("setting", width=130)
         table = pd.DataFrame(differing, index=list(configs)).T
         st.dataframe(table, height="content", column_config={"_index": setting})
-    columns = [frame.assign(run=name) for name, frame in frames.items()]
-    download("runs.csv", lambda: pd.concat(columns).to_csv(index=False), "runs.csv")
+    tables = [frame.assign(run=name) for name, frame in frames.items()]
+    download("runs.csv", lambda: pd.concat(tables).to_csv(index=False), "runs.csv")
 
 
-def _own_record() -> list[LossRow] | None:
-    """Show an upload and return the rows of the loss record, which the session keeps."""
+def _own_record() -> dict[str, np.ndarray] | None:
+    """Show an upload and return the columns of the loss record, which the session keeps."""
 
     def keep() -> None:
         file = st.session_state["record"]
@@ -85,7 +86,7 @@ def _own_record() -> list[LossRow] | None:
     with st.container():
         if not (kept := st.session_state.get(YOURS)):
             return None
-        name, rows = kept
+        name, columns = kept
         if uploaded is None:  # the uploader loses its file while another tab is open
             st.button(
                 escaped(f"Remove {name} from the chart"),
@@ -93,17 +94,17 @@ def _own_record() -> list[LossRow] | None:
                 on_click=st.session_state.pop,
                 args=(YOURS,),
             )
-        if isinstance(rows, str):
-            st.error(escaped(rows))
+        if isinstance(columns, str):
+            st.error(escaped(columns))
             return None
-        return rows
+        return columns
 
 
-def _read(file: UploadedFile) -> list[LossRow] | str:
-    """The rows of a loss record, or a sentence that says why it cannot be used."""
+def _read(file: UploadedFile) -> dict[str, np.ndarray] | str:
+    """The columns of a loss record, or a sentence that says why it cannot be used."""
     try:
         data = content_of(file, "A loss record", _MAX_MIB)
-        return from_csv(decode("The loss record", data, "utf-8-sig"))
+        return by_column(from_csv(decode("The loss record", data, "utf-8-sig")))
     except FormatError as error:
         return f"{error}."
     except LossRecordError as error:

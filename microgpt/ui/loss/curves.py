@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.checkpoint.loss_record import COLUMNS, LossRow, best_validation, to_csv
+from microgpt.checkpoint.loss_record import best_validation, to_csv
 from microgpt.checkpoint.runs import ORIGINAL
 from microgpt.ui.allowed import Numbers, OneOf, Switch
 from microgpt.ui.charts import loss as loss_charts
@@ -34,20 +34,15 @@ TABLE = {
 }
 
 
-def record_frame(rows: list[LossRow]) -> pd.DataFrame:
-    """A loss record as a table, NaN where nothing was measured."""
-    return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS).astype(float)
-
-
 def curves_view(checkpoint: Checkpoint) -> None:
     """Show the main numbers, the loss curves, the learning rate and the gradient norm."""
-    rows, training = checkpoint.loss_record, checkpoint.training
-    best = best_validation(rows)
+    training = checkpoint.training
+    best = best_validation(checkpoint.loss_record)
     if best is None or best.val_loss is None:
         st.info("The loss record of this checkpoint holds no validation loss.")
         return
     _metrics(checkpoint, best.val_loss)
-    frame = record_frame(rows)
+    frame = pd.DataFrame(checkpoint.loss_columns)
     comparable = training.on_tiny_shakespeare
     names = ("the original, training", "the original, validation")
     references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
@@ -88,14 +83,22 @@ def curves_view(checkpoint: Checkpoint) -> None:
             "The gradient norm is measured before gradient clipping."
         )
     with st.expander("As a table"):
+        estimates = frame.dropna(subset="val_loss")
+        shown = loss_charts.evenly_spaced(estimates)
         st.dataframe(
-            frame.dropna(subset="val_loss"),
+            shown,
             hide_index=True,
             column_order=list(TABLE),
             column_config=TABLE,
             placeholder="",
         )
-        download("loss_record.csv", lambda: to_csv(rows), "loss_record.csv")
+        if len(shown) < len(estimates):
+            st.caption(
+                f"The table shows {len(shown):,} of {len(estimates):,} estimates. The file holds "
+                "the whole record."
+            )
+        name = "loss_record.csv"
+        download(name, lambda of: to_csv(of.loss_record), name, of=checkpoint)
 
 
 def axis_controls() -> tuple[str, bool, bool]:

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -108,3 +109,68 @@ def test_runs_differ_in_colour_and_splits_in_dashes():
     assert lines["one, validation"][0] == lines["one, training"][0]
     assert lines["one, validation"][0] != lines["other, validation"][0]
     assert lines["one, validation"][1] != lines["one, training"][1]
+
+
+def long_record(count: int) -> pd.DataFrame:
+    """A record in which every column is measured at every step."""
+    steps = np.arange(count)
+    losses = np.random.default_rng(0).normal(2.0, 0.3, size=(count, 3))
+    return pd.DataFrame(
+        {"step": steps, "tokens": 64 * steps, "seconds": steps / 9}
+        | {"learning_rate": 1e-3, "grad_norm": losses[:, 0]}
+        | {"batch_loss": losses[:, 0], "train_loss": losses[:, 1], "val_loss": losses[:, 2]}
+    )
+
+
+@pytest.mark.parametrize("log_x", [False, True])
+@pytest.mark.parametrize("across", loss_charts.X_AXES)
+def test_a_long_record_is_drawn_with_few_points(across, log_x):
+    record = long_record(50_000)
+    figures = (
+        loss_charts.loss_curves(record, None, {}, across, log_x, smoothing=0.9),
+        loss_charts.comparison({"one": record, "two": record}, across, log_x),
+        loss_charts.training_details(record, across, log_x),
+    )
+    lines = [trace for figure in figures for trace in figure.data]
+    assert len(lines) == 4 + 4 + 3
+    column, _ = loss_charts.X_AXES[across]
+    for line in lines:
+        assert len(line.x) <= 2 * loss_charts.PARTS + 4
+        assert (line.x[0], line.x[-1]) == (record[column].iloc[0], record[column].iloc[-1])
+        assert (np.diff(line.x) > 0).all()
+
+
+def test_a_line_with_few_points_keeps_its_shape():
+    record = long_record(50_000)
+    record.loc[777, "val_loss"], record.loc[40_000, "val_loss"] = 9.0, 0.5
+    for log_x in (False, True):
+        line = loss_charts.drawn(record, "step", "val_loss", log_x)
+        assert {777, 40_000} <= set(line.index)
+        assert line["val_loss"].agg(["min", "max"]).tolist() == [0.5, 9.0]
+        assert line.equals(record.loc[line.index])
+    early = loss_charts.drawn(record, "step", "val_loss", log_x=True)
+    assert (early["step"] < 500).sum() > 200, "a logarithmic axis shows the first steps well"
+
+
+def test_a_line_of_few_points_is_drawn_as_it_is():
+    record = long_record(2 * loss_charts.PARTS)
+    assert loss_charts.drawn(record, "step", "val_loss", False).equals(record)
+
+
+def test_a_record_that_stands_still_is_drawn():
+    record = long_record(5_000).assign(tokens=0, seconds=1.0)
+    for across in ("characters", "training time"):
+        for log_x in (False, True):
+            line = loss_charts.loss_curves(record, None, {}, across, log_x).data[0]
+            assert record["batch_loss"].max() in line.y and len(line.x) <= 4
+
+
+def test_a_table_shows_evenly_spaced_rows():
+    record = long_record(2_500)
+    shown = loss_charts.evenly_spaced(record)["step"]
+    assert len(shown) == loss_charts.MAX_TABLE_ROWS
+    assert (shown.iloc[0], shown.iloc[-1]) == (0, 2_499)
+    assert set(shown.diff().dropna()) == {2, 3}
+    few = record[:7]
+    assert loss_charts.evenly_spaced(few).equals(few)
+    assert loss_charts.evenly_spaced(record[:0]).empty

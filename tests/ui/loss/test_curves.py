@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from microgpt import checkpoint
 from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint.loss_record import LossRow
 from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.ui.charts.loss import MAX_TABLE_ROWS
 from tests.ui.pages import COMPARE, CURVES, LOSS_RECORD, MEASURE, charts, open_page, open_tab, tabs
 
 
@@ -47,3 +49,21 @@ def test_the_loss_of_the_original_is_shown_only_for_its_own_corpus(
     monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "ours"))
     app.run()
     assert "the original, validation 1.4815" in charts(app)[0]
+
+
+def test_the_page_of_a_long_record_sends_little(
+    app, monkeypatch, tmp_path, model, tokenizer, training
+):
+    record = [
+        LossRow(step, 64 * step, step / 9, 1e-3, 1.5, *[2 + (step * 7 % 101) / 300] * 3)
+        for step in range(20_000)
+    ]
+    checkpoint.save(tmp_path / "long", Checkpoint(model, tokenizer, record, training))
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(tmp_path / "long"))
+    open_tab(app, LOSS_RECORD, CURVES)
+    assert not app.exception
+    assert sum(len(chart) for chart in charts(app)) < 500_000
+    assert len(app.dataframe[0].value) == MAX_TABLE_ROWS
+    assert any("1,000 of 20,000 estimates" in caption.value for caption in app.caption)
+    open_tab(app, LOSS_RECORD, COMPARE)
+    assert len(charts(app)[0]) < 500_000
