@@ -8,7 +8,7 @@ from torch import Tensor
 from microgpt.model import GPT, finite
 
 # Limit for the characters in one batch. A checkpoint from outside may have a large window.
-_BATCH_CHARACTERS = 4096
+_BATCH_CHARACTERS = 1024
 
 
 def context_lengths(longest: int) -> list[int]:

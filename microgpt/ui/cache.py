@@ -37,6 +37,7 @@ from microgpt.hub import (
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.charts.attention import attention_overview
 from microgpt.ui.memory import release_large_blocks
+from microgpt.ui.progress import progress_bar
 from microgpt.ui.stream import stream
 
 T = TypeVar("T")
@@ -203,15 +204,11 @@ def surprisal_by_context(
 
     Shows its progress.
     """
-    bar = st.progress(0.0, "Reading …")
-    surprisal = context_length.surprisal_by_context(
-        checkpoint.model,
-        checkpoint.tokenizer.encode(text),
-        targets,
-        lengths,
-        lambda done, total: bar.progress(done / total, "Reading …"),
-    )
-    bar.empty()
+    ids = checkpoint.tokenizer.encode(text)
+    with progress_bar("Reading …") as show:
+        surprisal = context_length.surprisal_by_context(
+            checkpoint.model, ids, targets, lengths, show
+        )
     return surprisal.numpy()
 
 

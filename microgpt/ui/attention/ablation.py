@@ -18,6 +18,7 @@ from microgpt.ui.charts import text as text_charts
 from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.controls import control, is_count, is_list_of
 from microgpt.ui.download import download
+from microgpt.ui.progress import progress_bar
 
 OFF = control("off", is_list_of(is_count), saved=VIEW, numbered=True)
 
@@ -188,10 +189,9 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
 def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], AblationEffect]:
     """The effect of ablating one head, for each (layer, head) from 0."""
     heads = checkpoint.config.n_layer * checkpoint.config.n_head
-    bar = st.progress(0.0, "Switching heads off …")
     effects = {}
-    for layer, head, effect in ablate_each_head(checkpoint.model, ids):
-        effects[layer, head] = effect
-        bar.progress(len(effects) / heads, f"Switched off {len(effects)} of {heads}")
-    bar.empty()
+    with progress_bar("Switching heads off …") as show:
+        for layer, head, effect in ablate_each_head(checkpoint.model, ids):
+            effects[layer, head] = effect
+            show(len(effects), heads)
     return effects

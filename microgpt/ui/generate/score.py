@@ -13,6 +13,7 @@ from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.generate.context import TOO_SHORT
+from microgpt.ui.progress import progress_bar
 from microgpt.ui.text_input import default_text, text_control
 
 _TEXT = control("scored", url="short")
@@ -65,13 +66,8 @@ def score_view(checkpoint: Checkpoint) -> None:
 
 
 def _read(checkpoint: Checkpoint, text: str) -> tuple[Predictions, Packing]:
-    bar = st.progress(0.0, "Reading …")
-    predictions = predict_text(
-        checkpoint.model,
-        checkpoint.tokenizer.encode(text),
-        lambda done, total: bar.progress(done / total, "Reading …"),
-    )
-    bar.empty()
+    with progress_bar("Reading …") as show:
+        predictions = predict_text(checkpoint.model, checkpoint.tokenizer.encode(text), show)
     return predictions, Packing(None)
 
 

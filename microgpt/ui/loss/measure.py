@@ -10,6 +10,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
+from microgpt.ui.progress import progress_bar
 from microgpt.ui.text_input import check_characters, default_text
 
 _TEXT = control("measured_text", url=False)
@@ -61,13 +62,8 @@ def measure_view(checkpoint: Checkpoint) -> None:
 def _measure(checkpoint: Checkpoint, text: str) -> dict[str, float]:
     """Loss by model in nats per character, over all characters but the first."""
     ids = checkpoint.tokenizer.encode(text)
-    bar = st.progress(0.0, "Measuring …")
-    loss = text_loss(
-        checkpoint.model,
-        ids,
-        lambda done, total: bar.progress(done / total, f"Measuring … {done:,} of {total:,}"),
-    )
-    bar.empty()
+    with progress_bar("Measuring …") as show:
+        loss = text_loss(checkpoint.model, ids, show)
     losses = checkpoint.baselines.losses(ids) if checkpoint.baselines else {}
     return {"this checkpoint": loss} | {name: losses[name] for name in reversed(losses)}
 
