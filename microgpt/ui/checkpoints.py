@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.hub import Fetch, HubError, parse_repo
 from microgpt.ui import cache
+from microgpt.ui.charts.style import isolated
 from microgpt.ui.controls import Control, control
 from microgpt.ui.text import escaped
 
@@ -154,7 +155,7 @@ def _provenance(checkpoint: Checkpoint) -> None:
     lines.append(f"{checkpoint.model.parameter_count():,} parameters")
     if training.val_loss_full is not None:
         lines.append(f"validation loss {training.val_loss_full:.4f} nats per character")
-    lines.append(f"trained on {escaped(training.data)}, {training.steps:,} steps")
+    lines.append(f"trained on {isolated(escaped(training.data))}, {training.steps:,} steps")
     lines.append(escaped(f"{training.finished}, {training.hardware}"))
     st.caption("  \n".join(lines))
     for note in checkpoint.notes:

@@ -4,10 +4,16 @@ import re
 from collections.abc import Container
 from html import escape
 
+from microgpt.ui.charts.style import in_text
+
 _ESCAPES = str.maketrans(
     {char: "\\" + char for char in r"\`*_[]<>#$:~|&"} | dict.fromkeys("\n\r", " ")
 )
-# Markdown makes links of bare addresses; an invisible word joiner prevents that.
+# Where Markdown and Streamlit make a list, a line, an arrow, an icon or a link of plain text. An
+# invisible word joiner prevents that.
+_JOINER = "\u2060"
+_START = re.compile(r"^(?=[-+=\s]|[0-9]+[.)])")
+_INSIDE = re.compile(r"(?<=[-<>=~])(?=[-<>=~])|(?<=:)(?=material/|streamlit:)")
 _ADDRESS = re.compile(r"(https?|www|@)", re.IGNORECASE)
 _EXCERPT = 240
 _MARK = (
@@ -16,9 +22,18 @@ _MARK = (
 
 
 def escaped(text: str) -> str:
-    """Escape a text for Markdown, on one line."""
+    """Escape a text for Markdown, so that one line shows it exactly.
+
+    Characters without a glyph become signs, so that none of them can reorder the line.
+    """
     valid = text.encode("utf-8", "replace").decode("utf-8")  # the name of a folder may not be
-    return _ADDRESS.sub("\\1\u2060", valid.translate(_ESCAPES))
+    return markdown("".join(char if char in "\n\r" else in_text(char) for char in valid))
+
+
+def markdown(text: str) -> str:
+    """Escape a text without invisible characters, such as a name from charts/style.py."""
+    joined = _INSIDE.sub(_JOINER, _START.sub(_JOINER, text)).translate(_ESCAPES)
+    return _ADDRESS.sub(f"\\1{_JOINER}", joined)
 
 
 def highlighted(text: str, characters: Container[str], first: int) -> str:
@@ -28,9 +43,9 @@ def highlighted(text: str, characters: Container[str], first: int) -> str:
     """
     start = max(0, first - _EXCERPT // 4)
     shown = "".join(
-        _MARK.format(escape(c)) if c in characters else escape(c) for c in text[start:][:_EXCERPT]
+        _MARK.format(escape(in_text(c))) if c in characters else escape(in_text(c))
+        for c in text[start:][:_EXCERPT]
     )
     before, after = "…" if start else "", "…" if start + _EXCERPT < len(text) else ""
-    return (
-        f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{before}{shown}{after}</pre>'
-    )
+    wrap = "white-space: pre-wrap; overflow-wrap: anywhere"
+    return f'<pre dir="auto" style="{wrap}">{before}{shown}{after}</pre>'

@@ -8,7 +8,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 from microgpt.ui.charts import style
 from microgpt.ui.controls import MAX_LINK_BYTES, Control
-from microgpt.ui.text import escaped, highlighted
+from microgpt.ui.text import escaped, highlighted, markdown
 
 # How many of the characters that the model knows a message lists.
 _MAX_LISTED = 128
@@ -93,7 +93,7 @@ def check_characters(tokenizer: CharTokenizer, label: str, control: Control, tex
         st.html(highlighted(text, unknown, min(unknown.values())))
         known = "".join(style.visible(tokenizer.characters[:_MAX_LISTED]))
         others = " and others" if tokenizer.vocab_size > _MAX_LISTED else ""
-        st.caption(escaped(f"The model knows {known}{others}"))
+        st.caption(f"The model knows {markdown(style.isolated(known))}{others}")
         st.button(
             "Replace them",
             key=f"replace in {control.key}",

@@ -1,6 +1,7 @@
 import pytest
 
-from microgpt.ui.text import escaped, highlighted
+from microgpt.ui.charts.style import position_names
+from microgpt.ui.text import escaped, highlighted, markdown
 
 
 @pytest.mark.parametrize("char", list(r"\`*_[]<>#$:~|&"))
@@ -20,6 +21,19 @@ def test_half_of_a_surrogate_pair_is_replaced():
 def test_an_address_does_not_become_a_link(address):
     assert "\u2060" in escaped(address)
     assert escaped(address).replace("\u2060", "").replace("\\", "") == address
+
+
+def test_a_character_without_a_glyph_is_shown_by_its_sign():
+    assert escaped("a\u202eb\u2069\0c") == "a⟨202E⟩b⟨2069⟩⟨NUL⟩c"
+    assert "⟨ZWJ⟩" in highlighted("a\u200db", {"a"}, 0)
+
+
+def test_a_name_of_a_right_to_left_character_stays_isolated():
+    assert markdown(position_names("א")[0]) == "\u2068א\u2069 (1)"
+
+
+def test_the_direction_of_an_excerpt_is_that_of_its_letters():
+    assert highlighted("אב", {"ב"}, 1).startswith('<pre dir="auto"')
 
 
 def test_an_excerpt_marks_the_given_characters_and_escapes_the_rest():

@@ -12,7 +12,7 @@ from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts.map_files import row_table
 from microgpt.ui.controls import Control, control, is_count, is_text
-from microgpt.ui.text import escaped
+from microgpt.ui.text import markdown
 from microgpt.ui.text_input import default_text, text_control
 
 VIEW = "attention"  # the page's saved view
@@ -102,7 +102,7 @@ def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None
     with st.expander("One row as a table"):
         at = query_control(text, query)
         # The caption keeps the table's menu, which a tap opens, away from the slider.
-        name = escaped(style.position_names(text)[at])
+        name = markdown(style.position_names(text)[at])
         st.caption(f"What {name} attends to, the largest weight first.")
         table = row_table(weights, text, at)
         share = st.column_config.NumberColumn(format="%.3g")

@@ -15,7 +15,7 @@ from microgpt.ui.attention.controls import (
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.download import download
-from microgpt.ui.text import escaped
+from microgpt.ui.text import markdown
 
 
 def stages_view(checkpoint: Checkpoint) -> None:
@@ -32,7 +32,7 @@ def stages_view(checkpoint: Checkpoint) -> None:
     found = cache.head_stages(checkpoint, text, choice.layer, choice.head)
     seen = slice(0, query + 1)  # the causal mask hides later keys
     stages = (found.raw, found.scaled, found.weights, found.contributions)
-    frame = pd.DataFrame({"key": style.position_names(text)[seen]}).assign(
+    frame = pd.DataFrame({"key": style.position_names(text, isolate=False)[seen]}).assign(
         **{
             name: rows[query, seen].numpy()
             for name, rows in zip(attention_charts.STAGES, stages, strict=True)
@@ -40,16 +40,16 @@ def stages_view(checkpoint: Checkpoint) -> None:
     )
     name = f"{choice.file_name}-stages-query-{query + 1}"
     st.plotly_chart(
-        attention_charts.stages(frame),
+        attention_charts.stages(frame, text[seen]),
         height=520,
         config=style.menu(name, image_format()),
         alt=f"Stages of attention: {choice.title}",
     )
     size = checkpoint.config.head_size
-    character = style.position_names(text)[query]
+    character = markdown(style.position_names(text)[query])
     st.caption(
-        f"The head compares the query of {escaped(character)} with the keys of this character and "
-        "of all earlier ones. The four charts show the steps."
+        f"The head compares the query of {character} with the keys of this character and of all "
+        "earlier ones. The four charts show the steps."
     )
     with st.expander("What each step does"):
         st.markdown(
@@ -65,7 +65,7 @@ def stages_view(checkpoint: Checkpoint) -> None:
         st.dataframe(
             frame, hide_index=True, column_config=dict.fromkeys(attention_charts.STAGES, number)
         )
-    columns = {**choice.columns, "query": character}
+    columns = {**choice.columns, "query": frame["key"].iloc[-1]}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download(
             "CSV",

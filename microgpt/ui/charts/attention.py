@@ -157,15 +157,16 @@ STAGES = {
 }
 
 
-def stages(frame: pd.DataFrame) -> go.Figure:
+def stages(frame: pd.DataFrame, text: str) -> go.Figure:
     """Draw the stages of attention for one query: a chart for each stage, a bar for each key.
 
-    frame: the column `key` and a column for each of STAGES.
+    frame: a column for each of STAGES, and a row for each character of the text, the keys.
     """
+    names = position_names(text)
     figure = make_subplots(rows=len(STAGES), shared_xaxes=True, vertical_spacing=0.06)
     for row, (name, unit) in enumerate(STAGES.items(), start=1):
         figure.add_bar(
-            x=frame["key"],
+            x=names,
             y=frame[name],
             marker_color=ORANGE if name == "softmax" else BLUE,
             hovertemplate=f"%{{x}}: %{{y:.3g}}<extra>{name}</extra>",
@@ -174,8 +175,7 @@ def stages(frame: pd.DataFrame) -> go.Figure:
         )
         size = "font-size: 11px"
         figure.update_yaxes(title=f'{name}<br><span style="{size}">{unit}</span>', row=row, col=1)
-    labels = [key[0] for key in frame["key"]]
-    figure.update_xaxes(**_axis(list(frame["key"]), labels, MAX_LABELS_ACROSS))
+    figure.update_xaxes(**_axis(names, visible(text), MAX_LABELS_ACROSS))
     figure.update_xaxes(title="key (attended to)", row=len(STAGES), col=1)
     figure.update_layout(margin=MARGIN, dragmode=False, showlegend=False, bargap=0.2)
     return figure

@@ -1,5 +1,8 @@
 """Colours, character names and the menu of all charts; imports neither streamlit nor torch."""
 
+import unicodedata
+from collections.abc import Iterable
+
 import numpy as np
 import plotly.colors
 
@@ -9,7 +12,18 @@ BLUE, ORANGE, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu needs space at the top
 MAX_LABELS_ACROSS = 44  # that fit in the width of a chart
 CHARACTER_FONT = {"family": "monospace", "size": 11}  # of axis labels that are characters
-_VISIBLE = {"\n": "⏎", " ": "␣", "\t": "⇥"}
+# Signs of characters without a glyph. Any other such character is shown by its code, as ⟨202E⟩. The
+# control pictures of Unicode, such as U+240D, are missing in the fonts of many systems.
+_SIGNS = {
+    **{"\n": "⏎", " ": "␣", "\t": "⇥", "\u00a0": "⍽", "\u3000": "␣␣"},
+    **{"\0": "⟨NUL⟩", "\r": "⟨CR⟩", "\u00ad": "⟨SHY⟩", "\ufeff": "⟨BOM⟩", "\u200b": "⟨ZWSP⟩"},
+    **{"\u200c": "⟨ZWNJ⟩", "\u200d": "⟨ZWJ⟩", "\u200e": "⟨LRM⟩", "\u200f": "⟨RLM⟩"},
+}
+_TAKEN = frozenset(_SIGNS.values())
+# Characters without a glyph that Python calls printable: joiners, fillers, variation selectors.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    *map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+}
 _ZOOM = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "select2d", "lasso2d"]
 
 
@@ -27,14 +41,51 @@ def menu(file_name: str, image: str = "svg") -> dict[str, object]:
     }
 
 
+def has_glyph(char: str) -> bool:
+    """Whether a character is visible where it stands in a text."""
+    return char.isprintable() and not char.isspace() and char not in _INVISIBLE
+
+
+def sign(char: str) -> str:
+    """What stands for a character alone: itself, or a visible sign that no other character has.
+
+    A combining mark stands on a dotted circle.
+    """
+    if char in _SIGNS:
+        return _SIGNS[char]
+    if char in _TAKEN or not has_glyph(char):
+        return f"⟨{ord(char):04X}⟩"
+    return f"◌{char}" if unicodedata.category(char)[0] == "M" else char
+
+
 def visible(text: str) -> list[str]:
-    """The characters of a text, with a visible sign in place of each space, newline and tab."""
-    return [_VISIBLE.get(char, char) for char in text]
+    """The sign of each character of a text."""
+    return [sign(char) for char in text]
 
 
-def position_names(text: str) -> list[str]:
-    """A unique name for each character of a text: the character and its position, from 1."""
-    return [f"{label} ({at})" for at, label in enumerate(visible(text), start=1)]
+def in_text(char: str) -> str:
+    """What stands for a character in running text: itself if it has a glyph or is white space."""
+    return char if has_glyph(char) or char in " \n\t" else sign(char)
+
+
+def signs_in_text(characters: Iterable[str]) -> dict[str, str]:
+    """The signs of the characters that have one in running text."""
+    return {char: in_text(char) for char in characters if in_text(char) != char}
+
+
+def isolated(text: str) -> str:
+    """Keep the order of the words around a right-to-left text, in a line of another direction."""
+    rtl = any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text)
+    return f"\u2068{text}\u2069" if rtl else text
+
+
+def position_names(text: str, isolate: bool = True) -> list[str]:
+    """A unique name for each character of a text: the character and its position, from 1.
+
+    isolate: keep this order for right-to-left characters, for a name that is shown on the page.
+    """
+    wrap = isolated if isolate else str
+    return [f"{wrap(label)} ({at})" for at, label in enumerate(visible(text), start=1)]
 
 
 def palette(levels: int = 256) -> list[list[int]]:

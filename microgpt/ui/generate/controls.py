@@ -11,9 +11,9 @@ from microgpt.generate import start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.allowed import Numbers, Switch
-from microgpt.ui.charts.style import visible
+from microgpt.ui.charts.style import isolated, sign
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control
-from microgpt.ui.text import escaped
+from microgpt.ui.text import markdown
 from microgpt.ui.text_input import default_text, text_control
 
 EXAMPLES = {
@@ -46,7 +46,7 @@ def prompt_control(checkpoint: Checkpoint) -> str | None:
 
 def _start(tokenizer: CharTokenizer) -> str:
     start = tokenizer.decode(start_ids(tokenizer, ""))
-    return "a new line" if start == "\n" else escaped(visible(start)[0])
+    return "a new line" if start == "\n" else markdown(isolated(sign(start)))
 
 
 def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:

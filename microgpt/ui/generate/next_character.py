@@ -17,7 +17,7 @@ from microgpt.ui.generate.generated_text import (
     select_character,
     selected_character,
 )
-from microgpt.ui.text import escaped
+from microgpt.ui.text import markdown
 
 
 def next_character(checkpoint: Checkpoint, prompt: str | None, config: SamplingConfig) -> None:
@@ -63,9 +63,10 @@ def next_character(checkpoint: Checkpoint, prompt: str | None, config: SamplingC
 
 def _actual_sentence(text: GeneratedText, at: int, label: str) -> str:
     drawn = text.predictions[at : at + 1].drawn_with(text.config).item()
+    character = markdown(style.isolated(label))
     return (
-        f" The text has {escaped(label)} here. With the settings that wrote the text, its "
-        f"probability was {drawn:.1%}."
+        f" The text has {character} here. With the settings that wrote the text, its probability "
+        f"was {drawn:.1%}."
     )
 
 

@@ -17,7 +17,7 @@ from microgpt.ui.generate.controls import (
     sampling_sliders,
     seed_control,
 )
-from microgpt.ui.text import escaped
+from microgpt.ui.text import markdown
 
 # Few, because each change of a slider writes two texts.
 MAX_CHARACTERS = 400
@@ -57,7 +57,7 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
 def _sentence(texts: list[Predictions], at: int | None, labels: list[str], seed: int) -> str:
     if at is None:
         return f"With seed {seed}, both settings write the same text."
-    left, right = (escaped(labels[int(text.tokens[at])]) for text in texts)
+    left, right = (markdown(style.isolated(labels[int(text.tokens[at])])) for text in texts)
     return (
         f"Both texts use seed {seed}. They first differ at character {at + 1:,}, which is marked: "
         f"{left} on the left, {right} on the right."

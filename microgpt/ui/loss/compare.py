@@ -15,7 +15,7 @@ from microgpt.formats import FormatError, decode
 from microgpt.ui import cache
 from microgpt.ui.allowed import SomeOf
 from microgpt.ui.charts import loss as loss_charts
-from microgpt.ui.charts.style import menu
+from microgpt.ui.charts.style import isolated, menu
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.loss.curves import axis_controls
@@ -89,7 +89,7 @@ def _own_record() -> dict[str, np.ndarray] | None:
         name, columns = kept
         if uploaded is None:  # the uploader loses its file while another tab is open
             st.button(
-                escaped(f"Remove {name} from the chart"),
+                f"Remove {isolated(escaped(name))} from the chart",
                 icon=":material/close:",
                 on_click=st.session_state.pop,
                 args=(YOURS,),

@@ -114,10 +114,8 @@ def test_the_axes_name_characters_and_positions():
 
 
 def test_equal_characters_have_separate_bars_in_the_stages():
-    frame = pd.DataFrame(
-        {"key": style.position_names("a )a"), **dict.fromkeys(attention_charts.STAGES, 1.0)}
-    )
-    figure = attention_charts.stages(frame)
+    frame = pd.DataFrame(dict.fromkeys(attention_charts.STAGES, 1.0), index=range(4))
+    figure = attention_charts.stages(frame, "a )a")
     assert list(figure.data[0].x) == ["a (1)", "␣ (2)", ") (3)", "a (4)"]
     assert list(figure.layout.xaxis.ticktext) == ["a", "␣", ")", "a"]
 

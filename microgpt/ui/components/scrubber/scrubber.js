@@ -81,25 +81,27 @@ function build(parentElement) {
     find("ticks").replaceChildren(...ticks);
   }
 
-  // Show the passage as buttons. Lines break only between words and after ⏎.
+  // Show the passage as buttons. Lines break only between words and after a newline.
   function writePassage() {
     letters = data.passage.map((char, i) => {
       const letter = element("button", "letter", char);
       letter.type = "button";
-      letter.classList.toggle("sign", isVisibleSign(char));
+      letter.classList.toggle("sign", data.spaces.includes(i));
       letter.onclick = () => select(i);
       return letter;
     });
-    let word = element("span", "word");
-    strip.replaceChildren(word);
-    letters.forEach((letter, i) => {
-      word.append(letter);
-      if (data.passage[i] === "⏎") strip.append(element("br", ""));
-      if ("␣⏎".includes(data.passage[i])) strip.append((word = element("span", "word")));
-    });
+    const words = (run, part, start) => {
+      let word = null;
+      part.forEach((letter, i) => {
+        if (!word) run.append((word = element("span", "word")));
+        word.append(letter);
+        if (data.spaces.includes(start + i)) word = null;
+      });
+    };
+    strip.replaceChildren(...paragraphs(data.passage, letters, data.lines, words));
   }
   strip.onkeydown = (event) => {
-    const step = arrow(event);
+    const step = textArrow(event, letters[chosen]);
     if (!step) return;
     event.preventDefault();
     select(clamp(chosen + step, 0, T() - 1));
@@ -118,7 +120,7 @@ function build(parentElement) {
     slider.setAttribute("aria-valuetext", `${text}, validation loss ${val} nats`);
     line.style.left = `${100 * x(i)}%`;
     dots.forEach((dot, j) => dot.classList.toggle("now", j === i));
-    find("sample").textContent = data.sample[i];
+    find("sample").replaceChildren(...signed(data.sample[i], data.signs));
     drawMap();
     select(chosen);
   }
@@ -166,7 +168,7 @@ function build(parentElement) {
     // The correct character is always among them.
     if (correct >= 0 && !best.includes(correct)) best[best.length - 1] = correct;
     const before = data.passage.slice(Math.max(0, i + 1 - CONTEXT), i + 1).join("");
-    find("context").textContent = `${i + 1 > CONTEXT ? "…" : ""}${before} → ${next ?? "?"}`;
+    find("context").textContent = `${isolated((i + 1 > CONTEXT ? "…" : "") + before)} → ${isolated(next ?? "?")}`;
     find("predictions").replaceChildren(
       ...best.map((id) => {
         const node = element("div", id === correct ? "prediction correct" : "prediction");

@@ -35,6 +35,9 @@ def scrubber(
         data={
             **table.to_dict("list"),
             "passage": style.visible(passage),
+            "lines": [at for at, char in enumerate(passage) if char == "\n"],
+            "spaces": [at for at, char in enumerate(passage) if char.isspace()],
+            "signs": style.signs_in_text(characters),
             "characters": style.visible(characters),
             "probs": _packed(255 * probs.astype(np.float32)),
             "palette": style.palette(),

@@ -50,10 +50,7 @@ function build(parentElement) {
         cell.append(element("span", "sign", label), element("span", "stripes"));
         return cell;
       });
-      const lines = new Set(data.lines);
-      text.replaceChildren(
-        ...cells.flatMap((cell, i) => (lines.has(i) ? [cell, element("br", "")] : [cell])),
-      );
+      text.replaceChildren(...paragraphs(data.labels, cells, data.lines));
     }
     const stops = [0, 64, 128, 191, 255].map((level) => colour(level, 255)).join(",");
     const ramp = element("span", "ramp"), scale = element("span", "scale");
@@ -118,7 +115,7 @@ function build(parentElement) {
     if (i !== null) pin(i === pinned ? null : i);
   };
   text.onkeydown = (event) => {
-    const step = arrow(event);
+    const step = textArrow(event, cells[at]);
     if (step) {
       event.preventDefault();
       pinned = clamp(at + step, 0, T - 1);

@@ -57,6 +57,7 @@ function build(parentElement) {
   bar.append(colours.root, legend, tools);
   const page = element("pre", "page");
   page.tabIndex = 0;
+  page.dir = "auto"; // of each line
   page.setAttribute("role", "group");
   page.setAttribute("aria-label", "The text; arrow keys move from character to character");
   const [before, text, caret] = ["before", "text", "caret"].map((name) => element("span", name));
@@ -105,11 +106,10 @@ function build(parentElement) {
     }
     characters = [...data.characters];
     const long = data.before.length > MAX_BEFORE;
-    before.textContent = long ? `…${data.before.slice(-MAX_BEFORE)}` : data.before;
-    if (data.mark === -1) {
-      const signs = [...before.textContent];
-      before.replaceChildren(signs.slice(0, -1).join(""), element("span", "mark", signs.at(-1)));
-    }
+    const shown = [...(long ? `…${data.before.slice(-MAX_BEFORE)}` : data.before)];
+    const marked = data.mark === -1 ? element("span", "mark") : "";
+    if (marked) marked.append(...signed(shown.splice(-1), data.signs));
+    before.replaceChildren(...signed(shown, data.signs), marked);
     colour ??= data.colour === "none" ? chosenColour() : data.colour;
     addRecords(0, data.records);
     observer?.disconnect();
@@ -152,7 +152,10 @@ function build(parentElement) {
     const nodes = [];
     for (let i = known; i < end; i++) {
       const char = characters[row(i)[0]];
-      const node = element("span", char === "\n" ? "char line" : "char", char);
+      const node =
+        char in data.signs
+          ? signNode(char, data.signs, "char")
+          : element("span", char === "\n" ? "char line" : "char", char);
       node.dataset.at = i;
       colourCharacter(node, i);
       nodes.push(node);
@@ -235,7 +238,7 @@ function build(parentElement) {
 
   function alternative(i, id, before, after, actual) {
     const selectable = data.picks && data.temperature !== null && !data.live && !actual;
-    const name = `Continue with ${label(id)} instead`;
+    const name = `Continue with ${isolated(label(id))} instead`;
     const node = selectable
       ? button("alternative", "", name, () => view.pick(i, id))
       : element("div", "alternative");
@@ -324,7 +327,8 @@ function build(parentElement) {
   };
   page.onkeydown = (event) => {
     const i = chosen ?? -1;
-    const to = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: count() - 1 }[event.key];
+    const step = textArrow(event, page);
+    const to = step ? i + step : { Home: 0, End: count() - 1 }[event.key];
     if (to !== undefined) {
       event.preventDefault();
       jump(to);

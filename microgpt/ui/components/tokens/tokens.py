@@ -139,6 +139,7 @@ def token_text(
             "before": before,
             "characters": tokenizer.characters,
             "labels": style.visible(tokenizer.characters),
+            "signs": style.signs_in_text(tokenizer.characters),
             "records": "".join(packing.parts(predictions)),
             "alternatives": ALTERNATIVES,
             "temperature": config.temperature if config else None,
