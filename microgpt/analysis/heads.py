@@ -78,28 +78,41 @@ def text_scores(weights: Tensor, ids: list[int], tokenizer: CharTokenizer) -> He
     return sums.means()
 
 
+def _spread(windows: list[Text], most: int) -> list[Text]:
+    """At most this many windows, spread evenly over all of them."""
+    count = min(most, len(windows))
+    return [windows[n * len(windows) // count] for n in range(count)]
+
+
 @torch.inference_mode()
 def head_scores(
     model: GPT,
     tokenizer: CharTokenizer,
     data: Tensor,
     progress: Callable[[int, int], object] = lambda done, total: None,
+    most_windows: int | None = None,
 ) -> HeadScores:
     """Head scores of a model in eval mode over every non-overlapping window of data (1-D).
 
     A window has max_positions characters. Each head is also ablated over ABLATED_WINDOWS windows,
-    spread evenly over data. progress is called with the number of forward passes done and their
-    total. Raises ValueError if data is shorter than a window or a window has one character.
+    spread evenly over data. most_windows: if data has more windows, measure this number of them,
+    spread evenly too, and no more forward passes with an ablated head than that, but at least one
+    for each head. progress is called with the number of forward passes done and their total. Raises
+    ValueError if data is shorter than a window or a window has one character.
     """
     size = max_positions(model.config)
     if len(data) < size:
         raise ValueError(f"the text is too short; give at least {size} characters, one window")
     sums = _Sums()
     windows = texts(data, size, tokenizer)
+    heads = model.config.n_layer * model.config.n_head
     few = min(ABLATED_WINDOWS, len(windows))
-    ablated = torch.stack([windows[n * len(windows) // few].ids for n in range(few)])
+    if most_windows is not None:
+        windows = _spread(windows, most_windows)
+        few = max(1, min(few, most_windows // heads))
+    ablated = torch.stack([text.ids for text in _spread(windows, few)])
     passes = itertools.count(1)
-    total = len(windows) + few * model.config.n_layer * model.config.n_head
+    total = len(windows) + few * heads
     for text in windows:
         sums.add(finite(model.forward_with_attention(text.ids[None])[1][0]), text)
         progress(next(passes), total)

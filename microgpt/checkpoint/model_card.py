@@ -180,12 +180,15 @@ evaluations, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.
 
 def _results(training: Training, record: list[LossRow]) -> str:
     loss, config = training.val_loss_full, training.config
-    if loss is None:
-        measured = "`val_loss_full` is not measured"
-        if training.steps < config.steps:
-            measured += f""": the run was interrupted after {training.steps:,} of
-{config.steps:,} steps"""
-        measured += "."
+    if loss is None and training.steps < config.steps:
+        measured = f"""\
+`val_loss_full` is not measured: the run was interrupted after {training.steps:,} of
+{config.steps:,} steps."""
+    elif loss is None:
+        measured = """\
+`val_loss_full` is not measured. This command measures it:
+
+    python -m microgpt evaluate --checkpoint DIR --data FILE"""
     else:
         measured = f"""\
 | `val_loss_full`, every window of the validation text | value |

@@ -64,9 +64,9 @@ class Training:
     commit: of the code, `unknown` outside a repository. seconds: training time, without compilation
     and evaluation. matmul_flops: measured speed of large matrix products in the precision of the
     run, FLOP/s, or None. val_loss_full: loss of the saved weights over the validation split, None
-    for an interrupted run. word_share: the share of the written words that occur in the corpus (see
-    analysis/words.py), None if it was not measured. changes: the settings that changed when the run
-    was resumed, and at which steps; empty if none did.
+    for an interrupted run, or a short one on a long text. word_share: the share of the written
+    words that occur in the corpus (see analysis/words.py), None if it was not measured. changes:
+    the settings that changed when the run was resumed, and at which steps; empty if none did.
     """
 
     config: TrainConfig

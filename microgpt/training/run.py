@@ -47,6 +47,10 @@ from microgpt.training.snapshots import (
 )
 from microgpt.training.state import DivergedError, TrainState
 
+# After training, head scores are measured on at most this number of windows, or a tenth of the
+# number trained on if that is more. A window costs about as much in both.
+MIN_MEASURED_WINDOWS = 512
+
 # Called with the name of a measurement, the number of units done, and their total.
 Progress = Callable[[str, int, int], None]
 
@@ -96,8 +100,8 @@ def train_checkpoint(
     saved ones, and the learning rate then follows the schedule of the new ones. compiled: use
     torch.compile. stop: called after each row; if it returns true, the run ends early and saves its
     checkpoint. progress: called during the measurements after training. note: called with a
-    sentence about the settings that changed. With several processes (torchrun), only the process
-    with rank 0 returns a checkpoint; the others return None.
+    sentence about settings that changed or a measurement that is left out. With several processes
+    (torchrun), only the process with rank 0 returns a checkpoint; the others return None.
 
     Raises DataError or TokenizerError for a text that cannot be used, DeviceError, TrainError,
     ResumeError, TrainStateError, CheckpointError, and OSError if a file cannot be written.
@@ -112,7 +116,9 @@ def train_checkpoint(
         with files.locked(resume):
             _begin(run, resume, note)
             yield from _train(run, compiled, stop)
-            return _finish(run, source or Source(), progress) if distributed.rank() == 0 else None
+            if distributed.rank() > 0:
+                return None
+            return _finish(run, source or Source(), progress, note)
 
 
 def _prepare(
@@ -219,8 +225,13 @@ def _updates(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[L
             return
 
 
-def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
-    """Save the checkpoint, measure it, and save it again with the measurements."""
+def _finish(
+    run: _Run, source: Source, progress: Progress, note: Callable[[str], object]
+) -> Checkpoint:
+    """Save the checkpoint, measure it, and save it again with the measurements.
+
+    After a short run on a long text, only a part of the validation split is measured.
+    """
     out, state, config = run.files.out, run.state, run.config
     kept = {snapshot.step for snapshot in state.snapshots}
     for step, path in weights_files(run.files.snapshots).items():
@@ -238,16 +249,24 @@ def _finish(run: _Run, source: Source, progress: Progress) -> Checkpoint:
     if state.step < config.steps:
         return checkpoint.load(out)
     # Measure the saved weights, which are rounded to float16.
-    saved = checkpoint.load(out).model.to(run.device)
-    loss = full_loss(
-        saved, run.splits.val, progress=lambda done, total: progress("val_loss_full", done, total)
-    )
-    training = dataclasses.replace(made.training, val_loss_full=round(loss, 4))
-    made = dataclasses.replace(made, training=training)
-    checkpoint.save(out, made)
+    saved, val = checkpoint.load(out).model.to(run.device), run.splits.val
+    tenth = max(MIN_MEASURED_WINDOWS, config.steps * config.batch_size // 10)
+    # A forward pass alone takes a third of the time of an update.
+    if len(val) // made.config.block_size <= 3 * tenth:
+        loss = full_loss(
+            saved, val, progress=lambda done, total: progress("val_loss_full", done, total)
+        )
+        training = dataclasses.replace(made.training, val_loss_full=round(loss, 4))
+        made = dataclasses.replace(made, training=training)
+        checkpoint.save(out, made)
+    else:
+        note(
+            "val_loss_full is not measured, because it would take more than a tenth of the "
+            "training time; `evaluate` measures it"
+        )
     if made.config.block_size > 1:  # with one position, heads have no choice
         scores = head_scores(
-            saved, run.tokenizer, run.splits.val, lambda done, total: progress("heads", done, total)
+            saved, run.tokenizer, val, lambda done, total: progress("heads", done, total), tenth
         )
         checkpoint.save(out, dataclasses.replace(made, head_scores=scores))
     return checkpoint.load(out)

@@ -262,3 +262,22 @@ def test_an_induction_head_is_found_on_random_text_that_repeats(induction_model)
 
 def test_a_window_of_three_characters_has_no_text_that_repeats(tiny_config):
     assert repeated_scores(GPT(replace(tiny_config, block_size=3)).eval()) is None
+
+
+def test_of_a_long_text_only_some_windows_are_measured(model, tokenizer, corpus):
+    data = torch.tensor(tokenizer.encode(corpus[:640]))  # 40 windows of 16
+    whole = head_scores(model, tokenizer, data)
+    assert head_scores(model, tokenizer, data, most_windows=48).to_json() == whole.to_json()
+    seen: list[tuple[int, int]] = []
+    some = head_scores(
+        model, tokenizer, data, lambda done, total: seen.append((done, total)), most_windows=20
+    )
+    assert some.positions == 20 * 15
+    assert some.ablation.positions == 3 * 15, "20 passes ablate each of the 6 heads 3 times"
+    assert seen == [(n, 20 + 3 * 6) for n in range(1, 39)]
+    every_second = data.view(40, 16)[::2].flatten()
+    torch.testing.assert_close(
+        some.entropy, head_scores(model, tokenizer, every_second).entropy, rtol=1e-4, atol=1e-5
+    )
+    few = head_scores(model, tokenizer, data, most_windows=1)
+    assert (few.positions, few.ablation.positions) == (15, 15)

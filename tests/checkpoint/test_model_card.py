@@ -166,7 +166,7 @@ def test_a_finished_run_without_a_measured_loss_is_not_called_interrupted(
 ):
     unmeasured = dataclasses.replace(training, val_loss_full=None)
     text = card_of(tiny_config, unmeasured, loss_record)
-    assert "`val_loss_full` is not measured.\n" in text
+    assert "`val_loss_full` is not measured. This command measures it:\n\n    python" in text
     assert "interrupted" not in text
 
 

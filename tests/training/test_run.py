@@ -11,7 +11,7 @@ import torch
 from microgpt import checkpoint
 from microgpt.analysis.heads import head_scores
 from microgpt.analysis.loss import full_loss
-from microgpt.checkpoint import CheckpointError
+from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
@@ -157,6 +157,30 @@ def test_a_resumed_run_follows_the_new_schedule(corpus, tmp_path):
     assert changes == f"at step 4: steps from 4 to 8, learning_rate from {rate} to {2 * rate}"
     rows_of(corpus, out, resume=True, steps=9, learning_rate=2 * rate, **decay)
     assert checkpoint.load(out).training.changes == f"{changes}; at step 8: steps from 8 to 9"
+
+
+def test_after_a_short_run_on_a_long_text_only_some_windows_are_measured(
+    corpus, tmp_path, monkeypatch
+):
+    """The validation split has 37 windows, the run was trained on 4 x 40."""
+    model, notes = GPTConfig(**MODEL), []
+
+    def measured(minimum: int, steps: int) -> Checkpoint:
+        monkeypatch.setattr("microgpt.training.run.MIN_MEASURED_WINDOWS", minimum)
+        config, out = TrainConfig(**TRAINING | {"steps": steps}), tmp_path / f"{minimum} {steps}"
+        for _ in train_checkpoint(corpus, model, config, out, device="cpu", note=notes.append):
+            pass
+        return checkpoint.load(out)
+
+    for minimum, steps in ((13, 1), (1, 40)):
+        made = measured(minimum, steps)
+        assert made.training.val_loss_full is not None and notes == []
+        assert made.head_scores.positions == max(minimum, steps * 4 // 10) * 15
+    short = measured(10, 1)
+    assert short.training.val_loss_full is None
+    assert short.head_scores.positions == 10 * 15
+    (note,) = notes
+    assert note.startswith("val_loss_full is not measured, because it would take more than a tenth")
 
 
 # The learning rate rises until the loss does, and the loss rises until it overflows.
