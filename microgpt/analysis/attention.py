@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,34 @@ class AttentionMaps:
 
     weights: Tensor
     logits: Tensor
+
+
+@dataclass(frozen=True)
+class PackedMaps:
+    """Attention maps without their masked part, which is 0, so that they take half the memory.
+
+    weights: (L, H, T (T + 1) / 2), the rows of each map up to the diagonal. logits: (T, V).
+    """
+
+    weights: Tensor
+    logits: Tensor
+
+    @classmethod
+    def of(cls, maps: AttentionMaps) -> Self:
+        return cls(maps.weights.flatten(2)[..., _unmasked(len(maps.logits))], maps.logits)
+
+    def unpacked(self) -> AttentionMaps:
+        """The same maps, bit for bit."""
+        size = len(self.logits)
+        flat = self.weights.new_zeros(*self.weights.shape[:2], size * size)
+        flat.index_copy_(2, _unmasked(size), self.weights)
+        return AttentionMaps(flat.unflatten(2, (size, size)), self.logits)
+
+
+def _unmasked(size: int) -> Tensor:
+    """The positions of the unmasked cells in a flattened map (T, T)."""
+    rows, columns = torch.tril_indices(size, size)
+    return rows * size + columns
 
 
 def max_positions(config: GPTConfig) -> int:

@@ -18,7 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
 from microgpt.analysis import ablation, attention, context_length, heads, predictions
-from microgpt.analysis.attention import AttentionMaps, HeadStages
+from microgpt.analysis.attention import AttentionMaps, HeadStages, PackedMaps
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import CONFIG, Checkpoint
@@ -155,9 +155,14 @@ def engine(checkpoint: Checkpoint) -> Engine:
 
 
 @_shared(max_entries=12)
+def _packed_maps(checkpoint: Checkpoint, text: str) -> PackedMaps:
+    ids = checkpoint.tokenizer.encode(text)
+    return PackedMaps.of(attention.attention_maps(checkpoint.model, ids))
+
+
 def attention_maps(checkpoint: Checkpoint, text: str) -> AttentionMaps:
     """The attention of every head over a text of 1 to block_size known characters."""
-    return attention.attention_maps(checkpoint.model, checkpoint.tokenizer.encode(text))
+    return _packed_maps(checkpoint, text).unpacked()
 
 
 # A result takes up to 64 MiB, for the longest window that a checkpoint may have.

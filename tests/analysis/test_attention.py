@@ -7,6 +7,7 @@ import torch
 from microgpt.analysis.attention import (
     MAX_BYTES,
     MAX_POSITIONS,
+    PackedMaps,
     attention_maps,
     combined,
     head_stages,
@@ -66,6 +67,16 @@ def test_maps_equal_an_independent_computation_from_the_weights(model):
 def test_a_single_character_attends_to_itself(model):
     maps = attention_maps(model, [0])
     assert torch.equal(maps.weights, torch.ones_like(maps.weights))
+
+
+@pytest.mark.parametrize("length", [1, 2, 16])
+def test_packed_maps_are_the_same_maps_in_half_the_memory(model, length):
+    maps = attention_maps(model, list(range(length)))
+    packed = PackedMaps.of(maps)
+    assert packed.weights.shape == (2, 3, length * (length + 1) // 2)
+    assert packed.weights.is_contiguous()
+    assert torch.equal(packed.unpacked().weights, maps.weights)
+    assert torch.equal(packed.unpacked().logits, maps.logits)
 
 
 def test_an_empty_or_too_long_text_has_no_maps(model):

@@ -39,7 +39,7 @@ def test_other_weights_have_another_engine_and_other_maps(tiny_checkpoint):
     one = checkpoint.load(tiny_checkpoint)
     other = other_weights(one)
     assert cache.engine(one) is not cache.engine(other)
-    assert cache.attention_maps(one, "ba do") is cache.attention_maps(one, "ba do")
+    assert cache._packed_maps(one, "ba do") is cache._packed_maps(one, "ba do")
     first, second = (cache.attention_maps(each, "ba do").weights for each in (one, other))
     assert not torch.equal(first, second)
 
