@@ -2,6 +2,7 @@ import dataclasses
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_each_optional_part_can_be_saved_alone(tmp_path, unsaved, optional_parts
     assert len(names(folder)) == len(checkpoint.FILES) + 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_saved_files_can_be_read_by_everyone(tiny_checkpoint):
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tiny_checkpoint.iterdir()}
     assert modes == dict.fromkeys(modes, 0o644)
@@ -129,7 +131,7 @@ def test_an_error_while_replacing_restores_the_old_checkpoint(
 
 def test_a_file_at_the_path_is_not_replaced(tmp_path, unsaved):
     (tmp_path / "mine").write_text("text")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(OSError):  # the kind depends on the system
         save(tmp_path / "mine", unsaved)
     assert contents(tmp_path) == {"mine": b"text"}
 

@@ -76,6 +76,7 @@ def test_invalid_options_are_errors(tiny_checkpoint, command_error, options, mes
     assert message in command_error("generate", "--checkpoint", tiny_checkpoint, *options)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGPIPE")
 def test_a_closed_pipe_ends_the_command_without_a_message(tiny_checkpoint):
     with start("--checkpoint", str(tiny_checkpoint), *ENDLESS) as process:
         assert len(process.stdout.read(5)) == 5
@@ -84,6 +85,7 @@ def test_a_closed_pipe_ends_the_command_without_a_message(tiny_checkpoint):
     assert process.returncode == 128 + signal.SIGPIPE
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT to another process")
 def test_an_interrupt_ends_the_command_with_one_line(tiny_checkpoint):
     with start("--checkpoint", str(tiny_checkpoint), *ENDLESS) as process:
         process.stdout.read(5)

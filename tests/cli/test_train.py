@@ -47,6 +47,7 @@ def test_the_progress_of_the_measurements_is_shown(corpus_file, tmp_path, capsys
     assert "val_loss_full: 100%" in err and "heads: 100%" in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/stdin")
 def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
     """A pipe gives its text only once. A byte order mark and all line ends stay, with a note."""
     data = ("\ufeff" + corpus.replace("\n", "\r\n", 50) + "\r").encode()
@@ -63,6 +64,7 @@ def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
     ]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT to another process")
 def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):
     settings = {"steps": 300, "eval_interval": 50}
     whole, out = tmp_path / "whole", tmp_path / "stopped"

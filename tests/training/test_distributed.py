@@ -38,8 +38,10 @@ sys.exit(main(sys.argv[2:]))
 """
 
 pytestmark = pytest.mark.skipif(
-    not torch.distributed.is_available() or not torch.distributed.is_gloo_available(),
-    reason="needs PyTorch's Gloo",
+    sys.platform != "linux"
+    or not torch.distributed.is_available()
+    or not torch.distributed.is_gloo_available(),
+    reason="needs Linux and PyTorch's Gloo",
 )
 
 

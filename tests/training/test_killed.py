@@ -2,7 +2,6 @@
 
 import functools
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,7 +113,7 @@ def test_a_run_killed_twice_resumes_to_the_same_files(corpus_file, tmp_path):
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             next(line for line in process.stderr if f"step {step}: train" in line)
             process.kill()
-        assert process.returncode == -signal.SIGKILL
+        assert process.returncode != 0
         assert_complete_or_absent(out, whole)
     resume(arguments, out)
     assert_same_files(out, whole)

@@ -1,6 +1,7 @@
 import contextlib
 import dataclasses
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -181,6 +182,20 @@ def test_after_a_short_run_on_a_long_text_only_some_windows_are_measured(
     assert short.head_scores.positions == 10 * 15
     (note,) = notes
     assert note.startswith("val_loss_full is not measured, because it would take more than a tenth")
+
+
+def test_a_run_flushes_only_files_that_are_open_for_writing(corpus, tmp_path, monkeypatch):
+    """Windows refuses to flush any other, and says so only after the training."""
+    flush, flushed = os.fsync, []
+
+    def flush_as_windows(descriptor: int) -> None:
+        os.write(descriptor, b"")  # fails unless the file is open for writing
+        flushed.append(descriptor)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush_as_windows)
+    rows_of(corpus, tmp_path / "out", steps=2)
+    assert len(flushed) > len(names(tmp_path / "out"))
 
 
 # The learning rate rises until the loss does, and the loss rises until it overflows.
