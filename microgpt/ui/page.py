@@ -9,7 +9,7 @@ from microgpt.errors import MicroGPTError
 from microgpt.ui.allowed import OneOf
 from microgpt.ui.checkpoints import checkpoint_picker
 from microgpt.ui.controls import Control
-from microgpt.ui.progress import Stoppable
+from microgpt.ui.progress import ended_by_streamlit
 from microgpt.ui.text import escaped
 
 
@@ -48,7 +48,7 @@ def show_views(
         if each.open:
             with each:
                 try:
-                    with Stoppable():
+                    with ended_by_streamlit():
                         view(checkpoint)
                 except MicroGPTError as error:
                     st.error(escaped(f"{error.for_visitors}."))

@@ -1,15 +1,11 @@
 """Long computations on a page: their progress bar, and their end when the visitor leaves."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import streamlit as st
-from torch.overrides import TorchFunctionMode
 
-# The seconds between two looks at whether the visitor has left.
-_INTERVAL = 0.05
+from microgpt.analysis.stopping import Stoppable
 
 
 @contextmanager
@@ -22,26 +18,10 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], object]]:
         bar.empty()
 
 
-class Stoppable(TorchFunctionMode):
+def ended_by_streamlit() -> Stoppable:
     """A block in which a rerun or a closed browser tab ends the script at any PyTorch operation.
 
     Otherwise Streamlit ends a script only at its next st.* call, and a computation for a visitor
     who has left would keep the cores from the others.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._next = 0.0
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _INTERVAL
-            _ = st.session_state.get("any")  # any st.* call lets Streamlit end the script
-        return func(*args, **(kwargs or {}))
+    return Stoppable(lambda: st.session_state.get("any"))  # any st.* call lets Streamlit end it

@@ -14,11 +14,11 @@ def endless_page():
     """A script that computes until it is stopped."""
     import torch
 
-    from microgpt.ui.progress import Stoppable
+    from microgpt.ui.progress import ended_by_streamlit
     from tests.ui.test_progress import GIVEN_UP
 
     x = torch.zeros(1)
-    with Stoppable():
+    with ended_by_streamlit():
         while not GIVEN_UP.is_set():
             x = x + 1
 
