@@ -61,7 +61,7 @@ def _after_the_last(count: int, text: Text) -> Tensor:
     """The key after the last earlier occurrence of the `count` characters up to the query."""
     found = text.same
     for back in range(1, count):
-        found = found & F.pad(text.same, (back, -back, back, -back))
+        found = found & F.pad(text.same, (back, 0, back, 0))[: len(found), : len(found)]
     last = torch.where(found, text.key, -1).amax(dim=1, keepdim=True)  # (T, 1), -1 for none
     return (text.key == last + 1) & (last >= 0)
 

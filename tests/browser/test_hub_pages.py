@@ -210,7 +210,7 @@ def test_a_head_is_compared_with_the_head_of_a_repo(
 
     visit(page, f"{url}/attention?{query}", "Attention")
     main = page.get_by_test_id("stMain")
-    main.get_by_text("Bundled checkpoint", exact=True).wait_for()
+    main.get_by_text("Bundled checkpoint", exact=True).nth(1).wait_for()
     name = main.get_by_label("Repo on the Hub", exact=True)
     name.fill("someone/missing")
     name.press("Enter")
@@ -233,7 +233,8 @@ def test_a_head_is_compared_with_the_head_of_a_repo(
 
     other = new_page()
     visit(other, f"{url}/attention?{query}", "Attention")
-    other.get_by_test_id("stMain").get_by_text("Bundled checkpoint", exact=True).wait_for()
+    main = other.get_by_test_id("stMain")
+    main.get_by_text("Bundled checkpoint", exact=True).nth(1).wait_for()
 
 
 def test_a_slow_download_shows_its_progress_and_a_fallback(

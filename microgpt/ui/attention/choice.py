@@ -21,7 +21,7 @@ def _is_number_or_mean(value: object) -> bool:
 
 LAYER = control("layer", _is_number_or_mean, saved=VIEW)
 HEAD = control("head", _is_number_or_mean, saved=VIEW)
-_WIDTH = 105  # in pixels; the colours fit in the same row on a laptop
+_WIDTH = 96  # in pixels; the title and the colours fit in the same row on a laptop
 # The session's key of the default values that the visitor has not replaced.
 _DEFAULTS = "layer and head by default"
 
@@ -64,14 +64,15 @@ class Choice:
 
 
 def head_choice(checkpoint: Checkpoint) -> tuple[Choice, DeltaGenerator]:
-    """Show the title of one map and the controls that choose it.
+    """Show the title of one map and the controls that choose it, in a row.
 
-    Return the choice and the row of the controls, which has space for another one.
+    Return the choice and the row, which has space for another control.
     """
     config, default = checkpoint.config, default_head(checkpoint)
     _follow_defaults(dict(zip((LAYER.key, HEAD.key), default, strict=True)))
-    title, row = st.empty(), st.container(horizontal=True, vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
+        title = st.container(width="content")
         layer = _select("Layer", LAYER, config.n_layer, default[0])
         if layer == MEAN:  # heads with the same number in different layers are unrelated
             st.session_state[HEAD.key] = MEAN

@@ -9,16 +9,12 @@ from microgpt.ui import cache
 from microgpt.ui.allowed import Numbers, OneOf, SomeOf
 from microgpt.ui.attention.controls import (
     VIEW,
-    attention_text,
     image_control,
-    image_format,
-    row_as_table,
     scale_control,
     scale_hint,
+    text_and_controls,
 )
-from microgpt.ui.attention.map_downloads import map_downloads
-from microgpt.ui.charts import attention as attention_charts
-from microgpt.ui.charts import style
+from microgpt.ui.attention.large_map import large_map
 from microgpt.ui.controls import CONTROL_WIDTH, control, is_count, is_list_of, is_text
 
 _COMBINE = control("combine", is_text, saved=VIEW)
@@ -35,11 +31,11 @@ _CAPTIONS = {
 
 def combined_view(checkpoint: Checkpoint) -> None:
     """Show several heads as one map."""
-    text = attention_text(checkpoint)
+    text, controls = text_and_controls(checkpoint)
     if not text:
         return
     maps = cache.attention_maps(checkpoint, text)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with controls, st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control(
             "Combine by",
             list(_CAPTIONS),
@@ -53,23 +49,16 @@ def combined_view(checkpoint: Checkpoint) -> None:
             if method == "rollout"
             else _of_heads(checkpoint, maps, method)
         )
-    scale_hint(text, scale)
+    with controls:
+        scale_hint(text, scale)
     if combination is None:
         st.caption("Choose at least one head.")
         return
     heads, weights = combination
     title, name = f"{method.capitalize()} of {heads}", f"microgpt-{method}"
-    figure = attention_charts.attention_map(weights, text, scale)
-    st.plotly_chart(
-        figure,
-        height=640,
-        config=style.menu(name, image_format()),
-        alt=f"Attention map: {title}",
-    )
-    st.caption(_CAPTIONS[method])
-    row_as_table(weights, text)
     columns = {"combined_by": method, "heads": heads}
-    map_downloads(checkpoint, text, title, name, columns, weights, figure)
+    caption = _CAPTIONS[method]
+    large_map(checkpoint, text, weights, scale, title, name, columns, caption=caption)
     image_control()
 
 

@@ -1,6 +1,7 @@
 """The Compare tab: the same head on two texts or in two checkpoints, side by side."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.analysis.attention import combined
 from microgpt.checkpoint import Checkpoint, CheckpointError
@@ -12,14 +13,10 @@ from microgpt.ui.attention.controls import (
     VIEW,
     attention_text,
     image_control,
-    image_format,
-    row_as_table,
     scale_control,
     scale_hint,
 )
-from microgpt.ui.attention.map_downloads import map_downloads
-from microgpt.ui.charts import attention as attention_charts
-from microgpt.ui.charts import style
+from microgpt.ui.attention.large_map import large_map
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.controls import Control, control, is_count, is_text
 from microgpt.ui.text import escaped
@@ -36,17 +33,15 @@ _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from t
 
 def compare_view(checkpoint: Checkpoint) -> None:
     """Show one head on two texts or in two checkpoints, side by side."""
-    left, right = st.columns(2)
-    with left:
-        choice, _ = head_choice(checkpoint)
-    with right:
-        other = _other(checkpoint)
-    left, right = st.columns(2)
-    with left:
+    left_text, right_text = st.columns(2)
+    choice, row = head_choice(checkpoint)
+    with row:
+        scale = scale_control()
+    other = _other(checkpoint, row)
+    with left_text:
         text = attention_text(checkpoint)
-    with right:
+    with right_text:
         other_text = attention_text(other, "Another text", OTHER, _OTHER_TEXT, at=len(PASSAGE))
-    scale = scale_control()
     scale_hint(max(text or "", other_text or "", key=len), scale)
     left, right = st.columns(2)
     with left:
@@ -60,22 +55,22 @@ def compare_view(checkpoint: Checkpoint) -> None:
     )
 
 
-def _other(checkpoint: Checkpoint) -> Checkpoint:
-    """Show the choice of the right-hand checkpoint and return it."""
+def _other(checkpoint: Checkpoint, row: DeltaGenerator) -> Checkpoint:
+    """Show the choice of the right-hand checkpoint in the row and return the checkpoint."""
     names = [_THIS, _BUNDLED, _HUB]
     if checkpoint.origin and checkpoint.origin.kind == "bundled":
         names.remove(_BUNDLED)
-    st.subheader("Compared with", anchor=False)
-    name = st.selectbox("Checkpoint", names, **_CHECKPOINT.args(OneOf(names, _THIS)))
+    with row:
+        kind = OneOf(names, _THIS)
+        name = st.selectbox("Checkpoint on the right", names, **_CHECKPOINT.args(kind))
+        repo = repo_control("Repo on the Hub", _REPO) if name == _HUB else ""
     if name == _BUNDLED:
         try:
             checkpoint = cache.bundled()
         except CheckpointError:
             st.error("The bundled checkpoint cannot be used. Both sides show this checkpoint.")
-    repo = repo_control("Repo on the Hub", _REPO) if name == _HUB else ""
     other, _ = named_checkpoint("compared", repo, fallback=checkpoint)
     assert other is not None  # there is a fallback
-    st.caption(escaped(title_of(other)))
     return other
 
 
@@ -98,14 +93,15 @@ def _map(
         return
     maps = cache.attention_maps(checkpoint, text).weights
     weights = combined(maps, choice.heads(config), "mean").numpy()
-    name = f"{choice.file_name}-{side}"
-    figure = attention_charts.attention_map(weights, text, scale)
-    st.plotly_chart(
-        figure,
-        height=640,
-        key=f"compared {side}",
-        config=style.menu(name, image_format()),
-        alt=f"Attention map, {side}: {choice.title}",
+    large_map(
+        checkpoint,
+        text,
+        weights,
+        scale,
+        choice.title,
+        choice.file_name,
+        choice.columns,
+        caption=escaped(title_of(checkpoint)),
+        side=side,
+        query=query,
     )
-    row_as_table(weights, text, query)
-    map_downloads(checkpoint, text, choice.title, name, choice.columns, weights, figure)

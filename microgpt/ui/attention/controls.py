@@ -1,7 +1,9 @@
 """Controls that the tabs of the Attention page share: the text, the query, the colours."""
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_scores import HeadScores
@@ -56,6 +58,32 @@ def attention_text(
             f"The maps of this model are large, so the page shows only the last {most} characters."
         )
     return text[-most:]
+
+
+def text_and_controls(checkpoint: Checkpoint) -> tuple[str | None, DeltaGenerator]:
+    """Show the text area of the page's text; return the text and the space beside the text area.
+
+    The text is the part that the maps show; None if there is none.
+    """
+    left, right = st.columns([5, 11])
+    with left:
+        text = attention_text(checkpoint)
+    return text, right
+
+
+def tall_chart(figure: go.Figure, key: str, file_name: str, alt: str) -> None:
+    """Show a chart that fills the window below the controls.
+
+    assets/layout.css sets its height, by the key. file_name: of the image that its menu saves.
+    """
+    with st.container(key=f"tall_{key}"):
+        st.plotly_chart(
+            figure,
+            height="stretch",
+            key=f"chart_{key}",
+            config=style.menu(file_name, image_format()),
+            alt=alt,
+        )
 
 
 def query_control(text: str, query: Control = QUERY) -> int:

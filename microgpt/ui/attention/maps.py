@@ -9,47 +9,41 @@ from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, choose, head_choice
 from microgpt.ui.attention.controls import (
-    attention_text,
     image_control,
-    image_format,
-    row_as_table,
     scale_control,
     scale_hint,
     selected_scores,
+    text_and_controls,
 )
-from microgpt.ui.attention.map_downloads import map_downloads
-from microgpt.ui.charts import attention as attention_charts
-from microgpt.ui.charts import style
+from microgpt.ui.attention.large_map import large_map
 from microgpt.ui.components.head_grid.head_grid import head_grid
 
 
 def maps_view(checkpoint: Checkpoint) -> None:
     """Show a small map of every head, and one large map."""
-    text = attention_text(checkpoint)
+    text, controls = text_and_controls(checkpoint)
     if not text:
         return
-    overview, detail = st.columns(2, gap="medium")
-    with detail:
+    with controls:
         choice, row = head_choice(checkpoint)
         with row:
             scale = scale_control()
         scale_hint(text, scale)
+    overview, detail = st.columns(2, gap="medium")
+    with detail:
         maps = cache.attention_maps(checkpoint, text).weights
         weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
-        figure = attention_charts.attention_map(weights, text, scale)
-        st.plotly_chart(
-            figure,
-            height=640,
-            config=style.menu(choice.file_name, image_format()),
-            alt=f"Attention map: {choice.title}",
+        large_map(
+            checkpoint,
+            text,
+            weights,
+            scale,
+            choice.title,
+            choice.file_name,
+            choice.columns,
+            caption="Each row shows how much one character attends to itself and to each earlier "
+            "character; the row sums to 1. Later characters are masked, so their cells are blank.",
         )
-        st.caption(
-            "Each row shows how much one character attends to itself and to each earlier "
-            "character; the row sums to 1. Later characters are masked, so their cells are blank."
-        )
-        row_as_table(weights, text)
-        columns = choice.columns
-        map_downloads(checkpoint, text, choice.title, choice.file_name, columns, weights, figure)
         image_control()
     # The overview comes last, so that the chosen map does not wait for it.
     with overview:
@@ -58,7 +52,6 @@ def maps_view(checkpoint: Checkpoint) -> None:
 
 def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     """Show small maps of every head and of the means, with a label under each head."""
-    st.subheader("All heads", anchor=False)
     grid = st.container()
     st.caption("Each row is a layer and each column a head. Choose a map to see it in full.")
     scores = selected_scores(checkpoint, text, "Labels from")

@@ -7,10 +7,10 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import head_choice
 from microgpt.ui.attention.controls import (
-    attention_text,
     image_control,
-    image_format,
     query_control,
+    tall_chart,
+    text_and_controls,
 )
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
@@ -20,10 +20,11 @@ from microgpt.ui.text import markdown
 
 def stages_view(checkpoint: Checkpoint) -> None:
     """Show what one head computes for one query: scores, attention and contributions."""
-    text = attention_text(checkpoint)
+    text, controls = text_and_controls(checkpoint)
     if not text:
         return
-    choice, row = head_choice(checkpoint)
+    with controls:
+        choice, row = head_choice(checkpoint)
     if choice.head is None:
         st.info("Only a single head has stages. Choose a head.")
         return
@@ -39,12 +40,8 @@ def stages_view(checkpoint: Checkpoint) -> None:
         }
     )
     name = f"{choice.file_name}-stages-query-{query + 1}"
-    st.plotly_chart(
-        attention_charts.stages(frame, text[seen]),
-        height=520,
-        config=style.menu(name, image_format()),
-        alt=f"Stages of attention: {choice.title}",
-    )
+    alt = f"Stages of attention: {choice.title}"
+    tall_chart(attention_charts.stages(frame, text[seen]), "stages", name, alt)
     size = checkpoint.config.head_size
     character = markdown(style.position_names(text)[query])
     st.caption(

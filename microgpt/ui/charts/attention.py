@@ -31,8 +31,8 @@ MAP_SCALES = {
 _LOG_SCALE_MIN = 1e-3
 # The largest width of a map in the overview; on the screen it is about as wide.
 _OVERVIEW_PIXELS = 64
-# The number of labels that fit in the height of a chart.
-_MAX_LABELS_DOWN = 41
+# The most characters that fit beside a map on a laptop, and the most position numbers on an axis.
+_MAX_LABELS_DOWN, _MAX_NUMBERS = 36, 11
 _STEPS = (5, 10, 20, 25, 50, 100, 200, 500)  # the last is for the longest allowed window
 _TRANSPARENT = 255
 _PALETTE = bytes(chain(*palette(_TRANSPARENT), [0, 0, 0]))  # the last colour is transparent
@@ -62,12 +62,11 @@ def attention_overview(weights: np.ndarray) -> bytes:
 
 
 def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, object]:
-    # A long axis has position numbers, because every n-th character would look like a word. There
-    # are fewer labels then, because numbers are wide.
+    # A long axis has position numbers, because every n-th character would look like a word.
     every = 1
     ticks: Sequence[str] | Sequence[int] = labels
     if len(names) > most:
-        every = next(step for step in _STEPS if 4 * len(names) <= most * step)
+        every = next(step for step in _STEPS if len(names) <= _MAX_NUMBERS * step)
         ticks = list(range(every, len(names) + 1, every))
     return {
         "type": "category",
@@ -96,6 +95,18 @@ def _three_digits(weights: np.ndarray) -> np.ndarray:
     return np.round(exact * units) / units
 
 
+def shades(weights: np.ndarray, scale: str) -> np.ndarray:
+    """The positions of attention weights (…, T, T) on the colour scale, from 0 to 1.
+
+    scale is one of MAP_SCALES.
+    """
+    if scale == "log":
+        return 1 - np.log10(np.maximum(weights, _LOG_SCALE_MIN)) / np.log10(_LOG_SCALE_MIN)
+    if scale == "row":
+        return weights / weights.max(axis=-1, keepdims=True)
+    return weights
+
+
 def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
     """Draw one head's map (T, T) over a text of T characters; masked cells are blank.
 
@@ -106,14 +117,11 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
     rounded = _lower_rows(_three_digits(weights))
     cells, bar = {"z": rounded}, {}
     if scale != "linear":
-        if scale == "log":
-            decades = -np.log10(_LOG_SCALE_MIN)
-            shade = np.log10(np.maximum(weights, _LOG_SCALE_MIN)) / decades + 1
-            bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
-        else:
-            shade = weights / weights.max(axis=1, keepdims=True)
         # Three decimals are enough: a screen has 256 levels of a colour.
-        cells = {"z": _lower_rows(shade.astype(np.float64).round(3)), "customdata": rounded}
+        shade = shades(weights, scale).astype(np.float64).round(3)
+        cells = {"z": _lower_rows(shade), "customdata": rounded}
+    if scale == "log":
+        bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
     figure = go.Figure(
         go.Heatmap(
             **cells,
@@ -123,11 +131,17 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
             zmax=1,
             colorscale=ATTENTION_SCALE,
             hoverongaps=False,
+            showscale=len(text) > 1,  # one cell leaves no corner, and its weight is 1
+            # In the corner whose cells are masked.
             colorbar={
-                "title": {"text": MAP_SCALES[scale], "side": "top"},
+                "title": {"text": MAP_SCALES[scale], "side": "top", "font": {"size": 12}},
+                "tickfont": {"size": 11},
                 "orientation": "h",
                 "thickness": 10,
-                "y": -0.02,
+                "len": 0.4,
+                "x": 1,
+                "xanchor": "right",
+                "y": 1,
                 "yanchor": "top",
                 **bar,
             },
@@ -135,16 +149,23 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
             f"%{{{'z' if scale == 'linear' else 'customdata'}:.3g}}<extra></extra>",
         )
     )
+    near = {"standoff": 6}  # a map needs the space
     figure.update_xaxes(
-        title="key (attended to)", side="top", **_axis(names, labels, MAX_LABELS_ACROSS)
+        title={"text": "key (attended to)", **near},
+        side="top",
+        ticks="",
+        **_axis(names, labels, MAX_LABELS_ACROSS),
     )
     figure.update_yaxes(
-        title="query (attends)",
+        title={"text": "query (attends)", **near},
         autorange="reversed",
+        ticks="",
         **_axis(names, labels, _MAX_LABELS_DOWN),
     )
-    # With a smaller margin, the menu would cover the axis title on a phone.
-    figure.update_layout(margin={**MARGIN, "t": 92}, dragmode=False)
+    # The menu stands beside the map, because above it, it would take a line of its own.
+    figure.update_layout(
+        margin={"l": 8, "r": 36, "t": 8, "b": 8}, modebar={"orientation": "v"}, dragmode=False
+    )
     return figure
 
 

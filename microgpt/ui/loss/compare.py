@@ -49,7 +49,7 @@ def compare_view(checkpoint: Checkpoint) -> None:
     frames = {name: pd.DataFrame(columns) for name, columns in records.items()}
     st.plotly_chart(
         loss_charts.comparison(frames, x_axis, log_x, log_y),
-        height=420,
+        height=400,
         config=menu("microgpt-runs"),
         alt="Losses of several runs",
     )

@@ -4,7 +4,7 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.formats import FORMAT
-from tests.ui.pages import ATTENTION, captions, errors, open_file, open_page
+from tests.ui.pages import ATTENTION, captions, errors, map_title, open_file, open_page
 
 LONG = "ba do ke li mu.\n" * 400
 
@@ -117,12 +117,12 @@ def test_the_choices_of_a_larger_checkpoint_are_limited_to_this_one(
     ids=lambda content: content[-40:],
 )
 def test_a_malformed_file_is_an_error(app, content):
-    title = app.subheader[1].value
+    title = map_title(app)
     open_file(app, "view", content)
     assert errors(app) == [
         "The view cannot be opened: it is not a view.json of the Attention page."
     ]
-    assert app.subheader[1].value == title
+    assert map_title(app) == title
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,29 @@ def test_a_map_has_three_significant_digits_of_each_weight():
 
 
 @pytest.mark.parametrize(
+    ("scale", "last_row"),
+    [
+        ("linear", [0.5, 0.123456, 0.376544]),
+        ("log", [1 + np.log10(w) / 3 for w in (0.5, 0.123456, 0.376544)]),
+        ("row", [1, 0.123456 / 0.5, 0.376544 / 0.5]),
+    ],
+)
+def test_shades_run_from_0_to_1_on_each_scale(scale, last_row):
+    maps = np.stack([WEIGHTS, WEIGHTS[::-1]])
+    shades = attention_charts.shades(maps, scale)
+    assert shades.shape == maps.shape and shades.max() == 1
+    assert shades.min() == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(shades[0, 2], last_row, rtol=1e-5)
+    np.testing.assert_array_equal(shades[1], shades[0, ::-1])
+
+
+def test_the_colour_bar_is_left_out_where_no_cell_is_masked():
+    one = attention_charts.attention_map(np.ones((1, 1), np.float32), "a")
+    assert one.data[0].showscale is False
+    assert attention_charts.attention_map(WEIGHTS, TEXT).data[0].showscale
+
+
+@pytest.mark.parametrize(
     ("scale", "colours"),
     [("log", [1, 1 + np.log10(0.25) / 3, 1 + np.log10(0.75) / 3]), ("row", [1, 1 / 3, 1])],
 )

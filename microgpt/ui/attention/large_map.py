@@ -1,4 +1,4 @@
-"""Downloads of an attention map as CSV and HTML, and of the maps of all heads as NPZ."""
+"""One attention map with its table and its downloads: CSV, HTML, and all heads as NPZ."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,11 +10,41 @@ import streamlit as st
 from microgpt.analysis.attention import maps_npz
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
+from microgpt.ui.attention.controls import QUERY, row_as_table, tall_chart
+from microgpt.ui.charts.attention import attention_map
 from microgpt.ui.charts.map_files import attention_csv, standalone_html
+from microgpt.ui.controls import Control
 from microgpt.ui.download import download
 
 
-def map_downloads(
+def large_map(
+    checkpoint: Checkpoint,
+    text: str,
+    weights: np.ndarray,
+    scale: str,
+    title: str,
+    file_name: str,
+    columns: Mapping[str, object],
+    *,
+    caption: str,
+    side: str = "",
+    query: Control = QUERY,
+) -> None:
+    """Show a map (T, T), one of its rows as a table, and its downloads.
+
+    scale: one of MAP_SCALES. columns: further columns of the CSV that identify the map, with the
+    same value in every row. side: `left` or `right` if there are two maps. query: the control of
+    the table's row.
+    """
+    figure = attention_map(weights, text, scale)
+    name = f"{file_name}-{side}" if side else file_name
+    tall_chart(figure, f"map_{side}", name, f"Attention map: {title}")
+    st.caption(caption)
+    row_as_table(weights, text, query)
+    _downloads(checkpoint, text, title, name, columns, weights, figure)
+
+
+def _downloads(
     checkpoint: Checkpoint,
     text: str,
     title: str,
@@ -23,10 +53,7 @@ def map_downloads(
     weights: np.ndarray,
     figure: go.Figure,
 ) -> None:
-    """Show the downloads of a map (T, T); each file is made when its button is pressed.
-
-    columns: further columns of the CSV that identify the map, with the same value in every row.
-    """
+    """Show the downloads; each file is made when its button is pressed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, name, content in (
             ("CSV", f"{file_name}.csv", partial(attention_csv, weights, text, columns)),

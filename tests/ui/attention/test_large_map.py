@@ -1,4 +1,4 @@
-"""The downloads of an attention map; a browser test opens the files."""
+"""The downloads of a large map; a browser test opens the files."""
 
 import io
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
-from microgpt.ui.attention.map_downloads import _all_heads
+from microgpt.ui.attention.large_map import _all_heads
 
 TEXT = "ba do\nke"
 
