@@ -10,6 +10,7 @@ docs/formats.md describes every file.
 """
 
 import json
+import re
 import reprlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -26,6 +27,9 @@ FORMAT = 2
 IGNORABLE = {"ignorable": True}
 # The deepest nesting of lists and objects in a JSON text; our own files have about 5.
 MAX_DEPTH = 32
+# What a spreadsheet runs when it opens a CSV file. A cell of one character is no formula.
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠].", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
 class FormatError(MicroGPTError):
@@ -148,3 +152,12 @@ def ignorable_fields(value: Any, of_format_1: Collection[str] = ()) -> set[str]:
         if field.name not in of_format_1
         and (field.metadata.get("ignorable") or getattr(value, field.name) == field.default)
     }
+
+
+def defused(cell: str, prefix: str = "'") -> str:
+    """Put a prefix before a table cell that a spreadsheet would run, such as =HYPERLINK("…").
+
+    Source: OWASP, CSV injection.
+    """
+    runs = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return prefix + cell if runs else cell

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from microgpt.analysis.loss import text_logits
 from microgpt.engine import Drawn
+from microgpt.formats import defused
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig, next_token_probs
 
@@ -204,7 +205,8 @@ def to_csv(
     }
     if config is not None:
         columns["drawn_with"] = [f"{p:.6g}" for p in predictions.drawn_with(config).tolist()]
-    columns |= {name: [value] * len(predictions) for name, value in (constants or {}).items()}
+    for name, value in (constants or {}).items():
+        columns[name] = [defused(value) if isinstance(value, str) else value] * len(predictions)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

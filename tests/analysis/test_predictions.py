@@ -138,3 +138,8 @@ def test_the_table_has_a_row_for_each_character(predictions):
     assert float(rows[1]["drawn_with"]) == 0
     assert {row["checkpoint"] for row in rows} == {"a, b"}
     assert "drawn_with" not in to_csv(predictions, CHARACTERS)
+
+
+def test_a_name_in_the_csv_is_no_formula(predictions):
+    text = to_csv(predictions, CHARACTERS, constants={"checkpoint": "=HYPERLINK(1)", "seed": -7})
+    assert all(row.endswith(",'=HYPERLINK(1),-7") for row in text.splitlines()[1:])

@@ -15,6 +15,7 @@ from microgpt.ui.attention.controls import VIEW, attention_text, image_control, 
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts import text as text_charts
+from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.controls import control, is_count, is_list_of
 from microgpt.ui.download import download
@@ -183,7 +184,7 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
     order = frame.sort_values("mean change (nats)", ascending=False)
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(order, hide_index=True, column_config=dict.fromkeys(order.columns[2:], number))
-    download("heads.csv", lambda: order.to_csv(index=False), "heads.csv")
+    download("heads.csv", lambda: to_csv(order), "heads.csv")
 
 
 def _effects(checkpoint: Checkpoint, ids: list[int]) -> dict[tuple[int, int], AblationEffect]:

@@ -21,6 +21,7 @@ from microgpt.ui.attention.controls import (
 )
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
+from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.download import download
 
 _LOSS_CHANGE, _ENTROPY = "loss change (nats)", "entropy (nats)"
@@ -68,7 +69,7 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
                 f"over {ablation.positions:,} positions of the validation split. If it is below 0, "
                 "the model is better without the head."
             )
-    download("heads.csv", lambda: frame.to_csv(index=False), "heads.csv")
+    download("heads.csv", lambda: to_csv(frame), "heads.csv")
     _one_head(checkpoint, text, cache.attention_maps(checkpoint, text))
 
 
@@ -185,4 +186,4 @@ def _as_tables(choice: Choice, by_class: list[float], by_distance: list[float]) 
 
 
 def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, float_format="%.6g")
+    return to_csv(table, "%.6g")

@@ -14,6 +14,7 @@ from microgpt.ui.attention.controls import (
 )
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
+from microgpt.ui.charts.tables import for_page, to_csv
 from microgpt.ui.download import download
 from microgpt.ui.text import markdown
 
@@ -59,14 +60,13 @@ def stages_view(checkpoint: Checkpoint) -> None:
         )
     with st.expander("As a table"):
         number = st.column_config.NumberColumn(format="%.3g")
-        st.dataframe(
-            frame, hide_index=True, column_config=dict.fromkeys(attention_charts.STAGES, number)
-        )
+        shown = dict.fromkeys(attention_charts.STAGES, number)
+        st.dataframe(for_page(frame), hide_index=True, column_config=shown)
     columns = {**choice.columns, "query": frame["key"].iloc[-1]}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         download(
             "CSV",
-            lambda: frame.assign(**columns).to_csv(index=False, float_format="%.6g"),
+            lambda: to_csv(frame.assign(**columns), "%.6g"),
             f"{name}.csv",
         )
         image_control()

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from microgpt.ui.charts.style import menu, visible
+from microgpt.ui.charts.tables import to_csv
 
 
 def attention_csv(weights: np.ndarray, text: str, constant: Mapping[str, object]) -> str:
@@ -27,7 +28,7 @@ def attention_csv(weights: np.ndarray, text: str, constant: Mapping[str, object]
             "attention": weights[query, key],
         }
     )
-    return frame.to_csv(index=False, float_format="%.6g")
+    return to_csv(frame, "%.6g")
 
 
 def standalone_html(figure: go.Figure, title: str, file_name: str) -> str:

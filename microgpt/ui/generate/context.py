@@ -7,6 +7,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts import text as text_charts
 from microgpt.ui.charts.style import menu
+from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.text_input import default_text, text_control
@@ -84,4 +85,4 @@ def context_view(checkpoint: Checkpoint) -> None:
     table = text_charts.context_table(lengths, surprisal, text[-targets:])
     with st.expander("As a table"):
         st.dataframe(table, hide_index=True)
-    download("context.csv", lambda: table.to_csv(index=False), "context.csv")
+    download("context.csv", lambda: to_csv(table), "context.csv")

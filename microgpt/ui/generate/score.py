@@ -9,6 +9,7 @@ from microgpt.analysis.predictions import Predictions, predict_text, to_csv
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts import style
+from microgpt.ui.charts.tables import for_page
 from microgpt.ui.components.tokens.tokens import Packing, token_text
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
@@ -127,4 +128,4 @@ def _most_surprising(checkpoint: Checkpoint, predictions: Predictions, text: str
         "with": st.column_config.NumberColumn("its probability", format="%.4f"),
         "after": st.column_config.TextColumn("text before"),
     }
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
+    st.dataframe(for_page(pd.DataFrame(rows)), hide_index=True, column_config=columns)

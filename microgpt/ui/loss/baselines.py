@@ -10,6 +10,7 @@ from microgpt.checkpoint.runs import ORIGINAL, last_estimate
 from microgpt.ui import cache
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
+from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.download import download
 
 _PHASES = {
@@ -65,4 +66,4 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         placeholder="",
         column_config=dict.fromkeys(units.values(), number),
     )
-    download("baselines.csv", lambda: table.to_csv(index=False), "baselines.csv")
+    download("baselines.csv", lambda: to_csv(table), "baselines.csv")

@@ -16,6 +16,7 @@ from microgpt.ui import cache
 from microgpt.ui.allowed import SomeOf
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import isolated, menu
+from microgpt.ui.charts.tables import for_page, to_csv
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.loss.curves import axis_controls
@@ -63,9 +64,9 @@ def compare_view(checkpoint: Checkpoint) -> None:
         st.caption("The settings in which these runs differ.")
         setting = st.column_config.TextColumn("setting", width=130)
         table = pd.DataFrame(differing, index=list(configs)).T
-        st.dataframe(table, height="content", column_config={"_index": setting})
+        st.dataframe(for_page(table), height="content", column_config={"_index": setting})
     tables = [frame.assign(run=name) for name, frame in frames.items()]
-    download("runs.csv", lambda: pd.concat(tables).to_csv(index=False), "runs.csv")
+    download("runs.csv", lambda: to_csv(pd.concat(tables)), "runs.csv")
 
 
 def _own_record() -> dict[str, np.ndarray] | None:

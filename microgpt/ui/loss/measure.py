@@ -8,6 +8,7 @@ import streamlit as st
 from microgpt.analysis.loss import text_loss
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
+from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
 from microgpt.ui.progress import progress_bar
@@ -100,4 +101,4 @@ def _show(losses: dict[str, float], length: int, stale: bool, val_loss: float | 
         "The first characters have little text before them, so they are hard to predict, and a "
         "short text has a higher loss." + compared
     )
-    download("measured.csv", lambda: frame.to_csv(index=False), "measured.csv")
+    download("measured.csv", lambda: to_csv(frame), "measured.csv")

@@ -9,6 +9,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.allowed import Numbers
+from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.components.scrubber.scrubber import scrubber, shown_snapshots
 from microgpt.ui.controls import CONTROL_WIDTH, control
 from microgpt.ui.download import download
@@ -99,7 +100,7 @@ def _downloads(checkpoint: Checkpoint) -> None:
     )
     download(
         "samples.csv",
-        lambda of: table(of).rename(columns=_CSV_COLUMNS).to_csv(index=False),
+        lambda of: to_csv(table(of).rename(columns=_CSV_COLUMNS)),
         "samples.csv",
         "The samples as a table.",
         of=checkpoint,
