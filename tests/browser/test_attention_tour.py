@@ -118,10 +118,10 @@ def strip_shades(page):
 
 def expected_weights(row):
     """The largest weights of a row or column as the line above the strip lists them."""
-    levels = [round(float(value) * 255) for value in row]
-    order = sorted(range(len(levels)), key=lambda at: -levels[at])
+    exact = [round(float(value) * 65535) / 65535 for value in row]
+    order = sorted(range(len(exact)), key=lambda at: -exact[at])
     names = style.position_names(TEXT)
-    return [f"{names[at]}: {levels[at] / 255:.2f}" for at in order if levels[at] > 1][:5]
+    return [f"{names[at]}: {exact[at]:.2f}" for at in order if exact[at] >= 0.005][:5]
 
 
 def cell_position(page, query, key):

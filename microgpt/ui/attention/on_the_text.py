@@ -8,30 +8,34 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui import cache
 from microgpt.ui.attention.choice import Choice, head_choice
-from microgpt.ui.attention.controls import attention_text
+from microgpt.ui.attention.controls import scale_control, scale_hint, text_and_controls
 from microgpt.ui.components.strip.strip import text_strip
 
 
 def text_view(checkpoint: Checkpoint) -> None:
     """Show the text, shaded by what the character under the pointer attends to."""
-    text = attention_text(checkpoint)
+    text, controls = text_and_controls(checkpoint)
     if not text:
         return
-    choice, _ = head_choice(checkpoint)
+    with controls:
+        choice, row = head_choice(checkpoint)
+        with row:
+            scale = scale_control()
+        scale_hint(text, scale)
     names, shown = _stripes(checkpoint.config, choice)
     st.caption(
         "Point at a character or tap it. The colours show how much it attends to each earlier "
         f"character{'' if choice.head is not None else ', on average over the heads'}."
     )
+    maps = cache.attention_maps(checkpoint, text).weights
+    weights = [combined(maps, each.heads(checkpoint.config), "mean").numpy() for each in shown]
+    text_strip("strip", text, names, np.stack(weights), shown.index(choice), scale)
     stripes = "the means of all layers" if choice.layer is None else "all heads of the layer"
     st.caption(
         f"The stripes under the text show {stripes}, the first on top"
         f"{'' if choice.head is not None else ' and their mean at the bottom'}. "
         "Click a character to keep it selected. Click it again or press Escape to release it."
     )
-    maps = cache.attention_maps(checkpoint, text).weights
-    weights = [combined(maps, each.heads(checkpoint.config), "mean").numpy() for each in shown]
-    text_strip("strip", text, names, np.stack(weights), shown.index(choice))
 
 
 def _stripes(config: GPTConfig, choice: Choice) -> tuple[list[str], list[Choice]]:

@@ -107,6 +107,11 @@ def shades(weights: np.ndarray, scale: str) -> np.ndarray:
     return weights
 
 
+def scale_ends(scale: str) -> tuple[str, str]:
+    """The labels of both ends of a colour scale, one of MAP_SCALES."""
+    return f"≤ {_LOG_SCALE_MIN:g}" if scale == "log" else "0", "1"
+
+
 def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.Figure:
     """Draw one head's map (T, T) over a text of T characters; masked cells are blank.
 
@@ -121,7 +126,8 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         shade = shades(weights, scale).astype(np.float64).round(3)
         cells = {"z": _lower_rows(shade), "customdata": rounded}
     if scale == "log":
-        bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": ["≤ 0.001", "0.01", "0.1", "1"]}
+        low, high = scale_ends(scale)
+        bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": [low, "0.01", "0.1", high]}
     figure = go.Figure(
         go.Heatmap(
             **cells,

@@ -26,21 +26,23 @@ function build(parentElement) {
   root.append(bar, summary, text);
   parentElement.appendChild(root);
 
-  let data = null, maps = null, T = 0, cells = [], colours = [];
+  let data = null, shades = null, weights = null, T = 0, cells = [], colours = [];
   let backwards = true, pinned = null, at = 0;
 
-  const triangle = () => (T * (T + 1)) / 2;
-  const weight = (map, query, key) =>
-    key > query ? 0 : maps[map * triangle() + (query * (query + 1)) / 2 + key];
-  const share = (map, other) => (backwards ? weight(map, at, other) : weight(map, other, at));
-  const colour = (level, most) => colours[Math.round((255 * level) / most)];
+  // The index, in the lower triangle of a map, of the weight between the chosen character and another
+  // one; null if it is masked.
+  const cellWith = (other) => {
+    const [query, key] = backwards ? [at, other] : [other, at];
+    return key > query ? null : (query * (query + 1)) / 2 + key;
+  };
 
   function show(fresh) {
     const same = data && data.labels.join("\0") === fresh.labels.join("\0");
     data = fresh;
-    maps = bytes(data.maps);
+    shades = bytes(data.shades);
+    weights = new Uint16Array(bytes(data.weights).buffer);
     T = data.labels.length;
-    // Small weights are nearly transparent, so that the text is readable in light and dark.
+    // The low end is nearly transparent, so that the text is readable in light and dark.
     colours = data.palette.map((rgb, level) => cssColour(rgb, Math.min(1, (1.7 * level) / 255)));
     if (!same) {
       pinned = null;
@@ -52,10 +54,11 @@ function build(parentElement) {
       });
       text.replaceChildren(...paragraphs(data.labels, cells, data.lines));
     }
-    const stops = [0, 64, 128, 191, 255].map((level) => colour(level, 255)).join(",");
-    const ramp = element("span", "ramp"), scale = element("span", "scale");
+    const ramp = element("span", "ramp");
+    const stops = [0, 64, 128, 191, 255].map((shade) => colours[shade]).join(",");
     ramp.style.background = `linear-gradient(to right, ${stops})`;
-    legend.replaceChildren(element("span", "", "0"), ramp, scale);
+    const [title, low, high] = data.scale.map((part) => element("span", "", part));
+    legend.replaceChildren(title, low, ramp, high);
     for (const cell of cells) cell.lastChild.style.height = `${4 * data.names.length}px`;
     legend.title = `Under each character, from top to bottom: ${data.names.join(", ")}`;
     at = pinned ?? T - 1;
@@ -64,30 +67,27 @@ function build(parentElement) {
 
   function paint() {
     directionRadios.show(backwards);
-    const rows = cells.map((_, i) => data.names.map((_, map) => share(map, i)));
-    const shares = rows.map((row) => row[data.chosen]);
-    const most = Math.max(1, ...shares), mostOfAll = Math.max(1, ...rows.flat());
-    const shown = (level) => (level / 255).toFixed(2);
-    legend.querySelector(".scale").textContent =
-      `largest weight: ${shown(most)} in the text, ${shown(mostOfAll)} in the stripes`;
+    const triangle = (T * (T + 1)) / 2;
     cells.forEach((cell, i) => {
-      const level = shares[i], [sign, stripes] = cell.children;
-      sign.style.background = level ? colour(level, most) : "";
+      const index = cellWith(i), [sign, stripes] = cell.children;
+      const all = data.names.map((_, map) => (index === null ? 0 : shades[map * triangle + index]));
+      const shade = all[data.chosen];
+      sign.style.background = shade ? colours[shade] : "";
       // On the upper half of the scale, which is light, the text is dark.
-      sign.style.color = level / most < 0.5 ? "" : "#111";
+      sign.style.color = shade < 128 ? "" : "#111";
       cell.classList.toggle("query", i === at);
       cell.classList.toggle("pinned", i === pinned);
       cell.classList.toggle("masked", backwards ? i > at : i < at);
-      const stops = rows[i].map((each, j) => `${colour(each, mostOfAll)} 0 ${4 * (j + 1)}px`);
+      const stops = all.map((each, j) => `${colours[each]} 0 ${4 * (j + 1)}px`);
       // Half of the cells have no weight. Without stripes they are drawn faster.
-      stripes.style.background = rows[i].some(Boolean) ? `linear-gradient(${stops.join(",")})` : "";
+      stripes.style.background = all.some(Boolean) ? `linear-gradient(${stops.join(",")})` : "";
     });
-    const listed = shares
-      .map((level, i) => [level, i])
-      .filter(([level]) => level > 1) // smaller weights would be shown as 0.00
+    const listed = cells
+      .map((_, i) => [(weights[cellWith(i)] ?? 0) / 65535, i])
+      .filter(([weight]) => weight >= 0.005) // smaller weights would be shown as 0.00
       .sort((a, b) => b[0] - a[0])
       .slice(0, MAX_LISTED)
-      .map(([level, i]) => `${positionName(data.labels, i)}: ${shown(level)}`);
+      .map(([weight, i]) => `${positionName(data.labels, i)}: ${weight.toFixed(2)}`);
     const verb = backwards ? "attends to" : "is attended to by";
     const state = pinned === at ? ", selected," : "";
     const name = positionName(data.labels, at);

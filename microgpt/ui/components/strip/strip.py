@@ -5,15 +5,20 @@ import base64
 import numpy as np
 
 from microgpt.ui.charts import style
+from microgpt.ui.charts.attention import MAP_SCALES, scale_ends, shades
 from microgpt.ui.components import component
 
 _STRIP = component("strip")
 
 
-def packed(weights: np.ndarray) -> str:
-    """Encode the lower triangles of maps (N, T, T), row by row, as bytes in base64."""
-    rows, columns = np.tril_indices(weights.shape[-1])
-    levels = np.round(np.clip(weights[:, rows, columns], 0, 1) * 255).astype(np.uint8)
+def packed(maps: np.ndarray, dtype: str) -> str:
+    """Encode the lower triangles of arrays (…, T, T) in base64, row by row.
+
+    The values, from 0 to 1, become unsigned integers of this type.
+    """
+    rows, columns = np.tril_indices(maps.shape[-1])
+    most = np.iinfo(dtype).max
+    levels = np.round(np.clip(maps[..., rows, columns], 0, 1) * most).astype(dtype)
     return base64.b64encode(levels.tobytes()).decode()
 
 
@@ -23,11 +28,12 @@ def text_strip(
     names: list[str],
     weights: np.ndarray,
     chosen: int,
+    scale: str,
 ) -> None:
     """Show a text of T characters, shaded by one of N maps (N, T, T), with stripes for all maps.
 
-    names: of the maps. chosen: the index of the map that shades the text. At first, the shading is
-    that of the last character.
+    names: of the maps. chosen: the index of the map that shades the text. scale: one of MAP_SCALES.
+    At first, the shading is that of the last character.
     """
     _STRIP(
         key=key,
@@ -35,7 +41,9 @@ def text_strip(
             "labels": style.visible(text),
             "lines": [at for at, char in enumerate(text) if char == "\n"],
             "names": names,
-            "maps": packed(weights),
+            "shades": packed(shades(weights, scale), "u1"),
+            "weights": packed(weights[chosen], "<u2"),
+            "scale": [MAP_SCALES[scale], *scale_ends(scale)],
             "chosen": chosen,
             "palette": style.palette(),
         },
