@@ -3,22 +3,32 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
 
-from microgpt.ui.memory import freeze_loaded_objects
-from microgpt.ui.page import start_session
+ROOT = Path(__file__).parent
+ASSETS = ROOT / "assets"
 
-ASSETS = Path(__file__).parent / "assets"
+if runtime.exists():  # for each visitor and after each click
+    from microgpt.ui.memory import freeze_loaded_objects
+    from microgpt.ui.page import start_session
 
-st.set_page_config(page_icon=ASSETS / "icon.svg", layout="wide")
-st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
-st.html(ASSETS / "layout.css")
-page = st.navigation(
-    [
-        st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:", default=True),
-        st.Page("pages/attention.py", title="Attention", icon=":material/grid_view:"),
-        st.Page("pages/loss_record.py", title="Loss record", icon=":material/show_chart:"),
-    ]
-)
-start_session()
-page.run()
-freeze_loaded_objects(page.title)
+    st.set_page_config(page_icon=ASSETS / "icon.svg", layout="wide")
+    st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
+    st.html(ASSETS / "layout.css")
+    page = st.navigation(
+        [
+            st.Page(
+                "pages/generate.py", title="Generate", icon=":material/edit_note:", default=True
+            ),
+            st.Page("pages/attention.py", title="Attention", icon=":material/grid_view:"),
+            st.Page("pages/loss_record.py", title="Loss record", icon=":material/show_chart:"),
+        ]
+    )
+    start_session()
+    page.run()
+    freeze_loaded_objects(page.title)
+else:  # once, when the server starts
+    from microgpt.ui.server import MIDDLEWARE, open_browser, routes
+
+    paths = ["", *(path.stem for path in (ROOT / "pages").glob("*.py"))]
+    app = st.App(__file__, routes=routes(paths), middleware=MIDDLEWARE, lifespan=open_browser)

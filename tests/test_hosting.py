@@ -52,7 +52,8 @@ def replica_of(url: str, cookie: str = "") -> str:
     request = urllib.request.Request(url, headers={"Cookie": cookie} if cookie else {})
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert b"<title>" in answer.read()
-        return (answer.headers["Set-Cookie"] or cookie).partition(";")[0]
+        cookies = [each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie", [])]
+        return next((each for each in cookies if each.startswith("replica=")), cookie)
 
 
 def test_a_visitor_stays_with_a_replica_until_it_stops():

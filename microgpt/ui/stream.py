@@ -10,6 +10,7 @@ from microgpt.engine import Drawn, Engine, Scheduler
 from microgpt.generate import start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.server import BROWSER
 
 # The seconds between two batches of a growing text: few enough to look smooth. With many texts
 # there are more, because each batch costs the server the same.
@@ -43,4 +44,4 @@ def _interval(texts: int) -> float:
 def _browser() -> str:
     """An id that all tabs of a browser share; without cookies, each tab has its own."""
     context = get_script_run_ctx()
-    return st.context.cookies.get("_streamlit_xsrf") or (context.session_id if context else "")
+    return st.context.cookies.get(BROWSER) or (context.session_id if context else "")

@@ -70,3 +70,12 @@ def test_the_colours_of_a_text_can_be_chosen_without_storage(page, framed):
     colour = frame.get_by_role("radio", name="Colour by: Surprisal")
     colour.click()
     assert colour.get_attribute("aria-checked") == "true"
+
+
+def test_a_file_can_be_opened_in_a_frame(framed):
+    """Browsers send no cookie there."""
+    frame = framed("/")
+    frame.get_by_text("Open a record").click()
+    record = {"name": "record.json", "mimeType": "application/json", "buffer": b"{}"}
+    frame.locator('[data-testid="stFileUploader"] input').set_input_files(record)
+    frame.get_by_text("The record cannot be opened").wait_for()

@@ -1,0 +1,107 @@
+"""The web server: what it adds to Streamlit's own.
+
+Streamlit serves an empty page, which a script in the browser fills. Those who only read the page,
+such as the previews of shared links, find the title and the description that are put in here.
+"""
+
+import re
+import secrets
+import webbrowser
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import runtime
+from streamlit.runtime.stats import CacheStat
+
+TITLE = "microGPT"
+DESCRIPTION = (
+    "A small GPT, trained from scratch, continues your text one character at a time. See what each "
+    "attention head looks at, and how the model was trained."
+)
+BROWSER = "microgpt_browser"  # the cookie that all tabs of a browser share
+# Limit for the uploaded files of all visitors, which Streamlit keeps while their tabs are open.
+UPLOADED_BYTES = 128 * 2**20
+_INDEX = Path(st.__file__).parent / "static" / "index.html"
+_UPLOAD = "/_stcore/upload_file/"
+
+
+def routes(pages: Iterable[str]) -> list[Route]:
+    """Serve the pages with these paths, "" for the first one, with a title and a description."""
+    html = with_description(_INDEX.read_text(encoding="utf-8"))
+
+    async def page(request: Request) -> HTMLResponse:
+        response = HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+        if BROWSER not in request.cookies:
+            response.set_cookie(BROWSER, secrets.token_urlsafe(), httponly=True, samesite="lax")
+        return response
+
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return [Route("/" + "/".join(filter(None, (base, path))), page) for path in pages]
+
+
+@asynccontextmanager
+async def open_browser(app: st.App) -> AsyncIterator[None]:
+    """Open the app in a browser, as Streamlit does, but not for an app with own routes."""
+    if not st.get_option("server.headless"):
+        webbrowser.open(f"http://localhost:{st.get_option('server.port')}")
+    yield
+
+
+def with_description(html: str) -> str:
+    """Put the title and the description of the app into Streamlit's page."""
+    title, description = escape(TITLE), escape(DESCRIPTION)
+    tags = (
+        f"<title>{title}</title>",
+        f'<meta name="description" content="{description}">',
+        f'<meta property="og:title" content="{title}">',
+        f'<meta property="og:description" content="{description}">',
+        '<meta property="og:type" content="website">',
+    )
+    return re.sub("<title>.*?</title>", lambda _: "\n    ".join(tags), html, count=1)
+
+
+class LimitUploads:
+    """Refuse an upload before it is read if the files of all visitors would be too large.
+
+    `server.maxUploadSize` limits one file, but anyone may upload any number of files.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+        self._arriving = 0  # bytes of the uploads that are being read
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "PUT" or _UPLOAD not in scope["path"]:
+            await self._app(scope, receive, send)
+            return
+        length = Request(scope).headers.get("content-length", "")
+        if not length.isdecimal():
+            await PlainTextResponse("The length is missing.", 411)(scope, receive, send)
+            return
+        size = int(length)
+        if _uploaded() + self._arriving + size > UPLOADED_BYTES:
+            await PlainTextResponse("Try again later.", 503)(scope, receive, send)
+            return
+        self._arriving += size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._arriving -= size
+
+
+def _uploaded() -> int:
+    """The bytes of all uploaded files."""
+    stats = runtime.get_instance().uploaded_file_mgr.get_stats()
+    found = (each for family in stats.values() for each in family)
+    return sum(each.byte_length for each in found if isinstance(each, CacheStat))
+
+
+MIDDLEWARE = [Middleware(LimitUploads)]
