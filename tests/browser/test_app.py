@@ -181,6 +181,43 @@ def test_a_laptop_shows_the_result_of_each_tab_without_scrolling(new_page, app_s
                 assert box["y"] + needed <= 800, f"{result} of {address}"
 
 
+# The contrast of a text with its background (WCAG 2.2, 1.4.3).
+CONTRAST = """selector => {
+    const node = document.querySelector(selector);
+    const numbers = (colour) => colour.match(/[0-9.]+/g).map(Number);
+    const { color, fill } = getComputedStyle(node);
+    const [r, g, b, alpha = 1] = numbers(node instanceof SVGElement ? fill : color);
+    let share = alpha, back = [0, 0, 0, 0];
+    for (let each = node; back[3] === 0; each = each.parentElement) {
+        const { opacity, backgroundColor } = getComputedStyle(each);
+        share *= opacity;
+        back = [...numbers(backgroundColor), 1].slice(0, 4);
+    }
+    const text = [r, g, b].map((each, i) => share * each + (1 - share) * back[i]);
+    const luminance = (colour) => {
+        const [r, g, b] = colour.map((each) => each / 255).map(
+            (each) => (each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+        );
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const [low, high] = [luminance(text), luminance(back.slice(0, 3))].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+}"""
+
+
+PARTS = ("stMain", "stSidebar")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_captions_and_axes_have_enough_contrast(new_page, server, scheme):
+    page = new_page(color_scheme=scheme)
+    visit(page, f"{server}/attention?text=ba", "Attention")
+    page.locator(".heatmaplayer image").first.wait_for(state="attached")
+    captions = [f'[data-testid="{part}"] [data-testid="stCaptionContainer"] p' for part in PARTS]
+    for text in (*captions, ".xtitle", ".ytitle", ".xtick text"):
+        assert page.evaluate(CONTRAST, text) >= 4.5, text
+
+
 def test_the_pages_fit_a_phone(phone, server):
     for script, heading in TITLES.items():
         path = Path(script).stem
