@@ -28,7 +28,7 @@ if runtime.exists():  # for each visitor and after each click
     page.run()
     freeze_loaded_objects(page.title)
 else:  # once, when the server starts
-    from microgpt.ui.server import MIDDLEWARE, open_browser, routes
+    from microgpt.ui.server import MIDDLEWARE, lifespan, routes
 
     paths = ["", *(path.stem for path in (ROOT / "pages").glob("*.py"))]
-    app = st.App(__file__, routes=routes(paths), middleware=MIDDLEWARE, lifespan=open_browser)
+    app = st.App(__file__, routes=routes(paths), middleware=MIDDLEWARE, lifespan=lifespan)

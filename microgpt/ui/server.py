@@ -6,10 +6,12 @@ such as the previews of shared links, find the title and the description that ar
 
 import re
 import secrets
+import threading
 import webbrowser
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from html import escape
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -48,8 +50,13 @@ def routes(pages: Iterable[str]) -> list[Route]:
 
 
 @asynccontextmanager
-async def open_browser(app: st.App) -> AsyncIterator[None]:
-    """Open the app in a browser, as Streamlit does, but not for an app with own routes."""
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """When the server starts, load the pages' modules and open a browser.
+
+    Loading takes seconds, and the first visitor would wait for it. Streamlit opens a browser only
+    for an app without routes of its own.
+    """
+    threading.Thread(target=import_module, args=("microgpt.ui.page",), daemon=True).start()
     if not st.get_option("server.headless"):
         webbrowser.open(f"http://localhost:{st.get_option('server.port')}")
     yield

@@ -1,6 +1,10 @@
 """What the server adds to Streamlit's page."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -28,3 +32,24 @@ def test_all_tabs_of_a_browser_share_a_cookie():
     cookie = visitor.get("/").cookies[BROWSER]
     assert BROWSER not in visitor.get("/").cookies  # it is sent back, and not replaced
     assert client("").get("/").cookies[BROWSER] != cookie
+
+
+LOADED = """
+import asyncio, sys, threading
+from microgpt.ui.server import lifespan
+
+async def serve():
+    async with lifespan(None):
+        for thread in threading.enumerate():
+            if thread.daemon:
+                thread.join()
+
+asyncio.run(serve())
+sys.exit("microgpt.ui.page" not in sys.modules)
+"""
+
+
+def test_the_modules_of_the_pages_are_loaded_before_the_first_visitor_comes():
+    environ = os.environ | {"STREAMLIT_SERVER_HEADLESS": "true"}
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", LOADED], cwd=root, env=environ, check=True)
