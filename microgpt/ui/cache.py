@@ -123,7 +123,7 @@ def _visitor() -> Visitor:
 
 
 def visitor() -> Visitor:
-    """What this session shows; its repos are left when the tab is closed."""
+    """The repos that this session shows; they are released when the tab is closed."""
     found, context = _visitor(), get_script_run_ctx()
     if (
         context

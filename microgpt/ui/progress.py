@@ -10,7 +10,7 @@ from microgpt.analysis.stopping import Stoppable
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], object]]:
-    """Show a progress bar during the block; yield a function of what is done and the total."""
+    """Show a progress bar during the block; yield a function that updates it: (done, total)."""
     bar = st.progress(0.0, label)
     try:
         yield lambda done, total: bar.progress(done / total, f"{label} {done:,} of {total:,}")

@@ -195,5 +195,5 @@ def test_the_context_length_tab_follows_its_text(page, server):
     wait_for_run(page)
     page.get_by_label("Text", exact=True).fill("ba")
     page.get_by_label("Text", exact=True).blur()
-    page.get_by_text("of the last 1 characters").wait_for()
+    page.get_by_text("The probability of the last character.").wait_for()
     wait_for_run(page)

@@ -168,7 +168,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         ticks="",
         **_axis(names, labels, _MAX_LABELS_DOWN),
     )
-    # The menu stands beside the map, because above it, it would take a line of its own.
+    # The menu is beside the map, because above the map it would need a line of its own.
     figure.update_layout(
         margin={"l": 8, "r": 36, "t": 8, "b": 8}, modebar={"orientation": "v"}, dragmode=False
     )

@@ -47,9 +47,9 @@ def has_glyph(char: str) -> bool:
 
 
 def sign(char: str) -> str:
-    """What stands for a character alone: itself, or a visible sign that no other character has.
+    """The label of a single character: itself, or a visible sign that no other character has.
 
-    A combining mark stands on a dotted circle.
+    A combining mark is placed on a dotted circle.
     """
     if char in _SIGNS:
         return _SIGNS[char]
@@ -64,12 +64,12 @@ def visible(text: str) -> list[str]:
 
 
 def in_text(char: str) -> str:
-    """What stands for a character in running text: itself if it has a glyph or is white space."""
+    """How a text shows a character: as it is if it has a glyph or is white space, or as its sign."""
     return char if has_glyph(char) or char in " \n\t" else sign(char)
 
 
 def signs_in_text(characters: Iterable[str]) -> dict[str, str]:
-    """The signs of the characters that have one in running text."""
+    """The signs of the characters that a text does not show unchanged."""
     return {char: in_text(char) for char in characters if in_text(char) != char}
 
 

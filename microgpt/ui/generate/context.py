@@ -78,8 +78,10 @@ def context_view(checkpoint: Checkpoint) -> None:
         config=menu("microgpt-context-characters"),
         alt="Probability of each character by context length",
     )
+    count = min(SHOWN, targets)
+    shown = f"each of the last {count} characters" if count > 1 else "the last character"
     st.caption(
-        f"The probability of each of the last {min(SHOWN, targets)} characters. If a column "
+        f"The probability of {shown}. If a column "
         "becomes brighter from top to bottom, a longer context helps to predict its character."
     )
     table = text_charts.context_table(lengths, surprisal, text[-targets:])
