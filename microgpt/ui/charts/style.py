@@ -64,7 +64,7 @@ def visible(text: str) -> list[str]:
 
 
 def in_text(char: str) -> str:
-    """How a text shows a character: as it is if it has a glyph or is white space, or as its sign."""
+    """How a text shows a character: its sign, unless it has a glyph or is white space."""
     return char if has_glyph(char) or char in " \n\t" else sign(char)
 
 
