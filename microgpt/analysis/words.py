@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 from microgpt.engine import Engine
+from microgpt.engine.scheduler import TAKE_SECONDS
 from microgpt.generate import start_ids
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
@@ -50,8 +51,14 @@ def write_texts(
         for seed in range(TEXTS)
     ]
     texts: list[list[int]] = [[] for _ in streams]
-    for drawn in zip(*streams, strict=True):
-        for text, each in zip(texts, drawn, strict=True):
-            text.append(each.token)
-        progress(len(texts[0]) * TEXTS, LENGTH * TEXTS)
+    # In turn, because a text waits while another has its slot or while nobody takes its tokens.
+    live = set(range(TEXTS))
+    while live:
+        for at in tuple(live):
+            taken = streams[at].take(TAKE_SECONDS / len(live))
+            if taken is None:
+                live.remove(at)
+            else:
+                texts[at] += [drawn.token for drawn in taken]
+        progress(sum(map(len, texts)), LENGTH * TEXTS)
     return [_LAST_WORD.sub("", tokenizer.decode(text)) for text in texts]

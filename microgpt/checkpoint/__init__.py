@@ -40,6 +40,7 @@ from microgpt.checkpoint.saving import (
     add_head_scores,
     add_snapshot_scores,
     add_snapshots,
+    replace_training,
     save,
 )
 
@@ -70,6 +71,7 @@ __all__ = [
     "files_in",
     "load",
     "read_config",
+    "replace_training",
     "save",
     "sha256",
 ]

@@ -41,7 +41,7 @@ OPTIONAL = {
     SNAPSHOTS: 16 * MIB,
     EVOLUTION: 16 * MIB,
     HEAD_SCORES: MIB,
-    SNAPSHOT_SCORES: 16 * MIB,
+    SNAPSHOT_SCORES: MIB,
 }
 # config.json holds the SHA-256 of these required files, and of every optional file.
 HASHED = (WEIGHTS, TOKENIZER, LOSS_RECORD)

@@ -124,14 +124,33 @@ def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None
     replace_optional(folder, SNAPSHOTS, content, also_remove=EVOLUTION)
 
 
+def replace_training(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write the provenance of a checkpoint to its folder: to config.json and to the model card.
+
+    Every other file stays as it is. Raises OSError if the folder cannot be written.
+    """
+    values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    optional = sorted({*values.pop("optional", ()), *ignorable_fields(checkpoint.training)})
+    stamp = {"format": max(values.pop("format", 1), FORMAT), "optional": optional}
+    text = json.dumps({**stamp, **values, "training": asdict(checkpoint.training)}, indent=1)
+    for name, content in ((CONFIG, text + "\n"), (CARD, model_card.render(checkpoint))):
+        with atomic.replacing(folder / name) as partial:
+            partial.write_bytes(content.encode())
+
+
 def replace_optional(
     folder: Path, name: str, content: bytes, also_remove: str | None = None
 ) -> None:
     """Write an optional file to a checkpoint folder, and its hash to config.json.
 
     also_remove: an older file that the new one replaces. If the process is killed, the folder can
-    still be loaded, possibly without the file. Raises OSError if the folder cannot be written.
+    still be loaded, possibly without the file. Raises CheckpointError if the file would be too
+    large to load, and OSError if the folder cannot be written.
     """
+    if len(content) > OPTIONAL[name]:
+        raise CheckpointError(
+            f"{name} would have {len(content):,} bytes; at most {OPTIONAL[name]:,} are allowed"
+        )
     values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     optional = sorted({*values.pop("optional", ()), name} - {also_remove})
     stamp = {"format": max(values.pop("format", 1), FORMAT), "optional": optional}

@@ -40,16 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="with --words: record the share in the checkpoint folder and its model card; the text "
-        "must be the corpus of the checkpoint",
+        help="also record the loss, and the share of --words, in the checkpoint folder and its "
+        "model card; the text must be the corpus of the checkpoint",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     device = pick_device(args.device)
     folder = Path(args.checkpoint)
-    if args.write and not (args.words and folder.is_dir()):
-        raise CheckpointError("--write needs --words and a checkpoint folder")
+    if args.write and not folder.is_dir():
+        raise CheckpointError(f"--write needs a checkpoint folder; {folder} is not a folder")
     made, text = open_checkpoint(args.checkpoint), text_of(args.data)
     if args.write and hashlib.sha256(text.encode()).hexdigest() != made.training.data_sha256:
         raise CheckpointError("--write needs the text that the checkpoint was trained on")
@@ -65,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
         result = {**evaluate(made.model.to(device), splits, args.sampled, show), **result}
     print(json.dumps(result))
     if args.write:
-        loaded = checkpoint.load(folder, strict=True)
-        training = dataclasses.replace(loaded.training, word_share=result["word_share"])
-        checkpoint.save(folder, dataclasses.replace(loaded, training=training))
+        measured = {
+            name: result[name] for name in ("val_loss_full", "word_share") if name in result
+        }
+        training = dataclasses.replace(made.training, **measured)
+        checkpoint.replace_training(folder, dataclasses.replace(made, training=training))
     return 0

@@ -1,9 +1,10 @@
 from microgpt import checkpoint
 from microgpt.analysis import words
 from microgpt.analysis.words import word_share, write_texts
-from microgpt.engine import Decoder
+from microgpt.engine import Decoder, scheduler
 from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig
+from microgpt.tokenizer import CharTokenizer
 
 
 def test_a_word_is_letters_with_apostrophes_inside_and_has_no_case():
@@ -33,3 +34,14 @@ def test_the_texts_are_those_of_their_seeds_without_a_last_word(trained_checkpoi
         assert whole[len(text) :].casefold() in ("", words.words(whole)[-1])
     assert len({*texts}) == 3
     assert seen[-1] == (120, 120)
+
+
+def test_texts_that_wait_for_a_slot_and_texts_that_nobody_takes_are_written(model, monkeypatch):
+    monkeypatch.setattr(scheduler, "CACHE_BYTES", 0)  # one slot
+    monkeypatch.setattr(scheduler, "MAX_READY", 4)
+    monkeypatch.setattr(words, "TEXTS", 2)
+    monkeypatch.setattr(words, "LENGTH", 12)  # less than the window, so a text keeps its slot
+    done = []
+    tokenizer = CharTokenizer("".join(map(chr, range(200, 200 + model.config.vocab_size))))
+    assert len(write_texts(model, tokenizer, lambda *progress: done.append(progress))) == 2
+    assert done[-1] == (24, 24)

@@ -110,19 +110,27 @@ def test_the_share_of_known_words_is_printed(word_command, corpus, capsys):
     assert contents(folder) == before
 
 
-def test_the_share_of_known_words_is_recorded(word_command, capsys):
+def test_the_measurements_are_recorded(word_command, capsys):
     folder = Path(word_command[2])
-    before = checkpoint.load(folder).training
+    (folder / "LICENSE").write_text("of its owner")
+    before, files = checkpoint.load(folder).training, contents(folder)
     assert main([*word_command, "--write"]) == 0
-    share = json.loads(capsys.readouterr().out)["word_share"]
+    printed = json.loads(capsys.readouterr().out)
     after = checkpoint.load(folder, strict=True).training
-    assert after == dataclasses.replace(before, word_share=share)
-    assert f"{share:.1%} occur in" in (folder / checkpoint.CARD).read_text("utf-8")
+    measured = {name: printed[name] for name in ("val_loss_full", "word_share")}
+    assert after == dataclasses.replace(before, **measured)
+    assert f"{printed['word_share']:.1%} occur in" in (folder / checkpoint.CARD).read_text("utf-8")
+    changed = {name for name, content in contents(folder).items() if files.get(name) != content}
+    assert changed == {checkpoint.CONFIG, checkpoint.CARD}
+    assert contents(folder).keys() == files.keys()
 
 
-def test_a_share_is_not_recorded_for_another_text(checkpoint_copy, corpus_file, command_error):
+def test_measurements_are_not_recorded_for_another_text_or_place(
+    checkpoint_copy, corpus_file, tmp_path, command_error
+):
     before = contents(checkpoint_copy)
-    command = ["evaluate", "--checkpoint", checkpoint_copy, "--data", corpus_file, "--write"]
-    assert "--write needs --words" in command_error(*command)
-    assert "the text that the checkpoint was trained on" in command_error(*command, "--words")
+    data = ["--data", corpus_file, "--write"]
+    error = command_error("evaluate", "--checkpoint", checkpoint_copy, *data)
+    assert "the text that the checkpoint was trained on" in error
+    assert "is not a folder" in command_error("evaluate", "--checkpoint", "user/name", *data)
     assert contents(checkpoint_copy) == before
