@@ -13,12 +13,12 @@ from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.formats import IGNORABLE, Document, required_fields
 
 UNKNOWN_COMMIT = "unknown"
-_MAX_LENGTH = 2000
+MAX_LENGTH = 2000  # characters of a text field
 
 
 def storable(text: str) -> str:
     """Make a command line or file name fit to store: valid Unicode and not too long."""
-    return text.encode("utf-8", "replace").decode("utf-8")[:_MAX_LENGTH]
+    return text.encode("utf-8", "replace").decode("utf-8")[:MAX_LENGTH]
 
 
 def command_line(arguments: Iterable[str]) -> str:
@@ -66,7 +66,8 @@ class Training:
     run, FLOP/s, or None. val_loss_full: loss of the saved weights over the validation split, None
     for an interrupted run, or a short one on a long text. word_share: the share of the written
     words that occur in the corpus (see analysis/words.py), None if it was not measured. changes:
-    the settings that changed when the run was resumed, and at which steps; empty if none did.
+    the settings that changed when the run was resumed, and at which steps; empty if none did. Of
+    changes that together exceed MAX_LENGTH, the newest are kept.
     """
 
     config: TrainConfig
@@ -115,7 +116,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if kinds := get_args(kind):  # for float | None
         return any(_fits(value, each) for each in kinds)
     if kind is str:
-        good = isinstance(value, str) and len(value) <= _MAX_LENGTH
+        good = isinstance(value, str) and len(value) <= MAX_LENGTH
         return good and not any("\ud800" <= char <= "\udfff" for char in value)
     if kind in (int, float):
         number = type(value) is int or type(value) is kind

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from microgpt import atomic
 from microgpt.checkpoint.loss_record import COLUMNS, LossRow, kept_interval, thinned
-from microgpt.checkpoint.provenance import storable
+from microgpt.checkpoint.provenance import MAX_LENGTH
 from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.errors import MicroGPTError
@@ -194,7 +194,9 @@ class TrainState:
             self.rows = thinned(self.rows, interval)
         if changes := settings.changes(before):
             note = f"at step {self.step}: {listed(changes)}"
-            self.changes = storable("; ".join(filter(None, (self.changes, note))))
+            self.changes = "; ".join(filter(None, (self.changes, note)))
+            while len(self.changes) > MAX_LENGTH:  # leave out the oldest
+                self.changes = self.changes.partition("; ")[2]
 
     def _load(self, document: Document) -> None:
         values = document.values if document.format > 1 else _from_format_1(document.values)

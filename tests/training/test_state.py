@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from microgpt.checkpoint.provenance import MAX_LENGTH
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import split
 from microgpt.training.loop import train
@@ -200,6 +201,24 @@ def test_a_restored_run_has_the_options_of_its_new_settings(dropout_config, tmp_
         "at step 0: learning_rate from 0.0003 to 0.1, muon_learning_rate from 0.02 to 0.2, "
         "weight_decay from 0.01 to 0.3"
     )
+
+
+def test_after_many_changes_the_newest_are_kept(dropout_config, tmp_path):
+    path = tmp_path / "state.pt"
+    before = RunSettings(dropout_config, settings(), "")
+    state = TrainState.create(dropout_config, before.train, CPU)
+    made: list[str] = []
+    for step in range(100):
+        after = dataclasses.replace(before, train=settings(steps=200 + step))
+        state.step = step
+        state.save(path, before)
+        state.restore(path, after)
+        steps = f"{before.train.steps} to {after.train.steps}"
+        made.append(f"at step {step}: steps from {steps}")
+        before = after
+    kept = state.changes.split("; ")
+    assert kept == made[-len(kept) :]
+    assert len(state.changes) <= MAX_LENGTH < len("; ".join(made[-len(kept) - 1 :]))
 
 
 FULL_DISK = """
