@@ -31,4 +31,9 @@ else:  # once, when the server starts
     from microgpt.ui.server import MIDDLEWARE, lifespan, routes
 
     paths = ["", *(path.stem for path in (ROOT / "pages").glob("*.py"))]
-    app = st.App(__file__, routes=routes(paths), middleware=MIDDLEWARE, lifespan=lifespan)
+    app = st.App(
+        __file__,
+        routes=routes(paths, st.get_option("server.baseUrlPath")),
+        middleware=MIDDLEWARE,
+        lifespan=lifespan,
+    )

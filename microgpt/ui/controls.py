@@ -21,14 +21,19 @@ from microgpt.ui.text import escaped
 CONTROL_WIDTH = 150
 # The longest text in a link, in bytes. Servers refuse much longer addresses.
 MAX_LINK_BYTES = 3000
+# The longest text in a text area, in characters: what a browser sends then is within the limit
+# maxWidgetStateSize of the server, which closes the connection of anyone who sends more.
+MAX_TEXT = 100_000
 _MAX_COUNT = 4096
 
 Check = Callable[[object], bool]
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a string without lone surrogates, which UTF-8 cannot encode."""
-    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+    """Whether a value is a text of at most MAX_TEXT characters that UTF-8 can encode."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return False
+    return not re.search("[\ud800-\udfff]", value)  # lone surrogates
 
 
 def is_count(value: object) -> bool:

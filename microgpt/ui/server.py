@@ -35,8 +35,11 @@ _INDEX = Path(st.__file__).parent / "static" / "index.html"
 _UPLOAD = "/_stcore/upload_file/"
 
 
-def routes(pages: Iterable[str]) -> list[Route]:
-    """Serve the pages with these paths, "" for the first one, with a title and a description."""
+def routes(pages: Iterable[str], base: str = "") -> list[Route]:
+    """Serve the pages with these paths, "" for the first one, with a title and a description.
+
+    base: the path of the app on its host.
+    """
     html = with_description(_INDEX.read_text(encoding="utf-8"))
 
     async def page(request: Request) -> HTMLResponse:
@@ -45,8 +48,9 @@ def routes(pages: Iterable[str]) -> list[Route]:
             response.set_cookie(BROWSER, secrets.token_urlsafe(), httponly=True, samesite="lax")
         return response
 
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return [Route("/" + "/".join(filter(None, (base, path))), page) for path in pages]
+    # The first page is at "/base/": its links are relative, so Streamlit redirects "/base" to it.
+    prefix = f"/{base.strip('/')}" if base.strip("/") else ""
+    return [Route(f"{prefix}/{path}", page) for path in pages]
 
 
 @asynccontextmanager

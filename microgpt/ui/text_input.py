@@ -7,7 +7,7 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 from microgpt.ui.charts import style
-from microgpt.ui.controls import MAX_LINK_BYTES, Control
+from microgpt.ui.controls import MAX_LINK_BYTES, MAX_TEXT, Control
 from microgpt.ui.text import escaped, highlighted, markdown
 
 # How many of the characters that the model knows a message lists.
@@ -60,6 +60,7 @@ def text_control(
         default,
         key=control.key,
         height=96,
+        max_chars=MAX_TEXT,
         bind="query-params" if in_url else None,
         persist_state="session",
         help=f"The model knows the {tokenizer.vocab_size} characters of its training text. "

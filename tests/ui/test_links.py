@@ -148,3 +148,21 @@ def test_a_value_that_no_longer_fits_the_text_changes_without_a_note():
     assert not app.exception and not app.toast
     assert app.slider("query").value == 2
     assert map_title(app) and captions(app)
+
+
+def test_a_text_that_is_too_long_for_the_server_is_refused():
+    """The browser would send it with each message, and the server would close the connection."""
+    app = open_page(new_app(), ATTENTION)
+    open_file(app, "view", {**VIEW, "choices": {"text": "ba" * 50_001}})
+    assert errors(app) == [
+        "The view cannot be opened: it holds a choice that the page does not offer."
+    ]
+    app = new_app().run()
+    record = {"kind": "microGPT text", "checkpoint": "", "commit": "", "weights_sha256": ""}
+    settings = {"temperature": 0.8, "top_k": 0, "top_p": 1.0, "seed": 1, "exact": False}
+    content = {**record, "settings": settings, "length": 9, "prompt": "ba" * 50_001}
+    open_file(app, "record", content)
+    assert errors(app) == [
+        "The record cannot be opened: its prompt has more than 100,000 characters."
+    ]
+    assert {each.key: each.proto.max_chars for each in app.text_area} == {"prompt": 100_000}

@@ -27,6 +27,11 @@ def test_every_page_has_a_title_and_a_description():
         assert '<div id="root"></div>' in page.text  # Streamlit's page
 
 
+def test_an_app_below_another_address_has_its_pages_there():
+    paths = [each.path for each in routes(["", "attention"], "/my/app/")]
+    assert paths == ["/my/app/", "/my/app/attention"]
+
+
 def test_all_tabs_of_a_browser_share_a_cookie():
     visitor = client("")
     cookie = visitor.get("/").cookies[BROWSER]

@@ -9,9 +9,11 @@ import streamlit as st
 
 from microgpt.analysis.predictions import to_csv
 from microgpt.checkpoint import Checkpoint
+from microgpt.config import ConfigError
 from microgpt.engine import PRECISION
 from microgpt.formats import Document
 from microgpt.sampling import SamplingConfig
+from microgpt.ui.controls import MAX_TEXT
 from microgpt.ui.download import download
 from microgpt.ui.generate.controls import MAX_CHARACTERS, widget_values
 from microgpt.ui.generate.generated_text import GeneratedText, request_text
@@ -74,6 +76,8 @@ def _read(document: Document) -> dict[str, Any]:
     config = SamplingConfig.from_dict(values["settings"], document)
     prompt = str(values["prompt"])
     prompt.encode()  # raises for a lone surrogate
+    if len(prompt) > MAX_TEXT:
+        raise ConfigError(f"its prompt has more than {MAX_TEXT:,} characters")
     length = max(1, min(MAX_CHARACTERS, int(values["length"])))
     return {"prompt": prompt, "length": length, **asdict(config)}
 

@@ -9,7 +9,7 @@ from microgpt.analysis.loss import text_loss
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
 from microgpt.ui.charts.tables import to_csv
-from microgpt.ui.controls import control
+from microgpt.ui.controls import MAX_TEXT, control
 from microgpt.ui.download import download
 from microgpt.ui.progress import progress_bar
 from microgpt.ui.text_input import check_characters, default_text
@@ -24,7 +24,6 @@ And all my roses bend their heads at once.
 MESSENGER:
 Then cut them, sir, and bring them to the hall;
 A rose within is better than a frost without."""
-MAX_CHARACTERS = 100_000
 
 
 def measure_view(checkpoint: Checkpoint) -> None:
@@ -39,7 +38,7 @@ def measure_view(checkpoint: Checkpoint) -> None:
         "Text to measure",
         example,
         height=200,
-        max_chars=MAX_CHARACTERS,
+        max_chars=MAX_TEXT,
         **_TEXT.widget_args,
     )
     with st.container():
