@@ -15,7 +15,7 @@ class ConfigError(MicroGPTError):
 
 # Lowest and highest accepted value of each number, both included.
 MODEL_LIMITS: dict[str, tuple[float, float]] = {
-    "vocab_size": (1, 1024),
+    "vocab_size": (1, 4096),
     "block_size": (1, 4096),
     "n_layer": (1, 48),
     "n_head": (1, 64),
@@ -24,6 +24,7 @@ MODEL_LIMITS: dict[str, tuple[float, float]] = {
     "dropout": (0.0, 0.9),
 }
 TRAIN_LIMITS: dict[str, tuple[float, float]] = {
+    "rare": (0, 1_000_000),
     "seed": (0, 2**63 - 1),
     "steps": (1, 10_000_000),
     "batch_size": (1, 65_536),
@@ -157,7 +158,8 @@ class TrainConfig(CheckedConfig):
     decay_fraction of the steps. grad_clip: largest norm of the gradient, 0 for no clipping.
     ema_decay: decay of the EMA of the weights, 0 for no EMA. precision: that of the matrix
     products. Losses are estimated every eval_interval steps, over eval_batches batches of each
-    split. The batch loss is recorded every log_interval steps.
+    split. The batch loss is recorded every log_interval steps. rare: characters that the text has
+    fewer times than this are replaced by U+FFFD; 0 for none.
 
     Raises ConfigError for a value outside TRAIN_LIMITS.
     """
@@ -186,6 +188,7 @@ class TrainConfig(CheckedConfig):
     log_interval: int = 10
     eval_interval: int = 500
     eval_batches: int = 200
+    rare: int = 0
 
 
 @dataclass(frozen=True)

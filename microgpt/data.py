@@ -5,6 +5,7 @@ import http.client
 import os
 import shutil
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,14 +13,18 @@ import torch
 from torch import Tensor
 
 from microgpt import atomic
+from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, decode
+from microgpt.tokenizer import REPLACEMENT
 
 TINY_SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 )
 TINY_SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 TRAIN_FRACTION = 0.9
+# A text gets a warning if more than so many of its characters occur fewer times than this.
+_MANY_RARE, _ENOUGH_TIMES = 100, 5
 
 
 class DataError(MicroGPTError):
@@ -98,7 +103,27 @@ def text_warnings(text: str) -> list[str]:
             if "\r\n" in text
             else "the text has carriage returns (CR); save it with Unix line ends (LF)"
         )
+    counts = Counter(text)
+    rare = sum(times < _ENOUGH_TIMES for times in counts.values())
+    if rare > _MANY_RARE and len(counts) <= MODEL_LIMITS["vocab_size"][1]:  # else it is an error
+        warnings.append(
+            f"the text has {len(counts):,} different characters, and {rare:,} of them occur fewer "
+            f"than {_ENOUGH_TIMES} times, too few to learn them; --rare {_ENOUGH_TIMES} replaces "
+            "these by one character"
+        )
     return warnings
+
+
+def fold_rare(text: str, count: int) -> str:
+    """Replace each character that a text has fewer than `count` times by REPLACEMENT."""
+    rare = [char for char, times in Counter(text).items() if times < count]
+    return text.translate(dict.fromkeys(map(ord, rare), REPLACEMENT))
+
+
+def count_that_fits(text: str, most: int) -> int:
+    """The lowest count for which fold_rare leaves at most `most` >= 2 different characters."""
+    times = sorted(Counter(text.replace(REPLACEMENT, "")).values(), reverse=True)
+    return 0 if len(set(text)) <= most else times[most - 1] + 1
 
 
 def split(ids: list[int], block_size: int) -> Splits:

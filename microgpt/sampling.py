@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from microgpt.config import CheckedConfig
+from microgpt.config import MODEL_LIMITS, CheckedConfig
 
 # A filter takes weights (N, V) and the values of its setting, (N, 1) or (1, 1) for all rows. The
 # weights are proportional to the probabilities, and each row is sorted from the likeliest token to
@@ -77,7 +77,7 @@ class SamplingConfig(CheckedConfig):
     )
     top_k: int = _setting(
         0,
-        (0, 1024),
+        (0, int(MODEL_LIMITS["vocab_size"][1])),
         label="Top-k",
         help="choose among the k likeliest characters",
         step=1,

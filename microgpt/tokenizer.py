@@ -10,6 +10,8 @@ from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json, stamped
 
+# Stands for every character that is not in the vocabulary, if the vocabulary has it.
+REPLACEMENT = "\ufffd"
 _MAX_NAMED = 8  # unknown characters that a message names
 # Plain replacements that Unicode normalisation (NFKD) does not give.
 _PLAIN = {
@@ -55,8 +57,8 @@ class CharTokenizer:
             raise TokenizerError("a vocabulary must be one or more characters, sorted and unique")
         if len(characters) > MODEL_LIMITS["vocab_size"][1]:
             raise TokenizerError(
-                f"the text has {len(characters)} different characters; "
-                f"at most {MODEL_LIMITS['vocab_size'][1]} are supported"
+                f"the text has {len(characters):,} different characters; "
+                f"at most {MODEL_LIMITS['vocab_size'][1]:,} are supported"
             )
         if any("\ud800" <= char <= "\udfff" for char in characters):
             raise TokenizerError("a vocabulary must not contain surrogate code points")
@@ -98,26 +100,34 @@ class CharTokenizer:
                 positions.setdefault(char, at)
         return positions
 
+    def fold(self, text: str) -> str:
+        """Replace each unknown character of a text by REPLACEMENT, if the vocabulary has that."""
+        unknown = self.unknown(text)
+        if not unknown or self.unknown(REPLACEMENT):
+            return text
+        return text.translate(dict.fromkeys(map(ord, unknown), REPLACEMENT))
+
     def replace_unknown(self, text: str) -> str:
         """Replace each unknown character of a text by another form of it, or remove it.
 
         These forms are tried in this order: the same letter composed or decomposed (NFC, NFD), the
         other case, the plain form without accents, with plain quotes and dashes, and a character of
         the vocabulary with the same plain form, such as é for e. A character without any of these
-        forms is removed.
+        forms becomes REPLACEMENT if the vocabulary has that, and is removed otherwise.
         """
         if self.unknown("\r"):
             text = text.replace("\r\n", "\n")
         return "".join(map(self._replaced, _letters(text)))
 
     def _replaced(self, letter: str) -> str:
-        """A known form of a letter and its combining marks, "" if there is none."""
+        """A known form of a letter and its combining marks, else REPLACEMENT if known, else ""."""
         composed = unicodedata.normalize("NFC", letter)
         for form in (letter, composed, composed.swapcase()):
             for each in (form, unicodedata.normalize("NFD", form)):
                 if not self.unknown(each):
                     return each
-        return "".join(map(self._similar, composed))
+        similar = "".join(map(self._similar, composed))
+        return similar or ("" if self.unknown(REPLACEMENT) else REPLACEMENT)
 
     def _similar(self, char: str) -> str:
         """A known form of a character, "" if there is none."""

@@ -44,7 +44,7 @@ def test_the_documented_limits():
     assert highest["n_head"] == 64
     assert highest["n_embd"] == 2048
     assert highest["block_size"] == 4096
-    assert highest["vocab_size"] == 1024
+    assert highest["vocab_size"] == 4096
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from microgpt.data import (
     TINY_SHAKESPEARE_SHA256,
     DataError,
     cache_folder,
+    count_that_fits,
+    fold_rare,
     random_batch,
     read_text,
     split,
@@ -189,6 +191,28 @@ def test_a_warning_says_what_is_wrong_with_a_text(tmp_path, data, warnings):
     for sentence, part in zip(found, warnings, strict=True):
         assert part in sentence and "save it" in sentence
         assert "\n" not in sentence
+
+
+def test_rare_characters_become_one():
+    text = "aaabbbccd"
+    assert fold_rare(text, 0) == fold_rare(text, 1) == text
+    assert fold_rare(text, 2) == "aaabbbcc\ufffd"
+    assert fold_rare(text, 3) == "aaabbb\ufffd\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("text", ["aaabbbccd", "abcdefgh", "aabbc\ufffd"], ids=ascii)
+@pytest.mark.parametrize("most", [2, 3, 4])
+def test_the_lowest_count_that_fits_a_vocabulary_is_found(text, most):
+    count = count_that_fits(text, most)
+    assert len(set(fold_rare(text, count))) <= most
+    assert count == 0 or len(set(fold_rare(text, count - 1))) > most
+
+
+def test_a_text_with_many_rare_characters_has_a_warning():
+    rare = "".join(map(chr, range(0x4E00, 0x4E00 + 120)))
+    [warning] = text_warnings("common words " * 10 + rare)
+    assert "120 of them occur fewer than 5 times" in warning and "--rare 5" in warning
+    assert text_warnings(fold_rare("common words " * 10 + rare, 5)) == []
 
 
 def test_the_error_for_utf_16_with_a_byte_order_mark_says_what_to_do(tmp_path):

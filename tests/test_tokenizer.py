@@ -93,11 +93,18 @@ def test_a_vocabulary_that_is_not_sorted_unique_unicode_is_refused(characters):
         CharTokenizer(characters)
 
 
-def test_a_vocabulary_has_at_most_1024_characters():
-    most = "".join(chr(0x4E00 + i) for i in range(1024))
-    assert CharTokenizer(most).vocab_size == 1024
-    with pytest.raises(TokenizerError, match="1025 different characters; at most 1024"):
-        CharTokenizer.from_text(most + chr(0x4E00 + 1024))
+def test_a_vocabulary_has_at_most_4096_characters():
+    most = "".join(chr(0x4E00 + i) for i in range(4096))
+    assert CharTokenizer(most).vocab_size == 4096
+    with pytest.raises(TokenizerError, match="4,097 different characters; at most 4,096"):
+        CharTokenizer.from_text(most + chr(0x4E00 + 4096))
+
+
+def test_the_replacement_character_stands_for_unknown_ones():
+    tokenizer = CharTokenizer.from_text("abé\ufffd")
+    assert tokenizer.fold("abc€") == "ab\ufffd\ufffd"
+    assert tokenizer.replace_unknown("Éx€a\u0301") == "é\ufffd\ufffda"
+    assert CharTokenizer.from_text("ab").fold("abc") == "abc", "it is not in this vocabulary"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
@@ -16,7 +16,9 @@ from microgpt.formats import FormatError, read_json
 
 # How the original trains its bigram model, which is one embedding table.
 BIGRAM_STEPS, BIGRAM_BATCH_SIZE, BIGRAM_BLOCK_SIZE, BIGRAM_RATE = 5000, 32, 8, 1e-3
-
+# The largest vocabulary with a bigram baseline. The table for 4,096 characters would have 16.8
+# million numbers, in memory, as JSON and in 5,000 steps of training.
+MAX_BIGRAM = 1024
 
 # The longest number in a file; to_json writes up to 10 bytes, other programs more digits.
 _NUMBER_BYTES = 32
@@ -31,16 +33,17 @@ class Baselines:
     """Baseline models fitted to a training split, and their validation losses.
 
     unigram: (V,) log-probabilities of the characters. bigram: (V, V) log-probabilities; the row is
-    the preceding character. The uniform baseline has no parameters. val_loss: by name, over every
+    the preceding character, None for a vocabulary of more than MAX_BIGRAM characters. The uniform
+    baseline has no parameters. val_loss: by name, over every
     character of the validation split except the first, nats per character.
     """
 
     unigram: Tensor
-    bigram: Tensor
-    val_loss: dict[str, float]
+    bigram: Tensor | None = None
+    val_loss: dict[str, float] = field(default_factory=dict)
 
     def losses(self, ids: Sequence[int]) -> dict[str, float]:
-        """Mean loss over a text, nats per character, of uniform, unigram and bigram.
+        """Mean loss over a text, nats per character, of uniform, unigram and perhaps bigram.
 
         The first character is not predicted, because the bigram needs a preceding one. Raises
         ValueError for fewer than two ids.
@@ -57,8 +60,9 @@ class Baselines:
         A file that is longer or has more lists than this vocabulary allows is not parsed.
         """
         data = text.encode() if isinstance(text, str) else text
-        numbers = vocab_size * (vocab_size + 1)
-        if len(data) > _NUMBER_BYTES * numbers + 4096 or data.count(b"[") > vocab_size + 64:
+        rows = vocab_size if vocab_size <= MAX_BIGRAM else 0  # of the bigram's table
+        numbers = vocab_size * (rows + 1)
+        if len(data) > _NUMBER_BYTES * numbers + 4096 or data.count(b"[") > rows + 64:
             raise BaselinesError(
                 "the checkpoint's baselines cannot be read: there are too many for its vocabulary"
             )
@@ -67,8 +71,12 @@ class Baselines:
             found = json_file.read(cls, document)
             losses = document.known(found.val_loss, NAMES, "baseline")
             tables_fit = _fits(found.unigram, (vocab_size,))
-            tables_fit = tables_fit and _fits(found.bigram, (vocab_size, vocab_size))
-            losses_fit = all(0 <= losses[name] < math.inf for name in NAMES)
+            if rows:
+                tables_fit = tables_fit and _fits(found.bigram, (rows, rows))
+            else:
+                tables_fit = tables_fit and found.bigram is None
+            names = NAMES if rows else NAMES[:-1]
+            losses_fit = all(0 <= losses[name] < math.inf for name in names)
         except FormatError as error:
             raise BaselinesError(str(error)) from error
         except Exception as error:  # a malformed file may raise anything
@@ -93,7 +101,7 @@ def fit(splits: Splits, vocab_size: int, seed: int) -> Baselines:
     train, val = splits.train.cpu(), splits.val.cpu()
     counts = torch.bincount(train, minlength=vocab_size) + 1
     unigram = (counts / counts.sum()).log()
-    bigram = _fit_bigram(train, vocab_size, seed)
+    bigram = _fit_bigram(train, vocab_size, seed) if vocab_size <= MAX_BIGRAM else None
     return Baselines(unigram, bigram, _losses(val, unigram, bigram))
 
 
@@ -112,15 +120,14 @@ def _fit_bigram(train: Tensor, vocab_size: int, seed: int) -> Tensor:
     return table.detach().log_softmax(dim=-1)
 
 
-def _losses(ids: Tensor, unigram: Tensor, bigram: Tensor) -> dict[str, float]:
+def _losses(ids: Tensor, unigram: Tensor, bigram: Tensor | None) -> dict[str, float]:
     if len(ids) < 2:
         raise ValueError("the text is too short; give at least two characters")
     before, after = ids[:-1], ids[1:]
-    return {
-        "uniform": math.log(len(unigram)),
-        "unigram": -unigram[after].mean().item(),
-        "bigram": -bigram[before, after].mean().item(),
-    }
+    losses = {"uniform": math.log(len(unigram)), "unigram": -unigram[after].mean().item()}
+    if bigram is not None:
+        losses["bigram"] = -bigram[before, after].mean().item()
+    return losses
 
 
 def _fits(table: Tensor, shape: tuple[int, ...]) -> bool:

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     made, text = open_checkpoint(args.checkpoint), text_of(args.data)
     if args.write and hashlib.sha256(text.encode()).hexdigest() != made.training.data_sha256:
         raise CheckpointError("--write needs the text that the checkpoint was trained on")
-    splits = split(made.tokenizer.encode(text), made.config.block_size)
+    splits = split(made.tokenizer.encode(made.tokenizer.fold(text)), made.config.block_size)
     splits = Splits(*(part.to(device) for part in splits))
     result: dict[str, Any] = {}
     if args.words:  # before the model moves to another device

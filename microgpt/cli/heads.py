@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if checkpoint.config.block_size < 2:
         raise CheckpointError(ONE_CHARACTER)
     device = pick_device(args.device)
-    text = text_of(args.data)
+    text = checkpoint.tokenizer.fold(text_of(args.data))
     val = split(checkpoint.tokenizer.encode(text), checkpoint.config.block_size).val.to(device)
     with progress_bar("heads") as show:
         scores = head_scores(checkpoint.model.to(device), checkpoint.tokenizer, val, show)

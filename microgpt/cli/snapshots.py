@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     passage = None if args.passage is None else read_text(args.passage)
     opened = checkpoint.load(args.checkpoint)
+    if passage is not None:
+        passage = opened.tokenizer.fold(passage)
     val = _validation_split(args, opened.tokenizer, opened.config) if args.head_scores else None
     folder = RunFolder(args.checkpoint.absolute()).snapshots
     with progress_bar("snapshots", unit="snapshot") as show:
@@ -64,5 +66,5 @@ def _validation_split(
 ) -> Tensor:
     if config.block_size < 2:
         raise CheckpointError(ONE_CHARACTER)
-    ids = tokenizer.encode(text_of(args.data))
+    ids = tokenizer.encode(tokenizer.fold(text_of(args.data)))
     return split(ids, config.block_size).val.to(pick_device(args.device))

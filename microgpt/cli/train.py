@@ -24,7 +24,7 @@ from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.cli.arguments import add_data, add_device, set_values
 from microgpt.cli.progress import Bars
 from microgpt.config import PRESETS, GPTConfig, TrainConfig
-from microgpt.data import read_text, text_warnings, tiny_shakespeare
+from microgpt.data import fold_rare, read_text, text_warnings, tiny_shakespeare
 from microgpt.training import distributed
 from microgpt.training.folder import RunFolder
 from microgpt.training.interrupt import Interrupt
@@ -58,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"Model: {_names(GPTConfig)}. Training: {_names(TrainConfig)}",
     )
     parser.add_argument(
+        "--rare",
+        type=int,
+        metavar="N",
+        help="replace each character that the text has fewer than N times by one character, "
+        "U+FFFD; the same as --set rare=N (default: none is replaced)",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="continue a run from its last saved state"
     )
 
@@ -71,12 +78,13 @@ def run(args: argparse.Namespace) -> int:
     commit = code_commit()  # before training, during which another commit may be checked out
     preset = PRESETS[args.preset]
     RunFolder(args.out).check(args.resume)
-    model_config, config = set_values(args.set, preset.model, preset.train)
+    rare = [] if args.rare is None else [f"rare={args.rare}"]
+    model_config, config = set_values([*args.set, *rare], preset.model, preset.train)
     data_path = args.data or tiny_shakespeare()
     source = Source(data_path.name, args.preset, command_line(args.argv), commit)
     text = read_text(data_path)
     if distributed.local_rank() == 0:
-        for warning in text_warnings(text):
+        for warning in text_warnings(fold_rare(text, config.rare)):
             print(f"note: {warning}", file=sys.stderr)
     bars = Bars()
     with Interrupt() as interrupt, contextlib.closing(bars):

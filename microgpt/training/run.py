@@ -24,8 +24,15 @@ from microgpt.checkpoint import Checkpoint, loss_record
 from microgpt.checkpoint.limits import check_evaluations, check_model
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training, storable
-from microgpt.config import GPTConfig, TrainConfig
-from microgpt.data import TINY_SHAKESPEARE_SHA256, DataError, Splits, split
+from microgpt.config import MODEL_LIMITS, GPTConfig, TrainConfig
+from microgpt.data import (
+    TINY_SHAKESPEARE_SHA256,
+    DataError,
+    Splits,
+    count_that_fits,
+    fold_rare,
+    split,
+)
 from microgpt.device import hardware_name, matmul_flops, pick_device
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
@@ -135,11 +142,18 @@ def _prepare(
         )
     if not text:
         raise DataError("the text is empty; choose another with --data FILE")
+    digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
+    text = fold_rare(text, config.rare)
+    most = int(MODEL_LIMITS["vocab_size"][1])
+    if count := count_that_fits(text, most):
+        raise DataError(
+            f"the text has {len(set(text)):,} different characters, and a model knows at most "
+            f"{most:,}; pass --rare {count} to replace those that occur fewer than {count} times"
+        )
     tokenizer = CharTokenizer.from_text(text)
     model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
     check_model(model_config)
     splits = split(tokenizer.encode(text), model_config.block_size)
-    digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
     settings = RunSettings(model_config, config, digest)
     state = TrainState.create(model_config, config, device)
     _check_evaluations(state, config)

@@ -54,6 +54,16 @@ _shared = partial(
 )
 
 
+# The logits of a text take memory for each character of the vocabulary. Above this size of the
+# vocabulary, texts are shorter, so that they take no more.
+_FULL_LENGTH_VOCABULARY = 1024
+
+
+def within_memory(checkpoint: Checkpoint, length: int) -> int:
+    """Lower the length of a generated text for a large vocabulary."""
+    return min(length, max(1, length * _FULL_LENGTH_VOCABULARY // checkpoint.config.vocab_size))
+
+
 @overload
 def session_result(
     key: str, inputs: object, compute: Callable[[], T], recompute: bool = False

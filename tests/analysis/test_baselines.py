@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from microgpt.analysis import baselines
-from microgpt.analysis.baselines import NAMES, Baselines, BaselinesError, fit
+from microgpt.analysis.baselines import MAX_BIGRAM, NAMES, Baselines, BaselinesError, fit
 from microgpt.data import Splits, split
 
 # Two characters: the second is three times as common, and they mostly alternate.
@@ -118,6 +118,29 @@ def test_a_vocabulary_of_another_size_is_refused(vocab_size):
     assert Baselines.from_json(SMALL.to_json(), 2).val_loss == SMALL.val_loss
     with pytest.raises(BaselinesError, match="the checkpoint's baselines"):
         Baselines.from_json(SMALL.to_json(), vocab_size)
+
+
+def test_a_large_vocabulary_has_no_bigram():
+    size = MAX_BIGRAM + 1
+    ids = torch.arange(2 * size) % size
+    made = fit(Splits(ids, ids), size, seed=0)
+    assert made.bigram is None and made.val_loss.keys() == {"uniform", "unigram"}
+    assert made.losses([0, 1, 2]).keys() == {"uniform", "unigram"}
+    read = Baselines.from_json(made.to_json(), size)
+    assert read.bigram is None
+    torch.testing.assert_close(read.unigram, made.unigram, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("bigram", [[-0.1], [[-0.1]]], ids=str)
+def test_a_bigram_of_a_large_vocabulary_is_refused(bigram):
+    size = MAX_BIGRAM + 1
+    values = {
+        "unigram": [-math.log(size)] * size,
+        "bigram": bigram,
+        "val_loss": dict.fromkeys(NAMES, 1.0),
+    }
+    with pytest.raises(BaselinesError, match="do not fit its vocabulary"):
+        Baselines.from_json(json.dumps(values), size)
 
 
 def test_the_unigram_uses_add_one_smoothing(fitted, splits, tokenizer):

@@ -124,7 +124,7 @@ def test_an_interrupt_ends_the_measurements_at_once(corpus_file, tmp_path, monke
         (b"\xff\xfe", "not UTF-8"),
         (b"", "the text is empty"),
         (b"short", "has 5 characters; a context window of 16 needs at least 161"),
-        ("".join(chr(0x4E00 + i) for i in range(1025)).encode(), "1025 different characters"),
+        ("".join(chr(0x4E00 + i) for i in range(4097)).encode(), "4,097 different characters"),
     ],
     ids=["missing", "binary", "empty", "short", "many characters"],
 )
@@ -220,3 +220,27 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_state(corpus_file, tmp_path
         "state.pt",
         "step_00000000.safetensors",
     ]
+
+
+def test_rare_characters_are_folded_and_the_text_can_be_evaluated(corpus, tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text(corpus + "龘x龘y", encoding="utf-8", newline="")
+    out = tmp_path / "out"
+    assert main(train_command(text, out, "--rare", "2", steps=1)) == 0
+    loaded = checkpoint.load(out)
+    characters = set(loaded.tokenizer.characters)
+    assert {"龘", "\ufffd"} < characters and not {"x", "y"} & characters
+    assert loaded.training.config.rare == 2
+    assert loaded.training.data_sha256 == hashlib.sha256(text.read_bytes()).hexdigest()
+    capsys.readouterr()
+    assert main(["evaluate", "--checkpoint", str(out), "--data", str(text)]) == 0
+    assert f'"val_loss_full": {loaded.training.val_loss_full}' in capsys.readouterr().out
+
+
+def test_a_text_with_too_many_characters_names_the_option_that_folds_them(tmp_path, command_error):
+    text = tmp_path / "text.txt"
+    twice = "".join(map(chr, range(0x4E00, 0x4E00 + 4000)))
+    text.write_text(2 * twice + "".join(map(chr, range(0x6000, 0x6100))), encoding="utf-8")
+    error = command_error(*train_command(text, tmp_path / "out"))
+    assert "4,256 different characters" in error and "pass --rare 2 " in error
+    assert not (tmp_path / "out").exists()

@@ -4,9 +4,19 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.cli import main
+from microgpt.config import MODEL_LIMITS, GPTConfig
+from microgpt.tokenizer import CharTokenizer
 from tests.languages import LANGUAGES, text_in
 from tests.small_run import train_command
-from tests.ui.pages import ATTENTION, GENERATE, LOSS_RECORD, MEASURE, open_tab
+from tests.ui.pages import (
+    ATTENTION,
+    GENERATE,
+    LOSS_RECORD,
+    MEASURE,
+    generated_texts,
+    open_tab,
+    press,
+)
 
 # The page, the tab, the key of its text area and the length of its example.
 TEXT_AREAS = [
@@ -18,6 +28,7 @@ TEXT_AREAS = [
     (LOSS_RECORD, MEASURE, "measured_text", 190),
 ]
 WINDOW = 64
+MOST = int(MODEL_LIMITS["vocab_size"][1])
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -41,3 +52,24 @@ def test_every_tab_opens_with_the_passage_of_the_checkpoint(app, monkeypatch, fo
         shown = app.text_area(key).value
         assert shown in passage and len(shown) >= min(length, WINDOW - 36), key
         assert not app.error
+
+
+@pytest.fixture
+def largest(app, use_model):
+    """The app on a model with the largest vocabulary."""
+    tokenizer = CharTokenizer("".join(map(chr, range(0x4E00, 0x4E00 + MOST))))
+    use_model(GPTConfig(MOST, block_size=32, n_layer=1, n_head=1, n_embd=8), tokenizer)
+    return app.run()
+
+
+def test_a_vocabulary_of_the_largest_size_opens_on_every_tab(largest):
+    for page, tab, key, _ in TEXT_AREAS:
+        open_tab(largest, page, tab)
+        assert largest.text_area(key).value and not largest.error
+
+
+def test_a_text_of_a_large_vocabulary_is_shorter(largest):
+    largest.number_input("length").set_value(10_000).run()
+    press(largest, "Write")
+    assert not largest.exception
+    assert len(generated_texts(largest)[0][1]) == 10_000 * 1024 // MOST

@@ -109,7 +109,7 @@ def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarr
     )
     st.caption(
         "The prediction of the next character after the text. Dashes: with all heads. Bars: "
-        "without these heads."
+        f"without these heads.{text_charts.bars_shown(len(labels))}"
     )
     table = pd.DataFrame({"character": labels, names[0]: whole, names[1]: without})
     table = table.sort_values(names[0], ascending=False, kind="stable")
@@ -121,8 +121,9 @@ def _next_character(checkpoint: Checkpoint, whole: np.ndarray, without: np.ndarr
 def _continuations(checkpoint: Checkpoint, text: str, ablated: frozenset[tuple[int, int]]) -> None:
     st.subheader("What the model writes next", anchor=False)
     shown = {"With all heads": frozenset(), **({"Without these heads": ablated} if ablated else {})}
+    length = cache.within_memory(checkpoint, LENGTH)
     texts = [
-        cache.generated_without(checkpoint, text, LENGTH, SAMPLING, heads)
+        cache.generated_without(checkpoint, text, length, SAMPLING, heads)
         for heads in shown.values()
     ]
     difference = first_difference(*texts) if ablated else None

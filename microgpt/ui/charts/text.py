@@ -17,6 +17,8 @@ from microgpt.ui.charts.style import (
     visible,
 )
 
+MAX_BARS = 128  # characters of a distribution
+
 
 def distribution(
     before: np.ndarray,
@@ -27,10 +29,12 @@ def distribution(
 ) -> go.Figure:
     """Draw probabilities (V,) of the next character before and after a change, likeliest first.
 
-    actual: the id of the character that the text has, drawn in another colour. names: of `before`
-    and `after` in the legend.
+    Of a large vocabulary, the MAX_BARS likeliest are drawn, and the actual one. actual: the id of
+    the character that the text has, drawn in another colour. names: of `before` and `after` in the
+    legend.
     """
     order = np.argsort(-before, kind="stable")
+    order = order[(np.arange(len(order)) < MAX_BARS) | (order == actual)]
     ranked = [labels[i] for i in order]
     ranks = list(range(1, len(order) + 1))
     hover = "%{customdata} %{y:.3g}<extra>%{fullData.name}</extra>"
@@ -73,6 +77,13 @@ def distribution(
         legend={"orientation": "h", "y": 1, "x": 1, "xanchor": "right", "yanchor": "top"},
     )
     return figure
+
+
+def bars_shown(vocab_size: int) -> str:
+    """What distribution leaves out for this vocabulary, as a sentence after a space; or ""."""
+    if vocab_size <= MAX_BARS:
+        return ""
+    return f" The chart has the {MAX_BARS} likeliest characters, the table all {vocab_size:,}."
 
 
 def loss_by_context(

@@ -10,6 +10,7 @@ from microgpt.engine import KEPT
 from microgpt.generate import start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui import cache
 from microgpt.ui.allowed import Numbers, Switch
 from microgpt.ui.charts.style import isolated, sign
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control
@@ -54,7 +55,8 @@ def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
     window = checkpoint.config.block_size
     with st.container(horizontal=True, vertical_alignment="bottom"):
         settings = sampling_sliders(checkpoint.tokenizer)
-        length, seed = length_control(MAX_CHARACTERS), seed_control()
+        length = length_control(cache.within_memory(checkpoint, MAX_CHARACTERS))
+        seed = seed_control()
         exact = st.toggle(
             "Exact (slow)",
             **EXACT.args(Switch()),

@@ -50,7 +50,7 @@ def next_character(checkpoint: Checkpoint, prompt: str | None, config: SamplingC
         possible += f" The model gives the others {found.removed:.1%} in total."
     st.caption(
         "Dashes: the probabilities that the model predicts. Bars: the probabilities after the "
-        f"sampling settings. {possible}{sentence}"
+        f"sampling settings. {possible}{text_charts.bars_shown(len(labels))}{sentence}"
     )
     if selected is not None:
         _branch(checkpoint, *selected)

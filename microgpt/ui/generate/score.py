@@ -93,9 +93,8 @@ def _metrics(checkpoint: Checkpoint, predictions: Predictions, text: str) -> Non
             title = f"{name.capitalize()} (nats)"
             st.metric(title, f"{losses[name]:.3f}", help=_BASELINE_HELP[name])
     if losses:
-        st.caption(
-            "Bigram, unigram and uniform are baselines: the losses of simpler models on this text."
-        )
+        names = ", ".join(reversed(losses)).capitalize()
+        st.caption(f"{names}: these are baselines, the losses of simpler models on this text.")
 
 
 _BASELINE_HELP = {

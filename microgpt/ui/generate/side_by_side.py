@@ -28,7 +28,7 @@ def side_by_side_view(checkpoint: Checkpoint) -> None:
     """Show what the model writes with two different settings."""
     prompt = prompt_control(checkpoint)
     with st.container(horizontal=True):
-        length = length_control(MAX_CHARACTERS)
+        length = length_control(cache.within_memory(checkpoint, MAX_CHARACTERS))
         seed = seed_control()
     above, columns, configs = st.container(), st.columns(2), []
     sides = ("Left", SAMPLING, None), ("Right", OTHER_SAMPLING, RIGHT_DEFAULTS)

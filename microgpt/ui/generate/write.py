@@ -50,7 +50,8 @@ def write_view(checkpoint: Checkpoint) -> None:
     # While a checkpoint loads, a requested text waits and the page shows a short text.
     loading = st.session_state.get("checkpoint_loading", False)
     requested = pressed or (is_requested() and not loading)
-    slow = length > OPENING_LENGTH or config.exact
+    opening = cache.within_memory(checkpoint, OPENING_LENGTH)
+    slow = length > opening or config.exact
     if prompt is not None and (requested or (stale and not loading and slow)):
         generated = GeneratedText.empty(checkpoint, prompt, length, config)
         generated.branched_from = take_request()
@@ -60,7 +61,7 @@ def write_view(checkpoint: Checkpoint) -> None:
         _write(checkpoint, generated, Feed(generated.name, feed), status)
         st.rerun()
     elif prompt is not None and stale:
-        text = cache.generated(checkpoint, prompt, min(length, OPENING_LENGTH), config)
+        text = cache.generated(checkpoint, prompt, min(length, opening), config)
         generated = GeneratedText.complete(checkpoint, prompt, length, config, text)
         show_text(generated)
     elif stale:

@@ -13,6 +13,11 @@ from microgpt.ui.charts.style import menu
 from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.download import download
 
+_BASELINES = {
+    "uniform": "every character is equally likely",
+    "unigram": "knows only how often each character occurs",
+    "bigram": "predicts each character only from the one before",
+}
 _PHASES = {
     "phase1": ("Attention and MLP", "3 blocks, 32 channels, a window of 8 characters"),
     "phase2": ("Residual connections", "each block adds to its input; the MLP is 4 times as wide"),
@@ -26,9 +31,9 @@ def baselines_view(checkpoint: Checkpoint) -> None:
     assert checkpoint.baselines is not None
     losses = checkpoint.baselines.val_loss
     rows = [
-        ("Uniform", "every character is equally likely", losses["uniform"], math.nan),
-        ("Unigram", "knows only how often each character occurs", losses["unigram"], math.nan),
-        ("Bigram", "predicts each character only from the one before", losses["bigram"], math.nan),
+        (name.capitalize(), description, losses[name], math.nan)
+        for name, description in _BASELINES.items()
+        if name in losses
     ]
     about = "A baseline is a simple model to compare with."
     if checkpoint.training.on_tiny_shakespeare:

@@ -15,6 +15,16 @@ def test_a_distribution_is_sorted_by_probability():
     assert len(text_charts.distribution(before, after, ["a", "␣", "⏎"]).data) == 2
 
 
+def test_a_distribution_of_a_large_vocabulary_has_the_likeliest_and_the_actual_character():
+    before = np.linspace(1, 0, 4096) / 2048
+    labels = [chr(0x4E00 + i) for i in range(4096)]
+    others, actual, dashes = text_charts.distribution(before, before, labels, actual=3000).data
+    assert list(dashes.customdata) == [*labels[:128], labels[3000]]
+    assert len(others.x) == 128 and list(actual.x) == [129]
+    assert "128 likeliest characters, the table all 4,096" in text_charts.bars_shown(4096)
+    assert text_charts.bars_shown(65) == ""
+
+
 def test_the_charts_and_the_table_of_context_lengths():
     surprisal = -np.log(np.array([[0.1, 0.5], [0.2, 1.0]]))
     figure = text_charts.loss_by_context([1, 8], surprisal.mean(axis=1), {"bigram": 2.5})
