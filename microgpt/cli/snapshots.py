@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a UTF-8 text file with the passage, which is cut to the context window (default: the "
-        "passage of the existing snapshots, or else the one that training uses)",
+        "passage of the existing snapshots, or else the most frequent characters)",
     )
     parser.add_argument(
         "--head-scores",

@@ -210,23 +210,16 @@ def recompute(
     """Compute the snapshots of a run again, from the weights that save_weights wrote to a folder.
 
     passage: the text to read, cut to the context window and to MAX_BYTES; by default the passage
-    of the checkpoint's snapshots, or PASSAGE if it has none. progress: called with the number of
-    snapshots done and their total. Raises SnapshotsError, and UnknownCharacterError for a passage
-    with characters outside the vocabulary.
+    of the checkpoint's snapshots, or Checkpoint.passage if it has none. progress: called with the
+    number of snapshots done and their total. Raises SnapshotsError, and UnknownCharacterError for a
+    passage with characters outside the vocabulary.
     """
     steps = saved_steps(folder)
     config, tokenizer = checkpoint.config, checkpoint.tokenizer
-    if passage is not None:
-        ids = tokenizer.encode(passage)
-    elif checkpoint.snapshots is not None:
+    if passage is None and checkpoint.snapshots is not None:
         ids = checkpoint.snapshots.passage.tolist()
-    elif tokenizer.unknown(PASSAGE):
-        raise SnapshotsError(
-            "the default passage has characters outside the vocabulary; choose another with "
-            "--passage FILE"
-        )
     else:
-        ids = tokenizer.encode(PASSAGE)
+        ids = tokenizer.encode(checkpoint.passage if passage is None else passage)
     ids = ids[: _longest_passage(config, len(steps))]
     if not ids:
         raise SnapshotsError("the passage is empty; it needs at least one character")

@@ -33,17 +33,22 @@ def test_the_snapshots_of_a_run_are_recomputed_exactly(run_folder, capsys):
     assert "snapshots of 16 characters" in capsys.readouterr().out
 
 
-def test_missing_snapshots_are_added(
-    run_folder, trained_checkpoint, passage, monkeypatch, command_error
-):
+def test_missing_snapshots_are_added(run_folder, trained_checkpoint, passage, monkeypatch):
     loaded = checkpoint.load(trained_checkpoint)
     passage.write_text(loaded.tokenizer.decode(loaded.snapshots.passage.tolist()), newline="")
     (run_folder.out / checkpoint.SNAPSHOTS).unlink()
-    error = command_error("snapshots", "--checkpoint", run_folder.out)
-    assert "outside the vocabulary" in error and "--passage" in error
     monkeypatch.chdir(run_folder.out)
     assert main(["snapshots", "--checkpoint", ".", "--passage", str(passage)]) == 0
     assert contents(run_folder.out) == contents(trained_checkpoint)
+
+
+def test_without_snapshots_the_passage_is_that_of_the_checkpoint(run_folder):
+    (run_folder.out / checkpoint.SNAPSHOTS).unlink()
+    opened = checkpoint.load(run_folder.out)
+    assert main(["snapshots", "--checkpoint", str(run_folder.out)]) == 0
+    after = checkpoint.load(run_folder.out)
+    window = opened.config.block_size
+    assert opened.tokenizer.decode(after.snapshots.passage) == opened.passage[:window]
 
 
 def test_another_passage_is_cut_to_the_context_window(run_folder, passage, corpus):
