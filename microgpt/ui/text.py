@@ -12,7 +12,7 @@ _ESCAPES = str.maketrans(
 # Where Markdown and Streamlit make a list, a line, an arrow, an icon or a link of plain text. An
 # invisible word joiner prevents that.
 _JOINER = "\u2060"
-_START = re.compile(r"^(?=[-+=\s]|[0-9]+[.)])")
+_ENDS = re.compile(r"^(?=[-+=\s]|[0-9]+[.)])|(?<=\s)$")
 _INSIDE = re.compile(r"(?<=[-<>=~])(?=[-<>=~])|(?<=:)(?=material/|streamlit:)")
 _ADDRESS = re.compile(r"(https?|www|@)", re.IGNORECASE)
 _EXCERPT = 240
@@ -32,7 +32,7 @@ def escaped(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Escape a text without invisible characters, such as a name from charts/style.py."""
-    joined = _INSIDE.sub(_JOINER, _START.sub(_JOINER, text)).translate(_ESCAPES)
+    joined = _INSIDE.sub(_JOINER, _ENDS.sub(_JOINER, text)).translate(_ESCAPES)
     return _ADDRESS.sub(f"\\1{_JOINER}", joined)
 
 

@@ -10,7 +10,8 @@ TEXTS = (
     *(":material/delete:", ":red[x]", ":smile:", ":streamlit:", "$x$", "~~s~~", "_x_", "**x**"),
     *("a -> b", "<- c", "a <-> b", "a -- b", "--", "a >= b", "a <= b", "a ~= b"),
     *("- item", "+ item", "* item", "- [ ] todo", "1. one", "1) one", "# h", "> q", "---", "==="),
-    *("| a | b |", "[x](y)", "![a](b)", "<b>x</b>", "&amp;", "`c`", "\\", "    four spaces"),
+    *("| a | b |", "[x](y)", "![a](b)", "<b>x</b>", "&amp;", "`c`", "\\"),
+    *("    four spaces", "a space "),
     *("https://a.example/x", "www.a.example", "a@b.example"),
 )
 SCRIPT = f"""
@@ -18,14 +19,14 @@ import streamlit as st
 from microgpt.ui.text import escaped
 for at, text in enumerate({TEXTS!r}):
     with st.container(key=f"text-{{at}}"):
-        st.markdown(f"**Title**\\n\\n{{escaped(text)}}")
+        st.markdown(f"**{{escaped(text)}}**")
         st.caption("first  \\n" + escaped(text))
         st.error(escaped(text))
         st.button(escaped(text), key=f"button-{{at}}")
 st.text("the end")
 """
 # What the four elements show around the text, and the elements that Markdown would make.
-AROUND = ["Title\n{}", "first\n{}", "{}", "{}"]
+AROUND = ["{}", "first\n{}", "{}", "{}"]
 MADE = "li, a, h1, h2, hr, em, del, code, img, table, blockquote, input, sup, [role=img]"
 BLOCKS = '[data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]'
 

@@ -41,3 +41,14 @@ def test_an_excerpt_marks_the_given_characters_and_escapes_the_rest():
     assert "a&lt;b<mark" in html and ">€</mark></pre>" in html and "…" not in html
     long = highlighted("a" * 500 + "€" + "b" * 500, {"€"}, 500)
     assert long.count("…") == 2 and "€</mark>" in long and len(long) < 600
+
+
+@pytest.mark.parametrize("text", ["- item", "+ item", "1. one", "=", " a"])
+def test_the_start_of_a_text_makes_no_list_and_no_line(text):
+    assert escaped(text).startswith("\u2060")
+
+
+@pytest.mark.parametrize("text", ["a -> b", "a -- b", "a >= b", ":material/delete:"])
+def test_the_inside_of_a_text_makes_no_arrow_and_no_icon(text):
+    assert "\u2060" in escaped(text)
+    assert escaped(text).replace("\u2060", "").replace("\\", "") == text
