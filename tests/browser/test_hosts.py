@@ -79,3 +79,13 @@ def test_a_file_can_be_opened_in_a_frame(framed):
     record = {"name": "record.json", "mimeType": "application/json", "buffer": b"{}"}
     frame.locator('[data-testid="stFileUploader"] input').set_input_files(record)
     frame.get_by_text("The record cannot be opened").wait_for()
+
+
+def test_a_text_can_be_copied_in_a_frame(framed):
+    """Browsers deny the clipboard there."""
+    frame = framed("/")
+    frame.locator(TEXT).wait_for()
+    frame.locator(SETTLED).wait_for()
+    button = frame.get_by_role("button", name="Copy the text")
+    button.click()
+    button.get_by_text("Copied").wait_for()

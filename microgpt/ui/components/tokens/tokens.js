@@ -20,7 +20,15 @@ const copyText = async (text, node) => {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    return prompt("Copy this text:", text); // the clipboard needs https
+    // The clipboard needs https, and permission in a frame of another site, where a prompt is
+    // blocked too. The older way needs neither.
+    const area = element("textarea", "");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) return prompt("Copy this text:", text);
   }
   node.dataset.name ??= node.textContent;
   node.textContent = "Copied";
