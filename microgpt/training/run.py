@@ -107,8 +107,9 @@ def train_checkpoint(
     saved ones, and the learning rate then follows the schedule of the new ones. compiled: use
     torch.compile. stop: called after each row; if it returns true, the run ends early and saves its
     checkpoint. progress: called during the measurements after training. note: called with a
-    sentence about settings that changed or a measurement that is left out. With several processes
-    (torchrun), only the process with rank 0 returns a checkpoint; the others return None.
+    sentence about settings that changed, a state that is not saved, or a measurement that is left
+    out. With several processes (torchrun), only the process with rank 0 returns a checkpoint; the
+    others return None.
 
     Raises DataError or TokenizerError for a text that cannot be used, DeviceError, TrainError,
     ResumeError, TrainStateError, CheckpointError, and OSError if a file cannot be written.
@@ -260,6 +261,11 @@ def _finish(
         snapshots=stack(state.snapshots, state.passage),
     )
     checkpoint.save(out, made)
+    if state.saved_step < state.step:
+        note(
+            f"the state of step {state.step} is not saved, because the training loss is higher "
+            f"than before training; --resume continues from step {state.saved_step}"
+        )
     if state.step < config.steps:
         return checkpoint.load(out)
     # Measure the saved weights, which are rounded to float16.

@@ -235,16 +235,40 @@ def test_a_run_that_diverges_resumes_from_its_last_good_state(corpus, tmp_path):
     assert sorted(weights_files(RunFolder(out).snapshots)) == loaded.snapshots.steps.tolist()
 
 
-def test_an_interrupt_does_not_replace_the_last_good_state(corpus, tmp_path):
+@pytest.mark.parametrize(("steps", "end"), [(100, 53), (53, 53)], ids=["interrupted", "finished"])
+def test_a_run_that_ends_with_a_high_loss_keeps_its_last_good_state(corpus, tmp_path, steps, end):
     """Most people stop a run when they see its loss rise."""
-    out = tmp_path / "out"
+    out, (model, config) = tmp_path / "out", DIVERGING
+    config = dataclasses.replace(config, steps=steps)
     rows: list[LossRow] = []
+    notes: list[str] = []
     for row in train_checkpoint(
-        corpus, *DIVERGING, out, device="cpu", stop=lambda: rows[-1].step == 53
+        corpus,
+        model,
+        config,
+        out,
+        device="cpu",
+        stop=lambda: rows[-1].step == end,
+        note=notes.append,
     ):
         rows.append(row)
-    assert torch.load(RunFolder(out).state, weights_only=True)["step"] == last_good_step(rows)
-    assert last_good_step(rows) < checkpoint.load(out).training.steps == 53
+    good = last_good_step(rows)
+    assert torch.load(RunFolder(out).state, weights_only=True)["step"] == good
+    assert good < checkpoint.load(out).training.steps == end
+    assert notes[0] == (
+        f"the state of step {end} is not saved, because the training loss is higher than before "
+        f"training; --resume continues from step {good}"
+    )
+
+
+def test_a_run_that_ends_with_a_good_state_says_nothing(corpus, tmp_path):
+    notes: list[str] = []
+    config, model, out = TrainConfig(**TRAINING), GPTConfig(**MODEL), tmp_path / "out"
+    for _ in train_checkpoint(
+        corpus, model, config, out, device="cpu", stop=lambda: True, note=notes.append
+    ):
+        pass
+    assert notes == []
 
 
 def test_changed_settings_are_announced(corpus, tmp_path):
