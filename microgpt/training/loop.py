@@ -30,8 +30,8 @@ def train(
 
     Losses are recorded as config says, and at every step with a snapshot; in other rows they are
     None. A row with a loss is added to the record of the state before it is yielded. compiled: run
-    the model through torch.compile. Raises DivergedError if the loss or the weights are no longer
-    finite; the row is then not added.
+    the model through torch.compile. Raises DivergedError if a recorded loss is not finite, or if
+    check_finite does after an estimate; the row is then not added.
     """
     model, device, block_size = state.model, splits.train.device, state.model.config.block_size
     snapshots = snapshot_steps(config.steps)
@@ -71,8 +71,8 @@ def train(
             values |= estimate(state, splits, config)
         if not all(math.isfinite(value) for value in values.values()):
             raise DivergedError(f"the loss is not finite at step {state.step}")
-        if evaluated and not state.is_finite():  # before a snapshot of them
-            raise DivergedError(f"the weights are not finite at step {state.step}")
+        if evaluated:
+            state.check_finite()  # before the snapshot and the state are saved
         tokens = state.step * config.batch_size * block_size
         values["wall_seconds"] = state.wall_seconds
         row = LossRow(state.step, tokens, state.seconds, **values)

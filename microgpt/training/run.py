@@ -236,6 +236,7 @@ def _updates(run: _Run, compiled: bool, stop: Callable[[], bool]) -> Generator[L
         ask = logged or distributed.world_size() == 1
         if ask and any(distributed.gather(stop())):
             if good and not evaluated:
+                state.check_finite()  # `train` does so only at evaluations
                 state.save(files.state, run.settings)
             return
 

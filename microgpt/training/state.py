@@ -111,8 +111,11 @@ class TrainState:
         """Seconds since the run began, without the pauses before it was resumed."""
         return self._wall_seconds_before + time.perf_counter() - self._started
 
-    def is_finite(self) -> bool:
-        """Whether all weights are finite, also in a checkpoint, and the optimizers' numbers too."""
+    def check_finite(self) -> None:
+        """Raise DivergedError unless the weights and the optimizers' numbers are finite.
+
+        The weights must also be finite in float16, as a checkpoint holds them.
+        """
         moments = (
             value
             for optimizer in self.optimizers
@@ -121,7 +124,8 @@ class TrainState:
             if isinstance(value, Tensor)
         )
         stored = half_precision(self.result).values()
-        return all(all_finite(each) for each in (self.model.parameters(), stored, moments))
+        if not all(all_finite(each) for each in (self.model.parameters(), stored, moments)):
+            raise DivergedError(f"the weights are not finite at step {self.step}")
 
     def _stateful(self) -> list[nn.Module | torch.optim.Optimizer]:
         ema = [self.ema] if self.ema is not None else []
@@ -130,12 +134,10 @@ class TrainState:
     def save(self, path: Path, settings: RunSettings) -> None:
         """Write the state to a file, in one atomic write.
 
-        settings: those of the run, saved with it. With several processes, each must call this
-        method, and rank 0 writes. Raises DivergedError if is_finite is false, and TrainStateError
-        if the file cannot be written; an earlier state is then unchanged.
+        settings: those of the run, saved with it. The caller has called check_finite. With several
+        processes, each must call this method, and rank 0 writes. Raises TrainStateError if the file
+        cannot be written; an earlier state is then unchanged.
         """
-        if not self.is_finite():
-            raise DivergedError(f"the weights are not finite at step {self.step}")
         values = {
             "configs": asdict(settings),
             "step": self.step,

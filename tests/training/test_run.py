@@ -271,6 +271,43 @@ def test_a_run_that_ends_with_a_good_state_says_nothing(corpus, tmp_path):
     assert notes == []
 
 
+def test_the_weights_are_checked_once_at_each_evaluation(corpus, tmp_path, monkeypatch):
+    checked: list[int] = []
+    check_finite = TrainState.check_finite
+
+    def counted(state: TrainState) -> None:
+        checked.append(state.step)
+        check_finite(state)
+
+    monkeypatch.setattr(TrainState, "check_finite", counted)
+    rows = rows_of(corpus, tmp_path / "out", steps=4)
+    assert checked == [row.step for row in rows if row.val_loss is not None and row.step > 0]
+
+
+def test_an_interrupt_does_not_save_weights_that_no_checkpoint_can_hold(
+    corpus, tmp_path, monkeypatch
+):
+    made: list[TrainState] = []
+    create = TrainState.create
+
+    def create_and_keep(*args: object) -> TrainState:
+        made.append(create(*args))
+        return made[0]
+
+    def stop() -> bool:
+        if made[0].step < 25:  # between two evaluations
+            return False
+        torch.nn.init.constant_(made[0].result.head.bias, 1e6)
+        return True
+
+    monkeypatch.setattr(TrainState, "create", create_and_keep)
+    model, config, out = GPTConfig(**MODEL), TrainConfig(**TRAINING), tmp_path / "out"
+    with pytest.raises(TrainError, match="weights are not finite at step 25; the state of step 2"):
+        list(train_checkpoint(corpus, model, config, out, device="cpu", stop=stop))
+    assert torch.load(RunFolder(out).state, weights_only=True)["step"] == made[0].saved_step < 25
+    assert not out.exists()
+
+
 def test_changed_settings_are_announced(corpus, tmp_path):
     rows_of(corpus, tmp_path / "out", steps=4)
     notes: list[str] = []
