@@ -26,7 +26,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -141,9 +141,7 @@ def _child(args: argparse.Namespace, data: Path, plan: Plan, jobs: int) -> None:
     folder, estimates = args.out / plan.name, estimates_path(args.out, plan.name)
     try:
         if not finished_run(folder):
-            _train(args, data, plan)
-            if jobs > 1 and finished_run(folder):
-                note_sharing(folder, jobs)
+            _train(args, data, plan, jobs)
         if plan.measured and not estimates.exists() and (folder / WEIGHTS).exists():
             _estimate(folder, data, args.device, estimates)
     except (MicroGPTError, OSError) as error:
@@ -151,13 +149,13 @@ def _child(args: argparse.Namespace, data: Path, plan: Plan, jobs: int) -> None:
         sys.exit(2)
 
 
-def _train(args: argparse.Namespace, data: Path, plan: Plan) -> None:
+def _train(args: argparse.Namespace, data: Path, plan: Plan, jobs: int) -> None:
     """Make a run, or resume it."""
     out, recipe = args.out / plan.name, PRESETS[plan.preset]
     pairs = [*(f"{name}={value}" for name, value in plan.settings.items()), *args.set]
     arguments = ["train", "--preset", plan.preset, "--data", str(data), "--out", str(out)]
     arguments += [f"--set={pair}" for pair in pairs] + ([] if args.no_compile else ["--compile"])
-    source = Source(data.name, plan.preset, command_line(arguments), code_commit())
+    source = Source(data.name, plan.preset, command_line(arguments), code_commit(), jobs)
     model_config, config = set_values(pairs, recipe.model, recipe.train)
     with Interrupt() as interrupt, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
         if plan.cold:
@@ -182,17 +180,6 @@ def _train(args: argparse.Namespace, data: Path, plan: Plan) -> None:
                 )
             if row.step == config.steps:
                 interrupt.restore()  # a signal ends the measurements at once
-
-
-def note_sharing(folder: Path, jobs: int) -> None:
-    """Record in a checkpoint that several runs shared the hardware.
-
-    The measured speed of matrix products is removed, because the other runs slowed it down.
-    """
-    made = checkpoint.load(folder)
-    hardware = f"{made.training.hardware}, shared by {jobs} runs"
-    training = replace(made.training, hardware=hardware, matmul_flops=None)
-    checkpoint.save(folder, replace(made, training=training))
 
 
 def _estimate(folder: Path, data: Path, device: str | None, path: Path) -> None:

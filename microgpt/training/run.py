@@ -64,12 +64,17 @@ Progress = Callable[[str, int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """The origin of a run's text and code, as recorded in its checkpoint."""
+    """The origin of a run's text and code, as recorded in its checkpoint.
+
+    sharing: the number of runs that share the hardware. If others do, the speed of its matrix
+    products is not measured, because they would slow it down.
+    """
 
     data: str = "unknown"
     preset: str = "none"
     command: str = "unknown"
     commit: str = UNKNOWN_COMMIT
+    sharing: int = 1
 
 
 @dataclasses.dataclass
@@ -298,6 +303,11 @@ def _provenance(run: _Run, source: Source) -> Training:
     is_shakespeare = run.data_sha256 == TINY_SHAKESPEARE_SHA256
     dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     devices = distributed.world_size() if device.type == "cuda" else 1
+    hardware, speed = hardware_name(device, devices), None
+    if source.sharing > 1:
+        hardware += f", shared by {source.sharing} runs"
+    else:
+        speed = float(f"{devices * matmul_flops(device, dtype):.4g}")
     return Training(
         config=config,
         preset=source.preset,
@@ -308,9 +318,9 @@ def _provenance(run: _Run, source: Source) -> Training:
         steps=state.step,
         tokens=state.step * config.batch_size * state.model.config.block_size,
         seconds=round(state.seconds, 1),
-        matmul_flops=float(f"{devices * matmul_flops(device, dtype):.4g}"),
+        matmul_flops=speed,
         finished=datetime.now(UTC).date().isoformat(),
-        hardware=hardware_name(device, devices),
+        hardware=hardware,
         torch=torch.__version__,
         val_loss_full=None,
         changes=state.changes,
