@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from microgpt.engine import KEPT
-from tests.benchmarks import decode, pages, reruns, sliding, stream
+from tests.benchmarks import decode, load, pages, reruns, sliding, stream
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "assets" / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    "benchmark", [decode, pages, reruns, stream], ids=lambda each: each.RECORD.name
+    "benchmark", [decode, load, pages, reruns, stream], ids=lambda each: each.RECORD.name
 )
 def test_the_tables_in_the_readme_are_current(benchmark):
     record = json.loads(benchmark.RECORD.read_text(encoding="utf-8"))

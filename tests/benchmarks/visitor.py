@@ -24,6 +24,7 @@ class Visitor:
             subprotocols=["streamlit"],
             additional_headers={"Cookie": cookie} if cookie else {},
             max_size=None,
+            ping_interval=None,  # a loaded server may answer late
         )
 
     def __enter__(self) -> "Visitor":
