@@ -189,8 +189,8 @@ def table(record: dict) -> str:
     rows = [
         (f"{SESSIONS} sessions, relative to commit {BEFORE}, {before[ALL]} characters/s",
          10, middle[ALL] / before[ALL], ">="),
-        (f"{SESSIONS} sessions, relative to as many threads that recompute the window, {recomputed} characters/s",
-         8, middle[ALL] / recomputed, ">="),
+        (f"{SESSIONS} sessions, relative to as many threads that recompute, {recomputed} "
+         "characters/s", 8, middle[ALL] / recomputed, ">="),
         (f"slowest of {SESSIONS} sessions, relative to their mean", 0.67, slow, ">="),
         (f"slowest of {MANY} sessions, relative to their mean", 0.25,
          min(many[RATES]) / statistics.mean(many[RATES]), ">="),
@@ -210,9 +210,10 @@ def table(record: dict) -> str:
     lines += [
         "",
         f"{SESSIONS} sessions that write {record['characters of each']} characters each get "
-        f"{middle[ALL]:,} characters/s together, and {MANY} sessions {many[ALL]:,}. One session "
-        f"alone gets {alone:,.0f}. The server's memory was at most "
-        f"{record['peak memory, MiB']:,} MiB. {VANISHING} sessions that asked for a text and left "
+        f"{middle[ALL]:,} characters/s together, beside a visitor who keeps opening pages. {MANY} "
+        f"sessions without such a visitor get {many[ALL]:,}, and one alone {alone:,.0f}. The "
+        f"server's memory was at most {record['peak memory, MiB']:,} MiB. {VANISHING} sessions "
+        "that asked for a text and left "
         f"at once, beside one that never read its answer, took it from {left['threads'][0]} to "
         f"{left['threads'][1]} threads and from {left['MiB'][0]:,} to {left['MiB'][1]:,} MiB. "
         f"{machine_line(record['machine'])}",
