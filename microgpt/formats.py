@@ -12,7 +12,8 @@ docs/formats.md describes every file.
 import json
 import re
 import reprlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from itertools import chain
 from typing import Any
@@ -91,6 +92,20 @@ def decode(name: str, data: bytes, encoding: str = "utf-8") -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise FormatError(f"{name} cannot be read: it is not UTF-8 text") from error
+
+
+@contextmanager
+def reading(error: type[MicroGPTError], what: str) -> Iterator[None]:
+    """Raise `error`, with one sentence, for any exception while an untrusted file is read.
+
+    what: the part of the checkpoint that the file holds.
+    """
+    try:
+        yield
+    except FormatError as raised:
+        raise error(str(raised)) from raised
+    except Exception as raised:  # a malformed file may raise anything
+        raise error(f"the checkpoint's {what} cannot be read") from raised
 
 
 def parse_json_value(name: str, data: str | bytes) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from microgpt.analysis import json_file
 from microgpt.data import Splits, random_batch
 from microgpt.errors import MicroGPTError
-from microgpt.formats import FormatError, read_json
+from microgpt.formats import read_json, reading
 
 # How the original trains its bigram model, which is one embedding table.
 BIGRAM_STEPS, BIGRAM_BATCH_SIZE, BIGRAM_BLOCK_SIZE, BIGRAM_RATE = 5000, 32, 8, 1e-3
@@ -34,8 +34,8 @@ class Baselines:
 
     unigram: (V,) log-probabilities of the characters. bigram: (V, V) log-probabilities; the row is
     the preceding character, None for a vocabulary of more than MAX_BIGRAM characters. The uniform
-    baseline has no parameters. val_loss: by name, over every
-    character of the validation split except the first, nats per character.
+    baseline has no parameters. val_loss: by name, over every character of the validation split
+    except the first, nats per character.
     """
 
     unigram: Tensor
@@ -66,7 +66,7 @@ class Baselines:
             raise BaselinesError(
                 "the checkpoint's baselines cannot be read: there are too many for its vocabulary"
             )
-        try:
+        with reading(BaselinesError, "baselines"):
             document = read_json("baselines.json", text)
             found = json_file.read(cls, document)
             losses = document.known(found.val_loss, NAMES, "baseline")
@@ -77,10 +77,6 @@ class Baselines:
                 tables_fit = tables_fit and found.bigram is None
             names = NAMES if rows else NAMES[:-1]
             losses_fit = all(0 <= losses[name] < math.inf for name in names)
-        except FormatError as error:
-            raise BaselinesError(str(error)) from error
-        except Exception as error:  # a malformed file may raise anything
-            raise BaselinesError("the checkpoint's baselines cannot be read") from error
         if not tables_fit:
             raise BaselinesError("the checkpoint's baselines do not fit its vocabulary")
         if not losses_fit:

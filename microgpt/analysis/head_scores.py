@@ -10,7 +10,7 @@ from torch import Tensor
 from microgpt.analysis import json_file
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.errors import MicroGPTError
-from microgpt.formats import IGNORABLE, Document, FormatError, read_json
+from microgpt.formats import IGNORABLE, Document, read_json, reading
 
 # The lowest score that labels a head.
 MIN_LABEL_SCORE = 0.3
@@ -114,15 +114,11 @@ class HeadScores:
 
         A score that is missing from the file's counts gets count 0.
         """
-        try:
+        with reading(HeadScoresError, "head scores"):
             document = read_json("head_scores.json", text)
             values = {_RENAMED.get(name, name): each for name, each in document.values.items()}
             found = json_file.read(cls, replace(document, values=values))._known(document)
             fits = found._fits(n_layer, n_head)
-        except FormatError as error:
-            raise HeadScoresError(str(error)) from error
-        except Exception as error:  # a malformed file may raise anything
-            raise HeadScoresError("the checkpoint's head scores cannot be read") from error
         if not fits:
             raise HeadScoresError("the checkpoint's head scores do not fit its model")
         return found
@@ -170,7 +166,7 @@ class SnapshotScores:
     @classmethod
     def from_json(cls, text: str | bytes, n_layer: int, n_head: int) -> Self:
         """Read what to_json wrote, for a model of this shape. Raises HeadScoresError."""
-        try:
+        with reading(HeadScoresError, "snapshot scores"):
             document = read_json("snapshot_scores.json", text)
             found = json_file.read(cls, document)
             scores = [each._known(document) for each in found.scores]
@@ -180,10 +176,6 @@ class SnapshotScores:
                 and all(before < after for before, after in pairwise(found.steps))
                 and all(each._fits(n_layer, n_head) for each in scores)
             )
-        except FormatError as error:
-            raise HeadScoresError(str(error)) from error
-        except Exception as error:  # a malformed file may raise anything
-            raise HeadScoresError("the checkpoint's snapshot scores cannot be read") from error
         if not fits:
             raise HeadScoresError("the checkpoint's snapshot scores do not fit its model")
         return cls(found.steps, scores)

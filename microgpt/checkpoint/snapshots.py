@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self, get_args
 import numpy as np
 
 from microgpt.errors import MicroGPTError
-from microgpt.formats import FORMAT, Document, FormatError, required_fields
+from microgpt.formats import FORMAT, Document, reading, required_fields
 
 # Limit for all arrays together, uncompressed. The file is untrusted and may be a zip bomb.
 MAX_BYTES = 32 * 2**20
@@ -59,13 +59,9 @@ class Snapshots:
 
         The file is untrusted; at most MAX_BYTES of memory are used. Raises SnapshotsError.
         """
-        try:
+        with reading(SnapshotsError, "snapshots"):
             snapshots = cls(**_read(data, _dtypes(cls), required_fields(cls)))
             fits = snapshots._fits(n_layer, n_head, vocab_size)
-        except FormatError as error:
-            raise SnapshotsError(str(error)) from error
-        except Exception as error:  # a malformed file may raise anything
-            raise SnapshotsError("the checkpoint's snapshots cannot be read") from error
         if not fits:
             raise SnapshotsError("the checkpoint's snapshots do not fit its model")
         return snapshots
