@@ -38,7 +38,6 @@ from microgpt.checkpoint.folder import (
 from microgpt.checkpoint.loading import check_files, files_in, load, read_config
 from microgpt.checkpoint.saving import (
     add_head_scores,
-    add_snapshot_scores,
     add_snapshots,
     replace_training,
     save,
@@ -65,7 +64,6 @@ __all__ = [
     "CheckpointError",
     "Origin",
     "add_head_scores",
-    "add_snapshot_scores",
     "add_snapshots",
     "check_files",
     "files_in",

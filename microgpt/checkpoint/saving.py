@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save as to_safetensors
 
@@ -91,26 +93,16 @@ def _optional_files(checkpoint: Checkpoint) -> dict[str, bytes]:
     return files
 
 
-def add_head_scores(folder: Path, scores: HeadScores, config: GPTConfig) -> None:
-    """Add head scores to a checkpoint folder, or replace them.
+def add_head_scores(folder: Path, scores: HeadScores | SnapshotScores, config: GPTConfig) -> None:
+    """Add head scores, of the model or of its snapshots, to a checkpoint folder, or replace them.
 
-    Raises HeadScoresError for scores that could not be loaded again, and OSError if the folder
-    cannot be written.
+    Raises HeadScoresError for scores that could not be loaded again, CheckpointError if they would
+    be too large, and OSError if the folder cannot be written.
     """
     text = scores.to_json()
-    HeadScores.from_json(text, config.n_layer, config.n_head)
-    replace_optional(folder, HEAD_SCORES, text.encode())
-
-
-def add_snapshot_scores(folder: Path, scores: SnapshotScores, config: GPTConfig) -> None:
-    """Add head scores at snapshots to a checkpoint folder, or replace them.
-
-    Raises HeadScoresError for scores that could not be loaded again, and OSError if the folder
-    cannot be written.
-    """
-    text = scores.to_json()
-    SnapshotScores.from_json(text, config.n_layer, config.n_head)
-    replace_optional(folder, SNAPSHOT_SCORES, text.encode())
+    type(scores).from_json(text, config.n_layer, config.n_head)
+    name = HEAD_SCORES if isinstance(scores, HeadScores) else SNAPSHOT_SCORES
+    replace_optional(folder, name, text.encode())
 
 
 def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None:
@@ -129,13 +121,10 @@ def replace_training(folder: Path, checkpoint: Checkpoint) -> None:
 
     Every other file stays as it is. Raises OSError if the folder cannot be written.
     """
-    values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    optional = sorted({*values.pop("optional", ()), *ignorable_fields(checkpoint.training)})
-    stamp = {"format": max(values.pop("format", 1), FORMAT), "optional": optional}
-    text = json.dumps({**stamp, **values, "training": asdict(checkpoint.training)}, indent=1)
-    for name, content in ((CONFIG, text + "\n"), (CARD, model_card.render(checkpoint))):
-        with atomic.replacing(folder / name) as partial:
-            partial.write_bytes(content.encode())
+    optional = ignorable_fields(checkpoint.training)
+    config = _edited(_config(folder), optional, training=asdict(checkpoint.training))
+    _replace(folder / CONFIG, config)
+    _replace(folder / CARD, model_card.render(checkpoint).encode())
 
 
 def replace_optional(
@@ -151,17 +140,31 @@ def replace_optional(
         raise CheckpointError(
             f"{name} would have {len(content):,} bytes; at most {OPTIONAL[name]:,} are allowed"
         )
-    values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    optional = sorted({*values.pop("optional", ()), name} - {also_remove})
-    stamp = {"format": max(values.pop("format", 1), FORMAT), "optional": optional}
-    others = {key: each for key, each in values["sha256"].items() if key not in (name, also_remove)}
-    hashes = others | {name: hashlib.sha256(content).hexdigest()}
-    unlisted, listed = (
-        (json.dumps({**stamp, **values, "sha256": dict(sorted(each.items()))}, indent=1) + "\n")
-        for each in (others, hashes)
-    )
-    for file, data in ((CONFIG, unlisted.encode()), (name, content), (CONFIG, listed.encode())):
-        with atomic.replacing(folder / file) as partial:
-            partial.write_bytes(data)
+    values = _config(folder)
+    hashes = dict(sorted({**values["sha256"], name: hashlib.sha256(content).hexdigest()}.items()))
+    hashes.pop(also_remove, None)
+    others = {key: each for key, each in hashes.items() if key != name}
+    _replace(folder / CONFIG, _edited(values, {name}, {also_remove}, sha256=others))
+    _replace(folder / name, content)
+    _replace(folder / CONFIG, _edited(values, {name}, {also_remove}, sha256=hashes))
     if also_remove is not None:
         (folder / also_remove).unlink(missing_ok=True)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+
+
+def _edited(
+    values: dict[str, Any], listed: Set[str], removed: Set[str | None] = frozenset(), **fields: Any
+) -> bytes:
+    """The content of config.json with other fields; `listed` joins its list `optional`."""
+    optional = sorted({*values.get("optional", ()), *listed} - removed)
+    stamp = {"format": max(values.get("format", 1), FORMAT), "optional": optional}
+    rest = {key: each for key, each in values.items() if key not in stamp}
+    return (json.dumps(stamp | rest | fields, indent=1) + "\n").encode()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    with atomic.replacing(path) as partial:
+        partial.write_bytes(content)

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if val is not None:
         with progress_bar("head scores", unit="snapshot") as show:
             scores = recompute_scores(opened, folder, val, show)
-        checkpoint.add_snapshot_scores(args.checkpoint, scores, opened.config)
+        checkpoint.add_head_scores(args.checkpoint, scores, opened.config)
     print(f"{len(made.steps)} snapshots of {len(made.passage)} characters: {args.checkpoint}")
     return 0
 
