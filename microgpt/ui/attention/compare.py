@@ -3,7 +3,6 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from microgpt.analysis.attention import combined
 from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.ui import cache
 from microgpt.ui.allowed import OneOf
@@ -16,7 +15,7 @@ from microgpt.ui.attention.controls import (
     scale_control,
     scale_hint,
 )
-from microgpt.ui.attention.large_map import large_map
+from microgpt.ui.attention.large_map import chosen_map
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.controls import Control, control, is_count, is_text
 from microgpt.ui.text import escaped
@@ -91,17 +90,5 @@ def _map(
             "Choose one of these heads."
         )
         return
-    maps = cache.attention_maps(checkpoint, text).weights
-    weights = combined(maps, choice.heads(config), "mean").numpy()
-    large_map(
-        checkpoint,
-        text,
-        weights,
-        scale,
-        choice.title,
-        choice.file_name,
-        choice.columns,
-        caption=escaped(title_of(checkpoint)),
-        side=side,
-        query=query,
-    )
+    caption = escaped(title_of(checkpoint))
+    chosen_map(checkpoint, text, choice, scale, caption=caption, side=side, query=query)

@@ -7,14 +7,32 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from microgpt.analysis.attention import maps_npz
+from microgpt.analysis.attention import combined, maps_npz
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui import cache
+from microgpt.ui.attention.choice import Choice
 from microgpt.ui.attention.controls import QUERY, row_as_table, tall_chart
 from microgpt.ui.charts.attention import attention_map
 from microgpt.ui.charts.map_files import attention_csv, standalone_html
 from microgpt.ui.controls import Control
 from microgpt.ui.download import download
+
+
+def chosen_map(
+    checkpoint: Checkpoint,
+    text: str,
+    choice: Choice,
+    scale: str,
+    *,
+    caption: str,
+    side: str = "",
+    query: Control = QUERY,
+) -> None:
+    """Show the map of the chosen head, or the mean of the chosen heads, as large_map does."""
+    maps = cache.attention_maps(checkpoint, text).weights
+    weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
+    identity = choice.title, choice.file_name, choice.columns
+    large_map(checkpoint, text, weights, scale, *identity, caption=caption, side=side, query=query)
 
 
 def large_map(

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from microgpt.analysis.attention import combined
 from microgpt.analysis.head_scores import MIN_LABEL_SCORE, HeadScores
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
@@ -15,7 +14,7 @@ from microgpt.ui.attention.controls import (
     selected_scores,
     text_and_controls,
 )
-from microgpt.ui.attention.large_map import large_map
+from microgpt.ui.attention.large_map import chosen_map
 from microgpt.ui.components.head_grid.head_grid import head_grid
 
 
@@ -31,16 +30,11 @@ def maps_view(checkpoint: Checkpoint) -> None:
         scale_hint(text, scale)
     overview, detail = st.columns(2, gap="medium")
     with detail:
-        maps = cache.attention_maps(checkpoint, text).weights
-        weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
-        large_map(
+        chosen_map(
             checkpoint,
             text,
-            weights,
+            choice,
             scale,
-            choice.title,
-            choice.file_name,
-            choice.columns,
             caption="Each row shows how much one character attends to itself and to each earlier "
             "character; the row sums to 1. Later characters are masked, so their cells are blank.",
         )

@@ -21,19 +21,16 @@ def component(folder: str, name: str | None = None) -> Callable[..., object]:
 def sources(folder: str, name: str) -> dict[str, Any]:
     """The html, css and js of a component, None for a missing file.
 
-    js holds shared.js followed by NAME.js. Raises OSError without NAME.js.
+    shared.css and shared.js come before its own. Raises OSError without NAME.js.
     """
 
-    def text(path: Path) -> str:
-        return path.read_text(encoding="utf-8")
-
-    def optional(ending: str) -> str | None:
+    def own(ending: str) -> str | None:
         path = _FOLDER / folder / f"{name}.{ending}"
-        return text(path) if path.exists() else None
+        return path.read_text(encoding="utf-8") if path.exists() or ending == "js" else None
 
-    js = text(_FOLDER / folder / f"{name}.js")
-    return {
-        "html": optional("html"),
-        "css": optional("css"),
-        "js": f"{text(_FOLDER / 'shared.js')}\n{js}",
-    }
+    def with_shared(ending: str) -> str | None:
+        shared = (_FOLDER / f"shared.{ending}").read_text(encoding="utf-8")
+        text = own(ending)
+        return text and f"{shared}\n{text}"
+
+    return {"html": own("html"), "css": with_shared("css"), "js": with_shared("js")}
