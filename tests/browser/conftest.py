@@ -127,3 +127,12 @@ def app_server(
         return _serve(tmp_path_factory.mktemp("server") / "log.txt", env or {}, root)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def server(
+    app_server: Callable[..., AbstractContextManager[str]], tiny_checkpoint: Path
+) -> Iterator[str]:
+    """The address of a server that shows the small checkpoint."""
+    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+        yield url

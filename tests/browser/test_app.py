@@ -18,12 +18,6 @@ from tests.ui.pages import TITLES
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def server(app_server, tiny_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
-        yield url
-
-
 def test_the_first_visit_of_a_new_server_can_be_a_deep_link(page, app_server, tiny_checkpoint):
     with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
         visit(page, f"{url}/attention?layer=2&head=3&text=ba%20do", "Attention")

@@ -14,12 +14,6 @@ from tests.browser.driving import download, visit, wait_for_run
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def server(app_server, tiny_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
-        yield url
-
-
 def wait_for_title(page, title):
     page.get_by_role("heading", name=title, exact=True).wait_for()
     wait_for_run(page)

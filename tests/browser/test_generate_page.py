@@ -11,12 +11,6 @@ from tests.browser.driving import TEXT, generated_text, visit, wait_for_run, wai
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def server(app_server, tiny_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
-        yield url
-
-
 @pytest.fixture
 def text(page, server):
     """The page with a short generated text."""

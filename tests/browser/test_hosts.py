@@ -19,12 +19,6 @@ if (self !== top) for (const name of ["localStorage", "sessionStorage"]) {
 """
 
 
-@pytest.fixture(scope="module")
-def server(app_server, tiny_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
-        yield url
-
-
 @pytest.fixture
 def framed(page, server):
     """Open a page of the app in a frame of another site, and return the frame."""
