@@ -1,7 +1,7 @@
-"""microGPT: a small character-level GPT written from scratch, made to be looked into.
+"""microGPT: a small character-level GPT written from scratch, and tools to study it.
 
-The package itself exports nothing but its version, so that importing a part of it loads no more
-than that part needs. README.md shows the calls that most programs need.
+The package itself exports only its version, so that importing a module loads no more than that
+module needs. README.md shows the calls that most programs need.
 """
 
 __version__ = "0.2.0"

@@ -1,13 +1,13 @@
-"""The corpus: download, split and batches."""
+"""The corpus: download, checks, split and batches."""
 
 import hashlib
 import http.client
 import os
-import shutil
+import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +22,12 @@ TINY_SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 )
 TINY_SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+# Seconds until each answer of the server, and until the end of the download; bytes at a time.
+_ANSWER_S, _DOWNLOAD_S, _PART = 10.0, 30.0, 2**16
+_TINY_SHAKESPEARE = "tinyshakespeare.txt"  # its file in the folder for downloads
 TRAIN_FRACTION = 0.9
-# A text gets a warning if more than so many of its characters occur fewer times than this.
+# A text gets a warning if more than _MANY_RARE of its different characters occur fewer than
+# _ENOUGH_TIMES times.
 _MANY_RARE, _ENOUGH_TIMES = 100, 5
 
 
@@ -39,10 +43,19 @@ class Splits(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """The folder for downloads: $MICROGPT_CACHE, or else microgpt in the user's cache folder."""
+    """The folder for downloads: $MICROGPT_CACHE, or else microgpt in the user's cache folder.
+
+    Raises MicroGPTError for a user without a home, as in some containers.
+    """
     if folder := os.environ.get("MICROGPT_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgpt"
+    except RuntimeError as error:
+        raise MicroGPTError(
+            "there is no folder for downloads, because this user has no home; "
+            "set MICROGPT_CACHE to a folder"
+        ) from error
 
 
 def tiny_shakespeare(
@@ -52,38 +65,62 @@ def tiny_shakespeare(
 
     Source: github.com/karpathy/char-rnn. Raises DataError.
     """
-    path = cache_folder() / "tinyshakespeare.txt"
+    path = cache_folder() / _TINY_SHAKESPEARE
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
         return path
     try:
         with atomic.replacing(path) as partial:
-            with urllib.request.urlopen(url, timeout=30) as response, open(partial, "wb") as file:
-                shutil.copyfileobj(response, file)
+            with urllib.request.urlopen(url, timeout=_ANSWER_S) as response:
+                _save(response, partial)
             digest = hashlib.sha256(partial.read_bytes()).hexdigest()
             if digest != sha256:
                 raise DataError(f"{url} is not the expected text (SHA-256 {digest})")
     except (OSError, http.client.HTTPException) as error:
+        what = f"Tiny Shakespeare could not be downloaded ({str(error).strip()})"
         raise DataError(
-            f"Tiny Shakespeare could not be downloaded ({str(error).strip()}); "
-            "pass a text of your own with --data FILE"
+            f"{what}; pass a text of your own with --data FILE",
+            f"{what}; paste or upload a text of your own",
         ) from error
     return path
 
 
-def read_text(path: Path) -> str:
+def _save(response: IO[bytes], path: Path) -> None:
+    """Write a download into a file. Raises TimeoutError if it takes too long."""
+    end = time.monotonic() + _DOWNLOAD_S
+    with open(path, "wb") as file:
+        while part := response.read(_PART):
+            if time.monotonic() > end:
+                raise TimeoutError(f"it took more than {_DOWNLOAD_S:g} s")
+            file.write(part)
+
+
+def read_text(path: str | Path) -> str:
     """Read a UTF-8 file without changing its line endings. Raises DataError."""
     try:
-        return decode(str(path), path.read_bytes())
+        return decode(str(path), Path(path).read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:
         raise DataError(f"{error}; save it as UTF-8") from error
 
 
-def text_warnings(text: str) -> list[str]:
-    """List what in a text is probably a mistake, each as a sentence without its full stop.
+def find_corpus(sha256: str) -> str | None:
+    """The text with this SHA-256 if it is on this machine; None otherwise.
 
-    A model can be trained on such a text, but it would learn the mistake.
+    It is the file that MICROGPT_DATA names, or Tiny Shakespeare if it was downloaded.
+    """
+    named = os.environ.get("MICROGPT_DATA")
+    try:
+        text = read_text(named or cache_folder() / _TINY_SHAKESPEARE)
+    except MicroGPTError:
+        return None
+    return text if hashlib.sha256(text.encode()).hexdigest() == sha256 else None
+
+
+def text_warnings(text: str) -> list[str]:
+    """List the probable mistakes in a text, each as a sentence without its full stop.
+
+    A model can be trained on such a text, but it would learn the mistakes.
     """
     warnings = []
     if "\0" in text:
@@ -98,32 +135,40 @@ def text_warnings(text: str) -> list[str]:
         )
     if "\r" in text:
         warnings.append(
-            "the text has Windows line ends (CR LF), which are two characters each; save it with "
-            "Unix line ends (LF)"
+            "the text has Windows line endings (CR LF), which are two characters each; save it "
+            "with Unix line endings (LF)"
             if "\r\n" in text
-            else "the text has carriage returns (CR); save it with Unix line ends (LF)"
+            else "the text has carriage returns (CR); save it with Unix line endings (LF)"
         )
     counts = Counter(text)
     rare = sum(times < _ENOUGH_TIMES for times in counts.values())
     if rare > _MANY_RARE and len(counts) <= MODEL_LIMITS["vocab_size"][1]:  # else it is an error
         warnings.append(
             f"the text has {len(counts):,} different characters, and {rare:,} of them occur fewer "
-            f"than {_ENOUGH_TIMES} times, too few to learn them; --rare {_ENOUGH_TIMES} replaces "
-            "these by one character"
+            f"than {_ENOUGH_TIMES} times, too rarely to be learned; --rare {_ENOUGH_TIMES} "
+            "replaces these by one character"
         )
     return warnings
 
 
 def fold_rare(text: str, count: int) -> str:
-    """Replace each character that a text has fewer than `count` times by REPLACEMENT."""
+    """Replace each character that occurs fewer than `count` times in a text by REPLACEMENT."""
     rare = [char for char, times in Counter(text).items() if times < count]
     return text.translate(dict.fromkeys(map(ord, rare), REPLACEMENT))
 
 
 def count_that_fits(text: str, most: int) -> int:
-    """The lowest count for which fold_rare leaves at most `most` >= 2 different characters."""
+    """The lowest count for which fold_rare leaves at most `most` >= 2 different characters.
+
+    0 if the text has no more than that.
+    """
     times = sorted(Counter(text.replace(REPLACEMENT, "")).values(), reverse=True)
     return 0 if len(set(text)) <= most else times[most - 1] + 1
+
+
+def validation_part(text: str) -> str:
+    """The characters of a corpus that are in its validation split."""
+    return text[int(TRAIN_FRACTION * len(text)) :]
 
 
 def split(ids: list[int], block_size: int) -> Splits:
@@ -136,8 +181,8 @@ def split(ids: list[int], block_size: int) -> Splits:
     splits = Splits(data[:at], data[at:])
     if len(splits.val) <= block_size:
         raise DataError(
-            f"the text has {len(data)} characters; a context window of {block_size} "
-            f"needs at least {10 * block_size + 1}"
+            f"a context window of {block_size} needs a text of at least {10 * block_size + 1} "
+            f"characters; this one has {len(data)}"
         )
     return splits
 

@@ -42,7 +42,8 @@ def hardware_name(device: torch.device, count: int = 1) -> str:
     if cpuinfo.exists():
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
         name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), name)
-    return f"{name}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{name}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
 def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:

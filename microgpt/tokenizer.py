@@ -10,7 +10,7 @@ from microgpt.config import MODEL_LIMITS
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, read_json, stamped
 
-# Stands for every character that is not in the vocabulary, if the vocabulary has it.
+# If the vocabulary has this character, it stands for every character outside the vocabulary.
 REPLACEMENT = "\ufffd"
 _MAX_NAMED = 8  # unknown characters that a message names
 # Plain replacements that Unicode normalisation (NFKD) does not give.
@@ -21,7 +21,7 @@ _PLAIN = {
     **{"—": "--", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ø": "o", "Ø": "O"},
     **{"\t": " ", "\r": "\n"},
 }
-# What stands for these if the vocabulary has no other form of them.
+# Replacements for characters of which the vocabulary has no other form.
 _LAST_RESORT = {'"': "'", "\n": " "}
 
 
@@ -120,7 +120,7 @@ class CharTokenizer:
         return "".join(map(self._replaced, _letters(text)))
 
     def _replaced(self, letter: str) -> str:
-        """A known form of a letter and its combining marks, else REPLACEMENT if known, else ""."""
+        """A known form of a character with its combining marks, else REPLACEMENT or ""."""
         composed = unicodedata.normalize("NFC", letter)
         for form in (letter, composed, composed.swapcase()):
             for each in (form, unicodedata.normalize("NFD", form)):
@@ -130,14 +130,14 @@ class CharTokenizer:
         return similar or ("" if self.unknown(REPLACEMENT) else REPLACEMENT)
 
     def _similar(self, char: str) -> str:
-        """A known form of a character, "" if there is none."""
+        """A character of the vocabulary, or several, with the same plain form; "" if none."""
         plain = "".join(map(self._from_plain, _plain(char)))
         if not plain and (last := _LAST_RESORT.get(_plain(char))):
             return self._from_plain(last)
         return plain
 
     def _from_plain(self, char: str) -> str:
-        """A known character whose plain form this is, "" if there is none."""
+        """A character of the vocabulary with this plain form, "" if there is none."""
         for form in (char, char.swapcase()):
             if not self.unknown(form):
                 return form
@@ -160,14 +160,14 @@ class CharTokenizer:
 
 
 def _plain(char: str) -> str:
-    """A character without accents and typographic form; of digits, the ASCII digit."""
+    """A character without accents and in its plain typographic form; for a digit, 0 to 9."""
     plain = unicodedata.normalize("NFKD", _PLAIN.get(char, char))
     bare = "".join(each for each in plain if not unicodedata.combining(each)) or plain
     return "".join(str(unicodedata.digit(each, each)) for each in bare)
 
 
 def _letters(text: str) -> list[str]:
-    """Split a text before every character that is no combining mark and no inner part of Hangul."""
+    """Split a text into characters with their combining marks, and Hangul into syllables."""
     letters: list[str] = []
     for char in text:
         combines = unicodedata.category(char)[0] == "M" or "\u1160" <= char <= "\u11ff"

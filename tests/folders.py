@@ -2,6 +2,15 @@
 
 from pathlib import Path
 
+from microgpt import checkpoint
+
+# The optional files of a checkpoint with a GPT, under the names of the current format.
+GPT_PARTS = [
+    name
+    for name in checkpoint.OPTIONAL
+    if name not in (checkpoint.OLD_SNAPSHOTS, checkpoint.CROSS_SCORES, checkpoint.CROSS_SNAPSHOTS)
+]
+
 
 def contents(folder: Path) -> dict[str, bytes]:
     """The bytes of each file of a folder, by its name."""

@@ -12,14 +12,17 @@ from microgpt.data import (
     DataError,
     cache_folder,
     count_that_fits,
+    find_corpus,
     fold_rare,
     random_batch,
     read_text,
     split,
     text_warnings,
     tiny_shakespeare,
+    validation_part,
     windows,
 )
+from microgpt.errors import MicroGPTError
 
 TEXT = b"a text to download\n" * 100
 TEXT_SHA256 = hashlib.sha256(TEXT).hexdigest()
@@ -114,6 +117,29 @@ def test_environment_variables_set_the_cache_folder(monkeypatch):
     assert cache_folder() == Path("/elsewhere")
 
 
+def test_a_user_without_a_home_is_told_to_set_the_cache_folder(monkeypatch):
+    for name in ("MICROGPT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, "~")  # as for a user without a home
+    with pytest.raises(MicroGPTError, match="set MICROGPT_CACHE to a folder"):
+        cache_folder()
+
+
+def test_the_corpus_is_found_by_its_hash(cache, monkeypatch, tmp_path):
+    assert find_corpus(TEXT_SHA256) is None, "nothing was downloaded"
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "tinyshakespeare.txt").write_bytes(TEXT)
+    assert find_corpus(TEXT_SHA256) == TEXT.decode()
+    assert find_corpus("0" * 64) is None
+    named = tmp_path / "own.txt"
+    monkeypatch.setenv("MICROGPT_DATA", str(named))
+    assert find_corpus(TEXT_SHA256) is None, "there is no such file"
+    named.write_text("my own text", encoding="utf-8")
+    own = hashlib.sha256(b"my own text").hexdigest()
+    assert find_corpus(own) == "my own text" and find_corpus(TEXT_SHA256) is None
+
+
 def test_a_text_is_read_without_changes(tmp_path):
     path = tmp_path / "text.txt"
     data = "\ufeffé\r\nb\n\rc\r".encode()
@@ -138,9 +164,14 @@ def test_the_last_10_percent_are_the_validation_split():
     assert train.dtype == val.dtype == torch.int64
 
 
+def test_the_validation_part_of_a_text_is_the_validation_split(corpus, tokenizer):
+    ids = tokenizer.encode(corpus)
+    assert tokenizer.encode(validation_part(corpus)) == split(ids, 8).val.tolist()
+
+
 def test_each_split_has_at_least_one_window_and_its_target():
     assert len(split(list(range(81)), block_size=8).val) == 9
-    with pytest.raises(DataError, match=r"has 80 characters; .* at least 81"):
+    with pytest.raises(DataError, match=r"at least 81 characters; this one has 80"):
         split(list(range(80)), block_size=8)
 
 
@@ -178,9 +209,9 @@ def test_a_text_without_a_mistake_has_no_warning(corpus):
     [
         ("some words\n".encode("utf-16-le"), ["11 NUL characters, so it is probably UTF-16"]),
         (b"\xef\xbb\xbfwords", ["a byte order mark (U+FEFF)"]),
-        (b"one\r\ntwo\r\n", ["Windows line ends (CR LF), which are two characters each"]),
+        (b"one\r\ntwo\r\n", ["Windows line endings (CR LF), which are two characters each"]),
         (b"one\rtwo", ["carriage returns (CR)"]),
-        (b"\xef\xbb\xbfone\r\n", ["a byte order mark", "Windows line ends"]),
+        (b"\xef\xbb\xbfone\r\n", ["a byte order mark", "Windows line endings"]),
     ],
     ids=str,
 )

@@ -34,10 +34,11 @@ def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch):
         pick_device("cuda:9")
 
 
-def test_the_name_of_a_cpu_includes_its_threads():
+@pytest.mark.parametrize(("count", "expected"), [(1, "1 thread"), (2, "2 threads")])
+def test_the_name_of_a_cpu_includes_its_threads(monkeypatch, count, expected):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
     name, threads = hardware_name(CPU).rsplit(", ", 1)
-    assert name
-    assert threads == f"{torch.get_num_threads()} threads"
+    assert name and threads == expected
 
 
 def test_the_name_of_several_gpus_includes_their_number(monkeypatch):

@@ -36,7 +36,7 @@ def test_every_module_has_a_test_file():
         module = path.relative_to(package)
         if module.name in ("__init__.py", "__main__.py", "errors.py"):
             continue
-        # A browser component has a folder of its own, its test has not.
+        # A browser component has its own folder; its test does not.
         folder = module.parent.parent if module.parent.name == module.stem else module.parent
         assert (ROOT / "tests" / folder / f"test_{module.name}").exists(), module
 
