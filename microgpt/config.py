@@ -17,6 +17,7 @@ class ConfigError(MicroGPTError):
 MODEL_LIMITS: dict[str, tuple[float, float]] = {
     "vocab_size": (1, 4096),
     "block_size": (1, 4096),
+    "source_size": (1, 4096),
     "n_layer": (1, 48),
     "n_head": (1, 64),
     "n_embd": (1, 2048),
@@ -25,6 +26,7 @@ MODEL_LIMITS: dict[str, tuple[float, float]] = {
 }
 TRAIN_LIMITS: dict[str, tuple[float, float]] = {
     "rare": (0, 1_000_000),
+    "snapshot_count": (2, 200),
     "seed": (0, 2**63 - 1),
     "steps": (1, 10_000_000),
     "batch_size": (1, 65_536),
@@ -40,9 +42,18 @@ TRAIN_LIMITS: dict[str, tuple[float, float]] = {
     "eval_batches": (1, 100_000),
 }
 NORMS = ("none", "blocks", "all")
+# The activation functions of the MLP, with their names for display.
+ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)"}
+SCORE_SCALES = ("head_size", "n_embd")
+# The fields of GPTConfig for models that were trained with other code.
+OPTIONS_OF_OTHER_CODE = (
+    *("activation", "score_scale", "tied"),
+    *("norm_bias", "qkv_bias", "linear_bias", "head_bias"),
+)
 INITS = ("pytorch", "small")
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("float32", "bfloat16")
+TASKS = ("text", "repeats", "dates")
 # A number without limits of its own must be finite.
 _FINITE = (-1e308, 1e308)
 
@@ -51,10 +62,12 @@ _FINITE = (-1e308, 1e308)
 class CheckedConfig:
     """Base class of a frozen dataclass that checks its fields and converts from and to a dict.
 
-    _limits: the accepted range of each number. _choices: the accepted values of a text field.
-    _format_1: the fields of format 1, which every file has. Later fields need a default.
+    _noun: what a message calls such a config. _limits: the accepted range of each number. _choices:
+    the accepted values of a text field. _format_1: the fields of format 1, which every file has.
+    Later fields need a default.
     """
 
+    _noun: ClassVar[str]
     _limits: ClassVar[Mapping[str, tuple[float, float]]]
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     _format_1: ClassVar[tuple[str, ...]] = ()
@@ -85,17 +98,17 @@ class CheckedConfig:
 
     @classmethod
     def from_dict(cls, values: Any, document: Document | None = None) -> Self:
-        """Make a config from an object read from JSON; document is the file that holds it.
+        """Make a config from an object read from JSON; document is the file that it was read from.
 
         A missing setting gets its default if it was added after format 1. Raises FormatError for
         an unknown setting, and ConfigError for anything else that is wrong.
         """
         if not isinstance(values, Mapping):
-            raise ConfigError(f"a {cls.__name__} must be a JSON object")
+            raise ConfigError(f"{cls._noun} must be a JSON object")
         document = document or Document(cls.__name__, values)
         found = document.known(values, [field.name for field in fields(cls)], "setting")
         if missing := sorted(set(cls._format_1) - set(found)):
-            raise ConfigError(f"setting {missing[0]!r} is missing in {cls.__name__}")
+            raise ConfigError(f"{missing[0]!r} is missing in {cls._noun}")
         return cls(**found)
 
     def ignorable(self) -> set[str]:
@@ -116,11 +129,22 @@ class GPTConfig(CheckedConfig):
     blocks have residual connections. norm: LayerNorm nowhere (`none`), in the blocks (`blocks`), or
     also before the head (`all`). The phase presets use residual and norm to leave parts out.
 
+    The other options describe models that were trained with other code. activation: of the MLP,
+    `gelu_tanh` is the approximation of GPT-2. score_scale: what the scores of the attention are
+    divided by the square root of. tied: whether the head has the weight of the token embedding.
+    norm_bias, qkv_bias, linear_bias, head_bias: whether there are biases in the LayerNorms, on
+    queries, keys and values, in the other linear layers of the blocks, and in the head.
+
     Raises ConfigError for a value outside MODEL_LIMITS, or if n_embd is not a multiple of n_head.
     """
 
+    _noun = "the shape of the model"
     _limits = MODEL_LIMITS
-    _choices: ClassVar = {"norm": NORMS}
+    _choices: ClassVar = {
+        "norm": NORMS,
+        "activation": tuple(ACTIVATIONS),
+        "score_scale": SCORE_SCALES,
+    }
     _format_1 = (
         *("vocab_size", "block_size", "n_layer", "n_head", "n_embd"),
         *("mlp_ratio", "residual", "norm", "dropout"),
@@ -135,6 +159,13 @@ class GPTConfig(CheckedConfig):
     residual: bool = True
     norm: str = "all"
     dropout: float = 0.2
+    activation: str = "relu"
+    score_scale: str = "head_size"
+    tied: bool = False
+    norm_bias: bool = True
+    qkv_bias: bool = False
+    linear_bias: bool = True
+    head_bias: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,6 +178,44 @@ class GPTConfig(CheckedConfig):
     def head_size(self) -> int:
         return self.n_embd // self.n_head
 
+    @property
+    def score_divisor(self) -> int:
+        """The number whose square root divides the scores of the attention."""
+        return self.n_embd if self.score_scale == "n_embd" else self.head_size
+
+
+@dataclass(frozen=True)
+class EncoderDecoderConfig(GPTConfig):
+    """The shape of an encoder–decoder: two stacks, each of n_layer blocks.
+
+    source_size: the longest text that the encoder reads. block_size: the longest text that the
+    decoder writes. The other fields mean what they mean for a GPT.
+
+    Raises ConfigError as GPTConfig does, and if a field that only a GPT can change has another
+    value than its default.
+    """
+
+    _limits = MODEL_LIMITS
+
+    source_size: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("residual", "norm", *OPTIONS_OF_OTHER_CODE):
+            value = getattr(type(self), name)
+            if getattr(self, name) != value:
+                shown = str(value).lower()
+                raise ConfigError(f"an encoder–decoder always has the {name} {shown}; leave it out")
+
+
+def model_config(values: Any, document: Document | None = None) -> GPTConfig:
+    """Make the config of either kind of model; that of an encoder–decoder has source_size.
+
+    Raises as CheckedConfig.from_dict does.
+    """
+    pairs = isinstance(values, Mapping) and "source_size" in values
+    return (EncoderDecoderConfig if pairs else GPTConfig).from_dict(values, document)
+
 
 @dataclass(frozen=True)
 class TrainConfig(CheckedConfig):
@@ -158,14 +227,22 @@ class TrainConfig(CheckedConfig):
     decay_fraction of the steps. grad_clip: largest norm of the gradient, 0 for no clipping.
     ema_decay: decay of the EMA of the weights, 0 for no EMA. precision: that of the matrix
     products. Losses are estimated every eval_interval steps, over eval_batches batches of each
-    split. The batch loss is recorded every log_interval steps. rare: characters that the text has
-    fewer times than this are replaced by U+FFFD; 0 for none.
+    split. The batch loss is recorded every log_interval steps. rare: characters that occur fewer
+    times than this in the text are replaced by U+FFFD; 0 for none. task: `text` for a text that the
+    caller passes, or a key of MAKERS in tasks.py, which makes the text from the seed.
+    snapshot_count: the largest number of snapshots; they are denser at the start of the run.
 
     Raises ConfigError for a value outside TRAIN_LIMITS.
     """
 
+    _noun = "the training settings"
     _limits = TRAIN_LIMITS
-    _choices: ClassVar = {"init": INITS, "optimizer": OPTIMIZERS, "precision": PRECISIONS}
+    _choices: ClassVar = {
+        "init": INITS,
+        "optimizer": OPTIMIZERS,
+        "precision": PRECISIONS,
+        "task": TASKS,
+    }
     _format_1 = (
         *("seed", "steps", "batch_size", "init", "optimizer", "learning_rate"),
         *("muon_learning_rate", "weight_decay", "warmup_steps", "decay_fraction", "grad_clip"),
@@ -189,6 +266,8 @@ class TrainConfig(CheckedConfig):
     eval_interval: int = 500
     eval_batches: int = 200
     rare: int = 0
+    task: str = "text"
+    snapshot_count: int = 14
 
 
 @dataclass(frozen=True)
@@ -234,7 +313,7 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "cpu": Preset(
-        "the full model with little compute: about 100 minutes on two CPU cores",
+        "the full model with little compute: about 110 minutes on two CPU cores",
         GPTConfig(dropout=0.15),
         TrainConfig(
             steps=800,
@@ -268,6 +347,45 @@ PRESETS: dict[str, Preset] = {
             precision="bfloat16",
             eval_interval=200,
             eval_batches=20,
+        ),
+    ),
+    "induction": Preset(
+        "the smallest model with an induction head: two layers of one head, on the task repeats",
+        GPTConfig(block_size=64, n_layer=2, n_head=1, n_embd=64, dropout=0.0),
+        TrainConfig(
+            steps=1500,
+            batch_size=32,
+            init="small",
+            optimizer="muon",
+            learning_rate=4e-3,
+            warmup_steps=20,
+            decay_fraction=0.5,
+            grad_clip=1.0,
+            log_interval=5,
+            eval_interval=50,
+            eval_batches=10,
+            task="repeats",
+            snapshot_count=60,
+        ),
+    ),
+    "dates": Preset(
+        "an encoder–decoder on the task dates, about three minutes on one CPU thread",
+        EncoderDecoderConfig(
+            block_size=11, n_layer=1, n_head=4, n_embd=64, dropout=0.0, source_size=51
+        ),
+        TrainConfig(
+            steps=1800,
+            batch_size=64,
+            init="small",
+            optimizer="muon",
+            learning_rate=4e-3,
+            warmup_steps=20,
+            decay_fraction=0.6,
+            grad_clip=1.0,
+            log_interval=5,
+            eval_interval=100,
+            eval_batches=10,
+            task="dates",
         ),
     ),
     "phase1": _phase("attention and MLP only", mlp_ratio=1, residual=False, norm="none"),

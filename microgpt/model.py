@@ -4,9 +4,12 @@ Sizes: B batch, T time (position in the window), C channels (n_embd), H heads, L
 V vocabulary. S is the number of keys: T, plus the positions in the cache. The architecture is the
 pre-norm decoder of GPT-2 (Radford et al., 2019) with ReLU in the MLP, scores scaled by
 head_size^-0.5 (Vaswani et al., 2017, section 3.2.1) and a head that is not tied to the embedding.
+GPTConfig has options for the variants of other code, such as GELU and a tied head.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +19,14 @@ from torch.overrides import TorchFunctionMode
 from microgpt.config import GPTConfig
 from microgpt.errors import MicroGPTError
 
+M = TypeVar("M", bound="Transformer")
 T = TypeVar("T", Tensor, float)
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+}
 QUERY_BLOCK = 64  # the queries that attention with dropout processes at once on a CPU
 
 
@@ -70,16 +79,42 @@ def dropout(x: Tensor, p: float) -> Tensor:
     return x * (values >= dropped - 2**15) * (2**16 / (2**16 - dropped))
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, p: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Attention of the last T of S positions, with dropout of probability p on the weights.
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    p: float = 0.0,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Attention of T queries to S keys, with dropout of probability p on the weights.
 
-    q: (B, H, T, head_size). k, v: (B, H, S, head_size). Returns the output (B, H, T, head_size) and
-    the weights before dropout (B, H, T, S).
+    q: (B, H, T, head_size). k, v: (B, H, S, head_size). mask: broadcast to (B, H, T, S), True for
+    the keys that a query may attend to; by default causal_mask. scale: multiplies the scores; by
+    default head_size^-0.5. Returns the output (B, H, T, head_size) and the weights before dropout
+    (B, H, T, S).
     """
-    scores = q @ k.transpose(-2, -1) * q.size(-1) ** -0.5  # (B, H, T, S)
-    mask = causal_mask(q.size(2), k.size(2), q.device)
+    scale = q.size(-1) ** -0.5 if scale is None else scale
+    scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
+    if mask is None:
+        mask = causal_mask(q.size(2), k.size(2), q.device)
     weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
     return dropout(weights, p) @ v, weights
+
+
+def split_heads(x: Tensor, n_head: int) -> Tensor:
+    """Give each head its slice of the channels: (B, T, C) to (B, H, T, head_size)."""
+    return x.unflatten(-1, (n_head, -1)).transpose(1, 2)
+
+
+def join_heads(y: Tensor, head_mask: Tensor | None = None) -> Tensor:
+    """Put the outputs of the heads side by side: (B, H, T, head_size) to (B, T, C).
+
+    head_mask: (H,), scales the output of each head. With (N, H), one text gives N results.
+    """
+    if head_mask is not None:
+        y = y * head_mask[..., None, None]
+    return y.transpose(1, 2).flatten(2)
 
 
 class CausalSelfAttention(nn.Module):
@@ -87,14 +122,15 @@ class CausalSelfAttention(nn.Module):
         super().__init__()
         self.layer = layer  # from 0; a cache holds all layers
         self.n_head = config.n_head
+        self.scale = config.score_divisor**-0.5
         self.dropout = config.dropout
-        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd, bias=False)
-        self.proj = nn.Linear(config.n_embd, config.n_embd)
+        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.qkv_bias)
+        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=config.linear_bias)
 
     def project_qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project x (B, T, C) to queries, keys and values, each (B, H, T, head_size)."""
         q, k, v = self.qkv(x).chunk(3, dim=-1)  # (B, T, C) each
-        q, k, v = (t.unflatten(-1, (self.n_head, -1)).transpose(1, 2) for t in (q, k, v))
+        q, k, v = (split_heads(each, self.n_head) for each in (q, k, v))
         return q, k, v
 
     def forward(
@@ -102,7 +138,7 @@ class CausalSelfAttention(nn.Module):
         x: Tensor,  # (B, T, C)
         *,
         cache: KVCache | None = None,
-        head_mask: Tensor | None = None,  # (H,)
+        head_mask: Tensor | None = None,  # (H,) or (N, H), as in join_heads
         maps: list[Tensor] | None = None,  # the attention weights are appended to it
     ) -> Tensor:  # (B, T, C)
         q, k, v = self.project_qkv(x)
@@ -111,19 +147,20 @@ class CausalSelfAttention(nn.Module):
         t, s = q.size(2), k.size(2)
         p = self.dropout if self.training else 0.0
         if maps is not None:
-            y, weights = attend(q, k, v, p)
+            y, weights = attend(q, k, v, p, scale=self.scale)
             maps.append(weights)
         elif p and x.is_cpu:
             # PyTorch's fused kernel for CPUs has no dropout. A block of queries needs no later key.
             starts = range(0, t, QUERY_BLOCK)
             blocks = [(q[:, :, i : i + QUERY_BLOCK], s - t + i + QUERY_BLOCK) for i in starts]
-            y = torch.cat([attend(b, k[:, :, :e], v[:, :, :e], p)[0] for b, e in blocks], dim=2)
+            parts = [attend(b, k[:, :, :e], v[:, :, :e], p, scale=self.scale)[0] for b, e in blocks]
+            y = torch.cat(parts, dim=2)
         else:
             mask = causal_mask(t, s, x.device) if 1 < t < s else None
-            y = F.scaled_dot_product_attention(q, k, v, mask, p, is_causal=t == s and t > 1)
-        if head_mask is not None:
-            y = y * head_mask[:, None, None]
-        y = self.proj(y.transpose(1, 2).flatten(2))  # (B, T, C)
+            y = F.scaled_dot_product_attention(
+                q, k, v, mask, p, is_causal=t == s and t > 1, scale=self.scale
+            )
+        y = self.proj(join_heads(y, head_mask))  # (B, T, C)
         return dropout(y, p)
 
 
@@ -131,12 +168,14 @@ class MLP(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.dropout = config.dropout
-        self.up = nn.Linear(config.n_embd, config.mlp_ratio * config.n_embd)
-        self.down = nn.Linear(config.mlp_ratio * config.n_embd, config.n_embd)
+        self.activation = ACTIVATIONS[config.activation]
+        width = config.mlp_ratio * config.n_embd
+        self.up = nn.Linear(config.n_embd, width, bias=config.linear_bias)
+        self.down = nn.Linear(width, config.n_embd, bias=config.linear_bias)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
         p = self.dropout if self.training else 0.0
-        return dropout(self.down(F.relu(self.up(x))), p)
+        return dropout(self.down(self.activation(self.up(x))), p)
 
 
 class Block(nn.Module):
@@ -144,9 +183,9 @@ class Block(nn.Module):
         super().__init__()
         norm = nn.Identity if config.norm == "none" else nn.LayerNorm
         self.residual = config.residual
-        self.ln_attention = norm(config.n_embd)
+        self.ln_attention = norm(config.n_embd, bias=config.norm_bias)
         self.attention = CausalSelfAttention(config, layer)
-        self.ln_mlp = norm(config.n_embd)
+        self.ln_mlp = norm(config.n_embd, bias=config.norm_bias)
         self.mlp = MLP(config)
 
     def forward(
@@ -154,29 +193,27 @@ class Block(nn.Module):
         x: Tensor,  # (B, T, C)
         *,
         cache: KVCache | None = None,
-        head_mask: Tensor | None = None,  # (H,)
+        head_mask: Tensor | None = None,  # (H,) or (N, H), as in join_heads
         maps: list[Tensor] | None = None,
+        residuals: list[Tensor] | None = None,  # the stream after the attention is appended to it
     ) -> Tensor:  # (B, T, C)
         attended = self.attention(self.ln_attention(x), cache=cache, head_mask=head_mask, maps=maps)
         x = x + attended if self.residual else attended
+        if residuals is not None:
+            residuals.append(x)
+        return self.after_attention(x)
+
+    def after_attention(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
         computed = self.mlp(self.ln_mlp(x))
         return x + computed if self.residual else computed
 
 
-class GPT(nn.Module):
-    """A decoder-only transformer: token ids (B, T) in, logits (B, T, V) out.
+class Transformer(nn.Module):
+    """What the GPT and the encoder–decoder share: how the weights start, and their number."""
 
-    A call stores nothing on the model, so threads may share a model in eval mode.
-    """
-
-    def __init__(self, config: GPTConfig):
-        super().__init__()
-        self.config = config
-        self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
-        self.position_embedding = nn.Embedding(config.block_size, config.n_embd)
-        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
-        self.ln_final = (nn.LayerNorm if config.norm == "all" else nn.Identity)(config.n_embd)
-        self.head = nn.Linear(config.n_embd, config.vocab_size)
+    config: GPTConfig
+    token_embedding: nn.Embedding
+    head: nn.Linear
 
     def init_small(self, generator: torch.Generator | None = None) -> None:
         """Initialise the weights with N(0, 0.02²), as GPT-2 does, and the biases with zero.
@@ -190,10 +227,35 @@ class GPT(nn.Module):
                 nn.init.normal_(module.weight, std=0.02, generator=generator)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-        for module in self.modules():
-            if isinstance(module, Block) and module.residual:
-                nn.init.zeros_(module.attention.proj.weight)
-                nn.init.zeros_(module.mlp.down.weight)
+        for name, parameter in self.named_parameters():
+            if self.config.residual and name.endswith((".proj.weight", ".down.weight")):
+                nn.init.zeros_(parameter)
+
+    def parameter_count(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
+class GPT(Transformer):
+    """A decoder-only transformer: token ids (B, T) in, logits (B, T, V) out.
+
+    A call stores nothing on the model, so threads may share a model in eval mode.
+    """
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
+        self.position_embedding = nn.Embedding(config.block_size, config.n_embd)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        norm = nn.LayerNorm if config.norm == "all" else nn.Identity
+        self.ln_final = norm(config.n_embd, bias=config.norm_bias)
+        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=config.head_bias)
+        if config.tied:
+            self.token_embedding.weight = self.head.weight
+
+    def block(self, layer: int) -> Block:
+        """A block by its layer, from 0. Raises IndexError."""
+        return cast(Block, self.blocks[layer])
 
     def embed(self, idx: Tensor, past: int = 0) -> Tensor:
         """Embed token ids idx (B, T) at positions past, past + 1, …; return (B, T, C).
@@ -244,16 +306,12 @@ class GPT(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits (B, T, V) and the attention weights of every head, (B, L, H, T, T).
 
-        Row t of a map holds the attention weights of the query at t: they sum to 1 and are 0
-        after t.
-        Raises ValueError when there is no token, or when the positions do not fit the window.
+        Row t of a map holds the attention weights of the query at t; they sum to 1 and are 0 after
+        t. Raises ValueError when there is no token, or when the positions do not fit the window.
         """
         maps: list[Tensor] = []
         logits = self(idx, head_mask=head_mask, maps=maps)
         return logits, torch.stack(maps, dim=1)
-
-    def parameter_count(self) -> int:
-        return sum(p.numel() for p in self.parameters())
 
 
 class _SkipInit(TorchFunctionMode):
@@ -268,24 +326,32 @@ class _SkipInit(TorchFunctionMode):
 
 def without_weights(config: GPTConfig) -> GPT:
     """Make a model on the meta device: its parameters have shapes, but no values and no memory."""
+    return on_meta(lambda: GPT(config))
+
+
+def on_meta(make: Callable[[], M]) -> M:
+    """Call a function that makes a model; its parameters are on the meta device."""
     # Initialising a tensor on this device imports torch._dynamo, which takes more than a second and
     # needs a folder for temporary files.
     with torch.device("meta"), _SkipInit():
-        return GPT(config)
+        return make()
 
 
 class ModelOverflowError(MicroGPTError):
     """The activations of a model are too large for its precision."""
 
-
-def finite(values: T) -> T:
-    """Return what a model computed, unless it holds NaN or infinite numbers.
-
-    Called where logits, attention or a loss leave the model, because the activations of finite
-    weights may overflow. Raises ModelOverflowError.
-    """
-    if not torch.as_tensor(values).isfinite().all():
-        raise ModelOverflowError(
+    def __init__(self) -> None:
+        super().__init__(
             "the activations of this model overflow on this text; use another checkpoint"
         )
+
+
+def finite(values: T) -> T:
+    """Check that the values that a model computed are finite, and return them.
+
+    Called on logits, attention weights and losses, because activations may overflow even if all
+    weights are finite. Raises ModelOverflowError.
+    """
+    if not torch.as_tensor(values).isfinite().all():
+        raise ModelOverflowError
     return values

@@ -2,7 +2,14 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from microgpt.config import MODEL_LIMITS, PRESETS, ConfigError, GPTConfig, TrainConfig
+from microgpt.config import (
+    MODEL_LIMITS,
+    PRESETS,
+    ConfigError,
+    EncoderDecoderConfig,
+    GPTConfig,
+    TrainConfig,
+)
 from microgpt.formats import FormatError
 
 
@@ -31,11 +38,21 @@ def test_every_number_of_a_model_has_limits(name):
     fitting = {"n_head": 1, "n_embd": 64}
     low, high = MODEL_LIMITS[name]
     for value in {low, high}:
-        config = GPTConfig(**{**fitting, name: value})
+        config = EncoderDecoderConfig(**{**fitting, name: value})
         assert getattr(config, name) == value
     for value in (low - 1, high + 1):
         with pytest.raises(ConfigError, match=f"{name} is .* between"):
-            GPTConfig(**{**fitting, name: value})
+            EncoderDecoderConfig(**{**fitting, name: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"norm": "blocks"}, {"activation": "gelu"}, {"tied": True}, {"qkv_bias": True}],
+    ids=str,
+)
+def test_an_encoder_decoder_has_no_options_that_only_a_gpt_has(change):
+    with pytest.raises(ConfigError, match=f"always has the {next(iter(change))}"):
+        EncoderDecoderConfig(**change)
 
 
 def test_the_documented_limits():

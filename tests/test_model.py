@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import itertools
 import math
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microgpt.config import PRESETS, GPTConfig
+from microgpt.config import ACTIVATIONS, PRESETS, SCORE_SCALES, GPTConfig
 from microgpt.model import GPT, KVCache, dropout, without_weights
+from tests.models import OTHER_SHAPES, functional_logits, random_model
 
 
 @pytest.fixture
@@ -98,12 +100,58 @@ def test_logits_and_attention_equal_an_independent_computation(model, ids):
         torch.testing.assert_close(maps[row], expected_maps, atol=1e-5, rtol=1e-4)
 
 
+def test_the_logits_of_all_options_equal_an_independent_computation(tiny_config):
+    config = dataclasses.replace(tiny_config, n_layer=1)
+    ids = [3, 1, 4, 1, 5, 9, 2, 6]
+    switches = ("tied", "norm_bias", "qkv_bias", "linear_bias", "head_bias")
+    options = {"activation": ACTIVATIONS, "score_scale": SCORE_SCALES}
+    options |= dict.fromkeys(switches, (True, False))
+    for values in itertools.product(*options.values()):
+        chosen = dict(zip(options, values, strict=True))
+        model = random_model(dataclasses.replace(config, **chosen), seed=3, std=0.3)
+        found, expected = model(torch.tensor([ids]))[0], functional_logits(model, ids)
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4, msg=str(chosen))
+
+
+@pytest.mark.parametrize("name", OTHER_SHAPES)
+def test_the_shapes_of_other_code_have_the_logits_of_an_independent_computation(tiny_config, name):
+    model = random_model(dataclasses.replace(tiny_config, **OTHER_SHAPES[name]), seed=4, std=0.3)
+    ids = list(range(model.config.block_size))
+    logits, maps = model.forward_with_attention(torch.tensor([ids]))
+    expected = functional_logits(model, ids)
+    torch.testing.assert_close(logits[0], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(model(torch.tensor([ids]))[0], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(maps.shape[:-1]))
+
+
+def test_a_tied_head_has_the_weight_of_the_embedding_and_starts_with_small_logits(tiny_config):
+    config = dataclasses.replace(tiny_config, tied=True)
+    model = GPT(config)
+    assert model.head.weight is model.token_embedding.weight
+    saved = config.vocab_size * config.n_embd
+    assert GPT(tiny_config).parameter_count() - model.parameter_count() == saved
+    assert copy.deepcopy(model).parameter_count() == model.parameter_count()
+    ids = torch.arange(config.block_size)[None]
+    model.init_small(torch.Generator().manual_seed(0))
+    uniform = math.log(config.vocab_size)
+    assert abs(F.cross_entropy(model(ids)[0, :-1], ids[0, 1:]).item() - uniform) < 0.1
+
+
 def test_fused_attention_equals_attention_with_maps(model, ids):
     logits, _ = model.forward_with_attention(ids)
     torch.testing.assert_close(model(ids), logits, atol=1e-5, rtol=1e-5)
     mask = torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
     logits, _ = model.forward_with_attention(ids, head_mask=mask)
     torch.testing.assert_close(model(ids, head_mask=mask), logits, atol=1e-5, rtol=1e-5)
+
+
+def test_several_head_masks_give_a_result_each(model, ids):
+    block, x = model.block(1), model.embed(ids[:1])
+    masks = torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
+    found = block(x, head_mask=masks)
+    assert len(found) == 2
+    for each, mask in zip(found, masks, strict=True):
+        torch.testing.assert_close(each, block(x, head_mask=mask)[0], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1_000, 301), (300_001,)], ids=str)
@@ -286,7 +334,7 @@ def test_the_generator_determines_the_initial_weights(tiny_config):
     assert not torch.equal(weights(1), weights(2))
 
 
-# The original's counts; without its six LayerNorms of 64 numbers each, phase 2 has that much less.
+# The original's counts; without its six LayerNorms of 64 numbers each, phase 2 has that many fewer.
 @pytest.mark.parametrize(
     ("preset", "parameters"),
     [("phase3", 42_305), ("phase4", 42_369), ("phase2", 42_305 - 6 * 64), ("seed", 10_788_929)],

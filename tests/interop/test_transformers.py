@@ -1,4 +1,4 @@
-"""What is exported, opened by transformers itself."""
+"""Exports, opened by transformers itself."""
 
 import dataclasses
 from pathlib import Path
@@ -15,6 +15,7 @@ from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
+from tests.models import OTHER_SHAPES, random_model
 
 GREEDY = SamplingConfig(temperature=0.0)
 
@@ -38,6 +39,22 @@ def test_an_export_has_the_logits_of_the_model(transformers, exported, exportabl
     ours = load(exportable_checkpoint).model
     theirs = transformers.AutoModelForCausalLM.from_pretrained(exported)
     ids = torch.randint(ours.config.vocab_size, (3, ours.config.block_size))
+    with torch.inference_mode():
+        torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", OTHER_SHAPES)
+def test_every_shape_of_gpt2_is_exported(
+    transformers, tmp_path, tiny_config, tokenizer, training, name
+):
+    config = dataclasses.replace(tiny_config, n_embd=48, **OTHER_SHAPES[name])
+    ours = random_model(config, seed=6, std=0.2)
+    interop.export(Checkpoint(ours, tokenizer, [], training), "transformers", tmp_path / "out")
+    theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path / "out", output_loading_info=True
+    )
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    ids = torch.arange(config.block_size)[None]
     with torch.inference_mode():
         torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=0, atol=1e-4)
 

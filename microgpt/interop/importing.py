@@ -1,0 +1,220 @@
+"""Import a model that was trained with other code, as a checkpoint of ours."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from microgpt.checkpoint import Checkpoint, sha256
+from microgpt.checkpoint.provenance import Training, code_commit, storable
+from microgpt.config import SCORE_SCALES, TrainConfig
+from microgpt.interop import InteropError
+from microgpt.interop.assemble import assemble, in_order
+from microgpt.interop.state_dicts import GPT2, LECTURE, OLD_MINGPT, heads_of_lecture, renamed
+from microgpt.interop.torch_file import read_torch, tensors_of
+from microgpt.interop.vocabulary import check_size, read_vocabulary, vocabulary_of
+from microgpt.model import GPT
+from microgpt.tokenizer import CharTokenizer
+
+# The settings of a nanoGPT model, in `model_args` of its ckpt.pt.
+_NANOGPT_ARGS = ("n_layer", "n_head", "n_embd", "block_size", "bias", "vocab_size", "dropout")
+_MAX_STEPS = 2**62
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the file of a model does not say, and the caller must.
+
+    vocabulary: a file with the characters (see read_vocabulary). data: the text that the model was
+    trained on; without a vocabulary, the characters are those of the text. n_head: heads of a
+    block. score_scale: a value of SCORE_SCALES. command: recorded in the checkpoint.
+    """
+
+    vocabulary: Path | None = None
+    data: Path | None = None
+    n_head: int | None = None
+    score_scale: str | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model as another program saved it.
+
+    characters: in the order of their ids; None if the file does not hold them. about: what the file
+    says about its training, as text.
+    """
+
+    model: GPT
+    characters: str | None = None
+    about: str = ""
+    steps: int = 0
+    tokens: int = 0
+    data: str = ""
+
+
+def import_nanogpt(path: Path, choices: Choices) -> Found:
+    """Read ckpt.pt of nanoGPT, or the state dict of its model. Raises InteropError."""
+    values, weights = _opened(path)
+    args = values.get("model_args")
+    args = args if isinstance(args, Mapping) else {}
+    for name, value in args.items():
+        if name not in _NANOGPT_ARGS and value:
+            raise InteropError(
+                f"{path.name} was made by a variant of nanoGPT with the setting {str(name)[:60]!r},"
+                " which nanoGPT and microGPT do not have"
+            )
+    model = assemble(
+        renamed(weights, GPT2),
+        _heads(choices, args.get("n_head")),
+        activation="gelu",
+        score_scale=choices.score_scale or "head_size",
+        dropout=_number(args.get("dropout")) or 0.0,
+    )
+    config = values.get("config")
+    config = config if isinstance(config, Mapping) else {}
+    steps = int(_number(values.get("iter_num")) or 0)
+    batch = (_number(config.get("batch_size")) or 0) * (
+        _number(config.get("gradient_accumulation_steps")) or 1
+    )
+    about = f"nanoGPT's {path.name}"
+    if steps:
+        about += f", {steps:,} iterations"
+    best = _number(values.get("best_val_loss"))
+    if best is not None and best < 1e6:  # it starts at a billion
+        about += f", lowest validation loss that nanoGPT estimated {best:.4f}"
+    data = config.get("dataset")
+    return Found(
+        model,
+        about=about,
+        steps=steps,
+        tokens=min(_MAX_STEPS, int(steps * batch * model.config.block_size)),
+        data=data if isinstance(data, str) else "",
+    )
+
+
+def import_mingpt(path: Path, choices: Choices) -> Found:
+    """Read the state dict of a minGPT model. Raises InteropError."""
+    _, weights = _opened(path)
+    old = "tok_emb.weight" in weights
+    if old:
+        weights = weights | {"pos_emb": _of_batch(weights.get("pos_emb"), path.name)}
+    model = assemble(
+        renamed(weights, OLD_MINGPT if old else GPT2),
+        _heads(choices, None),
+        activation="gelu" if old else "gelu_tanh",
+        score_scale=choices.score_scale or "head_size",
+    )
+    return Found(model, about=f"minGPT's {path.name}")
+
+
+def import_lecture(path: Path, choices: Choices) -> Found:
+    """Read the state dict of a model of ng-video-lecture. Raises InteropError."""
+    _, weights = _opened(path)
+    if choices.score_scale is None:
+        raise InteropError(
+            "the code of the lecture exists in two versions, which the weights do not tell apart: "
+            "pass --score-scale head_size if Head.forward has k.shape[-1]**-0.5, or n_embd if it "
+            "has C**-0.5"
+        )
+    model = assemble(
+        renamed(weights, LECTURE),
+        heads_of_lecture(weights) or 1,
+        activation="relu",
+        score_scale=choices.score_scale,
+    )
+    return Found(model, about=f"the state dict {path.name} of ng-video-lecture")
+
+
+READERS: dict[str, Callable[[Path, Choices], Found]] = {
+    "nanogpt": import_nanogpt,
+    "mingpt": import_mingpt,
+    "ng-video-lecture": import_lecture,
+}
+
+
+def import_model(program: str, path: str | Path, choices: Choices | None = None) -> Checkpoint:
+    """A checkpoint from the file of another program; `checkpoint.save` writes it.
+
+    program: a key of IMPORTS. path: its file; for transformers, a folder or a repo on the Hub. The
+    checkpoint has no loss record, because other programs save none. Raises InteropError or another
+    MicroGPTError for a file that is malformed or holds another model.
+    """
+    choices = choices or Choices()
+    if program == "transformers":
+        from microgpt.interop.gpt2 import import_transformers  # it loads the client of the Hub
+
+        found = import_transformers(path, choices)
+    else:
+        found = READERS[program](Path(path), choices)
+    return as_checkpoint(found, choices)
+
+
+def as_checkpoint(found: Found, choices: Choices) -> Checkpoint:
+    """Put together what was found and what the caller says. Raises InteropError."""
+    if choices.score_scale not in (None, *SCORE_SCALES):
+        raise InteropError(f"the score scale must be {' or '.join(SCORE_SCALES)}")
+    characters, data, digest = found.characters, found.data, ""
+    if choices.vocabulary is not None:
+        characters = read_vocabulary(choices.vocabulary)
+    elif characters is None and choices.data is not None:
+        characters = vocabulary_of(choices.data)
+    if choices.data is not None:
+        data, digest = choices.data.name, sha256(choices.data)
+    characters = check_size(found.model.config.vocab_size, characters)
+    model, characters = in_order(found.model, characters)
+    training = Training(
+        config=TrainConfig(),
+        preset="",
+        command=choices.command,
+        commit=code_commit(),
+        data=storable(data) or "an unknown text",
+        data_sha256=digest,
+        steps=found.steps,
+        tokens=found.tokens,
+        seconds=0.0,
+        matmul_flops=None,
+        finished=datetime.now(UTC).date().isoformat(),
+        hardware="unknown",
+        torch="unknown",
+        val_loss_full=None,
+        imported=storable(found.about),
+    )
+    return Checkpoint(model, CharTokenizer(characters), [], training)
+
+
+def _opened(path: Path) -> tuple[dict[Any, Any], dict[str, Tensor]]:
+    """The content of a file, and the state dict in it: under `model`, or the content itself."""
+    values = read_torch(path)
+    inner = values.get("model", values)
+    return values, tensors_of(inner if isinstance(inner, dict) else {}, path.name)
+
+
+def _of_batch(positions: Tensor | None, name: str) -> Tensor:
+    """The position embedding of the old minGPT without its axis for the batch."""
+    if positions is None or positions.ndim != 3 or len(positions) != 1:
+        raise InteropError(f"{name} has no position embedding pos_emb of shape (1, T, C)")
+    return positions[0]
+
+
+def _heads(choices: Choices, saved: Any) -> int:
+    n_head = _number(saved) if choices.n_head is None else choices.n_head
+    if n_head is None:
+        raise InteropError(
+            "how many heads a block has is not in the file, and the weights do not tell: pass "
+            "--heads N"
+        )
+    return int(n_head)
+
+
+def _number(value: Any) -> float | None:
+    """A number from a file, which may be a tensor; None if it is missing or no finite number."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) and 0 <= value < _MAX_STEPS else None
