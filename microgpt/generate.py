@@ -21,9 +21,10 @@ class GeneratedCharacter:
 
 
 def start_ids(tokenizer: CharTokenizer, prompt: str) -> list[int]:
-    """The ids from which generation starts: those of the prompt, or a newline if it is empty.
+    """The ids from which generation starts: those of the prompt.
 
-    If the vocabulary has no newline, its first character is used. Raises UnknownCharacterError.
+    If the prompt is empty, generation starts from a newline, or from the first character of the
+    vocabulary if that has no newline. Raises UnknownCharacterError.
     """
     return tokenizer.encode(prompt) or [max(0, tokenizer.characters.find("\n"))]
 
@@ -34,18 +35,21 @@ def generate(
     ids: Sequence[int],
     length: int,
     config: SamplingConfig,
+    drawn: int = 0,
 ) -> Iterator[GeneratedCharacter]:
     """Yield `length` characters that continue a text, one at a time.
 
     ids: the ids of the text; only the last block_size of them are read. When the window is full,
     the last part of it (the fraction KEPT) is read again from position 0. With config.exact, the
-    last block_size ids are read again for every character instead. The decoder is reset, and must
-    not be used for anything else until the iterator ends. Raises ModelOverflowError.
+    last block_size ids are read again for every character instead. drawn: how many of the ids, at
+    the end, an earlier call drew with the same config; this call then draws what the earlier one
+    would have drawn next. The decoder is reset, and must not be used for anything else until the
+    iterator ends. Raises ModelOverflowError.
     """
-    text = Text(ids, config, decoder.config.block_size)
+    text = Text(ids, config, decoder.config.block_size, drawn)
     for _ in range(length):
         clear, new = text.next_input()
         logits = finite(decoder.prefill(new) if clear else decoder.step(new[0]))
-        [token] = sample(logits[None], [config], [text.generator])
+        [token] = sample(logits[None].numpy(), [config], [text.uniforms])
         text.ids.append(token)
         yield GeneratedCharacter(tokenizer.decode([token]), token, logits)

@@ -66,6 +66,7 @@ class SamplingConfig(CheckedConfig):
     a value outside SAMPLING_LIMITS.
     """
 
+    _noun = "the sampling settings"
     _format_1 = ("temperature", "top_k", "top_p", "seed", "exact")
 
     temperature: float = _setting(
@@ -157,18 +158,38 @@ def _probs(logits: np.ndarray, configs: Sequence[SamplingConfig]) -> np.ndarray:
     return probs
 
 
+class Uniforms:
+    """The uniform random numbers of a seed, float64 from 0 to 1.
+
+    They are made BLOCK at a time, and are the same as if they were made one by one. A call of
+    PyTorch lets other threads run, and with many texts each call would wait for them.
+    """
+
+    BLOCK = 64
+
+    def __init__(self, seed: int):
+        self._generator = torch.Generator().manual_seed(seed)
+        self._made: list[float] = []  # the next one is last
+
+    def draw(self) -> float:
+        """The next number."""
+        if not self._made:
+            made = torch.rand(self.BLOCK, dtype=torch.float64, generator=self._generator)
+            self._made = made.tolist()[::-1]
+        return self._made.pop()
+
+
 def sample(
-    logits: Tensor, configs: Sequence[SamplingConfig], generators: Sequence[torch.Generator]
+    logits: np.ndarray, configs: Sequence[SamplingConfig], uniforms: Sequence[Uniforms]
 ) -> list[int]:
     """Draw the next token of N texts from their logits (N, V), each with its own settings.
 
-    Each draw takes one float64 uniform number of its generator and inverts the cumulative sum of
-    the probabilities, so equal probabilities and seeds give equal draws on any machine, alone or
-    with others.
+    Each draw takes one number of its `uniforms` and inverts the cumulative sum of the
+    probabilities, so equal probabilities and seeds give equal draws on any machine, alone or with
+    others.
     """
-    probs = _probs(logits.numpy(), configs)
+    probs = _probs(logits, configs)
     cumulative = probs.cumsum(axis=1)
-    uniform = [torch.rand((), dtype=torch.float64, generator=g).item() for g in generators]
-    targets = np.array(uniform)[:, None] * cumulative[:, -1:]
+    targets = np.array([[each.draw()] for each in uniforms]) * cumulative[:, -1:]
     indices = (cumulative <= targets).sum(axis=1)
     return np.minimum(indices, probs.shape[1] - 1).tolist()

@@ -103,3 +103,15 @@ def test_each_character_was_possible_under_its_logits(model, tokenizer):
     config = SamplingConfig(temperature=0.7, top_k=3, seed=8)
     for record in stream(model, tokenizer, "\n", 30, config):
         assert next_token_probs(record.logits, config)[record.token] > 0
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_text_that_goes_on_is_the_text_without_a_stop(model, tokenizer, exact):
+    config = SamplingConfig(temperature=1.0, seed=5, exact=exact)
+    length = 3 * model.config.block_size
+    prompt = start_ids(tokenizer, tokenizer.characters[:3])
+    whole = [c.token for c in generate(Decoder(model), tokenizer, prompt, length, config)]
+    for drawn in range(length):
+        ids = [*prompt, *whole[:drawn]]
+        rest = generate(Decoder(model), tokenizer, ids, 4, config, drawn)
+        assert [c.token for c in rest][: length - drawn] == whole[drawn : drawn + 4]

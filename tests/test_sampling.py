@@ -8,6 +8,7 @@ from microgpt.sampling import (
     SAMPLING_LIMITS,
     SAMPLING_SETTINGS,
     SamplingConfig,
+    Uniforms,
     next_token_probs,
     sample,
 )
@@ -19,9 +20,9 @@ def probs_of(logits: torch.Tensor, temperature: float = 1.0, **settings: float) 
     return next_token_probs(logits, SamplingConfig(temperature=temperature, **settings))
 
 
-def drawn(probs: torch.Tensor, generator: torch.Generator) -> int:
+def drawn(probs: torch.Tensor, uniforms: Uniforms) -> int:
     """Sample once from logits whose probabilities are those of probs."""
-    [token] = sample(probs.log()[None], [SamplingConfig(temperature=1.0)], [generator])
+    [token] = sample(probs.log()[None].numpy(), [SamplingConfig(temperature=1.0)], [uniforms])
     return token
 
 
@@ -101,11 +102,11 @@ def test_the_logits_are_not_changed():
 def test_the_frequencies_of_100_000_draws_fit_the_probabilities():
     logits = torch.randn(65, generator=torch.Generator().manual_seed(1)) * 2
     probs = probs_of(logits, temperature=0.8, top_k=40, top_p=0.95)
-    generator = torch.Generator().manual_seed(7)
+    uniforms = Uniforms(7)
     draws = 100_000
     counts = torch.zeros(65, dtype=torch.float64)
     for _ in range(draws):
-        counts[drawn(probs, generator)] += 1
+        counts[drawn(probs, uniforms)] += 1
     kept = probs > 0
     assert counts[~kept].sum() == 0
     expected = draws * probs[kept]
@@ -120,12 +121,12 @@ def test_a_draw_inverts_the_cumulative_distribution():
     probs = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
     for seed in range(50):
         uniform = torch.rand((), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-        index = drawn(probs, torch.Generator().manual_seed(seed))
+        index = drawn(probs, Uniforms(seed))
         assert index == (1 if uniform < 0.5 else 3 if uniform < 0.8 else 4)
 
 
 def test_texts_sampled_together_draw_what_each_draws_alone():
-    logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(4)) * 3
+    logits = 3 * torch.randn(6, 10, generator=torch.Generator().manual_seed(4)).numpy()
     configs = [
         SamplingConfig(temperature=t, top_k=k, top_p=p, seed=seed)
         for seed, (t, k, p) in enumerate(
@@ -133,28 +134,28 @@ def test_texts_sampled_together_draw_what_each_draws_alone():
         )
     ]
 
-    def generators() -> list[torch.Generator]:
-        return [torch.Generator().manual_seed(config.seed) for config in configs]
-
-    ours, theirs = generators(), generators()
+    ours, theirs = ([Uniforms(config.seed) for config in configs] for _ in range(2))
     for _ in range(20):
         together = sample(logits, configs, ours)
-        for row, config, generator, token in zip(logits, configs, theirs, together, strict=True):
-            assert sample(row[None], [config], [generator]) == [token]
+        for row, config, own, token in zip(logits, configs, theirs, together, strict=True):
+            assert sample(row[None], [config], [own]) == [token]
+
+
+def test_the_numbers_of_a_seed_do_not_depend_on_how_they_are_made():
+    uniforms, generator = Uniforms(3), torch.Generator().manual_seed(3)
+    for _ in range(2 * Uniforms.BLOCK + 1):
+        assert uniforms.draw() == torch.rand((), dtype=torch.float64, generator=generator)
 
 
 def test_the_same_seed_gives_the_same_draws():
     probs = torch.full((10,), 0.1)
-    draws = [
-        [drawn(probs, generator) for _ in range(20)]
-        for generator in (torch.Generator().manual_seed(3), torch.Generator().manual_seed(3))
-    ]
+    draws = [[drawn(probs, uniforms) for _ in range(20)] for uniforms in (Uniforms(3), Uniforms(3))]
     assert draws[0] == draws[1]
 
 
 def test_sampling_does_not_use_the_global_generator():
     before = torch.get_rng_state()
-    drawn(torch.full((4,), 0.25), torch.Generator().manual_seed(0))
+    drawn(torch.full((4,), 0.25), Uniforms(0))
     assert torch.equal(torch.get_rng_state(), before)
 
 

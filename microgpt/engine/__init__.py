@@ -45,10 +45,11 @@ __all__ = [
 
 
 class _Fastest:
-    """The fastest backend of a model that was offered so far.
+    """The fastest of the backends that were offered for a model.
 
-    A scheduler refers to it and not to its engine. An engine that nobody uses any more is then
-    freed at once, which matters because the app excludes objects from garbage collection.
+    A scheduler refers to this object, not to its engine. So there is no reference cycle, and an
+    unused engine is freed at once. The app needs that, because it excludes objects from garbage
+    collection.
     """
 
     def __init__(self, backend: Backend, config: GPTConfig):
@@ -69,7 +70,7 @@ class Engine:
     """A model prepared for decoding, shared by every session and thread.
 
     The model must be on the CPU, in float32 and in eval mode. When a faster backend is ready, all
-    texts switch to it at once.
+    texts use it from their next token on.
     """
 
     def __init__(self, model: GPT):
@@ -88,14 +89,19 @@ class Engine:
         return f"{self._fastest.backend.name}, {PRECISION}"
 
     def decoder(self) -> Decoder:
-        """Return a decoder for a text of its own."""
+        """Return a decoder, which writes one text by itself."""
         return Decoder(self._model, self._fastest)
 
     def write(
-        self, ids: Sequence[int], length: int, config: SamplingConfig, owner: Hashable = None
+        self,
+        ids: Sequence[int],
+        length: int,
+        config: SamplingConfig,
+        owner: Hashable = None,
+        drawn: int = 0,
     ) -> Stream:
         """Continue a text by `length` tokens, together with all other texts; see Scheduler."""
-        return self._scheduler.write(ids, length, config, owner)
+        return self._scheduler.write(ids, length, config, owner, drawn)
 
     @property
     def texts(self) -> int:
@@ -109,6 +115,6 @@ class Engine:
 
 
 def _compile(model: GPT, fastest: _Fastest) -> None:
-    backend = compiled_backend(model, lambda backend: seconds(backend, model.config))
+    backend = compiled_backend(model, lambda backend, texts: seconds(backend, model.config, texts))
     if backend is not None:
         fastest.offer(backend)

@@ -19,6 +19,8 @@ from microgpt.model import GPT, KVCache
 # a different text after a few hundred characters, so the user would have to choose it.
 PRECISION = "float32"
 ROUNDS = 8
+# The most memory for the KV caches of the texts of one model that are written together.
+CACHE_BYTES = 192 * 2**20
 
 
 class Part(NamedTuple):
@@ -65,13 +67,22 @@ class TorchBackend:
         )
 
 
-def seconds(backend: Compute, config: GPTConfig) -> float:
-    """Seconds of a pass over one id in the middle of the window, the minimum of ROUNDS passes."""
-    cache = KVCache(config)
+def slots(config: GPTConfig) -> int:
+    """The most texts with a KV cache at the same time: those that fit in CACHE_BYTES, or one."""
+    return max(1, CACHE_BYTES // KVCache.size_in_bytes(config))
+
+
+def seconds(backend: Compute, config: GPTConfig, texts: int = 1) -> float:
+    """Seconds of a pass over one id of each of some texts, in the middle of the window.
+
+    It is the minimum of ROUNDS passes. There are no more texts than slots.
+    """
+    caches = [KVCache(config) for _ in range(min(texts, slots(config)))]
     best = math.inf
     for _ in range(ROUNDS):
-        cache.length = config.block_size // 2
+        for cache in caches:
+            cache.length = config.block_size // 2
         started = time.perf_counter()
-        backend([Part(cache, [0])])
+        backend([Part(cache, [0]) for cache in caches])
         best = min(best, time.perf_counter() - started)
     return best

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +22,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microgpt import atomic
+from microgpt.config import ACTIVATIONS
 from microgpt.data import cache_folder
-from microgpt.engine.backends import Part
-from microgpt.model import GPT
+from microgpt.engine.backends import Backend, Part
+from microgpt.errors import MicroGPTError
+from microgpt.model import GPT, without_weights
 
 LANES = 8  # floats in a SIMD vector of pass.c; all its sizes are multiples of this
 SOURCE = Path(__file__).with_name("pass.c")
 COMPILE_SECONDS = 60
 # The threads of larger teams would wait for each other longer than they compute.
 TEAM_SIZES = (2, 4, 8)
+# The most threads of a team: PyTorch's number when this module is imported. Later it may be lower.
+MOST_THREADS = torch.get_num_threads()
+# A pass of this many rows or more has enough work for a team, even if a single row has not.
+BATCH = 8
 # struct row of pass.c
 ROW = np.dtype(
     [
@@ -42,8 +48,9 @@ ROW = np.dtype(
 
 class Shape(ctypes.Structure):
     _fields_ = [
-        (name, ctypes.c_int)
-        for name in ("window", "layers", "heads", "channels", "hidden", "vocabulary")
+        *((name, ctypes.c_int) for name in ("window", "layers", "heads", "channels", "hidden")),
+        *((name, ctypes.c_int) for name in ("vocabulary", "activation")),
+        ("scale", ctypes.c_float),
     ]
 
 
@@ -67,8 +74,9 @@ class Team:
 class CompiledBackend:
     """The backend in C, for a model with residual connections and every LayerNorm.
 
-    It copies the weights, in float16 if that is exact (true for a saved checkpoint). If the team
-    computes another pass, this pass is computed on the caller's thread.
+    It copies the weights, in float16 if that is exact (true for a saved checkpoint). A pass of at
+    least BATCH rows may have another team than a smaller one. If the team computes another pass,
+    this pass is computed on the caller's thread.
     """
 
     def __init__(self, model: GPT, library: ctypes.CDLL, half: bool, team: Team | None = None):
@@ -77,33 +85,35 @@ class CompiledBackend:
         padded = -(-config.vocab_size // LANES) * LANES
         self.vocab_size = config.vocab_size
         self.shape = Shape(
-            config.block_size, config.n_layer, config.n_head, config.n_embd, hidden, padded
+            *(config.block_size, config.n_layer, config.n_head, config.n_embd, hidden, padded),
+            *(list(ACTIVATIONS).index(config.activation), config.score_divisor**-0.5),
         )
         self.weights = _packed(model, padded, torch.float16 if half else torch.float32)
         self.library = library
-        self.team = team
+        self.team = self.batch_team = team
 
     @property
     def name(self) -> str:
-        return f"C, {self.team.size} threads" if self.team else "C, 1 thread"
+        most = max(team.size if team else 1 for team in (self.team, self.batch_team))
+        return f"C, {most} threads" if most > 1 else "C, 1 thread"
 
     def __call__(self, parts: Sequence[Part]) -> Tensor:
         rows = np.zeros(sum(len(part.ids) for part in parts), ROW)
         rows["token"] = [token for part in parts for token in part.ids]
-        logits = torch.empty(len(parts), self.shape.vocabulary)
+        logits = np.empty((len(parts), self.shape.vocabulary), np.float32)
         end = 0
-        for part, address in zip(parts, _row_addresses(logits), strict=True):
+        for part, own in zip(parts, logits, strict=True):
             start, end = end, end + len(part.ids)
             part_rows = rows[start:end]
             part_rows["keys"] = part.cache.keys.data_ptr()
             part_rows["values"] = part.cache.values.data_ptr()
             part_rows["position"] = range(part.cache.length, part.cache.length + len(part.ids))
-            part_rows["logits"][-1] = address
-        scratch = torch.empty(len(rows), 6 * self.shape.channels + self.shape.hidden)
-        active = torch.empty(len(rows), self.shape.hidden + 1, dtype=torch.int32)
-        tensors = self.weights.data_ptr(), rows.ctypes.data, scratch.data_ptr(), active.data_ptr()
-        work = Pass(ctypes.pointer(self.shape), *tensors, len(rows))
-        team = self.team
+            part_rows["logits"][-1] = own.ctypes.data
+        scratch = np.empty((len(rows), 6 * self.shape.channels + self.shape.hidden), np.float32)
+        active = np.empty((len(rows), self.shape.hidden + 1), np.int32)
+        arrays = [array.ctypes.data for array in (rows, scratch, active)]
+        work = Pass(ctypes.pointer(self.shape), self.weights.data_ptr(), *arrays, len(rows))
+        team = self.team if len(rows) < BATCH else self.batch_team
         if team and team.lock.acquire(blocking=False):
             try:
                 self.library.run_pass(team.address, work)
@@ -113,38 +123,43 @@ class CompiledBackend:
             self.library.run_pass(None, work)
         for part in parts:
             part.cache.length += len(part.ids)
-        return logits[:, : self.vocab_size]
+        return torch.from_numpy(logits[:, : self.vocab_size])
 
-    def choose_team(self, seconds: Callable[["CompiledBackend"], float]) -> None:
-        """Choose the fastest team as timed by `seconds`, up to PyTorch's number of threads."""
+    def choose_teams(self, seconds: Callable[[Backend, int], float]) -> None:
+        """Choose the fastest team for one text and for BATCH texts, up to MOST_THREADS.
+
+        seconds: times a pass over this many texts.
+        """
         teams: list[Team | None] = [None]
         teams += [
             team
             for size in TEAM_SIZES
-            if size <= torch.get_num_threads() and (team := shared_team(self.library, size))
+            if size <= MOST_THREADS and (team := shared_team(self.library, size))
         ]
-        measured = []
-        for self.team in teams:
-            measured.append(seconds(self))
-        self.team = teams[measured.index(min(measured))]
-
-
-def _row_addresses(matrix: Tensor) -> list[int]:
-    stride = matrix.stride(0) * matrix.element_size()
-    return [matrix.data_ptr() + row * stride for row in range(len(matrix))]
+        measured: list[tuple[float, float]] = []
+        for team in teams:
+            self.team = self.batch_team = team
+            measured.append((seconds(self, 1), seconds(self, BATCH)))
+        alone, together = zip(*measured, strict=True)
+        self.team = teams[alone.index(min(alone))]
+        self.batch_team = teams[together.index(min(together))]
 
 
 def _packed(model: GPT, vocabulary: int, dtype: torch.dtype) -> Tensor:
     """All weights as one tensor, in the order of the model's state_dict.
 
-    The vocabulary is padded, and the MLP's second matrix is transposed.
+    A bias that the model lacks is zero. The vocabulary is padded. With ReLU, the MLP's second
+    matrix is transposed, because only some of its columns are read.
     """
-    parts = []
-    for name, tensor in model.state_dict().items():
+    every = replace(model.config, norm_bias=True, qkv_bias=True, linear_bias=True, head_bias=True)
+    layout = without_weights(every).state_dict()
+    relu, weights, parts = model.config.activation == "relu", model.state_dict(), []
+    for name, like in layout.items():
+        tensor = weights[name] if name in weights else torch.zeros(like.shape)
         if name.startswith(("token_embedding.", "head.")):
             rows = vocabulary - len(tensor)
             tensor = F.pad(tensor, (0, 0, 0, rows) if tensor.dim() == 2 else (0, rows))
-        elif name.endswith(".mlp.down.weight"):
+        elif relu and name.endswith(".mlp.down.weight"):
             tensor = tensor.T
         parts.append(tensor.flatten().to(dtype))
     return torch.cat(parts)
@@ -200,7 +215,7 @@ def _safe_cache_folder() -> Path | None:
         folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+    except (OSError, MicroGPTError):  # MicroGPTError: the user has no home
         return None
     safe = os.name == "nt" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
     return folder if safe and os.access(folder, os.W_OK) else None
@@ -214,9 +229,9 @@ def shared_team(library: ctypes.CDLL, size: int) -> Team | None:
 
 
 def compiled_backend(
-    model: GPT, seconds: Callable[[CompiledBackend], float]
+    model: GPT, seconds: Callable[[Backend, int], float]
 ) -> CompiledBackend | None:
-    """The backend in C with its fastest team, as timed by `seconds`; None if unavailable.
+    """The backend in C with its fastest teams, as timed by `seconds`; None if unavailable.
 
     The first call on a machine takes about a second, to compile it.
     """
@@ -225,5 +240,5 @@ def compiled_backend(
     if library is None:
         return None
     backend = CompiledBackend(model, library, half)
-    backend.choose_team(seconds)
+    backend.choose_teams(seconds)
     return backend

@@ -20,8 +20,11 @@
 typedef float lanes
     __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
-#if HALF && defined(__F16C__)
+#if defined(__AVX__)
 #include <immintrin.h>
+#endif
+
+#if HALF && defined(__F16C__)
 typedef unsigned short weight;
 static inline lanes widen(const weight *w) {
     return (lanes)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)w));
@@ -49,8 +52,24 @@ static inline float sum(lanes v) {
     return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
 }
 
+/* out = the sums of four vectors, each in the order of `sum`. */
+static inline void sum_four(float *out, const lanes v[4]) {
+#if defined(__AVX__)
+    const __m256 first = _mm256_hadd_ps((__m256)v[0], (__m256)v[1]);
+    const __m256 halves = _mm256_hadd_ps(first, _mm256_hadd_ps((__m256)v[2], (__m256)v[3]));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(halves),
+                                  _mm256_extractf128_ps(halves, 1)));
+#else
+    for (int i = 0; i < 4; i++) out[i] = sum(v[i]);
+#endif
+}
+
+enum activation { RELU, GELU, GELU_TANH };
+
+/* scale: multiplies the scores of the attention. */
 struct shape {
-    int window, layers, heads, channels, hidden, vocabulary;
+    int window, layers, heads, channels, hidden, vocabulary, activation;
+    float scale;
 };
 
 /* keys, values (layers, heads, window, channels / heads) of the row's text; logits (vocabulary), or
@@ -79,7 +98,11 @@ struct range {
 /* The sizes of a tile of a product: rows of the matrix, and rows of the pass. The sums of a tile
  * stay in registers. */
 #define HIGH 4
+#if defined(__AVX512VL__) /* 32 vector registers */
+#define WIDE 6
+#else
 #define WIDE 3
+#endif
 /* Inputs of this many rows stay in the first-level cache of the CPU. */
 #define GROUP 12
 /* Columns of a product with rows that are selected; their sums stay in registers. */
@@ -90,8 +113,8 @@ struct range {
 /* y (wide) += x (wide, columns) w^T for HIGH rows of w. If `prefetch`, the next HIGH rows of w are
  * prefetched, because they are too short for the CPU's own prefetcher. */
 INLINE void add_tile(float *y, int stride, const weight *w, const float *x, int columns,
-                     const int wide, const int prefetch) {
-    lanes total[HIGH][WIDE] = {0};
+                     int prefetch, const int wide) {
+    lanes total[WIDE][HIGH] = {0};
     for (int i = 0; i < columns; i += LANES) {
         if (prefetch && i % LINE == 0)
             for (int next = HIGH; next < 2 * HIGH; next++)
@@ -100,11 +123,14 @@ INLINE void add_tile(float *y, int stride, const weight *w, const float *x, int 
         UNROLL for (int r = 0; r < HIGH; r++) a[r] = widen(w + r * columns + i);
         UNROLL for (int t = 0; t < wide; t++) {
             const lanes v = load(x + t * columns + i);
-            UNROLL for (int r = 0; r < HIGH; r++) total[r][t] += a[r] * v;
+            UNROLL for (int r = 0; r < HIGH; r++) total[t][r] += a[r] * v;
         }
     }
-    UNROLL for (int t = 0; t < wide; t++)
-        UNROLL for (int r = 0; r < HIGH; r++) y[t * stride + r] += sum(total[r][t]);
+    UNROLL for (int t = 0; t < wide; t++) {
+        float sums[HIGH];
+        sum_four(sums, total[t]);
+        for (int r = 0; r < HIGH; r++) y[t * stride + r] += sums[r];
+    }
 }
 
 /* y (count, stride) += x (count, columns) w^T, for a part of the rows of w (stride, columns). */
@@ -114,15 +140,19 @@ static void add_product(float *y, int stride, const weight *w, const float *x, i
         const int last = first + GROUP < count ? first + GROUP : count;
         for (int row = part.from; row < part.to; row += HIGH) {
             const weight *a = w + (long)row * columns;
-            for (int t = first; t < last;) {
+            for (int t = first; t < last; t += WIDE) {
                 float *out = y + (long)t * stride + row;
                 const float *in = x + (long)t * columns;
-                const int wide = t + WIDE <= last, prefetch = t == 0;
-                if (wide && prefetch) add_tile(out, stride, a, in, columns, WIDE, 1);
-                if (wide && !prefetch) add_tile(out, stride, a, in, columns, WIDE, 0);
-                if (!wide && prefetch) add_tile(out, stride, a, in, columns, 1, 1);
-                if (!wide && !prefetch) add_tile(out, stride, a, in, columns, 1, 0);
-                t += wide ? WIDE : 1;
+                switch (last - t) {
+                    case 1: add_tile(out, stride, a, in, columns, t == 0, 1); break;
+                    case 2: add_tile(out, stride, a, in, columns, t == 0, 2); break;
+#if WIDE > 3
+                    case 3: add_tile(out, stride, a, in, columns, t == 0, 3); break;
+                    case 4: add_tile(out, stride, a, in, columns, t == 0, 4); break;
+                    case 5: add_tile(out, stride, a, in, columns, t == 0, 5); break;
+#endif
+                    default: add_tile(out, stride, a, in, columns, t == 0, WIDE);
+                }
             }
         }
     }
@@ -163,6 +193,17 @@ static void add_relu_product(float *y, const float *x, const weight *w, const in
     for (; at < part.to; at += LANES) add_rows(y + at, x, w + at, active, count, columns, 1);
 }
 
+/* x = GELU(x) for a part of x: x times the normal distribution function at x (Hendrycks and Gimpel,
+ * 2016), or the approximation of it with tanh. */
+static void apply_gelu(float *x, int activation, struct range part) {
+    for (int i = part.from; i < part.to; i++) {
+        const float v = x[i];
+        const float inner = activation == GELU ? erff(v * 0.70710678f)
+                                               : tanhf(0.79788456f * (v + 0.044715f * v * v * v));
+        x[i] = 0.5f * v * (1 + inner);
+    }
+}
+
 static void set(float *x, const weight *w, struct range part) {
     for (int i = part.from; i < part.to; i += LANES) store(x + i, widen(w + i));
 }
@@ -187,25 +228,25 @@ static void layer_norm(float *y, const float *x, const weight *gain, const weigh
 /* Attention of a query (size) of one head over keys and values (count, size), four at a time. If
  * fewer than four are left, the first of them is repeated in place of the others, with weight 0. */
 static void attend(float *y, const float *query, const float *keys, const float *values, int count,
-                   int size) {
-    const float scale = 1 / sqrtf(size);
+                   int size, float scale) {
     float scores[count], max = -INFINITY, total = 0;
     for (int t = 0; t < count; t += 4) {
         const int left = count - t;
         const float *a = keys + (long)t * size, *b = left > 1 ? a + size : a;
         const float *c = left > 2 ? a + 2 * size : a, *d = left > 3 ? a + 3 * size : a;
-        lanes p = {0}, q = {0}, r = {0}, s = {0};
+        lanes found[4] = {0};
         for (int i = 0; i < size; i += LANES) {
             const lanes v = load(query + i);
-            p += load(a + i) * v;
-            q += load(b + i) * v;
-            r += load(c + i) * v;
-            s += load(d + i) * v;
+            found[0] += load(a + i) * v;
+            found[1] += load(b + i) * v;
+            found[2] += load(c + i) * v;
+            found[3] += load(d + i) * v;
         }
-        const float found[4] = {sum(p) * scale, sum(q) * scale, sum(r) * scale, sum(s) * scale};
+        float sums[4];
+        sum_four(sums, found);
         for (int i = 0; i < 4 && i < left; i++) {
-            scores[t + i] = found[i];
-            if (found[i] > max) max = found[i];
+            scores[t + i] = sums[i] * scale;
+            if (scores[t + i] > max) max = scores[t + i];
         }
     }
     memset(y, 0, size * sizeof(float));
@@ -264,11 +305,11 @@ static void run_chunk(const struct pass *pass, int phase, int chunk) {
 
     const weight *tokens = pass->weights, *positions = tokens + shape->vocabulary * channels;
     const weight *first_layer = positions + window * channels;
-    const long layer_weights = (4 * channels + 2 * hidden) * channels + 6 * channels + hidden;
+    const long layer_weights = (4 * channels + 2 * hidden) * channels + 9 * channels + hidden;
     const int layer = (phase - 1) / PER_LAYER;
     const weight *w = first_layer + layer * layer_weights; /* in the order of the state_dict */
     const weight *norm_1 = w, *w_qkv = norm_1 + 2 * channels;
-    const weight *w_proj = w_qkv + 3 * channels * channels;
+    const weight *w_proj = w_qkv + 3 * channels * channels + 3 * channels;
     const weight *norm_2 = w_proj + channels * channels + channels;
     const weight *w_up = norm_2 + 2 * channels;
     const weight *w_down = w_up + hidden * channels + hidden;
@@ -298,8 +339,7 @@ static void run_chunk(const struct pass *pass, int phase, int chunk) {
         case QKV: {
             const struct range part = piece(chunk, ROWS, 3 * channels);
             for (int t = 0; t < count; t++)
-                memset(qkv + 3 * t * channels + part.from, 0,
-                       (part.to - part.from) * sizeof(float));
+                set(qkv + 3 * t * channels, w_qkv + 3 * channels * channels, part);
             add_product(qkv, 3 * channels, w_qkv, normed, channels, count, part);
             for (int i = part.from; i < part.to; i += LANES) {
                 if (i < channels) continue; /* a query */
@@ -316,7 +356,8 @@ static void run_chunk(const struct pass *pass, int phase, int chunk) {
             const int t = chunk / heads, head = chunk % heads;
             const long cached = ((long)layer * heads + head) * window * size;
             attend(attended + t * channels + head * size, qkv + 3 * t * channels + head * size,
-                   rows[t].keys + cached, rows[t].values + cached, rows[t].position + 1, size);
+                   rows[t].keys + cached, rows[t].values + cached, rows[t].position + 1, size,
+                   shape->scale);
             break;
         }
         case PROJECT: {
@@ -334,17 +375,24 @@ static void run_chunk(const struct pass *pass, int phase, int chunk) {
             const struct range part = piece(chunk, ROWS, hidden);
             for (int t = 0; t < count; t++) set(up + t * hidden, w_up + hidden * channels, part);
             add_product(up, hidden, w_up, normed, channels, count, part);
+            if (shape->activation != RELU)
+                for (int t = 0; t < count; t++)
+                    apply_gelu(up + t * hidden, shape->activation, part);
             break;
         }
-        case SELECT:
+        case SELECT: /* a GELU has no zeros */
+            if (shape->activation != RELU) break;
             active_counts[chunk] =
                 select_positive(active + chunk * hidden, up + chunk * hidden, hidden);
             break;
         case DOWN: {
             const struct range part = piece(chunk, COLUMNS, channels);
+            if (shape->activation != RELU)
+                add_product(x, channels, w_down, up, hidden, count, part);
             for (int t = 0; t < count; t++) {
-                add_relu_product(x + t * channels, up + t * hidden, w_down, active + t * hidden,
-                                 active_counts[t], channels, part);
+                if (shape->activation == RELU)
+                    add_relu_product(x + t * channels, up + t * hidden, w_down, active + t * hidden,
+                                     active_counts[t], channels, part);
                 add(x + t * channels, w_down + hidden * channels, part);
             }
             break;

@@ -11,17 +11,18 @@ from collections import Counter, deque
 from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.engine.backends import Compute, Part
+from microgpt.engine.backends import Compute, Part, slots
 from microgpt.engine.decoder import CHUNK
 from microgpt.engine.text import Text
-from microgpt.model import KVCache, ModelOverflowError, finite
+from microgpt.errors import MicroGPTError
+from microgpt.model import KVCache, ModelOverflowError
 from microgpt.sampling import SamplingConfig, sample
 
-# The most memory for the KV caches of a scheduler. A text without a cache waits for a slot.
-CACHE_BYTES = 192 * 2**20
 # The most ids in a pass that belong to prefill.
 PREFILL_IDS = 2 * CHUNK
 # A text pauses while its consumer has not taken this many tokens.
@@ -84,7 +85,7 @@ class Scheduler:
 
     def __init__(self, compute: Compute, config: GPTConfig):
         self._compute, self._config = compute, config
-        self._slots = max(1, CACHE_BYTES // KVCache.size_in_bytes(config))
+        self._slots = slots(config)  # a text without a cache waits for one
         self._changed = threading.Condition()
         self._waiting: list[Stream] = []
         self._active: list[Stream] = []
@@ -96,23 +97,31 @@ class Scheduler:
         return len(self._active) + len(self._waiting)
 
     def write(
-        self, ids: Sequence[int], length: int, config: SamplingConfig, owner: Hashable = None
+        self,
+        ids: Sequence[int],
+        length: int,
+        config: SamplingConfig,
+        owner: Hashable = None,
+        drawn: int = 0,
     ) -> Stream:
         """Continue a text by `length` tokens, as microgpt.generate.generate does.
 
         owner: who requested the text. If there are several owners, each has at most one text in a
-        pass.
+        pass. drawn: as for generate. Raises MicroGPTError if the system allows no more threads.
         """
-        stream = Stream(self, Text(ids, config, self._config.block_size), length, owner)
+        stream = Stream(self, Text(ids, config, self._config.block_size, drawn), length, owner)
         if length < 1:
             stream.close()
             return stream
         with self._changed:
+            if not self._running:
+                try:
+                    threading.Thread(target=self._run, name="scheduler", daemon=True).start()
+                except RuntimeError as error:  # the system allows no more threads
+                    raise MicroGPTError("the computer is busy; try again in a minute") from error
+                self._running = True
             self._waiting.append(stream)
             self._changed.notify()
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._run, name="scheduler", daemon=True).start()
         return stream
 
     def wake(self) -> None:
@@ -162,21 +171,23 @@ class Scheduler:
     def _pass(self) -> None:
         """Compute one pass, and draw a token for each text whose input is complete."""
         streams, parts = self._next_parts()
-        logits = self._compute(parts)
-        rows = [row for row, stream in enumerate(streams) if not stream.input]
-        try:
-            finite(logits[rows])
-        except ModelOverflowError as error:  # ends the texts that it concerns
-            for row in (overflowing := [r for r in rows if not logits[r].isfinite().all()]):
-                streams[row].error = error
-                streams[row].ended.set()
-            rows = [row for row in rows if row not in overflowing]
+        computed = self._compute(parts).numpy()  # (N, V)
+        is_finite = np.isfinite(computed).all(axis=1)
+        rows = []
+        for row, stream in enumerate(streams):
+            if stream.input:
+                continue
+            if is_finite[row]:
+                rows.append(row)
+            else:
+                stream.error = ModelOverflowError()
+                stream.ended.set()
         if not rows:
             return
-        logits = logits[rows]
+        logits = computed[rows]
         texts = [streams[row].text for row in rows]
-        configs, generators = [t.config for t in texts], [t.generator for t in texts]
-        for row, token, own in zip(rows, sample(logits, configs, generators), logits, strict=True):
+        tokens = sample(logits, [t.config for t in texts], [t.uniforms for t in texts])
+        for row, token, own in zip(rows, tokens, torch.from_numpy(logits), strict=True):
             stream = streams[row]
             stream.text.ids.append(token)
             stream.ready.append(Drawn(token, own))

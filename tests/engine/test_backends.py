@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from microgpt import checkpoint
-from microgpt.checkpoint.weights import half_precision
-from microgpt.config import PRESETS
-from microgpt.engine import Decoder, Part, TorchBackend
+from microgpt.checkpoint.weights import assign_weights, half_precision
+from microgpt.config import ACTIVATIONS, PRESETS
+from microgpt.engine import Decoder, Part, TorchBackend, backends, seconds
 from microgpt.engine.compiled import compiled_backend
 from microgpt.generate import generate
 from microgpt.model import KVCache
 from microgpt.sampling import SamplingConfig
 from tests.engine.decoding import BACKENDS, all_logits, make_backend, text_ids
-from tests.models import random_model
+from tests.models import OTHER_SHAPES, random_model
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
 
@@ -102,16 +102,35 @@ def test_concurrent_sessions_write_the_same_texts_as_alone(half_model, tokenizer
         {"n_layer": 1, "block_size": 1},
         {"n_embd": 40, "n_head": 5, "vocab_size": 7, "mlp_ratio": 3},
         PRESETS["phase4"].model.to_dict(),
+        *OTHER_SHAPES.values(),
     ],
-    ids=["narrow MLP", "one head", "one layer, one position", "odd sizes", "phase4"],
+    ids=[
+        *("narrow MLP", "one head", "one layer, one position", "odd sizes", "phase4"),
+        *OTHER_SHAPES,
+    ],
 )
 def test_every_shape_is_decoded(tiny_config, backend, changes):
     config = replace(tiny_config, **changes)
     model = random_model(config, seed=0, std=0.1)
-    model.load_state_dict(half_precision(model))
+    assign_weights(model, {name: each.float() for name, each in half_precision(model).items()})
     ids = text_ids(config, config.block_size)
     decoded = all_logits(Decoder(model, make_backend(model, backend)), ids)
     torch.testing.assert_close(decoded, model(torch.tensor([ids]))[0], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_text_has_the_same_logits_alone_and_in_a_batch(tiny_config, backend, activation):
+    model = random_model(replace(tiny_config, activation=activation, qkv_bias=True), 0, std=0.1)
+    assign_weights(model, {name: each.float() for name, each in half_precision(model).items()})
+    computed = make_backend(model, backend)
+    alone, together = ([KVCache(model.config) for _ in range(9)] for _ in range(2))
+    for step in range(3):
+        tokens = [(5 * text + step) % model.config.vocab_size for text in range(9)]
+        parts = [Part(cache, [token]) for cache, token in zip(together, tokens, strict=True)]
+        [*batch] = computed(parts)
+        for cache, token, logits in zip(alone, tokens, batch, strict=True):
+            assert torch.equal(computed([Part(cache, [token])])[0], logits)
 
 
 @pytest.mark.parametrize("n_head", [6, 8])
@@ -128,3 +147,14 @@ def test_a_pass_in_pytorch_uses_the_head_mask(half_model):
     (logits,) = TorchBackend(half_model, mask)([Part(KVCache(half_model.config), [1, 2, 3])])
     expected = half_model(torch.tensor([[1, 2, 3]]), head_mask=mask)[0, -1]
     torch.testing.assert_close(logits, expected)
+
+
+@pytest.mark.parametrize(("fitting", "timed"), [(3, 3), (9, 8), (0, 1)])
+def test_a_timed_pass_has_no_more_caches_than_fit_in_memory(
+    half_model, monkeypatch, fitting, timed
+):
+    config = half_model.config
+    monkeypatch.setattr(backends, "CACHE_BYTES", fitting * KVCache.size_in_bytes(config))
+    counts = []
+    seconds(lambda parts: counts.append(len(parts)), config, 8)
+    assert {*counts} == {timed}

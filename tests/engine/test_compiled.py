@@ -12,7 +12,10 @@ needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no 
 
 @needs_compiler
 def test_with_a_compiler_there_is_a_compiled_backend(half_model):
-    assert compiled_backend(half_model, lambda backend: seconds(backend, half_model.config))
+    def timed(backend, texts):
+        return seconds(backend, half_model.config, texts)
+
+    assert compiled_backend(half_model, timed)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
@@ -22,15 +25,29 @@ def test_with_a_failing_compiler_there_is_no_compiled_step(half_model, monkeypat
     broken.chmod(0o755)
     monkeypatch.setenv("CC", str(broken))
     compiled.load_library.cache_clear()
-    backend = compiled_backend(half_model, lambda backend: seconds(backend, half_model.config))
+    backend = compiled_backend(half_model, lambda *timed: 1.0)
     compiled.load_library.cache_clear()
     assert backend is None
 
 
 @needs_compiler
+def test_one_text_and_a_batch_each_have_the_team_that_is_fastest_for_them(half_model, monkeypatch):
+    monkeypatch.setattr(compiled, "MOST_THREADS", 4)
+    best = {1: None, compiled.BATCH: 4}
+
+    def timed(backend, texts):
+        team = backend.team if texts == 1 else backend.batch_team
+        return 0.0 if (team and team.size) == best[texts] else 1.0
+
+    backend = compiled_backend(half_model, timed)
+    assert backend.team is None and backend.batch_team.size == 4
+    assert backend.name == "C, 4 threads"
+
+
+@needs_compiler
 def test_weights_that_float16_cannot_hold_stay_float32(model, half_model):
     for each, dtype in ((model, torch.float32), (half_model, torch.float16)):
-        backend = compiled_backend(each, lambda backend: 1.0)
+        backend = compiled_backend(each, lambda *timed: 1.0)
         assert backend.weights.dtype == dtype
         assert backend.weights.numel() > each.parameter_count(), "the vocabulary is padded"
 
@@ -61,7 +78,7 @@ def counting_compiler(monkeypatch, tmp_path):
 def test_the_compiled_file_is_kept_for_the_next_process(counting_compiler, tmp_path, monkeypatch):
     assert [counting_compiler(), counting_compiler()] == [1, 1]
     [kept] = (tmp_path / "cache").iterdir()
-    # Elsewhere, because a process loads a file only once.
+    # In another folder, because a process loads a file only once.
     damaged = tmp_path / "damaged" / kept.name
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"damaged")

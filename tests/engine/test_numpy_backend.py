@@ -24,7 +24,8 @@ def test_the_layers_equal_those_of_pytorch():
 def test_the_attention_equals_that_of_pytorch():
     q, keys, values = random(3, 8), random(3, 7, 8) * 2, random(3, 7, 8) + 1
     expected = F.scaled_dot_product_attention(q[:, None], keys, values).flatten()
-    np.testing.assert_allclose(attend(q.numpy(), keys.numpy(), values.numpy()), expected, atol=1e-5)
+    found = attend(q.numpy(), keys.numpy(), values.numpy(), 8**-0.5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_pass_extends_the_cache_as_the_model_does(model):

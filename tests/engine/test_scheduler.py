@@ -9,8 +9,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from microgpt.engine import Decoder, Part, Scheduler, Stream, TorchBackend
+from microgpt.engine import Decoder, Part, Scheduler, Stream, TorchBackend, backends
 from microgpt.engine import scheduler as module
+from microgpt.errors import MicroGPTError
 from microgpt.generate import generate
 from microgpt.model import KVCache, ModelOverflowError
 from microgpt.sampling import SamplingConfig
@@ -26,7 +27,7 @@ def backend_of(model, name):
 
 
 class Observed:
-    """A backend that calls a function with the number of the pass before each pass."""
+    """A backend that calls a function before each pass, with the number of the pass."""
 
     def __init__(self, backend, before=lambda number: None):
         self.parts: list[int] = []  # in each pass
@@ -79,9 +80,7 @@ def alone(model, backend, tokenizer, request) -> list[int]:
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(mix=st.lists(requests, min_size=1, max_size=6))
-def test_texts_that_join_and_leave_at_any_time_are_what_each_is_alone(
-    half_model, tokenizer, name, mix
-):
+def test_a_text_does_not_depend_on_the_texts_that_join_and_leave(half_model, tokenizer, name, mix):
     backend = backend_of(half_model, name)
     streams: dict[int, Stream] = {}
 
@@ -138,7 +137,7 @@ def test_an_owner_with_several_texts_has_one_turn_in_a_pass(half_model):
 
 
 def test_texts_beyond_the_slots_wait_and_are_all_written(half_model, tokenizer, monkeypatch):
-    monkeypatch.setattr(module, "CACHE_BYTES", 2 * KVCache.size_in_bytes(half_model.config))
+    monkeypatch.setattr(backends, "CACHE_BYTES", 2 * KVCache.size_in_bytes(half_model.config))
     backend = TorchBackend(half_model)
     mix = [Request([1], 50, SamplingConfig(seed=seed), joins_at=0) for seed in range(5)]
     streams, have_slots = [], []
@@ -198,7 +197,7 @@ def test_a_text_pauses_until_its_consumer_takes_its_tokens(half_model, monkeypat
     assert len(list(idle)) == 40
 
 
-def test_a_closed_text_ends_and_the_thread_with_the_last(half_model):
+def test_a_closed_text_ends_and_the_last_one_ends_the_thread(half_model):
     scheduler = Scheduler(TorchBackend(half_model), half_model.config)
     stream = scheduler.write([1], 10**9, SamplingConfig())
     tokens = iter(stream)
@@ -208,3 +207,16 @@ def test_a_closed_text_ends_and_the_thread_with_the_last(half_model):
     thread.join()
     assert scheduler.texts == 0
     assert len(list(scheduler.write([1], 0, SamplingConfig()))) == 0
+
+
+def test_a_text_that_gets_no_thread_is_an_error_and_the_next_one_is_written(model, monkeypatch):
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    scheduler = Scheduler(TorchBackend(model), model.config)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(MicroGPTError, match="busy"):
+            scheduler.write([1], 3, SamplingConfig())
+    assert scheduler.texts == 0
+    assert len(list(scheduler.write([1], 3, SamplingConfig()))) == 3

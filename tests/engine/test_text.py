@@ -35,7 +35,7 @@ def test_in_a_full_window_the_last_part_is_read_again(exact, kept):
     assert third == ((True, [*prompt, 100, 101][-kept:]) if exact else (False, [101]))
 
 
-def test_a_text_knows_when_its_window_is_full():
+def test_a_text_reports_when_its_window_is_full():
     text = Text([0] * (WINDOW - 1), SamplingConfig(), WINDOW)
     full = []
     for _ in range(3):
@@ -48,3 +48,18 @@ def test_the_ids_of_the_prompt_are_not_changed():
     prompt = [1, 2, 3]
     append(Text(prompt, SamplingConfig(), WINDOW), 2)
     assert prompt == [1, 2, 3]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("prompt", [1, 5, WINDOW, 20])
+def test_a_text_that_goes_on_reads_what_the_cache_of_the_earlier_one_held(prompt, exact):
+    config = SamplingConfig(exact=exact, seed=7)
+    text = Text(list(range(prompt)), config, WINDOW)
+    held = []
+    for drawn in range(3 * WINDOW):
+        after = Text(text.ids, config, WINDOW, drawn)
+        clear, new = text.next_input()
+        held = new if clear else held + new
+        assert after.next_input() == (True, held)
+        assert after.uniforms.draw() == text.uniforms.draw()
+        text.ids.append(100 + drawn)
