@@ -3,12 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from microgpt.analysis.predictions import of_text
 from microgpt.config import GPTConfig
 from microgpt.model import GPT, finite
+
+# Ablated models are run at once up to this many positions. One at a time, a short text would take
+# several times as long; for a long one, more at once save no time.
+_POSITIONS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -56,25 +62,58 @@ def ablated_logits(model: GPT, ids: Sequence[int], ablated: Iterable[tuple[int, 
 
 
 @torch.inference_mode()
+def logits_without_each_head(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int, Tensor]]:
+    """Ablate one head at a time; yield its layer, its head number and the logits (T, V).
+
+    The model must be in eval mode. Raises ValueError unless there are 1 to block_size ids.
+    """
+    # The layers below a head are computed once.
+    x = model.embed(torch.tensor([ids], device=model.head.weight.device))  # (1, T, C)
+    for layer, block in enumerate(model.blocks):
+        found = (each for batch in logits_without_heads(model, x, layer) for each in batch)
+        for head, logits in enumerate(found):
+            yield layer, head, finite(logits)
+        x = block(x)
+
+
+def logits_without_heads(model: GPT, x: Tensor, layer: int) -> Iterator[Tensor]:
+    """Ablate each head of a layer in turn; yield the logits without them in batches (B, T, V).
+
+    x: (1, T, C), the input of the layer, from 0.
+    """
+    masks = 1 - torch.eye(model.config.n_head, device=x.device)
+    for part in masks.split(max(1, _POSITIONS_AT_ONCE // x.size(1))):
+        yield from logits_from(model, model.block(layer)(x, head_mask=part), layer + 1)
+
+
+def logits_from(model: GPT, x: Tensor, layer: int) -> Iterator[Tensor]:
+    """Run the layers from one on, from 0; yield the logits of its inputs (B, T, C) in batches."""
+    for part in x.split(max(1, _POSITIONS_AT_ONCE // x.size(1))):
+        for block in model.blocks[layer:]:
+            part = block(part)
+        yield model.unembed(part)
+
+
+@torch.inference_mode()
 def ablate_each_head(model: GPT, ids: Sequence[int]) -> Iterator[tuple[int, int, AblationEffect]]:
     """Ablate one head at a time; yield its layer, its head number and the effect.
 
     The model must be in eval mode. Raises ValueError unless there are 1 to block_size ids.
     """
-    # The layers below a head are computed once. A batch of all heads of a layer would halve the
-    # time for 20 characters, which is already short, and would save nothing for 256 characters.
-    idx = torch.tensor([ids], device=model.head.weight.device)  # (1, T)
-    x = model.embed(idx)  # (1, T, C)
-    whole = finite(model(idx)[0])  # (T, V)
-    for layer, block in enumerate(model.blocks):
-        for head in range(model.config.n_head):
-            mask = torch.ones(model.config.n_head, device=x.device)
-            mask[head] = 0
-            y = block(x, head_mask=mask)
-            for later in model.blocks[layer + 1 :]:
-                y = later(y)
-            yield layer, head, ablation_effect(ids, whole, finite(model.unembed(y)[0]))
-        x = block(x)
+    whole = finite(model(torch.tensor([ids], device=model.head.weight.device))[0])  # (T, V)
+    for layer, head, ablated in logits_without_each_head(model, ids):
+        yield layer, head, ablation_effect(ids, whole, ablated)
+
+
+def surprisal_without_each_head(model: GPT, ids: Sequence[int]) -> Tensor:
+    """The surprisal of each character after the first when one head is ablated, (L, H, T - 1).
+
+    In nats, on the CPU. The model must be in eval mode. Raises ValueError unless there are 1 to
+    block_size ids.
+    """
+    logits = (ablated.cpu() for _, _, ablated in logits_without_each_head(model, ids))
+    rows = np.stack([of_text(ids, each).surprisal for each in logits])  # (L * H, T - 1)
+    return torch.from_numpy(rows).unflatten(0, (model.config.n_layer, model.config.n_head))
 
 
 def mean_loss_changes(

@@ -4,14 +4,14 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from microgpt.config import GPTConfig
-from microgpt.model import GPT, Block, causal_mask, finite
+from microgpt.model import GPT, causal_mask, finite
 
 # Limit for all maps of one text. A checkpoint from outside may have thousands of heads.
 MAX_BYTES = 16 * 2**20
@@ -79,8 +79,9 @@ def attention_maps(model: GPT, ids: list[int]) -> AttentionMaps:
 class HeadStages:
     """The intermediate results of one head over one text; row t belongs to the query at t.
 
-    raw: (T, T) q·k. scaled: raw * head_size^-0.5. weights: (T, T), softmax of scaled with
-    the causal mask. values: (T, C), row s is v_s after the head's slice of the output projection.
+    raw: (T, T) q·k. scaled: raw times the scale of the scores. weights: (T, T), softmax of scaled
+    with the causal mask. values: (T, C), row s is v_s after the head's slice of the output
+    projection.
     """
 
     raw: Tensor
@@ -113,12 +114,12 @@ def head_stages(model: GPT, ids: Sequence[int], layer: int, head: int) -> HeadSt
     x = model.embed(torch.tensor([ids], device=model.head.weight.device))  # (1, T, C)
     for earlier in model.blocks[:layer]:
         x = earlier(x)
-    block = cast(Block, model.blocks[layer])
+    block = model.block(layer)
     attention = block.attention
     # (T, head_size) each
     q, k, v = (part[0, head] for part in attention.project_qkv(block.ln_attention(x)))
     raw = q @ k.T
-    scaled = raw * q.size(-1) ** -0.5
+    scaled = raw * attention.scale
     mask = causal_mask(len(ids), len(ids), x.device)
     weights = scaled.masked_fill(~mask, float("-inf")).softmax(dim=-1)
     proj = attention.proj.weight.unflatten(1, (attention.n_head, -1))[:, head]  # (C, head_size)
@@ -154,6 +155,25 @@ def combined(
         raise ValueError("there is no head to combine; pass at least one")
     chosen = torch.stack([weights[layer, head] for layer, head in heads])  # (heads, T, T)
     return chosen.mean(dim=0) if how == "mean" else chosen.amax(dim=0)
+
+
+def in_bytes(weights: Tensor) -> Tensor:
+    """Attention weights of any shape as uint8: 255 times each weight, rounded."""
+    return (255 * weights).round().to(torch.uint8)
+
+
+def from_bytes(levels: np.ndarray) -> np.ndarray:
+    """Attention weights, 0 to 1, from what in_bytes returned; each is at most 1/510 off."""
+    return levels / 255
+
+
+def sharpest_query(weights: np.ndarray) -> int:
+    """The query, from 0, with the largest weight on one earlier character, in one map (T, T).
+
+    It is in the second half of the text, because early queries have few characters to attend to.
+    """
+    start = len(weights) // 2
+    return start + int(np.tril(weights, -1)[start:].max(axis=1).argmax())
 
 
 def with_means(weights: Tensor) -> Tensor:

@@ -20,6 +20,9 @@ BIGRAM_STEPS, BIGRAM_BATCH_SIZE, BIGRAM_BLOCK_SIZE, BIGRAM_RATE = 5000, 32, 8, 1
 # million numbers, in memory, as JSON and in 5,000 steps of training.
 MAX_BIGRAM = 1024
 
+# The lowest log-probability in a file: the loss of a long text would overflow with much lower ones.
+LEAST = -1e6
+
 # The longest number in a file; to_json writes up to 10 bytes, other programs more digits.
 _NUMBER_BYTES = 32
 
@@ -64,7 +67,7 @@ class Baselines:
         numbers = vocab_size * (rows + 1)
         if len(data) > _NUMBER_BYTES * numbers + 4096 or data.count(b"[") > rows + 64:
             raise BaselinesError(
-                "the checkpoint's baselines cannot be read: there are too many for its vocabulary"
+                "the checkpoint's baselines cannot be read: they are too large for its vocabulary"
             )
         with reading(BaselinesError, "baselines"):
             document = read_json("baselines.json", text)
@@ -128,7 +131,7 @@ def _losses(ids: Tensor, unigram: Tensor, bigram: Tensor | None) -> dict[str, fl
 
 def _fits(table: Tensor, shape: tuple[int, ...]) -> bool:
     """Whether a table has this shape and holds log-probabilities."""
-    if table.shape != shape or not bool(((table <= 0) & table.isfinite()).all()):
+    if table.shape != shape or not bool(((table <= 0) & (table >= LEAST)).all()):
         return False
     sums = table.exp().sum(dim=-1)
     return bool((sums - 1).abs().max() <= 0.01)

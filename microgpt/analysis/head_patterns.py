@@ -73,12 +73,13 @@ class Pattern:
     about: what a head with a high score attends to, a phrase. keys: returns a mask (T, T), True for
     the keys of the set; row t is for the query at t. Keys after t are ignored. A mask (1, T) holds
     for every query. variant: whether it is a variant of the pattern before it; a variant never
-    labels a head.
+    labels a head. short: a name for a small label, by default the name in PATTERNS.
     """
 
     about: str
     keys: Callable[[Text], Tensor]
     variant: bool = False
+    short: str = ""
 
 
 def _induction(count: int, characters: str) -> Pattern:
@@ -88,6 +89,9 @@ def _induction(count: int, characters: str) -> Pattern:
 
 PATTERNS = {
     "previous": Pattern("the character before", lambda text: text.key == text.query - 1),
+    "previous-2": Pattern(
+        "the second character before", lambda text: text.key == text.query - 2, short="two back"
+    ),
     "first": Pattern("the first character of the text or window", lambda text: text.key == 0),
     "itself": Pattern("the character itself", lambda text: text.key == text.query),
     "same": Pattern("earlier occurrences of the same character", lambda text: text.same),
@@ -102,3 +106,8 @@ PATTERNS = {
         lambda text: text.starts[None],
     ),
 }
+
+
+def short_name(name: str) -> str:
+    """The name of a score in a small label. Raises KeyError for a name that is not in PATTERNS."""
+    return PATTERNS[name].short or name

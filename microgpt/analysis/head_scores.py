@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
@@ -24,10 +25,30 @@ class HeadScoresError(MicroGPTError):
 
 @dataclass(frozen=True)
 class Label:
-    """The label of a head: its highest score, and the name of that score in PATTERNS."""
+    """The highest score of a head, and its name in PATTERNS."""
 
     name: str
     score: float
+
+    @property
+    def is_strong(self) -> bool:
+        """Whether the score is high enough to name the head after it."""
+        return self.score >= MIN_LABEL_SCORE
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The head with the highest value of one score.
+
+    name: of the score, as in PATTERNS. layer, head: from 0. score, uniform: those of this head and
+    of a head with uniform attention.
+    """
+
+    name: str
+    layer: int
+    head: int
+    score: float
+    uniform: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +116,32 @@ class HeadScores:
     ablation: Ablation | None = None
     repeated: Repeated | None = field(default=None, metadata=IGNORABLE)
 
-    def label(self, layer: int, head: int) -> Label | None:
-        """The label of a head; None if its highest score is below MIN_LABEL_SCORE."""
+    @cached_property
+    def values(self) -> dict[str, list[list[float]]]:
+        """The scores as numbers, by layer and head: a page reads hundreds of them in each run."""
+        return {name: score.tolist() for name, score in self.scores.items()}
+
+    def highest(self, layer: int, head: int) -> Label | None:
+        """The highest score of a head; None if none was measured. Variants do not count."""
         labels = [
-            Label(name, score[layer, head].item())
-            for name, score in self.scores.items()
+            Label(name, values[layer][head])
+            for name, values in self.values.items()
             if not PATTERNS[name].variant
         ]
-        best = max(labels, key=lambda label: label.score, default=None)
-        return best if best is not None and best.score >= MIN_LABEL_SCORE else None
+        return max(labels, key=lambda label: label.score, default=None)
+
+    def label(self, layer: int, head: int) -> Label | None:
+        """The label of a head; None if its highest score is below MIN_LABEL_SCORE."""
+        best = self.highest(layer, head)
+        return best if best is not None and best.is_strong else None
+
+    def peaks(self) -> list[Peak]:
+        """The head with the highest value of each score, the furthest above uniform first."""
+        found = []
+        for name, table in self.scores.items():
+            place = divmod(int(table.argmax()), table.size(1))
+            found.append(Peak(name, *place, table[place].item(), self.uniform[name]))
+        return sorted(found, key=lambda peak: peak.uniform - peak.score)
 
     def to_json(self) -> str:
         return json_file.to_json(self)

@@ -53,7 +53,8 @@ class _Sums:
     def means(self) -> HeadScores:
         counts = self.counts.tolist()
         measured = [(at, name) for at, name in enumerate(PATTERNS) if counts[at]]
-        means = (self.attention / self.counts).clamp(0, 1).float().cpu()  # rounding may exceed 1
+        # Rounding may give a mean above 1.
+        means = (self.attention / self.counts).clamp(0, 1).float().cpu()
         uniform = self.uniform / self.counts
         return HeadScores(
             positions=self.positions,
@@ -95,8 +96,8 @@ def head_scores(
     """Head scores of a model in eval mode over every non-overlapping window of data (1-D).
 
     A window has max_positions characters. Each head is also ablated over ABLATED_WINDOWS windows,
-    spread evenly over data. most_windows: if data has more windows, measure this number of them,
-    spread evenly too, and no more forward passes with an ablated head than that, but at least one
+    spread evenly over data. most_windows: measure at most this number of windows, spread evenly
+    over data, and make at most this number of forward passes with an ablated head, but at least one
     for each head. progress is called with the number of forward passes done and their total. Raises
     ValueError if data is shorter than a window or a window has one character.
     """
@@ -118,26 +119,29 @@ def head_scores(
         progress(next(passes), total)
     changes = mean_loss_changes(model, ablated, lambda: progress(next(passes), total))
     ablation = Ablation(few * (size - 1), changes)
-    return replace(sums.means(), ablation=ablation, repeated=repeated_scores(model))
+    return replace(sums.means(), ablation=ablation, repeated=repeated_scores(model, tokenizer))
 
 
 @torch.inference_mode()
-def repeated_scores(model: GPT) -> Repeated | None:
+def repeated_scores(model: GPT, tokenizer: CharTokenizer) -> Repeated | None:
     """The induction scores of a model in eval mode on REPEATED_TEXTS random texts, written twice.
 
-    A text is a random order of the vocabulary, cut to half a window, so each character is followed
-    by one other only. The texts are always the same. The queries are in the second half, without
-    the last. None if a text would have fewer than two characters.
+    A text is a random order of the vocabulary without white space, which would divide it into words
+    and lines. It is cut to half a window. So each character is followed by one other only. The
+    texts are always the same. The queries are in the second half, without the last. None if a text
+    would have fewer than two characters.
     """
-    vocabulary = model.config.vocab_size
-    half = min(vocabulary, max_positions(model.config) // 2)
+    characters = enumerate(tokenizer.characters)
+    vocabulary = torch.tensor([i for i, char in characters if not char.isspace()])
+    half = min(len(vocabulary), max_positions(model.config) // 2)
     if half < 2:
         return None
     device = model.head.weight.device
     generator = torch.Generator().manual_seed(0)
     sums = torch.zeros(model.config.n_layer, model.config.n_head, dtype=torch.float64)
     for _ in range(REPEATED_TEXTS):
-        ids = torch.randperm(vocabulary, generator=generator)[:half].to(device)
+        order = torch.randperm(len(vocabulary), generator=generator)[:half]
+        ids = vocabulary[order].to(device)
         weights = model.forward_with_attention(ids.repeat(2)[None])[1][0]  # (L, H, T, T)
         # The query at half + n attends to the key at n + 1.
         induction = finite(weights).diagonal(1 - half, dim1=-2, dim2=-1)[..., 1:half]
@@ -173,9 +177,8 @@ def attention_by_class(weights: Tensor, ids: list[int], tokenizer: CharTokenizer
 def attention_by_distance(weights: Tensor) -> Tensor:
     """Mean attention (L, H, T) to the key d characters back, d = 0 to T - 1.
 
-    The mean for d is over the queries that have such a key.
-
-    weights: (L, H, T, T) of one text; its first query is left out. Raises ValueError when T < 2.
+    The mean for d is over the queries that have such a key. weights: (L, H, T, T) of one text; its
+    first query is left out. Raises ValueError when T < 2.
     """
     rows, size = _queries(weights), weights.size(-1)  # the row of query t is t - 1
     means = [rows.diagonal(1 - back, dim1=-2, dim2=-1).mean(dim=-1) for back in range(size)]

@@ -8,15 +8,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from microgpt.data import Splits, random_batch, windows
-from microgpt.model import GPT, finite
+from microgpt.model import GPT, Transformer, finite
+from microgpt.pairs import Pairs
 
 # The original estimates a loss from 200 random batches of 64 windows.
 SAMPLED_BATCHES, SAMPLED_BATCH_SIZE, SAMPLED_SEED = 200, 64, 1337
 
 
-def batch_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of a batch (B, T), nats per character, as a float32 scalar."""
-    logits = model(inputs)  # (B, T, V)
+def draw_batch(
+    data: Tensor | Pairs, batch_size: int, block_size: int, generator: torch.Generator
+) -> tuple[Tensor, ...]:
+    """Draw windows of a text, or pairs: what a model reads, and the targets (B, T) at the end."""
+    if isinstance(data, Pairs):
+        return data.random_batch(batch_size, generator)
+    return random_batch(data, batch_size, block_size, generator)
+
+
+def batch_loss(model: nn.Module, *batch: Tensor) -> Tensor:
+    """Mean cross-entropy of a batch from draw_batch, nats per character, as a float32 scalar."""
+    *inputs, targets = batch
+    logits = model(*inputs)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
@@ -80,13 +91,17 @@ def text_loss(
 
 @torch.inference_mode()
 def sampled_loss(
-    model: GPT, data: Tensor, batches: int, batch_size: int, generator: torch.Generator
+    model: Transformer,
+    data: Tensor | Pairs,
+    batches: int,
+    batch_size: int,
+    generator: torch.Generator,
 ) -> float:
     """Mean loss, nats per character, over random batches, as the original estimates it."""
     losses = torch.zeros((), device=data.device)
     for _ in range(batches):
-        x, y = random_batch(data, batch_size, model.config.block_size, generator)
-        losses += batch_loss(model, x, y)
+        batch = draw_batch(data, batch_size, model.config.block_size, generator)
+        losses += batch_loss(model, *batch)
     return (losses / batches).item()
 
 

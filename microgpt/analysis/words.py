@@ -1,7 +1,7 @@
 """The share of the words written by a model that occur in its corpus.
 
-A model of characters can write words that do not exist. The share of known words says how well it
-has learned to spell.
+A character-level model can write words that do not exist. The share of words that do exist measures
+how well it has learned to spell.
 """
 
 import re
@@ -15,7 +15,7 @@ from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
 TEMPERATURE = 0.8
-# The texts that are written: their number, and the characters of each.
+# The number of texts that are written, and the length of each in characters.
 TEXTS, LENGTH = 32, 3125
 # Letters, with apostrophes inside.
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -23,7 +23,7 @@ _LAST_WORD = re.compile(_WORD.pattern + r"['’]?\Z")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, without regard to case."""
+    """The words of a text, case-folded."""
     return _WORD.findall(text.casefold())
 
 
@@ -51,7 +51,8 @@ def write_texts(
         for seed in range(TEXTS)
     ]
     texts: list[list[int]] = [[] for _ in streams]
-    # In turn, because a text waits while another has its slot or while nobody takes its tokens.
+    # Take from all streams in turn: a text pauses while its tokens are not taken, and may hold the
+    # slot that another one waits for.
     live = set(range(TEXTS))
     while live:
         for at in tuple(live):

@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from microgpt.analysis.ablation import ablate_each_head, ablated_logits, ablation_effect, head_mask
+from microgpt.analysis import ablation
+from microgpt.analysis.ablation import (
+    ablate_each_head,
+    ablated_logits,
+    ablation_effect,
+    head_mask,
+    surprisal_without_each_head,
+)
 from microgpt.analysis.attention import attention_maps
 
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
@@ -42,7 +49,31 @@ def test_ablating_each_head_equals_separate_runs_with_a_mask(model):
             assert getattr(effect, name) == pytest.approx(value, abs=1e-5), name
 
 
-def test_a_head_is_ablated_only_when_it_is_requested(model):
+def test_the_surprisal_without_each_head_is_that_of_the_ablated_model(model):
+    surprisal = surprisal_without_each_head(model, IDS)
+    assert surprisal.shape == (2, 3, len(IDS) - 1)
+    for layer in range(2):
+        for head in range(3):
+            without = losses(ablated_logits(model, IDS, [(layer, head)]))
+            expected = without[torch.arange(len(IDS) - 1), IDS[1:]]
+            torch.testing.assert_close(surprisal[layer, head], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_mean_surprisal_without_a_head_is_its_effect_on_the_loss(model):
+    surprisal = surprisal_without_each_head(model, IDS)
+    whole = losses(model(torch.tensor([IDS]))[0])[torch.arange(len(IDS) - 1), IDS[1:]].mean()
+    for layer, head, effect in ablate_each_head(model, IDS):
+        change = (surprisal[layer, head].mean() - whole).item()
+        assert effect.loss_change == pytest.approx(change, abs=1e-5)
+
+
+def test_a_text_of_one_character_has_no_surprisal(model):
+    assert surprisal_without_each_head(model, [0]).shape == (2, 3, 0)
+
+
+def test_a_head_is_ablated_only_when_it_is_requested(model, monkeypatch):
+    """Of a long text; the heads of a short one are ablated together."""
+    monkeypatch.setattr(ablation, "_POSITIONS_AT_ONCE", len(IDS))
     calls = []
     handle = model.blocks[-1].register_forward_hook(lambda *_: calls.append(1))
     try:

@@ -10,10 +10,13 @@ from microgpt.analysis.attention import (
     PackedMaps,
     attention_maps,
     combined,
+    from_bytes,
     head_stages,
+    in_bytes,
     maps_npz,
     max_positions,
     rollout,
+    sharpest_query,
     with_means,
 )
 from microgpt.config import GPTConfig
@@ -100,7 +103,8 @@ def test_the_longest_text_keeps_the_maps_within_the_limit():
 
 def test_the_stages_of_every_head_end_in_its_weights(model_variant):
     weights = attention_maps(model_variant, IDS).weights
-    size = model_variant.config.n_embd // model_variant.config.n_head
+    config = model_variant.config
+    size = config.n_embd if config.score_scale == "n_embd" else config.n_embd // config.n_head
     for layer, head in every_head(model_variant):
         stages = head_stages(model_variant, IDS, layer, head)
         torch.testing.assert_close(stages.weights, weights[layer, head])
@@ -201,3 +205,19 @@ def test_means_are_added_as_a_column_and_a_row():
     torch.testing.assert_close(grid[:2, 3], weights.mean(dim=1))
     torch.testing.assert_close(grid[2, 3], weights.mean(dim=(0, 1)))
     assert not grid[2, :3].any()
+
+
+def test_weights_become_bytes():
+    weights = torch.tensor([[0.0, 0.25], [0.7, 1.0]])
+    assert in_bytes(weights).tolist() == [[0, 64], [178, 255]]
+    assert in_bytes(weights).dtype == torch.uint8
+    again = from_bytes(in_bytes(weights).numpy())
+    np.testing.assert_allclose(again, weights, atol=1 / 510 + 1e-6)
+
+
+def test_the_sharpest_query_attends_to_one_earlier_character_of_a_long_text():
+    weights = np.array(
+        [[1.0, 0, 0, 0], [1.0, 0, 0, 0], [0.5, 0.3, 0.2, 0], [0.1, 0.2, 0.1, 0.6]], np.float32
+    )
+    assert sharpest_query(weights) == 2, "not query 1, which has one key, nor 3, which has itself"
+    assert sharpest_query(np.ones((1, 1))) == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from microgpt.analysis import baselines
-from microgpt.analysis.baselines import MAX_BIGRAM, NAMES, Baselines, BaselinesError, fit
+from microgpt.analysis.baselines import LEAST, MAX_BIGRAM, NAMES, Baselines, BaselinesError, fit
 from microgpt.data import Splits, split
 
 # Two characters: the second is three times as common, and they mostly alternate.
@@ -93,6 +93,8 @@ def test_the_file_is_one_line_of_json():
         changed(bigram=[[-1.0, -1.0], [-1.0]]),
         changed(bigram=[[], []]),
         changed(bigram=[[-1.0, -1.0], [-1.0, math.nan]]),
+        changed(bigram=[[0.0, -1e38], [0.0, -1e38]]),
+        changed(unigram=[0.0, 2 * LEAST]),
         changed(bigram=[[-1.0, -1.0], [-1.0, 2.0]]),
         changed(val_loss=None),
         changed(val_loss=[1.0, 1.0, 1.0]),
@@ -111,6 +113,12 @@ def test_a_malformed_file_is_refused(text):
     with pytest.raises(BaselinesError, match="baselines") as caught:
         Baselines.from_json(text, 2)
     assert len(str(caught.value)) < 100
+
+
+def test_the_losses_of_any_table_in_a_file_are_finite():
+    extreme = changed(unigram=[0.0, LEAST], bigram=[[0.0, LEAST], [0.0, LEAST]])
+    losses = Baselines.from_json(extreme, 2).losses([1] * 100_000)
+    assert all(map(math.isfinite, losses.values()))
 
 
 @pytest.mark.parametrize("vocab_size", [0, 1, 3, 1024])
@@ -226,7 +234,7 @@ def test_the_longest_file_that_a_vocabulary_needs_is_read():
 def test_a_file_too_long_for_its_vocabulary_takes_no_memory(item):
     text = ('{"bigram": [' + f"{item}," * 500_000 + "0]}").encode()
     tracemalloc.start()
-    with pytest.raises(BaselinesError, match="there are too many for its vocabulary"):
+    with pytest.raises(BaselinesError, match="too large for its vocabulary"):
         Baselines.from_json(text, 65)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -7,7 +7,7 @@ from microgpt.tokenizer import CharTokenizer
 LETTERS = CharTokenizer("\n ab")
 
 
-def test_windows_are_in_order_and_know_their_starts():
+def test_windows_are_in_order_with_their_starts():
     data = torch.tensor(LETTERS.encode("ab\n\nba ba"))
     first, second = texts(data, 4, LETTERS)
     assert first.ids.tolist() + second.ids.tolist() == data[:8].tolist()

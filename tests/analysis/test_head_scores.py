@@ -161,8 +161,27 @@ def test_a_score_below_the_threshold_is_no_label():
         assert (label and label.name) == expected
 
 
+def test_every_head_has_a_highest_score():
+    names = [[SCORES.highest(layer, head).name for head in range(3)] for layer in range(2)]
+    assert names == [["previous", "same", "previous"], ["previous", "previous", "same"]]
+    strong = [[SCORES.highest(layer, head).is_strong for head in range(3)] for layer in range(2)]
+    assert strong == [[True, True, False], [False, False, True]]
+
+
+def test_the_peaks_are_sorted_by_how_far_they_are_above_uniform():
+    peaks = dataclasses.replace(SCORES, uniform=SCORES.uniform | {"same": 0.25}).peaks()
+    assert [(peak.name, peak.layer, peak.head) for peak in peaks] == [
+        ("previous", 0, 0),
+        ("same", 1, 2),
+        ("first", 1, 0),
+    ]
+    assert (peaks[1].score, peaks[1].uniform) == (pytest.approx(1.0), 0.25)
+    assert dataclasses.replace(SCORES, scores={}, uniform={}).peaks() == []
+
+
 def test_without_scores_there_is_no_label():
-    assert dataclasses.replace(SCORES, scores={}).label(0, 0) is None
+    empty = dataclasses.replace(SCORES, scores={})
+    assert empty.highest(0, 0) is None and empty.label(0, 0) is None
 
 
 def test_scores_without_an_ablation_are_read_back():

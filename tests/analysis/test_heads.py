@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from microgpt.analysis.attention import attention_maps
-from microgpt.analysis.head_patterns import PATTERNS, texts
+from microgpt.analysis.head_patterns import PATTERNS, short_name, texts
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.heads import (
     CLASSES,
@@ -27,6 +27,7 @@ LETTERS = CharTokenizer("\n ab")
 # The keys of each query from the second on, by pattern.
 KEYS = {
     "previous": [[0], [1], [2], [3], [4], [5], [6]],
+    "previous-2": [[], [0], [1], [2], [3], [4], [5]],
     "first": [[0]] * 7,
     "itself": [[1], [2], [3], [4], [5], [6], [7]],
     "same": [[], [0], [], [3], [1], [], [0, 2]],
@@ -87,6 +88,12 @@ def test_the_scores_of_uniform_attention_are_known():
     entropy = sum(math.log(n) for n in range(2, 9)) / 7
     assert scores.entropy.item() == pytest.approx(entropy)
     assert scores.distance.item() == pytest.approx(sum(n / 2 for n in range(1, 8)) / 7)
+
+
+def test_the_name_of_a_small_label_has_no_more_letters_than_previous():
+    labels = [name for name, pattern in PATTERNS.items() if not pattern.variant]
+    short = {short_name(name) for name in labels}
+    assert len(short) == len(labels) and max(map(len, short - {"induction"})) == len("previous")
 
 
 def test_attention_to_one_key_has_no_entropy():
@@ -251,7 +258,7 @@ def test_a_longer_prefix_matches_fewer_queries():
 
 
 def test_an_induction_head_is_found_on_random_text_that_repeats(induction_model):
-    repeated = repeated_scores(induction_model)
+    repeated = repeated_scores(induction_model, CharTokenizer("abcd"))
     assert repeated.scores[1].item() == pytest.approx(1, abs=1e-4)
     assert repeated.scores[0].item() < repeated.uniform
     half = min(induction_model.config.vocab_size, induction_model.config.block_size // 2)
@@ -260,11 +267,16 @@ def test_an_induction_head_is_found_on_random_text_that_repeats(induction_model)
     assert repeated.uniform == pytest.approx(sum(shares) / len(shares))
 
 
-def test_a_window_of_three_characters_has_no_text_that_repeats(tiny_config):
-    assert repeated_scores(GPT(replace(tiny_config, block_size=3)).eval()) is None
+def test_random_text_that_repeats_has_no_white_space(induction_model):
+    assert repeated_scores(induction_model, CharTokenizer("\n ab")).positions == REPEATED_TEXTS
+    assert repeated_scores(induction_model, CharTokenizer("\t\n a")) is None
 
 
-def test_of_a_long_text_only_some_windows_are_measured(model, tokenizer, corpus):
+def test_a_window_of_three_characters_has_no_text_that_repeats(tiny_config, tokenizer):
+    assert repeated_scores(GPT(replace(tiny_config, block_size=3)).eval(), tokenizer) is None
+
+
+def test_only_some_windows_of_a_long_text_are_measured(model, tokenizer, corpus):
     data = torch.tensor(tokenizer.encode(corpus[:640]))  # 40 windows of 16
     whole = head_scores(model, tokenizer, data)
     assert head_scores(model, tokenizer, data, most_windows=48).to_json() == whole.to_json()

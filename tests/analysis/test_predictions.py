@@ -1,7 +1,9 @@
 import csv
 import io
+import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from microgpt.analysis.predictions import (
     of_text,
     predict_text,
     to_csv,
+    to_json,
 )
 from microgpt.engine import Drawn
 from microgpt.sampling import SamplingConfig, next_token_probs
@@ -31,7 +34,7 @@ def predictions() -> Predictions:
 
 def test_surprisal_rank_order_and_entropy_by_hand(predictions):
     expected = [0.3, 0.25, 0.7, 0.5]
-    assert predictions.surprisal.exp().reciprocal().tolist() == pytest.approx(expected)
+    assert np.exp(-predictions.surprisal).tolist() == pytest.approx(expected)
     assert predictions.rank.tolist() == [2, 4, 1, 1], "equal probabilities rank by id"
     assert predictions.order[0].tolist() == [3, 2, 1, 0]
     assert predictions.entropy[1].item() == pytest.approx(math.log(4))
@@ -114,7 +117,7 @@ def test_predictions_can_be_sliced(predictions):
 def test_sampling_probabilities_are_computed_for_each_row(predictions, config):
     rows = predictions.drawn_probs(config)
     for row, logits in zip(rows, predictions.logits, strict=True):
-        torch.testing.assert_close(row, next_token_probs(logits, config))
+        np.testing.assert_allclose(row, next_token_probs(logits, config))
 
 
 @pytest.mark.parametrize(
@@ -134,10 +137,19 @@ def test_the_table_has_a_row_for_each_character(predictions):
     assert [row["character"] for row in rows] == ["b", "€", "\\n", "\\n"]
     assert [int(row["rank"]) for row in rows] == predictions.rank.tolist()
     assert float(rows[0]["probability"]) == pytest.approx(0.3)
-    assert float(rows[0]["drawn_with"]) == pytest.approx(3 / 7, abs=1e-6)
+    assert float(rows[0]["drawn_with"]) == pytest.approx(3 / 7, abs=5e-5)
     assert float(rows[1]["drawn_with"]) == 0
     assert {row["checkpoint"] for row in rows} == {"a, b"}
     assert "drawn_with" not in to_csv(predictions, CHARACTERS)
+
+
+def test_the_values_for_a_json_file_are_rounded(predictions):
+    values = to_json(predictions, SamplingConfig(1.0, top_k=2))
+    assert values["probability"][0] == 0.3 and values["drawn_with"][0] == 0.4286
+    assert values["drawn_with"][1] == 0
+    assert values["rank"] == predictions.rank.tolist()
+    assert values["entropy_nats"] == pytest.approx(predictions.entropy, abs=5e-5)
+    json.dumps(values)
 
 
 def test_a_name_in_the_csv_is_no_formula(predictions):

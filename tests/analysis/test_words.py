@@ -1,7 +1,7 @@
 from microgpt import checkpoint
 from microgpt.analysis import words
 from microgpt.analysis.words import word_share, write_texts
-from microgpt.engine import Decoder, scheduler
+from microgpt.engine import Decoder, backends, scheduler
 from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
@@ -37,7 +37,7 @@ def test_the_texts_are_those_of_their_seeds_without_a_last_word(trained_checkpoi
 
 
 def test_texts_that_wait_for_a_slot_and_texts_that_nobody_takes_are_written(model, monkeypatch):
-    monkeypatch.setattr(scheduler, "CACHE_BYTES", 0)  # one slot
+    monkeypatch.setattr(backends, "CACHE_BYTES", 0)  # one slot
     monkeypatch.setattr(scheduler, "MAX_READY", 4)
     monkeypatch.setattr(words, "TEXTS", 2)
     monkeypatch.setattr(words, "LENGTH", 12)  # less than the window, so a text keeps its slot
