@@ -28,7 +28,7 @@ FORMAT = 2
 IGNORABLE = {"ignorable": True}
 # The deepest nesting of lists and objects in a JSON text; our own files have about 5.
 MAX_DEPTH = 32
-# What a spreadsheet runs when it opens a CSV file. A cell of one character is no formula.
+# A cell of a CSV file that a spreadsheet treats as a formula; one character alone is no formula.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠].", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 
@@ -111,8 +111,8 @@ def reading(error: type[MicroGPTError], what: str) -> Iterator[None]:
 def parse_json_value(name: str, data: str | bytes) -> Any:
     """Parse an untrusted JSON text. Raises FormatError.
 
-    A value that is nested deeper than MAX_DEPTH is refused, so that no later function fails on
-    the depth of its recursion.
+    A value that is nested deeper than MAX_DEPTH is refused, so that no recursive function that
+    reads it later exceeds Python's limit.
     """
     try:
         value = json.loads(data if isinstance(data, str) else decode(name, data))
@@ -170,9 +170,10 @@ def ignorable_fields(value: Any, of_format_1: Collection[str] = ()) -> set[str]:
 
 
 def defused(cell: str, prefix: str = "'") -> str:
-    """Put a prefix before a table cell that a spreadsheet would run, such as =HYPERLINK("…").
+    """Put a prefix before a cell that a spreadsheet treats as a formula, and before no other.
 
+    Such a cell, for example =HYPERLINK("…"), may come from an untrusted checkpoint or text.
     Source: OWASP, CSV injection.
     """
-    runs = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
-    return prefix + cell if runs else cell
+    is_formula = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return prefix + cell if is_formula else cell

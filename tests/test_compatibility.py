@@ -280,7 +280,7 @@ def test_new_snapshots_replace_the_file_of_format_1(tmp_path):
     loaded = checkpoint.load(older)
     checkpoint.add_snapshots(older, loaded.snapshots, loaded.config)
     checkpoint.add_head_scores(older, loaded.head_scores, loaded.config)
-    assert not (older / checkpoint.EVOLUTION).exists()
+    assert not (older / checkpoint.OLD_SNAPSHOTS).exists()
     values = json_of(older / "config.json")
     assert (values["format"], values["optional"]) == (FORMAT, ["head_scores.json", "snapshots.npz"])
     again = checkpoint.load(older)

@@ -14,12 +14,12 @@ CHOICES: list[Settings] = [
     {"steps": 3000, "dropout": 0.3, "muon_learning_rate": 0.01},
     {"steps": 3000, "dropout": 0.4, "muon_learning_rate": 0.01},
 ]
-# Settings of all these runs: few loss estimates, because only the final loss is compared.
+# Settings of all these runs. The loss is estimated rarely, because only the last one is compared.
 CHOOSING: Settings = {"eval_interval": 1000}
 # Seeds for the runs of the chosen recipe.
 SEEDS = (1337, 1338, 1339, 1340, 1341)
 # The original's recipe, in the precision that is fast on a GPU.
-SEED: Settings = {"precision": "bfloat16"}
+ORIGINAL_RECIPE: Settings = {"precision": "bfloat16"}
 # Short runs with frequent loss estimates, to measure the time to the original's validation loss.
 TIMED: list[Settings] = [
     {"steps": 1000, "dropout": 0.15, "ema_decay": 0.97, "eval_interval": 50},

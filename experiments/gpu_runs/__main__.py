@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from experiments.gpu_runs import CHOICES, CHOOSING, SEED, SEEDS, TIMED, Settings
+from experiments.gpu_runs import CHOICES, CHOOSING, ORIGINAL_RECIPE, SEEDS, TIMED, Settings
 from experiments.gpu_runs.results import estimates_path, finished_run, pack, report
 from microgpt import atomic, checkpoint
 from microgpt.analysis.loss import evaluate
@@ -42,9 +42,11 @@ from microgpt.config import PRESETS
 from microgpt.data import TRAIN_FRACTION, Splits, read_text, split
 from microgpt.device import pick_device
 from microgpt.errors import MicroGPTError
+from microgpt.training.finish import Source
+from microgpt.training.folder import RunFolder
 from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
-from microgpt.training.run import RunFolder, Source, train_checkpoint
+from microgpt.training.run import train_checkpoint
 
 STAGES = ("choose", "best", "seed", "time")
 
@@ -53,9 +55,9 @@ STAGES = ("choose", "best", "seed", "time")
 class Plan:
     """A run to make.
 
-    settings: changes to the preset. measured: whether to measure the losses with the original's
-    protocol too. cold: whether to start with an empty cache of compiled code, so that compilation
-    is timed too.
+    settings: changes to the preset. measured: whether to also measure the losses by the original's
+    protocol. cold: whether to start with an empty cache of compiled code, so that the wall-clock
+    time includes compilation.
     """
 
     name: str
@@ -89,7 +91,8 @@ def make(args: argparse.Namespace) -> Iterator[Run]:
             plans = [Plan(f"best-{seed}", recipe | {"seed": seed}, measured=True) for seed in SEEDS]
             yield from _make_runs(args, args.text, plans, args.jobs)
         elif stage == "seed":
-            yield from _make_runs(args, args.text, [Plan("seed", SEED, "seed", measured=True)])
+            plans = [Plan("seed", ORIGINAL_RECIPE, "seed", measured=True)]
+            yield from _make_runs(args, args.text, plans)
         else:
             plans = [Plan(f"time-{timed['steps']}", timed, cold=True) for timed in TIMED]
             yield from _make_runs(args, args.text, plans)
@@ -134,7 +137,7 @@ def _make_runs(
 
 
 def _child(args: argparse.Namespace, data: Path, plan: Plan, jobs: int) -> None:
-    """Make one run and its measurement, in a process of its own."""
+    """Make one run and its measurement. Runs as a separate process."""
     for number in (1, 2):
         with open(args.out / f"{plan.name}.log", "a", encoding="utf-8") as file:
             os.dup2(file.fileno(), number)
@@ -199,10 +202,18 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("text", type=Path, metavar="TEXT", help="the corpus, a UTF-8 text file")
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder for the runs")
     parser.add_argument(
-        "stages", nargs="*", default=STAGES, metavar="STAGE", help=f"of {', '.join(STAGES)}"
+        "stages",
+        nargs="*",
+        default=STAGES,
+        metavar="STAGE",
+        help=f"any of {', '.join(STAGES)} (default: all)",
     )
     parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="make N runs at a time (not in time)"
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make N runs at a time, except in the stage time",
     )
     parser.add_argument(
         "--pack", type=Path, metavar="DIR", help="folder of the results (default: OUT/pack)"
@@ -212,7 +223,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="the settings of best, instead of the best comparison run's",
+        help="the settings for the stage best (default: those of the best comparison run)",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting for every run"

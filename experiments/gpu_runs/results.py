@@ -70,7 +70,9 @@ def report(out: Path) -> str:
         if len({(run.config, replace(run.training.config, seed=0)) for run in best}) > 1:
             lines.append("Their recipes differ; move the runs of all but one recipe elsewhere.")
         if not (out / median(best).name / WEIGHTS).exists():
-            lines.append("The median run has no weights here; move its folder to make it again.")
+            lines.append(
+                "The median run has no weights here; move its folder elsewhere to make it again."
+            )
     return "\n".join(lines) + "\n"
 
 

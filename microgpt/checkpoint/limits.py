@@ -1,20 +1,22 @@
-"""What a checkpoint may hold at most, checked before a run takes its first step.
+"""Limits of a checkpoint, checked before the first step of a run.
 
-The limits are those of the reader: FILES, OPTIONAL and the rows of a loss record. So whatever a run
-writes can be loaded.
+They are the limits of the reader (FILES, and the rows of a loss record), so that every checkpoint
+that a run writes can be loaded.
 """
 
 from microgpt.checkpoint.folder import FILES, WEIGHTS, CheckpointError
 from microgpt.checkpoint.loss_record import MAX_EVALUATIONS
+from microgpt.checkpoint.weights import stored
 from microgpt.config import GPTConfig
-from microgpt.model import without_weights
+from microgpt.encoder_decoder import model_for
+from microgpt.model import on_meta
 
-_HEADER_BYTES = 256  # of a tensor in the header of a safetensors file, more than it ever takes
+_HEADER_BYTES = 256  # of a tensor in the header of a safetensors file, at most
 
 
 def check_model(config: GPTConfig) -> None:
     """Raise CheckpointError if the weights of a model would not fit in a checkpoint."""
-    tensors = without_weights(config).state_dict().values()
+    tensors = stored(on_meta(lambda: model_for(config))).values()
     size = sum(2 * tensor.numel() + _HEADER_BYTES for tensor in tensors)
     if size > FILES[WEIGHTS]:
         raise CheckpointError(
@@ -24,7 +26,7 @@ def check_model(config: GPTConfig) -> None:
 
 
 def check_evaluations(count: int) -> None:
-    """Raise CheckpointError if a loss record cannot hold so many estimates of the losses."""
+    """Raise CheckpointError if a loss record cannot hold this number of loss estimates."""
     if count > MAX_EVALUATIONS:
         raise CheckpointError(
             f"the run would estimate its losses {count:,} times and a loss record holds at most "

@@ -1,48 +1,65 @@
 """Load a checkpoint folder; its content is untrusted."""
 
 import hashlib
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from microgpt import atomic
 from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.context_length import ContextLosses
+from microgpt.analysis.cross_scores import CrossScores
 from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint.folder import (
     ARCHITECTURE,
     BASELINES,
     CONFIG,
     CONFIG_FIELDS,
-    EVOLUTION,
+    CONTEXT_LOSSES,
+    CROSS_SCORES,
+    CROSS_SNAPSHOTS,
     FILES,
+    GPT_KIND,
     HASHED,
     HEAD_SCORES,
     LOSS_RECORD,
+    OLD_SNAPSHOTS,
     OPTIONAL,
+    PAIR_KIND,
     SNAPSHOT_SCORES,
     SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
+    AnyCheckpoint,
     Checkpoint,
     CheckpointError,
     Origin,
+    PairCheckpoint,
     check_hash,
     check_size,
 )
 from microgpt.checkpoint.loss_record import LossRecordError, from_csv
+from microgpt.checkpoint.pair_snapshots import PairSnapshots
 from microgpt.checkpoint.provenance import Training
 from microgpt.checkpoint.snapshots import Snapshots
-from microgpt.checkpoint.weights import read_weights
-from microgpt.config import ConfigError, GPTConfig
+from microgpt.checkpoint.weights import assign_weights, read_weights
+from microgpt.config import ConfigError, EncoderDecoderConfig, GPTConfig
+from microgpt.encoder_decoder import EncoderDecoder, model_for
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, decode, read_json
-from microgpt.model import without_weights
+from microgpt.model import GPT, on_meta
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 
+# The shape of a model of each kind.
+_KINDS: dict[object, type[GPTConfig]] = {GPT_KIND: GPTConfig, PAIR_KIND: EncoderDecoderConfig}
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
-def check_files(folder: Path) -> None:
+def check_files(folder: str | Path) -> None:
     """Raise CheckpointError if a required file is missing or too large."""
+    folder = Path(folder)
+    atomic.put_back(folder)
     if not folder.is_dir():
         raise CheckpointError(
             f"there is no checkpoint folder at {folder}",
@@ -61,28 +78,34 @@ def check_files(folder: Path) -> None:
         check_size(path, limit)
 
 
-def files_in(folder: Path, hashes: Mapping[str, str]) -> list[str]:
+def files_in(folder: str | Path, hashes: Mapping[str, str]) -> list[str]:
     """The names of a checkpoint's files: the required ones and the optional ones that exist.
 
     An optional file without a hash does not belong to the checkpoint.
     """
-    optional = [name for name in OPTIONAL if name in hashes and (folder / name).is_file()]
+    optional = [name for name in OPTIONAL if name in hashes and Path(folder, name).is_file()]
     return [*FILES, *optional]
 
 
-def read_config(folder: Path) -> tuple[GPTConfig, Training, dict[str, str]]:
+def read_config(folder: str | Path) -> tuple[GPTConfig, Training, dict[str, str]]:
     """Read config.json: the model's shape, its training and the SHA-256 of the other files.
 
     Raises CheckpointError.
     """
     try:
-        document = read_json(CONFIG, (folder / CONFIG).read_bytes())
+        document = read_json(CONFIG, Path(folder, CONFIG).read_bytes())
         values = document.values
         if values.get("architecture") != ARCHITECTURE:
             raise CheckpointError(f'not a microGPT checkpoint: {CONFIG} does not say "microGPT"')
         document.known(values, CONFIG_FIELDS)
         training = Training.from_dict(values.get("training"), document)
-        config = GPTConfig.from_dict(values.get("model"), document)
+        kind = values.get("kind", GPT_KIND)
+        if kind not in _KINDS:
+            raise CheckpointError(
+                f"{CONFIG} has the kind {reprlib.repr(kind)}, which this version of microGPT does "
+                "not know; update microGPT"
+            )
+        config = _KINDS[kind].from_dict(values.get("model"), document)
         hashes = values.get("sha256")
         if not isinstance(hashes, dict) or not set(hashes) >= set(HASHED):
             raise CheckpointError(f"{CONFIG} must hold the SHA-256 of {', '.join(HASHED)}")
@@ -112,7 +135,12 @@ def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
 
 
 def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]:
-    """For each optional file, the attribute of Checkpoint that it fills and its parser."""
+    """For each optional file, the attribute of the checkpoint that it fills and its parser."""
+    if isinstance(config, EncoderDecoderConfig):
+        return {
+            CROSS_SCORES: ("cross_scores", lambda data: CrossScores.from_json(data, config)),
+            CROSS_SNAPSHOTS: ("snapshots", lambda data: PairSnapshots.from_npz(data, config)),
+        }
     layers, heads, vocab = config.n_layer, config.n_head, config.vocab_size
 
     def snapshots(data: bytes) -> Snapshots:
@@ -121,12 +149,16 @@ def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]
     def snapshot_scores(data: bytes) -> SnapshotScores:
         return SnapshotScores.from_json(data, layers, heads)
 
+    def context_losses(data: bytes) -> ContextLosses:
+        return ContextLosses.from_json(data, vocab, config.block_size)
+
     return {
         BASELINES: ("baselines", lambda data: Baselines.from_json(data, vocab)),
         SNAPSHOTS: ("snapshots", snapshots),
-        EVOLUTION: ("snapshots", snapshots),
+        OLD_SNAPSHOTS: ("snapshots", snapshots),
         HEAD_SCORES: ("head_scores", lambda data: HeadScores.from_json(data, layers, heads)),
         SNAPSHOT_SCORES: ("snapshot_scores", snapshot_scores),
+        CONTEXT_LOSSES: ("context_losses", context_losses),
     }
 
 
@@ -152,13 +184,52 @@ def _read_optional(
     return parts, notes
 
 
-def load(folder: Path, origin: Origin | None = None, strict: bool = False) -> Checkpoint:
-    """Load a checkpoint folder; sizes, shapes and hashes are checked first.
+def load(folder: str | Path, origin: Origin | None = None, strict: bool = False) -> Checkpoint:
+    """Load a checkpoint folder with a GPT, as load_any does.
+
+    Raises CheckpointError, for an encoder–decoder too.
+    """
+    return as_gpt(load_any(folder, origin, strict))
+
+
+def as_gpt(loaded: AnyCheckpoint) -> Checkpoint:
+    """The same checkpoint if it holds a GPT. Raises CheckpointError."""
+    if not isinstance(loaded, Checkpoint):
+        raise CheckpointError(
+            "this checkpoint is an encoder–decoder, not a GPT; the page Cross-attention and the "
+            "command `microgpt translate` open it"
+        )
+    return loaded
+
+
+def load_pairs(
+    folder: str | Path, origin: Origin | None = None, strict: bool = False
+) -> PairCheckpoint:
+    """Load a checkpoint folder with an encoder–decoder, as load_any does.
+
+    Raises CheckpointError, for a GPT too.
+    """
+    loaded = load_any(folder, origin, strict)
+    if not isinstance(loaded, PairCheckpoint):
+        raise CheckpointError(
+            "this checkpoint is a GPT, which has no cross-attention; choose an encoder–decoder, or "
+            "train one with `microgpt train --task dates`"
+        )
+    return loaded
+
+
+def load_any(
+    folder: str | Path, origin: Origin | None = None, strict: bool = False
+) -> AnyCheckpoint:
+    """Load a checkpoint folder with either kind of model: a Checkpoint or a PairCheckpoint.
+
+    Sizes, shapes and hashes are checked first.
 
     origin: the source of the folder, by default the folder itself. strict: raise for an optional
     file that cannot be used; otherwise the file is treated as absent, and the notes say why. Raises
     CheckpointError.
     """
+    folder = Path(folder)
     check_files(folder)
     config, training, hashes = read_config(folder)
     try:
@@ -171,17 +242,16 @@ def load(folder: Path, origin: Origin | None = None, strict: bool = False) -> Ch
             f"the vocabulary has {tokenizer.vocab_size} characters but the model was made for "
             f"{config.vocab_size}"
         )
-    model = without_weights(config)
-    model.load_state_dict(read_weights(folder, model, hashes), assign=True)
+    model = on_meta(lambda: model_for(config))
+    assign_weights(model, read_weights(folder, model, hashes))
     model.eval().requires_grad_(False)
     parts, notes = _read_optional(folder, config, hashes, strict)
-    return Checkpoint(
-        model,
-        tokenizer,
-        record,
-        training,
-        **parts,
-        weights_sha256=hashes[WEIGHTS],
-        origin=origin or Origin("folder", str(folder)),
-        notes=tuple(notes),
-    )
+    parts |= {
+        "weights_sha256": hashes[WEIGHTS],
+        "origin": origin or Origin("folder", str(folder)),
+        "notes": tuple(notes),
+    }
+    if isinstance(model, EncoderDecoder):
+        return PairCheckpoint(model, tokenizer, record, training, **parts)
+    assert isinstance(model, GPT)
+    return Checkpoint(model, tokenizer, record, training, **parts)

@@ -1,7 +1,7 @@
 """The loss record: a CSV file with the losses and other measurements of a training run.
 
 A run keeps every estimate of its losses, at most MAX_EVALUATIONS, and at most MAX_BATCH_LOSSES
-other rows, which are thinned as it goes on.
+other rows, which are thinned when there would be more.
 
 The last column, `format`, holds the format of the file in the first row and is empty in the others.
 So spreadsheets and pandas can read the file without special treatment.
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from microgpt import atomic
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FORMAT, Document, FormatError, required_fields
 
@@ -32,7 +33,7 @@ class LossRow:
     """Measurements after `step` optimizer updates; None if not measured at this step.
 
     tokens: characters trained on so far. seconds: training time so far, without compilation and
-    evaluation. wall_seconds: all time since the run began, without pauses before a resume.
+    evaluation. wall_seconds: all time since the run began, without pauses.
     learning_rate: AdamW's rate for this update; Muon's follows the same schedule. batch_loss: loss
     on the batch of this step, with dropout. train_loss, val_loss: estimates on each split without
     dropout, of the weights that would be saved. Losses are in nats per character.
@@ -52,7 +53,7 @@ class LossRow:
 # Together these rows fit in the file's limit of 16 MiB, whatever their numbers (see ROW_BYTES).
 MAX_EVALUATIONS, MAX_BATCH_LOSSES = 100_000, 20_000
 ROW_BYTES = 128
-# What is read at most. Earlier versions, which did not thin, wrote up to about 300,000 rows.
+# The most rows that are read. Earlier versions did not thin, and wrote up to about 300,000.
 MAX_ROWS = 400_000
 _MAX_COLUMNS = 100
 
@@ -79,6 +80,12 @@ def by_column(rows: Iterable[LossRow]) -> dict[str, np.ndarray]:
     """The columns of a record, each (rows,) float64, NaN where nothing was measured."""
     rows = list(rows)
     return {name: np.array([getattr(row, name) for row in rows], np.float64) for name in COLUMNS}
+
+
+def write(path: Path, rows: Iterable[LossRow]) -> None:
+    """Write a record to a file, in one atomic write. Raises OSError."""
+    with atomic.replacing(path) as partial:
+        partial.write_text(to_csv(rows), encoding="utf-8", newline="")
 
 
 def append(path: Path, row: LossRow) -> None:

@@ -1,14 +1,93 @@
 """The model card of a checkpoint, generated from its measurements."""
 
 import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 from microgpt.analysis.words import LENGTH, TEMPERATURE, TEXTS
 from microgpt.checkpoint.folder import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training
 from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
-from microgpt.config import GPTConfig, TrainConfig
+from microgpt.config import ACTIVATIONS, GPTConfig
 from microgpt.model import without_weights
+from microgpt.tasks import LENGTH as TASK_LENGTH
+from microgpt.tasks import MAKERS
+
+_IMITATES = """\
+Its text imitates the style of the corpus. The text seldom makes sense, states no
+facts, may repeat lines of the corpus word for word, and reflects the views in the corpus. The
+model does not follow instructions."""
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """What the card says about the text that a model was trained on.
+
+    name, kind: of the data set in the metadata. ours: whether the card may state a licence. writes,
+    knows: phrases about the model. limits: of its text. described: where the text is from. data,
+    prompt: options of the commands.
+    """
+
+    name: str
+    kind: str
+    ours: bool
+    writes: str
+    knows: str
+    limits: str
+    described: str
+    data: str
+    prompt: str
+    language: str | None = None
+
+
+def _corpus(training: Training) -> _Corpus:
+    corpus = _known_corpus(training)
+    # The licence of imported weights is not ours to state.
+    return replace(corpus, ours=False) if training.imported else corpus
+
+
+def _known_corpus(training: Training) -> _Corpus:
+    if training.on_tiny_shakespeare:
+        return _Corpus(
+            name="Tiny Shakespeare",
+            kind="tiny_shakespeare",
+            ours=True,
+            writes="verse in the manner of Shakespeare",
+            knows="the English of Shakespeare's plays",
+            limits=_IMITATES,
+            described="Tiny Shakespeare, 1,115,394 characters of Shakespeare's plays (public "
+            "domain) from Karpathy's\n[char-rnn](https://github.com/karpathy/char-rnn)",
+            data=" --data FILE",
+            prompt=' --prompt "QUEEN:"',
+            language="en",
+        )
+    if (task := MAKERS.get(training.config.task)) and not training.imported:
+        return _Corpus(
+            name=task.title,
+            kind=training.config.task,
+            ours=True,
+            writes="text",
+            knows=f"lines of {task.about}",
+            limits="Its text has no meaning.",
+            described=f"""\
+{task.title}: lines of {task.about},
+about {TASK_LENGTH:,} characters. The program makes them from the seed of the run (task
+`{training.config.task}`)""",
+            data="",
+            prompt="",
+        )
+    return _Corpus(
+        name=one_line(training.data),
+        kind="text",
+        ours=False,
+        writes="text",
+        knows="the text it was trained on",
+        limits=_IMITATES,
+        described=code(training.data),
+        data=" --data FILE",
+        prompt=" --prompt TEXT",
+    )
 
 
 def render(checkpoint: Checkpoint) -> str:
@@ -18,52 +97,73 @@ def render(checkpoint: Checkpoint) -> str:
     that no markup in them takes effect.
     """
     config, training, record = checkpoint.config, checkpoint.training, checkpoint.loss_record
-    shakespeare = training.on_tiny_shakespeare
+    corpus = _corpus(training)
     return f"""\
-{_metadata(training, shakespeare)}# microGPT
+{_metadata(training, corpus)}# microGPT
 
-{_model(config, training.config, shakespeare)}
+{_model(config, training, corpus)}
 
 ## Intended use and limits
 
-{_limits(config, shakespeare)}
+{_limits(config, corpus)}
 
 ## Data
 
-{_data(training, shakespeare)}
+{_data(training, corpus)}
 
 ## Training
 
-{_procedure(config, training)}
+{procedure(config, training)}
 
 ## Results
 
-{_results(training, record)}
+{_results(training, record, corpus)}
 
 ## How to use it
 
-{_usage(shakespeare)}
+{_usage(corpus)}
 
 ## Licence
 
-{_licence(shakespeare)}
+{_licence(corpus)}
 """
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Put untrusted text on one line, without control characters or lone surrogates."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Write untrusted text as a Markdown code span; a pipe in it would break a table row."""
-    return "`" + (_one_line(text).replace("`", "'") or "unknown") + "`"
+    return "`" + (one_line(text).replace("`", "'") or "unknown") + "`"
 
 
-def _metadata(training: Training, shakespeare: bool) -> str:
-    """Return the block of YAML metadata, or "" if the client of the Hub is not installed.
+def _metadata(training: Training, corpus: _Corpus) -> str:
+    """Return the block of YAML metadata; see front_matter."""
+    result = None
+    if training.val_loss_full is not None:
+        result = {
+            "dataset_type": corpus.kind,
+            "dataset_name": f"{corpus.name}, last 10 %",
+            "metric_type": "loss",
+            "metric_name": "Validation loss, nats per character",
+            "metric_value": training.val_loss_full,
+        }
+    return front_matter(
+        "text-generation",
+        ["gpt", "character-level", "from-scratch"],
+        result,
+        language=corpus.language,
+        license="mit" if corpus.ours else None,
+    )
 
-    Training can save a checkpoint on such a machine too.
+
+def front_matter(task: str, tags: list[str], result: dict[str, Any] | None, **fields: Any) -> str:
+    """The block of YAML metadata of a card, or "" if the client of the Hub is not installed.
+
+    Training can save a checkpoint on such a machine too. task: as the Hub names it. result: a
+    measurement, the fields of an EvalResult, or None. fields: others of ModelCardData.
     Format: huggingface.co/docs/hub/model-cards.
     """
     try:
@@ -71,55 +171,51 @@ def _metadata(training: Training, shakespeare: bool) -> str:
         from huggingface_hub import EvalResult, ModelCardData
     except ImportError:
         return ""
-    name = "Tiny Shakespeare" if shakespeare else _one_line(training.data)
-    results = None
-    if training.val_loss_full is not None:
-        results = [
-            EvalResult(
-                task_type="text-generation",
-                dataset_type="tiny_shakespeare" if shakespeare else "text",
-                dataset_name=f"{name}, last 10 %",
-                metric_type="loss",
-                metric_name="Validation loss, nats per character",
-                metric_value=training.val_loss_full,
-            )
-        ]
     data = ModelCardData(
-        language="en" if shakespeare else None,
-        license="mit" if shakespeare else None,
         library_name="pytorch",
-        pipeline_tag="text-generation",
-        tags=["microgpt", "gpt", "character-level", "from-scratch"],
-        model_name="microGPT" if results else None,
-        eval_results=results,
+        pipeline_tag=task,
+        tags=["microgpt", *tags],
+        model_name="microGPT" if result else None,
+        eval_results=[EvalResult(task_type=task, **result)] if result else None,
+        **fields,
     )
     return f"---\n{data.to_yaml()}\n---\n\n"
 
 
-def _model(config: GPTConfig, recipe: TrainConfig, shakespeare: bool) -> str:
+def _model(config: GPTConfig, training: Training, corpus: _Corpus) -> str:
     parameters = without_weights(config).parameter_count()
-    language = "verse in the manner of Shakespeare" if shakespeare else "text"
+    heads = "1 attention head" if config.n_head == 1 else f"{config.n_head} attention heads"
     pre_norm = "" if config.norm == "none" else "pre-norm "
     final_norm = "a final LayerNorm " if config.norm == "all" else ""
-    count, start = "two", ""
-    if recipe.init == "small":
-        count = "three"
+    head = "a linear head that is tied to the embedding" if config.tied else "an untied linear head"
+    shape = f"""\
+{corpus.writes}, one character at a time: token and learned position embeddings,
+{config.n_layer} {pre_norm}blocks of {heads} and a {ACTIVATIONS[config.activation]} MLP over
+{config.n_embd} channels, {final_norm}and {head}.{_missing(config)}
+It sees at most {config.block_size} characters of context and knows {config.vocab_size} different
+characters."""
+    if training.imported:
+        return f"""\
+A GPT of {parameters:,} parameters, trained with other code and imported into microGPT, that writes
+{shape}"""
+    differences = []
+    if config.score_scale == "head_size":
+        differences.append(
+            "attention scores are scaled by head_size^-0.5 (Vaswani et\nal., 2017), not n_embd^-0.5"
+        )
+    if training.config.init == "small":
         zeros = " and the projections into the residual stream with zeros,"
-        start = f"""\
+        differences.append(f"""\
 weights are initialised from N(0, 0.02²),{zeros if config.residual else ""}
-not with PyTorch's defaults; """
+not with PyTorch's defaults""")
+    differences.append("weight decay applies to matrices only, not to\nbiases and LayerNorms")
+    count = ("one thing differs", "two things differ", "three things differ")[len(differences) - 1]
     return f"""\
 A GPT of {parameters:,} parameters, written and trained from scratch, that writes
-{language}, one character at a time: token and learned position embeddings,
-{config.n_layer} {pre_norm}blocks of {config.n_head} attention heads and a ReLU MLP over
-{config.n_embd} channels, {final_norm}and an untied linear head.{_missing(config)}
-It sees at most {config.block_size} characters of context and knows {config.vocab_size} different
-characters. The weights are float16.
+{shape} The weights are float16.
 
 It follows [microGPT by TejasKalsait](https://github.com/TejasKalsait/microGPT). Apart from the
-settings below, {count} things differ: attention scores are scaled by head_size^-0.5 (Vaswani et
-al., 2017), not n_embd^-0.5; {start}weight decay applies to matrices only, not to
-biases and LayerNorms."""
+settings below, {count}: {"; ".join(differences)}."""
 
 
 def _missing(config: GPTConfig) -> str:
@@ -129,66 +225,65 @@ def _missing(config: GPTConfig) -> str:
     return f" It has no {' and no '.join(parts)}." if parts else ""
 
 
-def _limits(config: GPTConfig, shakespeare: bool) -> str:
-    corpus = "the English of Shakespeare's plays" if shakespeare else "the text it was trained on"
+def _limits(config: GPTConfig, corpus: _Corpus) -> str:
     return f"""\
 This model is for learning how a transformer is trained, how it samples and what it attends to. It
-knows only {corpus}, and only the {config.vocab_size} characters in
-`tokenizer.json`. Its text imitates the style of the corpus. The text seldom makes sense, states no
-facts, may repeat lines of the corpus word for word, and reflects the views in the corpus. The
-model does not follow instructions."""
+knows only {corpus.knows}, and only the {config.vocab_size} characters in
+`tokenizer.json`. {corpus.limits}"""
 
 
-def _data(training: Training, shakespeare: bool) -> str:
-    name = _code(training.data)
-    if shakespeare:
-        name = (
-            "Tiny Shakespeare, 1,115,394 characters of Shakespeare's plays (public domain) from "
-            "Karpathy's\n[char-rnn](https://github.com/karpathy/char-rnn)"
-        )
+def _data(training: Training, corpus: _Corpus) -> str:
+    if not training.knows_corpus:
+        return f"The file names this text: {corpus.described}."
     return f"""\
-{name}; SHA-256 {_code(training.data_sha256)}.
+{corpus.described}; SHA-256 {code(training.data_sha256)}.
 The first 90 % of the text is for training, the last 10 % for validation."""
 
 
-def _procedure(model: GPTConfig, training: Training) -> str:
+def procedure(model: GPTConfig, training: Training) -> str:
     config = training.config
-    settings = model.to_dict() | config.to_dict()
+    settings = model.to_dict() | ({} if training.imported else config.to_dict())
     rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
+    table = f"| setting | value |\n| --- | --- |\n{rows}"
+    if training.imported:
+        return f"""\
+    {one_line(training.command)}
+
+Imported on {code(training.finished)} from {code(training.imported)}.
+
+{table}"""
     more = ""
     if (share := estimate_mfu(model, training)) is not None:
         more += f"""
 That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of the speed of large
 matrix products on that machine (MFU)."""
     if training.commit != UNKNOWN_COMMIT:
-        more += f"\nThe code is that of commit {_code(training.commit)}."
+        more += f"\nThe code is that of commit {code(training.commit)}."
     if training.changes:
         more += f"""\n
 The run was resumed with other settings; the table holds the last ones. Changed
-{_code(training.changes)}."""
+{code(training.changes)}."""
     return f"""\
-    {_one_line(training.command)}
+    {one_line(training.command)}
 
-Preset {_code(training.preset)}, finished {_code(training.finished)} after {training.steps:,} of
+Preset {code(training.preset)}, finished {code(training.finished)} after {training.steps:,} of
 {config.steps:,} steps: {training.tokens:,} characters in {training.seconds:,.0f} s without
-evaluations, on {_code(training.hardware)} with PyTorch {_code(training.torch)}.{more}
+evaluations, on {code(training.hardware)} with PyTorch {code(training.torch)}.{more}
 
-| setting | value |
-| --- | --- |
-{rows}"""
+{table}"""
 
 
-def _results(training: Training, record: list[LossRow]) -> str:
+def _results(training: Training, record: list[LossRow], corpus: _Corpus) -> str:
     loss, config = training.val_loss_full, training.config
-    if loss is None and training.steps < config.steps:
+    if loss is None and training.steps < config.steps and not training.imported:
         measured = f"""\
 `val_loss_full` is not measured: the run was interrupted after {training.steps:,} of
 {config.steps:,} steps."""
     elif loss is None:
-        measured = """\
+        measured = f"""\
 `val_loss_full` is not measured. This command measures it:
 
-    python -m microgpt evaluate --checkpoint DIR --data FILE"""
+    python -m microgpt evaluate --checkpoint DIR{corpus.data}"""
     else:
         measured = f"""\
 | `val_loss_full`, every window of the validation text | value |
@@ -196,7 +291,7 @@ def _results(training: Training, record: list[LossRow]) -> str:
 | loss, nats per character | {loss:.4f} |
 | bits per character | {loss / math.log(2):.3f} |
 
-    python -m microgpt evaluate --checkpoint DIR --data FILE"""
+    python -m microgpt evaluate --checkpoint DIR{corpus.data}"""
     estimated = [row for row in record if row.train_loss is not None and row.val_loss is not None]
     if estimated:
         last = estimated[-1]
@@ -211,24 +306,23 @@ batches of {config.batch_size:,} windows of each split: training {last.train_los
 Of the words that the model writes at temperature {TEMPERATURE}, {training.word_share:.1%} occur in
 the corpus (over {TEXTS * LENGTH:,} characters, without regard to case).
 
-    python -m microgpt evaluate --checkpoint DIR --data FILE --words"""
+    python -m microgpt evaluate --checkpoint DIR{corpus.data} --words"""
     return measured
 
 
-def _usage(shakespeare: bool) -> str:
-    prompt = '"QUEEN:"' if shakespeare else "TEXT"
+def _usage(corpus: _Corpus) -> str:
     return f"""\
 With the code of microGPT, and DIR this folder or its `USER/NAME` on the Hub:
 
-    python -m microgpt generate --checkpoint DIR --prompt {prompt} --tokens 500
+    python -m microgpt generate --checkpoint DIR{corpus.prompt} --tokens 500
 
 To open it in the web app, which shows its attention heads and its loss record:
 
     MICROGPT_REPO=USER/NAME streamlit run app.py"""
 
 
-def _licence(shakespeare: bool) -> str:
-    if shakespeare:
+def _licence(corpus: _Corpus) -> str:
+    if corpus.ours:
         return "MIT, code and weights."
     return """\
 The code is MIT. Whoever trained these weights states their licence, here and as `license` in the

@@ -1,6 +1,7 @@
 """The provenance of a checkpoint, as recorded in config.json."""
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.formats import IGNORABLE, Document, required_fields
 
 UNKNOWN_COMMIT = "unknown"
+_SHA256 = re.compile("[0-9a-f]{64}")
 MAX_LENGTH = 2000  # characters of a text field
 
 
@@ -67,7 +69,11 @@ class Training:
     for an interrupted run, or a short one on a long text. word_share: the share of the written
     words that occur in the corpus (see analysis/words.py), None if it was not measured. changes:
     the settings that changed when the run was resumed, and at which steps; empty if none did. Of
-    changes that together exceed MAX_LENGTH, the newest are kept.
+    changes that together exceed MAX_LENGTH, the newest are kept. exact_match: the share of the
+    held-out phrases that an encoder–decoder translates exactly, None if it was not measured.
+    imported: for a model that was trained with other code, its file and what that says about the
+    training; then config, preset and hardware say nothing, and command is that of the import. Empty
+    for a model trained here.
     """
 
     config: TrainConfig
@@ -86,11 +92,18 @@ class Training:
     val_loss_full: float | None
     word_share: float | None = field(default=None, metadata=IGNORABLE)
     changes: str = field(default="", metadata=IGNORABLE)
+    exact_match: float | None = field(default=None, metadata=IGNORABLE)
+    imported: str = field(default="", metadata=IGNORABLE)
 
     @property
     def on_tiny_shakespeare(self) -> bool:
         """Whether the corpus was Tiny Shakespeare."""
         return self.data_sha256 == TINY_SHAKESPEARE_SHA256
+
+    @property
+    def knows_corpus(self) -> bool:
+        """Whether the SHA-256 of the corpus is recorded; that of an imported model may not be."""
+        return _SHA256.fullmatch(self.data_sha256) is not None
 
     @classmethod
     def from_dict(cls, values: Any, document: Document | None = None) -> Self:

@@ -21,6 +21,13 @@ ORIGINAL = {
     "phase4": (1.9976, 2.0675),
     "seed": (1.1111, 1.4815),
 }
+# What each small model adds to the one before it.
+IDEAS = {
+    "phase1": "attention and MLP",
+    "phase2": "residual connections",
+    "phase3": "LayerNorm in each layer",
+    "phase4": "LayerNorm before the head",
+}
 RUNS = Path(__file__).parents[2] / "assets" / "runs"
 
 
@@ -33,14 +40,24 @@ class Run:
     training: Training
     loss_record: list[LossRow]
 
+    @property
+    def title(self) -> str:
+        """A short name for a reader who does not know the folders."""
+        if self.name in IDEAS:
+            return f"Small model {[*IDEAS].index(self.name) + 1}: {IDEAS[self.name]}"
+        if self.training.preset == "gpu":
+            return f"Full model, seed {self.training.config.seed}"
+        return "Full model, less training" if self.training.preset == "cpu" else self.name
 
-def bundled_runs(folder: Path = RUNS) -> list[Run]:
+
+def bundled_runs(folder: str | Path = RUNS) -> list[Run]:
     """All runs in a folder. Raises CheckpointError or LossRecordError if one is damaged."""
-    return [read_run(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    return [read_run(path) for path in sorted(Path(folder).iterdir()) if path.is_dir()]
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: str | Path) -> Run:
     """Read the run in a folder. Raises CheckpointError or LossRecordError if it is damaged."""
+    folder = Path(folder)
     config, training, hashes = read_config(folder)
     data = (folder / LOSS_RECORD).read_bytes()
     if hashlib.sha256(data).hexdigest() != hashes[LOSS_RECORD]:

@@ -10,30 +10,38 @@ from typing import Any
 from safetensors.torch import save as to_safetensors
 
 from microgpt import atomic
+from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.context_length import ContextLosses
 from microgpt.analysis.head_scores import HeadScores, SnapshotScores
-from microgpt.checkpoint import model_card
+from microgpt.checkpoint import model_card, pair_card
 from microgpt.checkpoint.folder import (
     ARCHITECTURE,
     BASELINES,
     CARD,
     CONFIG,
-    EVOLUTION,
+    CONTEXT_LOSSES,
+    CROSS_SCORES,
+    CROSS_SNAPSHOTS,
     FILES,
     HEAD_SCORES,
     LOSS_RECORD,
+    OLD_SNAPSHOTS,
     OPTIONAL,
+    PAIR_KIND,
     SNAPSHOT_SCORES,
     SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
+    AnyCheckpoint,
     Checkpoint,
     CheckpointError,
+    PairCheckpoint,
     check_size,
     sha256,
 )
 from microgpt.checkpoint.loss_record import to_csv
 from microgpt.checkpoint.snapshots import Snapshots
-from microgpt.checkpoint.weights import all_finite, half_precision
+from microgpt.checkpoint.weights import all_finite, as_saved
 from microgpt.config import GPTConfig
 from microgpt.formats import FORMAT, ignorable_fields, stamped
 
@@ -42,10 +50,11 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="")
 
 
-def _config_text(checkpoint: Checkpoint, hashes: dict[str, str]) -> str:
+def _config_text(checkpoint: AnyCheckpoint, hashes: dict[str, str]) -> str:
     config, training = checkpoint.config, checkpoint.training
     values = {
         "architecture": ARCHITECTURE,
+        **({"kind": PAIR_KIND} if isinstance(checkpoint, PairCheckpoint) else {}),
         "model": config.to_dict(),
         "sha256": hashes,
         "training": asdict(training),
@@ -54,17 +63,18 @@ def _config_text(checkpoint: Checkpoint, hashes: dict[str, str]) -> str:
     return json.dumps(stamped(values, optional | (hashes.keys() & OPTIONAL)), indent=1) + "\n"
 
 
-def save(folder: Path, checkpoint: Checkpoint) -> None:
+def save(folder: str | Path, checkpoint: AnyCheckpoint, exact: bool = False) -> None:
     """Save a checkpoint to a folder in one atomic step; an existing folder is replaced.
 
-    Weights are stored as float16. An optional part that would be too large to load is left out.
-    Raises CheckpointError if a weight is not finite in float16 or another file would be too large,
-    and OSError if the folder cannot be written.
+    Weights are stored as float16. exact: store them as float32 if float16 would round one. An
+    optional part that would be too large to load is left out. Raises CheckpointError if a weight
+    is not finite as it is stored or another file would be too large, and OSError if the folder
+    cannot be written.
     """
-    weights = half_precision(checkpoint.model)
+    weights = as_saved(checkpoint.model, exact)
     if not all_finite(weights.values()):
         raise CheckpointError("the weights are not finite in half precision; nothing was written")
-    with atomic.replacing(folder) as partial:
+    with atomic.replacing(Path(folder)) as partial:
         partial.mkdir()
         (partial / WEIGHTS).write_bytes(to_safetensors(weights))
         _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
@@ -74,26 +84,60 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
                 (partial / name).write_bytes(content)
         hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         _write(partial / CONFIG, _config_text(checkpoint, hashes))
-        _write(partial / CARD, model_card.render(checkpoint))
+        _write(partial / CARD, card(checkpoint))
         for name, limit in FILES.items():
             check_size(partial / name, limit)
 
 
-def _optional_files(checkpoint: Checkpoint) -> dict[str, bytes]:
+def card(checkpoint: AnyCheckpoint) -> str:
+    """The model card of a checkpoint of either kind."""
+    if isinstance(checkpoint, PairCheckpoint):
+        return pair_card.render(checkpoint)
+    assert isinstance(checkpoint, Checkpoint)
+    return model_card.render(checkpoint)
+
+
+def _optional_files(checkpoint: AnyCheckpoint) -> dict[str, bytes]:
     """The content of the optional files of the parts that a checkpoint has."""
-    files = {}
-    if checkpoint.baselines is not None:
-        files[BASELINES] = checkpoint.baselines.to_json().encode()
-    if checkpoint.snapshots is not None:
-        files[SNAPSHOTS] = checkpoint.snapshots.to_npz()
-    if checkpoint.head_scores is not None:
-        files[HEAD_SCORES] = checkpoint.head_scores.to_json().encode()
-    if checkpoint.snapshot_scores is not None:
-        files[SNAPSHOT_SCORES] = checkpoint.snapshot_scores.to_json().encode()
-    return files
+    if isinstance(checkpoint, PairCheckpoint):
+        return _contents(
+            {CROSS_SNAPSHOTS: checkpoint.snapshots, CROSS_SCORES: checkpoint.cross_scores}
+        )
+    assert isinstance(checkpoint, Checkpoint)
+    return _contents(
+        {
+            BASELINES: checkpoint.baselines,
+            SNAPSHOTS: checkpoint.snapshots,
+            HEAD_SCORES: checkpoint.head_scores,
+            SNAPSHOT_SCORES: checkpoint.snapshot_scores,
+            CONTEXT_LOSSES: checkpoint.context_losses,
+        }
+    )
 
 
-def add_head_scores(folder: Path, scores: HeadScores | SnapshotScores, config: GPTConfig) -> None:
+def _contents(parts: dict[str, Any]) -> dict[str, bytes]:
+    """The content of the file of each part that is not None."""
+    present = {name: part for name, part in parts.items() if part is not None}
+    return {
+        name: part.to_npz() if name.endswith(".npz") else part.to_json().encode()
+        for name, part in present.items()
+    }
+
+
+def add_baselines(folder: str | Path, baselines: Baselines, config: GPTConfig) -> None:
+    """Add the baselines to a checkpoint folder, or replace them.
+
+    Raises BaselinesError for baselines that could not be loaded again, CheckpointError if they
+    would be too large, and OSError if the folder cannot be written.
+    """
+    text = baselines.to_json()
+    Baselines.from_json(text, config.vocab_size)
+    replace_optional(Path(folder), BASELINES, text.encode())
+
+
+def add_head_scores(
+    folder: str | Path, scores: HeadScores | SnapshotScores, config: GPTConfig
+) -> None:
     """Add head scores, of the model or of its snapshots, to a checkpoint folder, or replace them.
 
     Raises HeadScoresError for scores that could not be loaded again, CheckpointError if they would
@@ -102,10 +146,21 @@ def add_head_scores(folder: Path, scores: HeadScores | SnapshotScores, config: G
     text = scores.to_json()
     type(scores).from_json(text, config.n_layer, config.n_head)
     name = HEAD_SCORES if isinstance(scores, HeadScores) else SNAPSHOT_SCORES
-    replace_optional(folder, name, text.encode())
+    replace_optional(Path(folder), name, text.encode())
 
 
-def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None:
+def add_context_losses(folder: str | Path, losses: ContextLosses, config: GPTConfig) -> None:
+    """Add the losses by context length to a checkpoint folder, or replace them.
+
+    Raises ContextLossesError for losses that could not be loaded again, CheckpointError if they
+    would be too large, and OSError if the folder cannot be written.
+    """
+    text = losses.to_json()
+    ContextLosses.from_json(text, config.vocab_size, config.block_size)
+    replace_optional(Path(folder), CONTEXT_LOSSES, text.encode())
+
+
+def add_snapshots(folder: str | Path, snapshots: Snapshots, config: GPTConfig) -> None:
     """Add snapshots to a checkpoint folder, or replace them.
 
     Raises SnapshotsError for snapshots that could not be loaded again, and OSError if the folder
@@ -113,18 +168,18 @@ def add_snapshots(folder: Path, snapshots: Snapshots, config: GPTConfig) -> None
     """
     content = snapshots.to_npz()
     Snapshots.from_npz(content, config.n_layer, config.n_head, config.vocab_size)
-    replace_optional(folder, SNAPSHOTS, content, also_remove=EVOLUTION)
+    replace_optional(Path(folder), SNAPSHOTS, content, also_remove=OLD_SNAPSHOTS)
 
 
-def replace_training(folder: Path, checkpoint: Checkpoint) -> None:
+def replace_training(folder: str | Path, checkpoint: AnyCheckpoint) -> None:
     """Write the provenance of a checkpoint to its folder: to config.json and to the model card.
 
     Every other file stays as it is. Raises OSError if the folder cannot be written.
     """
-    optional = ignorable_fields(checkpoint.training)
+    folder, optional = Path(folder), ignorable_fields(checkpoint.training)
     config = _edited(_config(folder), optional, training=asdict(checkpoint.training))
     _replace(folder / CONFIG, config)
-    _replace(folder / CARD, model_card.render(checkpoint).encode())
+    _replace(folder / CARD, card(checkpoint).encode())
 
 
 def replace_optional(
@@ -158,7 +213,10 @@ def _config(folder: Path) -> dict[str, Any]:
 def _edited(
     values: dict[str, Any], listed: Set[str], removed: Set[str | None] = frozenset(), **fields: Any
 ) -> bytes:
-    """The content of config.json with other fields; `listed` joins its list `optional`."""
+    """The content of config.json with some fields replaced.
+
+    listed, removed: names to add to its list `optional`, and to remove from it.
+    """
     optional = sorted({*values.get("optional", ()), *listed} - removed)
     stamp = {"format": max(values.get("format", 1), FORMAT), "optional": optional}
     rest = {key: each for key, each in values.items() if key not in stamp}

@@ -25,8 +25,9 @@ class Snapshots:
 
     steps: (S,) optimizer updates made, increasing. passage: (T,) ids. maps: (S, L, H, T, T), 255
     times the attention weights, rounded. probs: (S, T, V), probabilities of the next character at
-    each position. samples: (S, N), ids generated after a newline, or after the first
-    character of the passage if there is no newline, with the same seed each time.
+    each position. samples: (S, N), ids generated from an empty prompt, with the same seed each
+    time. surprisal_without: (S, L, H, T - 1), nats, the surprisal of each character of the passage
+    after its first one when a single head is ablated; None if it was not measured.
     """
 
     # The annotations give the dtypes in the file.
@@ -35,17 +36,31 @@ class Snapshots:
     maps: Annotated[np.ndarray, np.uint8]
     probs: Annotated[np.ndarray, np.float16]
     samples: Annotated[np.ndarray, np.uint16]
+    surprisal_without: Annotated[np.ndarray | None, np.float16] = None
+
+    @property
+    def surprisal(self) -> np.ndarray:
+        """(S, T - 1) float32, the surprisal of each character of the passage after its first, nats.
+
+        It is computed from probs, so a character is at most 16.6 nats: the smallest probability in
+        float16 is 2^-24. The mean over the passage is the loss.
+        """
+        found = self.probs[:, np.arange(len(self.passage) - 1), self.passage[1:]]
+        smallest = np.finfo(np.float16).smallest_subnormal
+        return -np.log(np.maximum(found, smallest, dtype=np.float32))
+
+    def surest_end(self, least: int, most: int) -> int:
+        """How long a start of the passage is where the last snapshot is surest of what follows.
+
+        It has at least `least` and at most `most` characters, within 1 to T.
+        """
+        least = min(max(1, least), len(self.passage))
+        highest = self.probs[-1, least - 1 : max(least, most)].max(axis=-1)
+        return least + int(highest.argmax())
 
     def to_npz(self) -> bytes:
         """Convert to the content of a .npz file; equal snapshots give equal bytes."""
-        file = io.BytesIO()
-        arrays: dict[str, Any] = {
-            name: getattr(self, name).astype(dtype)
-            for name, dtype in _dtypes(type(self)).items()
-            if getattr(self, name) is not None
-        }
-        np.savez_compressed(file, **arrays, format=np.int64(FORMAT))
-        return file.getvalue()
+        return to_npz(self)
 
     def most_changed_head(self) -> tuple[int, int]:
         """Layer and head, from 0, whose map changed most from the first to the last snapshot."""
@@ -60,7 +75,7 @@ class Snapshots:
         The file is untrusted; at most MAX_BYTES of memory are used. Raises SnapshotsError.
         """
         with reading(SnapshotsError, "snapshots"):
-            snapshots = cls(**_read(data, _dtypes(cls), required_fields(cls)))
+            snapshots = cls(**read_arrays("snapshots.npz", data, dtypes(cls), required_fields(cls)))
             fits = snapshots._fits(n_layer, n_head, vocab_size)
         if not fits:
             raise SnapshotsError("the checkpoint's snapshots do not fit its model")
@@ -75,16 +90,37 @@ class Snapshots:
             and self.steps[0] >= 0
             and bool((self.steps[1:] > self.steps[:-1]).all())
             and bool((self.probs >= 0).all() and (self.probs <= 1).all())  # also refuses NaN
+            and self._surprisal_fits((s, n_layer, n_head, t - 1))
             and max(self.passage.max(), self.samples.max(initial=0)) < vocab_size
         )
 
+    def _surprisal_fits(self, shape: tuple[int, ...]) -> bool:
+        found = self.surprisal_without
+        return found is None or (
+            found.shape == shape and bool((found >= 0).all() and np.isfinite(found).all())
+        )
 
-def _dtypes(cls: type[Snapshots]) -> dict[str, type]:
-    """The dtype of each array in the file."""
+
+def dtypes(cls: type) -> dict[str, type]:
+    """The dtype of each array of a dataclass, from its annotations."""
     return {field.name: get_args(field.type)[1] for field in fields(cls)}
 
 
-def _read(data: bytes, dtypes: dict[str, type], required: set[str]) -> dict[str, np.ndarray]:
+def to_npz(values: Any) -> bytes:
+    """The arrays of a dataclass as the content of a .npz file; equal arrays give equal bytes."""
+    file = io.BytesIO()
+    arrays: dict[str, Any] = {
+        name: getattr(values, name).astype(dtype)
+        for name, dtype in dtypes(type(values)).items()
+        if getattr(values, name) is not None
+    }
+    np.savez_compressed(file, **arrays, format=np.int64(FORMAT))
+    return file.getvalue()
+
+
+def read_arrays(
+    name: str, data: bytes, dtypes: dict[str, type], required: set[str]
+) -> dict[str, np.ndarray]:
     """Read the arrays of an untrusted .npz file; it may raise any exception."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -93,7 +129,7 @@ def _read(data: bytes, dtypes: dict[str, type], required: set[str]) -> dict[str,
         written: dict[str, int] = {}
         if number := members.pop("format", None):
             written = {"format": int(_array(_unpacked(archive, number), np.int64))}
-        members = Document.of("snapshots.npz", written).known(members, dtypes, "array")
+        members = Document.of(name, written).known(members, dtypes, "array")
         if not required <= set(members):
             raise SnapshotsError("an array is missing")
         return {

@@ -1,7 +1,7 @@
 """The speed of a training run, and its model FLOPs utilization (MFU)."""
 
 from microgpt.checkpoint.provenance import Training
-from microgpt.config import GPTConfig
+from microgpt.config import EncoderDecoderConfig, GPTConfig
 from microgpt.model import without_weights
 
 
@@ -11,10 +11,8 @@ def flops_per_character(config: GPTConfig) -> int:
     6 for each weight of a matrix product, and 12 L T C for attention over a full window
     (Chowdhery et al., 2022, PaLM, appendix B). Embeddings are looked up, not multiplied.
     """
-    model = without_weights(config)
-    matrices = [
-        p for name, p in model.named_parameters() if p.ndim == 2 and "embedding" not in name
-    ]
+    weights_by_name = without_weights(config).state_dict()  # with a tied head
+    matrices = [p for name, p in weights_by_name.items() if p.ndim == 2 and "embedding" not in name]
     weights = sum(matrix.numel() for matrix in matrices)
     return 6 * weights + 12 * config.n_layer * config.block_size * config.n_embd
 
@@ -27,8 +25,11 @@ def characters_per_second(training: Training) -> float:
 def estimate_mfu(config: GPTConfig, training: Training) -> float | None:
     """Estimate the MFU of a run, relative to the measured speed of matrix products (matmul_flops).
 
-    None if that speed or the time was not measured.
+    None if that speed or the time was not measured, and for an encoder–decoder, whose texts have
+    different lengths.
     """
+    if isinstance(config, EncoderDecoderConfig):
+        return None
     if not training.matmul_flops or not training.seconds:
         return None
     return characters_per_second(training) * flops_per_character(config) / training.matmul_flops

@@ -1,4 +1,7 @@
-"""The weights of a checkpoint: in float16, and checked before they are loaded."""
+"""The weights of a checkpoint, which are checked before they are loaded.
+
+A head that is tied to the token embedding is stored once, as the embedding.
+"""
 
 import hashlib
 import reprlib
@@ -12,14 +15,48 @@ from safetensors.torch import load
 
 from microgpt.checkpoint.folder import CONFIG, MIB, WEIGHTS, CheckpointError, check_hash
 from microgpt.formats import FormatError, parse_json
-from microgpt.model import GPT
+from microgpt.model import Transformer
 
 _DTYPES = ("F16", "BF16", "F32")
 
 
-def half_precision(model: GPT) -> dict[str, torch.Tensor]:
+_HEAD, _EMBEDDING = "head.weight", "token_embedding.weight"
+
+
+def stored(model: Transformer) -> dict[str, torch.Tensor]:
+    """The tensors that a checkpoint of a model holds."""
+    tensors = model.state_dict()
+    return {
+        name: each for name, each in tensors.items() if not (model.config.tied and name == _HEAD)
+    }
+
+
+def half_precision(model: Transformer) -> dict[str, torch.Tensor]:
     """The weights of a model in float16, on the CPU, as they are saved."""
-    return {name: tensor.detach().cpu().half() for name, tensor in model.state_dict().items()}
+    return {name: tensor.detach().cpu().half() for name, tensor in stored(model).items()}
+
+
+def as_saved(model: Transformer, exact: bool) -> dict[str, torch.Tensor]:
+    """The weights of a model, on the CPU, as they are saved: in float16.
+
+    exact: in float32, if float16 would round a weight.
+    """
+    half = half_precision(model)
+    whole = {name: tensor.detach().cpu() for name, tensor in stored(model).items()}
+    if exact and not all(half[name].float().equal(tensor) for name, tensor in whole.items()):
+        return whole
+    return half
+
+
+def assign_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
+    """Make stored tensors the weights of a model, which may be on the meta device.
+
+    Raises KeyError or RuntimeError if they do not fit the model.
+    """
+    tied = {_HEAD: weights[_EMBEDDING]} if model.config.tied else {}
+    model.load_state_dict(weights | tied, assign=True)
+    if tied:
+        model.token_embedding.weight = model.head.weight
 
 
 def all_finite(tensors: Iterable[torch.Tensor]) -> bool:
@@ -27,7 +64,9 @@ def all_finite(tensors: Iterable[torch.Tensor]) -> bool:
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
-def read_weights(folder: Path, model: GPT, hashes: dict[str, str]) -> dict[str, torch.Tensor]:
+def read_weights(
+    folder: Path, model: Transformer, hashes: dict[str, str]
+) -> dict[str, torch.Tensor]:
     """Read the weights of a checkpoint as float32, for a model that may be on the meta device.
 
     The tensors do not depend on the file, which may change or shrink afterwards. Raises
@@ -69,12 +108,12 @@ def _header(file: BinaryIO) -> dict[str, Any]:
     return header
 
 
-def _check_tensors(header: dict[str, Any], model: GPT) -> None:
+def _check_tensors(header: dict[str, Any], model: Transformer) -> None:
     """Check that the tensors of a file fit the model, before memory is allocated for them.
 
     safetensors itself checks that the file is as long as its header says. Raises CheckpointError.
     """
-    expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    expected = {name: list(tensor.shape) for name, tensor in stored(model).items()}
     for name in expected | header:
         if name not in expected or name not in header:
             raise CheckpointError(

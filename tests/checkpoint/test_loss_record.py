@@ -118,7 +118,7 @@ def test_the_error_for_a_malformed_record_names_the_line(text, message):
 
 
 def test_a_record_of_every_number_that_a_run_may_have_is_read_back():
-    """The losses of a run that nearly diverged can be as high as a float."""
+    """The losses of a run that nearly diverged can be as high as the largest float."""
     limits = TRAIN_LIMITS["steps"][1], TRAIN_LIMITS["batch_size"][1], MODEL_LIMITS["block_size"][1]
     highest = LossRow(limits[0], math.prod(map(int, limits)), 1e9, *[1.23457e-308] * 6)
     rows = [LossRow(1, 2, 3.0, *[1.23457e308] * 6), highest]
@@ -158,7 +158,7 @@ def peak_of(text: str) -> int:
     ["," * 4_000_000, HEADER + "," * 4_000_000, HEADER + "1\n" * 2_000_000],
     ids=["header", "row", "rows"],
 )
-def test_a_record_of_nothing_but_cells_or_lines_takes_little_memory(text):
+def test_a_record_of_only_empty_cells_or_short_rows_takes_little_memory(text):
     assert peak_of(text) < 10 * len(text)
 
 

@@ -89,7 +89,7 @@ def test_the_card_names_the_parts_that_a_model_lacks(training, loss_record, pres
         assert f"\n| {name} | {value} |" in text
 
 
-def test_a_model_without_residual_connections_has_no_zeros_on_their_stream(training, loss_record):
+def test_the_card_mentions_the_residual_stream_only_if_the_model_has_one(training, loss_record):
     config = dataclasses.replace(training.config, init="small")
     small = dataclasses.replace(training, config=config)
     for preset in ("phase1", "phase2"):
@@ -180,6 +180,17 @@ def test_only_weights_trained_on_shakespeare_have_a_licence(
     licence = theirs.partition("## Licence")[2]
     assert "The code is MIT." in licence
     assert "Whoever trained these weights states" in licence
+
+
+def test_the_card_of_a_task_says_what_its_text_is(training, tiny_config, loss_record):
+    config = dataclasses.replace(training.config, task="repeats")
+    made = dataclasses.replace(training, config=config, data="Repeated letters")
+    card = parse(card_of(tiny_config, made, loss_record))
+    assert card.data.eval_results[0].dataset_name == "Repeated letters, last 10 %"
+    assert card.data.license == "mit" and card.data.language is None
+    assert "The program makes them from the seed" in card.text
+    assert "\n    python -m microgpt evaluate --checkpoint DIR\n" in card.text
+    assert "--data FILE" not in card.text and "Shakespeare" not in card.text
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from microgpt.analysis.baselines import Baselines
 from microgpt.analysis.head_scores import SnapshotScores
 from microgpt.checkpoint import (
     BASELINES,
+    CONTEXT_LOSSES,
     HASHED,
     HEAD_SCORES,
     SNAPSHOT_SCORES,
@@ -30,6 +31,7 @@ ATTRIBUTES = {
     SNAPSHOTS: "snapshots",
     HEAD_SCORES: "head_scores",
     SNAPSHOT_SCORES: "snapshot_scores",
+    CONTEXT_LOSSES: "context_losses",
 }
 
 
@@ -59,7 +61,7 @@ def test_a_full_checkpoint_is_loaded(full_checkpoint, optional_parts):
     assert loaded.notes == ()
     assert loaded.baselines.to_json() == optional_parts["baselines"].to_json()
     assert loaded.snapshots.to_npz() == optional_parts["snapshots"].to_npz()
-    for name in ("head_scores", "snapshot_scores"):
+    for name in ("head_scores", "snapshot_scores", "context_losses"):
         assert getattr(loaded, name).to_json() == optional_parts[name].to_json()
 
 
@@ -107,7 +109,7 @@ def test_a_file_that_cannot_be_read_is_left_out(full_checkpoint, name):
 
 
 def test_files_of_another_model_are_left_out(full_checkpoint, optional_parts):
-    baselines, snapshots, scores, _ = optional_parts.values()
+    baselines, snapshots, scores, _, losses = optional_parts.values()
     smaller = Baselines(baselines.unigram[1:], baselines.bigram[1:, 1:], baselines.val_loss)
     (full_checkpoint / BASELINES).write_text(smaller.to_json())
     deeper = dataclasses.replace(snapshots, maps=snapshots.maps.repeat(2, axis=1))
@@ -115,6 +117,8 @@ def test_files_of_another_model_are_left_out(full_checkpoint, optional_parts):
     larger = dataclasses.replace(scores, entropy=torch.zeros(3, 3))
     (full_checkpoint / HEAD_SCORES).write_text(larger.to_json())
     (full_checkpoint / SNAPSHOT_SCORES).write_text(SnapshotScores([0, 1], [scores]).to_json())
+    unknown = dataclasses.replace(losses, ids=[0, 1, 2, 65])
+    (full_checkpoint / CONTEXT_LOSSES).write_text(unknown.to_json())
     update_hashes(full_checkpoint)
     loaded = load(full_checkpoint)
     assert all(getattr(loaded, part) is None for part in ATTRIBUTES.values())
@@ -123,6 +127,7 @@ def test_files_of_another_model_are_left_out(full_checkpoint, optional_parts):
         "the checkpoint's snapshots do not fit its model; snapshots.npz is left out",
         "the checkpoint's head scores do not fit its model; head_scores.json is left out",
         "the checkpoint's snapshot scores do not fit its model; snapshot_scores.json is left out",
+        "the checkpoint's losses by context length do not fit it; context_losses.json is left out",
     )
 
 

@@ -4,6 +4,7 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.context_length import context_losses
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
@@ -11,7 +12,7 @@ from microgpt.tokenizer import CharTokenizer
 
 
 def made(characters, training, probs=None):
-    """A checkpoint with this vocabulary, and with baselines if `probs` has its frequencies."""
+    """A checkpoint with this vocabulary, and with baselines if `probs` gives the frequencies."""
     model = GPT(GPTConfig(len(characters), block_size=4, n_layer=1, n_head=1, n_embd=4))
     found = None
     if probs is not None:
@@ -23,6 +24,14 @@ def made(characters, training, probs=None):
 
 def test_it_is_the_passage_of_the_snapshots(checkpoint_with_snapshots):
     assert checkpoint.load(checkpoint_with_snapshots).passage == "Ba do\nke limu."
+
+
+def test_without_snapshots_it_is_the_text_of_the_context_losses(checkpoint_copy):
+    loaded = checkpoint.load(checkpoint_copy)
+    ids = loaded.tokenizer.encode("ba do ke li mu.")
+    losses = context_losses(loaded.model, ids)
+    checkpoint.add_context_losses(checkpoint_copy, losses, loaded.config)
+    assert checkpoint.load(checkpoint_copy).passage == "ba do ke li mu."
 
 
 def test_without_snapshots_it_repeats_the_most_frequent_characters(training):

@@ -28,6 +28,17 @@ def test_the_bundled_runs_have_the_settings_of_their_commands():
         assert last.val_loss == pytest.approx(run.training.val_loss_full, abs=0.05)
 
 
+def test_each_run_has_a_name_for_readers():
+    assert [run.title for run in runs.bundled_runs()] == [
+        "Full model, less training",
+        *(f"Full model, seed {seed}" for seed in range(1337, 1342)),
+        "Small model 1: attention and MLP",
+        "Small model 2: residual connections",
+        "Small model 3: LayerNorm in each layer",
+        "Small model 4: LayerNorm before the head",
+    ]
+
+
 def test_an_edited_loss_record_is_refused(tmp_path):
     shutil.copytree(runs.RUNS / "phase1", tmp_path / "phase1")
     record = tmp_path / "phase1" / "loss_record.csv"

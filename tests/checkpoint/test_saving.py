@@ -22,7 +22,7 @@ from microgpt.checkpoint import (
 )
 from microgpt.checkpoint.snapshots import SnapshotsError
 from microgpt.model import GPT
-from tests.folders import contents, names
+from tests.folders import GPT_PARTS, contents, names
 
 
 @pytest.fixture
@@ -85,10 +85,7 @@ def test_an_optional_file_that_would_be_too_large_to_load_is_left_out(
     monkeypatch.setitem(checkpoint.OPTIONAL, name, 100)
     save(tmp_path / "new", dataclasses.replace(unsaved, **optional_parts))
     assert load(tmp_path / "new").notes == ()
-    assert {*checkpoint.FILES, *checkpoint.OPTIONAL} - names(tmp_path / "new") == {
-        name,
-        checkpoint.EVOLUTION,
-    }
+    assert {*checkpoint.FILES, *GPT_PARTS} - names(tmp_path / "new") == {name}
 
 
 def test_an_error_while_saving_leaves_the_old_checkpoint(checkpoint_copy, unsaved):

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import math
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microgpt.analysis.ablation import surprisal_without_each_head
 from microgpt.analysis.attention import attention_maps
 from microgpt.checkpoint.snapshots import MAX_BYTES, Snapshots, SnapshotsError
 from microgpt.formats import FORMAT
-from microgpt.hub import load_bundled
+from microgpt.hub import BUNDLED, load_bundled
 
 LAYERS, HEADS, VOCAB = 2, 3, 11
 S, T, N = 4, 5, 7
@@ -22,7 +24,9 @@ DTYPES = {
     "maps": np.uint8,
     "probs": np.float16,
     "samples": np.uint16,
+    "surprisal_without": np.float16,
 }
+OPTIONAL = {"surprisal_without"}
 UNREADABLE = "^the checkpoint's snapshots cannot be read$"
 UNFIT = "^the checkpoint's snapshots do not fit its model$"
 
@@ -37,7 +41,15 @@ def snapshots() -> Snapshots:
         maps=generator.integers(256, size=(S, LAYERS, HEADS, T, T), dtype=np.uint8),
         probs=generator.dirichlet(np.ones(VOCAB), size=(S, T)).astype(np.float16),
         samples=generator.integers(VOCAB, size=(S, N)),
+        surprisal_without=generator.exponential(size=(S, LAYERS, HEADS, T - 1)).astype(np.float16),
     )
+
+
+def test_the_start_of_the_passage_can_end_where_the_last_snapshot_is_surest(snapshots):
+    highest = snapshots.probs[-1].max(axis=1).tolist()  # of T = 5 positions
+    assert snapshots.surest_end(2, 4) == 2 + highest[1:4].index(max(highest[1:4]))
+    assert snapshots.surest_end(0, 99) == 1 + highest.index(max(highest))
+    assert snapshots.surest_end(99, 99) == T
 
 
 def read(data: bytes, n_layer: int = LAYERS, n_head: int = HEADS, vocab: int = VOCAB) -> Snapshots:
@@ -125,7 +137,40 @@ def test_a_damaged_file_is_refused(snapshots, damage):
     assert_unreadable(damage(snapshots.to_npz()))
 
 
-@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_optional_array_may_be_missing(snapshots, name):
+    older = dataclasses.replace(snapshots, **{name: None})
+    again = read(older.to_npz())
+    assert getattr(again, name) is None
+    assert again.to_npz() == older.to_npz() != snapshots.to_npz()
+
+
+def test_the_surprisal_is_that_of_the_predicted_characters(snapshots):
+    surprisal = snapshots.surprisal
+    assert (surprisal.shape, surprisal.dtype) == ((S, T - 1), np.float32)
+    for step in range(S):
+        for at in range(T - 1):
+            p = float(snapshots.probs[step, at, snapshots.passage[at + 1]])
+            assert surprisal[step, at] == pytest.approx(-math.log(p), rel=1e-5)
+
+
+def test_the_surprisal_of_an_impossible_character_is_finite(snapshots):
+    impossible = dataclasses.replace(snapshots, probs=np.zeros_like(snapshots.probs))
+    np.testing.assert_allclose(impossible.surprisal, 24 * math.log(2), rtol=1e-6)
+
+
+def test_a_passage_of_one_character_has_no_surprisal(snapshots):
+    one = dataclasses.replace(
+        snapshots,
+        passage=snapshots.passage[:1],
+        maps=snapshots.maps[..., :1, :1],
+        probs=snapshots.probs[:, :1],
+        surprisal_without=snapshots.surprisal_without[..., :0],
+    )
+    assert read(one.to_npz()).surprisal.shape == (S, 0)
+
+
+@pytest.mark.parametrize("name", sorted(DTYPES.keys() - OPTIONAL))
 def test_a_missing_array_is_refused(snapshots, name):
     contents = members(snapshots)
     del contents[f"{name}.npy"]
@@ -258,12 +303,17 @@ def test_an_array_larger_than_its_announced_size_is_refused(snapshots):
         ({}, {"maps": np.zeros((S, LAYERS, HEADS, T, T + 1))}),
         ({}, {"maps": np.zeros((S + 1, LAYERS, HEADS, T, T))}),
         ({}, {"probs": np.full((S, T, VOCAB), np.nan)}),
+        ({}, {"surprisal_without": np.zeros((S, LAYERS, HEADS, T))}),
+        ({}, {"surprisal_without": np.zeros((S, HEADS, LAYERS, T - 1))}),
+        ({}, {"surprisal_without": np.full((S, LAYERS, HEADS, T - 1), np.nan)}),
+        ({}, {"surprisal_without": np.full((S, LAYERS, HEADS, T - 1), np.inf)}),
+        ({}, {"surprisal_without": np.full((S, LAYERS, HEADS, T - 1), -1)}),
         ({}, {"probs": np.full((S, T, VOCAB), np.inf)}),
         ({}, {"probs": np.full((S, T, VOCAB), 1.01)}),
         ({}, {"probs": np.full((S, T, VOCAB), -0.01)}),
         ({}, {"probs": np.zeros((S, T - 1, VOCAB))}),
     ],
-    ids=range(23),
+    ids=range(28),
 )
 def test_snapshots_that_do_not_fit_the_model_are_refused(snapshots, shape, changed):
     values = {name: np.array(value) for name, value in changed.items()}
@@ -286,11 +336,12 @@ def test_arrays_with_another_number_of_axes_are_refused(snapshots, name):
 
 
 def test_snapshots_without_a_step_or_a_passage_are_refused(snapshots):
-    no_step = {name: getattr(snapshots, name)[:0] for name in ("steps", "maps", "probs", "samples")}
+    no_step = {name: getattr(snapshots, name)[:0] for name in DTYPES.keys() - {"passage"}}
     no_passage = {
         "passage": snapshots.passage[:0],
         "maps": snapshots.maps[..., :0, :0],
         "probs": snapshots.probs[:, :0],
+        "surprisal_without": None,
     }
     for changed in (no_step, no_passage):
         with pytest.raises(SnapshotsError, match=UNFIT):
@@ -305,10 +356,29 @@ def test_the_head_that_changed_most_is_found(snapshots):
     assert dataclasses.replace(snapshots, maps=maps).most_changed_head() == (1, 2)
 
 
-def test_the_last_bundled_snapshot_is_of_the_bundled_model():
-    bundled = load_bundled()
+def test_the_bundled_induction_head_forms_while_the_loss_falls():
+    bundled = load_bundled(BUNDLED[1])
+    loss = {row.step: row.val_loss for row in bundled.loss_record}
+    falls, rises = (
+        np.argmax(np.abs(np.diff(values)))
+        for values in (
+            [loss[step] for step in bundled.snapshot_scores.steps],
+            [each.repeated.scores[1, 0] for each in bundled.snapshot_scores.scores],
+        )
+    )
+    assert abs(falls - rises) <= 5, "of 59 snapshots"
+    assert bundled.snapshot_scores.scores[0].repeated.scores.max() < 0.1
+    assert bundled.head_scores.repeated.scores[1, 0] > 0.8
+    assert bundled.head_scores.ablation.loss_change.min() > 1
+
+
+@pytest.mark.parametrize("folder", BUNDLED[:2], ids=lambda folder: folder.name)
+def test_the_last_bundled_snapshot_is_of_the_bundled_model(folder):
+    bundled = load_bundled(folder)
     snapshots = bundled.snapshots
     assert snapshots.steps[-1] == bundled.training.steps
     weights = attention_maps(bundled.model, snapshots.passage.tolist()).weights.numpy()
     # Maps are rounded to 1/255, and the saved weights of the model to float16.
     np.testing.assert_allclose(weights, snapshots.maps[-1] / 255, rtol=0, atol=1 / 255)
+    without = surprisal_without_each_head(bundled.model, snapshots.passage.tolist()).numpy()
+    np.testing.assert_allclose(without, snapshots.surprisal_without[-1], rtol=1e-2, atol=1e-2)

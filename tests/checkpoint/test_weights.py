@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from microgpt.checkpoint import WEIGHTS, CheckpointError, load
+from microgpt.checkpoint import WEIGHTS, Checkpoint, CheckpointError, load, save
 from microgpt.checkpoint.weights import all_finite, half_precision
+from microgpt.config import GPTConfig
 from tests.checkpoint.editing import update_hashes
+from tests.models import OTHER_SHAPES, random_model
 
 
 def edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
@@ -38,6 +41,28 @@ def test_half_precision_rounds_every_weight_to_float16(model):
     assert weights.keys() == model.state_dict().keys()
     for name, tensor in weights.items():
         assert torch.equal(tensor, model.state_dict()[name].half())
+
+
+@pytest.mark.parametrize("name", OTHER_SHAPES)
+def test_a_checkpoint_of_another_shape_is_saved_and_loaded(
+    tmp_path, tiny_config, tokenizer, training, name
+):
+    model = random_model(dataclasses.replace(tiny_config, **OTHER_SHAPES[name]), seed=5)
+    save(tmp_path / "out", Checkpoint(model, tokenizer, [], training))
+    loaded = load(tmp_path / "out").model
+    assert loaded.config == model.config
+    assert loaded.parameter_count() == model.parameter_count()
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor.half().float())
+    tensors = load_file(tmp_path / "out" / WEIGHTS)
+    assert sum(each.numel() for each in tensors.values()) == model.parameter_count()
+    assert ("head.weight" in tensors) == (not model.config.tied), "tied weights are stored once"
+
+
+def test_a_default_shape_is_written_so_that_an_earlier_version_opens_it(tiny_checkpoint):
+    values = json.loads((tiny_checkpoint / "config.json").read_text())
+    added = set(values["model"]) - set(GPTConfig._format_1)
+    assert added and added <= set(values["optional"])
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])

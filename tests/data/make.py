@@ -16,8 +16,9 @@ from microgpt.engine import Decoder, Drawn
 from microgpt.formats import FORMAT
 from microgpt.generate import generate, start_ids
 from microgpt.sampling import SamplingConfig
+from microgpt.training.finish import Source
 from microgpt.training.folder import RunFolder
-from microgpt.training.run import Source, train_checkpoint
+from microgpt.training.run import train_checkpoint
 from microgpt.ui.attention.view_file import view_json
 from microgpt.ui.generate.generated_text import GeneratedText
 from microgpt.ui.generate.record import record_json
@@ -40,7 +41,7 @@ TRAIN = TrainConfig(
 
 
 def train(out: Path, state: Path) -> Checkpoint:
-    """Train the checkpoint, and keep the state of its run at half way."""
+    """Train the checkpoint, and keep the state from the middle of its run."""
     text = (DATA / "words.txt").read_bytes().decode()
     files = RunFolder(out)
     source = Source(data="words.txt")

@@ -59,7 +59,7 @@ def start(text: Path, out: Path) -> subprocess.Popen:
 
 
 def ended(process: subprocess.Popen) -> str:
-    """What a command that must end well printed."""
+    """The output of a command that must succeed."""
     printed, said = process.communicate()
     assert (process.returncode, said) == (0, "")
     return printed
@@ -97,7 +97,7 @@ def test_a_killed_series_of_runs_is_continued_and_packed(
         assert run.config.dropout == chosen.config.dropout
         assert run.training.config.seed == seed
 
-    # What is packed is enough to have the checkpoint, and to go on elsewhere.
+    # The pack holds the chosen checkpoint and the results of all runs.
     pack = out / "pack"
     parts = list(pack.glob("best-*.tar.*"))
     assert len(parts) > 1
