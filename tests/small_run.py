@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from microgpt.checkpoint.loss_record import LossRow
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.training.run import train_checkpoint
 
 STEPS = 40
 MODEL = {"block_size": 16, "n_layer": 2, "n_head": 2, "n_embd": 16, "dropout": 0.1}
@@ -27,3 +29,9 @@ def train_command(data: Path, out: Path, *options: str, **settings: object) -> l
 def without_times(rows: list[LossRow]) -> list[LossRow]:
     """The rows of a loss record without what a clock measured."""
     return [dataclasses.replace(row, seconds=0.0, wall_seconds=None) for row in rows]
+
+
+def rows_of(corpus: str, out: Path, resume: bool = False, **settings: object) -> list[LossRow]:
+    """Train the small run with some settings changed, and return the rows it yields."""
+    config, model = TrainConfig(**TRAINING | settings), GPTConfig(**MODEL)
+    return list(train_checkpoint(corpus, model, config, out, device="cpu", resume=resume))

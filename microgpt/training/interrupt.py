@@ -7,8 +7,7 @@ from types import FrameType
 class Interrupt:
     """Turns the first Ctrl-C or SIGTERM into a request to stop; a second one stops at once.
 
-    A signal that the process ignores from the start, for example in a background job, stays
-    ignored.
+    A signal that the process already ignores, for example in a background job, stays ignored.
     """
 
     requested = False
@@ -27,7 +26,7 @@ class Interrupt:
         self.restore()
 
     def restore(self) -> None:
-        """Give the signals their former handlers again, as when training has ended."""
+        """Restore the previous handlers of the signals."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

@@ -8,11 +8,12 @@ from typing import cast
 import torch
 from torch import nn
 
-from microgpt.analysis.loss import batch_loss, sampled_loss
+from microgpt.analysis.loss import batch_loss, draw_batch, sampled_loss
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import TrainConfig
-from microgpt.data import Splits, random_batch
+from microgpt.data import Splits
 from microgpt.errors import MicroGPTError
+from microgpt.pairs import PairSplits
 from microgpt.training import distributed
 from microgpt.training.optim import lr_schedule, set_learning_rates, update
 from microgpt.training.snapshots import snapshot_steps
@@ -24,17 +25,17 @@ class TrainError(MicroGPTError):
 
 
 def train(
-    state: TrainState, splits: Splits, config: TrainConfig, compiled: bool = False
+    state: TrainState, splits: Splits | PairSplits, config: TrainConfig, compiled: bool = False
 ) -> Iterator[LossRow]:
     """Make the remaining updates, changing `state` in place, and yield a row after each.
 
     Losses are recorded as config says, and at every step with a snapshot; in other rows they are
     None. A row with a loss is added to the record of the state before it is yielded. compiled: run
     the model through torch.compile. Raises DivergedError if a recorded loss is not finite, or if
-    check_finite does after an estimate; the row is then not added.
+    the weights are not finite at an estimate; the row is then not added.
     """
     model, device, block_size = state.model, splits.train.device, state.model.config.block_size
-    snapshots = snapshot_steps(config.steps)
+    snapshots = snapshot_steps(config.steps, config.snapshot_count)
     forward = distributed.wrap(model)
     if compiled:
         forward = cast(nn.Module, torch.compile(forward))
@@ -51,10 +52,10 @@ def train(
         model.train()
         factor = lr_schedule(state.step, config)
         set_learning_rates(state.optimizers, factor)
-        batch = random_batch(splits.train, config.batch_size, block_size, state.batches)
-        x, y = (distributed.shard(each) for each in batch)  # (B, T)
+        batch = draw_batch(splits.train, config.batch_size, block_size, state.batches)
+        parts = [distributed.shard(each) for each in batch]  # (B, …)
         with autocast(device, config):
-            loss = batch_loss(forward, x, y)
+            loss = batch_loss(forward, *parts)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip or math.inf)
         update(state.optimizers)
@@ -86,23 +87,27 @@ def autocast(device: torch.device, config: TrainConfig) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
-def _warm_up(forward: nn.Module, splits: Splits, config: TrainConfig, block_size: int) -> None:
+def _warm_up(
+    forward: nn.Module, splits: Splits | PairSplits, config: TrainConfig, block_size: int
+) -> None:
     """Compile the model and let libraries choose kernels before the training clock starts.
 
     Gradients are cleared afterwards, and the random generators of the run are not used.
     """
     device = splits.train.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        batch = random_batch(splits.train, config.batch_size, block_size, torch.Generator())
-        x, y = (distributed.shard(each) for each in batch)
+        batch = draw_batch(splits.train, config.batch_size, block_size, torch.Generator())
+        parts = [distributed.shard(each) for each in batch]
         with autocast(device, config):
-            loss = batch_loss(forward.train(), x, y)
+            loss = batch_loss(forward.train(), *parts)
         loss.backward()
     forward.zero_grad()
     loss.item()  # waits for the device
 
 
-def estimate(state: TrainState, splits: Splits, config: TrainConfig) -> dict[str, float]:
+def estimate(
+    state: TrainState, splits: Splits | PairSplits, config: TrainConfig
+) -> dict[str, float]:
     """Estimate the losses on both splits of the model that would be saved.
 
     Every estimate of a run uses the same windows.

@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from microgpt.config import TrainConfig
-from microgpt.model import GPT
+from microgpt.model import Transformer
 
 
 def _adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
@@ -22,17 +22,19 @@ def _adamw(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.opt
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-def adamw(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def adamw(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """AdamW for every parameter (Loshchilov and Hutter, 2019)."""
     return [_adamw(model.parameters(), config)]
 
 
-def muon(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def muon(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """Muon for the blocks' matrices, AdamW for the rest.
 
     Source: Jordan et al., 2024, kellerjordan.github.io/posts/muon.
     """
-    matrices = {p: None for p in model.blocks.parameters() if p.ndim == 2}  # an ordered set
+    blocks = [part for name, part in model.named_children() if name.endswith("blocks")]
+    every = (p for part in blocks for p in part.parameters())
+    matrices = {p: None for p in every if p.ndim == 2}  # an ordered set
     by_muon = torch.optim.Muon(
         matrices, lr=config.muon_learning_rate, weight_decay=config.weight_decay
     )
@@ -40,13 +42,13 @@ def muon(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
 
 
 # For each name in config.OPTIMIZERS, a function that assigns every parameter to one optimizer.
-MAKERS: dict[str, Callable[[GPT, TrainConfig], list[torch.optim.Optimizer]]] = {
+MAKERS: dict[str, Callable[[Transformer, TrainConfig], list[torch.optim.Optimizer]]] = {
     "adamw": adamw,
     "muon": muon,
 }
 
 
-def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """Make the optimizers for config.optimizer; each group keeps its peak rate as `initial_lr`."""
     optimizers = MAKERS[config.optimizer](model, config)
     for optimizer in optimizers:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from microgpt.config import GPTConfig, TrainConfig
+from microgpt.config import GPTConfig, TrainConfig, model_config
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document
 
-# The settings that a resumed run may change. The others fix the shape of the model or of its
-# optimizers, what has been trained on so far, or how the losses of a record are measured.
+# The settings that a resumed run may change. A change of another one would not fit the saved model
+# and optimizers, the steps made so far, or the losses measured so far.
 MAY_CHANGE = {
     *("dropout", "steps", "learning_rate", "muon_learning_rate", "weight_decay", "warmup_steps"),
     *("decay_fraction", "grad_clip", "precision", "log_interval", "eval_interval"),
@@ -32,7 +32,7 @@ class RunSettings:
         """Read the settings of a saved state. Raises FormatError, ConfigError, KeyError."""
         saved = document.values["configs"]
         return cls(
-            GPTConfig.from_dict(saved["model"], document),
+            model_config(saved["model"], document),
             TrainConfig.from_dict(saved["train"], document),
             saved["data_sha256"],
         )
@@ -62,7 +62,7 @@ class RunSettings:
         if self.train.steps < step:
             raise ResumeError(
                 f"a resumed run cannot change steps from {changes['steps']}, because {step} steps "
-                "are made already"
+                "have already been made"
             )
 
 

@@ -3,7 +3,7 @@
 import copy
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +14,32 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from microgpt import atomic
-from microgpt.analysis.attention import attention_maps
+from microgpt.analysis.ablation import surprisal_without_each_head
+from microgpt.analysis.attention import attention_maps, in_bytes, max_positions
 from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.analysis.heads import head_scores
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
-from microgpt.checkpoint.weights import all_finite, half_precision
-from microgpt.config import GPTConfig
+from microgpt.checkpoint.weights import all_finite, assign_weights, half_precision
+from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
-from microgpt.generate import generate
-from microgpt.model import GPT, without_weights
+from microgpt.generate import generate, start_ids
+from microgpt.model import GPT, M, Transformer, without_weights
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 
-# Two speakers whose words repeat, so that every head score can be measured.
+# Two speakers whose words repeat, so that every head score can be measured. Of many candidates,
+# `python -m experiments.choose_passage` found this one: each preset of the bundled checkpoint has a
+# large effect on it.
 PASSAGE = """\
+GARDENER:
+The frost is on the roses by the wall.
+
+SERVANT:
+The roses by the wall, good gardener, will not bloom at all."""
+# The passage of earlier versions.
+_EARLIER_PASSAGE = """\
 MIRIAM:
 The lamp burns low, good Tobias; bring the oil.
 
@@ -38,13 +48,18 @@ The oil is gone, good Miriam; the lamp burns low.
 
 MIRIAM:
 Then bring the m"""
-SNAPSHOT_COUNT = 14
+_LONGEST_PASSAGE = 140  # characters
 _LONGEST_LINE = 200  # characters at the start of the validation split that a passage may skip
 SAMPLE_LENGTH = 240
 SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
 # Limit for all maps and predictions of a run, uncompressed. Compressed, they take a few megabytes.
 MAX_BYTES = 16 * 2**20
-_STEP = re.compile(r"step_(\d{8,})\.safetensors")
+# The head scores of a snapshot are measured on at most this number of windows.
+SCORED_WINDOWS = 512
+# While the run trains, on so many, at the start of the validation split.
+SCORED_LIVE = 32
+_LARGEST = torch.finfo(torch.float16).max
+_STEP = re.compile(r"step_([0-9]{8})\.safetensors")  # TRAIN_LIMITS allows no longer number
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,48 +67,62 @@ class Snapshot:
     """The model at one step of a run.
 
     maps: (L, H, T, T) uint8, 255 times the attention weights. probs: (T, V) float16, the
-    predictions after each position. sample: (N,) ids of generated text.
+    predictions after each position. sample: (N,) ids of generated text. surprisal_without:
+    (L, H, T - 1) float16, nats, at most 65,504, the surprisal of each character after the first one
+    when a single head is ablated; None in the state of an earlier version.
     """
 
     step: int
     maps: Tensor
     probs: Tensor
     sample: Tensor
+    surprisal_without: Tensor | None = None
 
 
-def snapshot_steps(steps: int) -> list[int]:
-    """The steps with a snapshot in a run: 0, the last, and others, denser at the start."""
-    shares = ((i / (SNAPSHOT_COUNT - 1)) ** 2 for i in range(SNAPSHOT_COUNT - 1))
-    return sorted({*(_two_digits(steps * share) for share in shares), steps})
+def snapshot_steps(steps: int, count: int = TrainConfig.snapshot_count) -> list[int]:
+    """The steps with a snapshot in a run: 0, the last, and others, denser at the start.
+
+    They are round numbers, with as many digits as `count` of them need. A short run has fewer.
+    """
+    shares = ((i / (count - 1)) ** 2 for i in range(count - 1))
+    digits = 1 + math.ceil(math.log10(max(count / 2, 2)))
+    return sorted({*(_rounded(steps * share, digits) for share in shares), steps})
 
 
-def _two_digits(value: float) -> int:
-    return int(float(f"{value:.1e}")) if value >= 10 else round(value)
+def _rounded(value: float, digits: int) -> int:
+    return int(float(f"{value:.{digits - 1}e}")) if value >= 10 ** (digits - 1) else round(value)
 
 
 def nearest(snapshots: list[Snapshot], steps: list[int], last: int) -> list[Snapshot]:
     """The snapshots of a resumed run that fit the steps of its schedule, which may be a new one.
 
-    For each of `steps` up to step `last`, the nearest snapshot is kept. So a run that is resumed
-    again and again has no more snapshots than another.
+    A run that is resumed many times has no more snapshots than an uninterrupted one.
     """
-    if not snapshots:
-        return []
     by_step = {snapshot.step: snapshot for snapshot in snapshots}
+    return [by_step[step] for step in nearest_steps(by_step, steps, last)]
+
+
+def nearest_steps(taken: Collection[int], steps: list[int], last: int) -> list[int]:
+    """Of the steps with a snapshot, the nearest to each of `steps` up to step `last`, in order."""
+    if not taken:
+        return []
     wanted = (step for step in steps if step <= last)
-    kept = {min(by_step, key=lambda taken: abs(taken - step)) for step in wanted}
-    return [by_step[step] for step in sorted(kept)]
+    return sorted({min(taken, key=lambda each: abs(each - step)) for step in wanted})
 
 
 def passage_ids(
-    tokenizer: CharTokenizer, val: Tensor, config: GPTConfig, data_sha256: str
+    tokenizer: CharTokenizer,
+    val: Tensor,
+    config: GPTConfig,
+    data_sha256: str,
+    snapshots: int = TrainConfig.snapshot_count,
 ) -> list[int]:
     """The ids of the passage of a run, cut to the context window and to MAX_BYTES.
 
     For Tiny Shakespeare it is PASSAGE. For any other corpus it is the start of the validation
     split, from the first new line or word on.
     """
-    longest = min(_longest_passage(config, SNAPSHOT_COUNT), len(PASSAGE))
+    longest = min(_longest_passage(config, snapshots), _LONGEST_PASSAGE)
     if data_sha256 == TINY_SHAKESPEARE_SHA256 and not tokenizer.unknown(PASSAGE):
         ids = tokenizer.encode(PASSAGE)
     else:
@@ -104,35 +133,47 @@ def passage_ids(
 
 
 def earlier_passage_ids(tokenizer: CharTokenizer, val: Tensor, length: int) -> list[int]:
-    """The passage of a state that does not hold it: PASSAGE if all its characters are known."""
-    ids = val.tolist() if tokenizer.unknown(PASSAGE) else tokenizer.encode(PASSAGE)
-    return ids[:length]
+    """The passage, of this length, for a state of an earlier version, which does not hold it.
+
+    It is _EARLIER_PASSAGE if all its characters are known, else the start of the validation split.
+    """
+    known = not tokenizer.unknown(_EARLIER_PASSAGE)
+    return (tokenizer.encode(_EARLIER_PASSAGE) if known else val.tolist())[:length]
 
 
 def _longest_passage(config: GPTConfig, snapshots: int) -> int:
     """The longest passage that the context window and MAX_BYTES allow, in characters."""
     heads, vocab_size = config.n_layer * config.n_head, config.vocab_size
-    # The positive root of heads T² + 2 vocab_size T = MAX_BYTES / snapshots.
-    root = math.isqrt(vocab_size**2 + heads * MAX_BYTES // snapshots) - vocab_size
+    # The positive root of heads T² + 2 (vocab_size + heads) T = MAX_BYTES / snapshots.
+    half = vocab_size + heads
+    root = math.isqrt(half**2 + heads * MAX_BYTES // snapshots) - half
     return min(config.block_size, root // heads)
 
 
 def take_snapshot(model: GPT, tokenizer: CharTokenizer, passage: list[int], step: int) -> Snapshot:
-    """Take a snapshot of a model on a copy, in float32 on the CPU, as the app would.
+    """Take a snapshot of a copy of the model, in float32 on the CPU, as the app would.
 
-    The sample starts after a newline, or after the first character of the passage if the vocabulary
-    has no newline.
+    The sample is generated from an empty prompt (see start_ids).
     """
     model = copy.deepcopy(model).cpu().eval()
     read = attention_maps(model, passage)
-    ids = passage[:1] if tokenizer.unknown("\n") else tokenizer.encode("\n")
-    stream = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
     return Snapshot(
         step,
-        (255 * read.weights).round().to(torch.uint8),
+        in_bytes(read.weights),
         read.logits.softmax(dim=-1).half(),
-        torch.tensor([character.token for character in stream]),
+        torch.tensor(write_sample(model, tokenizer)),
+        surprisal_without_each_head(model, passage).clamp(max=_LARGEST).half(),
     )
+
+
+def write_sample(model: GPT, tokenizer: CharTokenizer) -> list[int]:
+    """The ids that a model in eval mode on the CPU writes from an empty prompt.
+
+    The draws are the same each time.
+    """
+    start = start_ids(tokenizer, "")
+    stream = generate(Decoder(model), tokenizer, start, SAMPLE_LENGTH, SAMPLE_CONFIG)
+    return [character.token for character in stream]
 
 
 def weights_file(folder: Path, step: int) -> Path:
@@ -147,7 +188,7 @@ def weights_files(folder: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in found if match}
 
 
-def save_weights(folder: Path, model: GPT, step: int) -> None:
+def save_weights(folder: Path, model: Transformer, step: int) -> None:
     """Save a model's weights in float16, in one atomic write.
 
     From them, later versions can measure the model at this step without training again. Raises
@@ -158,15 +199,20 @@ def save_weights(folder: Path, model: GPT, step: int) -> None:
 
 
 def load_weights(path: Path, config: GPTConfig) -> GPT:
-    """Load a file of save_weights into a model in eval mode, float32, on the CPU.
+    """Load a file of save_weights as a GPT. Raises as fill does."""
+    return fill(without_weights(config), path)  # unlike GPT(config), it draws no random numbers
 
-    Raises SnapshotsError if the weights are not finite or do not fit the config.
+
+def fill(model: M, path: Path) -> M:
+    """Load a file of save_weights into a model on the meta device.
+
+    The model is then in eval mode, in float32, on the CPU. Raises SnapshotsError if the weights are
+    not finite or do not fit the model.
     """
-    model = without_weights(config)  # unlike GPT(config), it draws no random numbers
     try:
         weights = {name: tensor.float() for name, tensor in load(path.read_bytes()).items()}
-        model.load_state_dict(weights, assign=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        assign_weights(model, weights)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise SnapshotsError(f"{path} does not hold weights of this model") from error
     if not all_finite(model.state_dict().values()):
         raise SnapshotsError(f"the weights in {path} are not finite in half precision")
@@ -181,29 +227,37 @@ def saved_steps(folder: Path) -> list[int]:
     return steps
 
 
+def live_scores(model: GPT, tokenizer: CharTokenizer, val: Tensor) -> HeadScores:
+    """Head scores of a model in eval mode, from so few windows that a run can be watched."""
+    data = val[: SCORED_LIVE * max_positions(model.config)]
+    return head_scores(model, tokenizer, data, most_windows=SCORED_LIVE)
+
+
 def recompute_scores(
     checkpoint: Checkpoint,
-    folder: Path,
+    folder: str | Path,
     data: Tensor,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SnapshotScores:
     """Compute the head scores of a run's snapshots, from the weights that save_weights wrote.
 
-    data: as for head_scores, on the device to use. progress: called with the number of snapshots
-    done and their total. Raises SnapshotsError, and ValueError as head_scores does.
+    data: as for head_scores, on the device to use; of a long text, SCORED_WINDOWS windows are
+    measured, spread evenly. progress: called with the number of snapshots done and their total.
+    Raises SnapshotsError, and ValueError as head_scores does.
     """
+    folder = Path(folder)
     steps, scores = saved_steps(folder), list[HeadScores]()
     for step in steps:
         progress(len(scores), len(steps))
         model = load_weights(weights_file(folder, step), checkpoint.config).to(data.device)
-        scores.append(head_scores(model, checkpoint.tokenizer, data))
+        scores.append(head_scores(model, checkpoint.tokenizer, data, most_windows=SCORED_WINDOWS))
     progress(len(scores), len(steps))
     return SnapshotScores(steps, scores)
 
 
 def recompute(
     checkpoint: Checkpoint,
-    folder: Path,
+    folder: str | Path,
     passage: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Snapshots:
@@ -214,6 +268,7 @@ def recompute(
     number of snapshots done and their total. Raises SnapshotsError, and UnknownCharacterError for a
     passage with characters outside the vocabulary.
     """
+    folder = Path(folder)
     steps = saved_steps(folder)
     config, tokenizer = checkpoint.config, checkpoint.tokenizer
     if passage is None and checkpoint.snapshots is not None:
@@ -233,11 +288,17 @@ def recompute(
 
 
 def stack(snapshots: list[Snapshot], passage: list[int]) -> Snapshots:
-    """Combine the snapshots of a run into the arrays that a checkpoint stores."""
+    """Combine the snapshots of a run into the arrays that a checkpoint stores.
+
+    surprisal_without is left out unless all snapshots have it.
+    """
+    found = [each.surprisal_without for each in snapshots]
+    without = [each for each in found if each is not None]
     return Snapshots(
         steps=np.array([snapshot.step for snapshot in snapshots]),
         passage=np.array(passage),
         maps=torch.stack([snapshot.maps for snapshot in snapshots]).numpy(),
         probs=torch.stack([snapshot.probs for snapshot in snapshots]).numpy(),
         samples=torch.stack([snapshot.sample for snapshot in snapshots]).numpy(),
+        surprisal_without=torch.stack(without).numpy() if len(without) == len(found) else None,
     )

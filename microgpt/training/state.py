@@ -19,9 +19,10 @@ from microgpt.checkpoint.loss_record import COLUMNS, LossRow, kept_interval, thi
 from microgpt.checkpoint.provenance import MAX_LENGTH
 from microgpt.checkpoint.weights import all_finite, half_precision
 from microgpt.config import GPTConfig, TrainConfig
+from microgpt.encoder_decoder import model_for
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document, FormatError, stamped
-from microgpt.model import GPT
+from microgpt.model import Transformer
 from microgpt.training import distributed
 from microgpt.training.optim import make_optimizers
 from microgpt.training.settings import ResumeError, RunSettings, listed
@@ -49,14 +50,15 @@ class TrainState:
 
     ema: a model with the EMA of the weights, or None. batches: the generator of the windows. step:
     updates made. seconds: training time, without evaluation and compilation. rows: the loss record
-    so far. snapshots: those taken so far. passage: the ids of their passage, empty in a state of an
-    earlier version. changes: the settings that a resumed run changed, and at which steps, as text.
-    saved_step: the step of the last saved state. Dropout uses PyTorch's global generators, whose
-    states are saved and restored too.
+    so far. snapshots: those of a GPT taken so far; those of an encoder–decoder are computed at the
+    end, from the weights that the run keeps. passage: the ids of their passage, empty for an
+    encoder–decoder and in a state of an earlier version. changes: the settings that a resumed run
+    changed, and at which steps, as text. saved_step: the step of the last saved state. Dropout uses
+    PyTorch's global generators, whose states are saved and restored too.
     """
 
-    model: GPT
-    ema: GPT | None
+    model: Transformer
+    ema: Transformer | None
     optimizers: list[torch.optim.Optimizer]
     batches: torch.Generator
     step: int = 0
@@ -75,7 +77,7 @@ class TrainState:
     ) -> "TrainState":
         """Make the state of a run at step 0; config.seed sets all random numbers."""
         torch.manual_seed(config.seed)
-        model = GPT(model_config)
+        model = model_for(model_config)
         if config.init == "small":
             model.init_small(torch.Generator().manual_seed(config.seed))
         if rank := distributed.rank():  # each process needs different dropout
@@ -86,7 +88,7 @@ class TrainState:
         return cls(model, ema, make_optimizers(model, config), batches)
 
     @property
-    def result(self) -> GPT:
+    def result(self) -> Transformer:
         """The model that would be saved now: the EMA if there is one."""
         return self.ema if self.ema is not None else self.model
 
@@ -100,7 +102,7 @@ class TrainState:
             get_ema_multi_avg_fn(decay if self.step > 1 else 0.0)(*parts, None)
 
     def record(self, row: LossRow, log_interval: int) -> None:
-        """Add a row to the loss record, which is thinned from time to time as the run goes on."""
+        """Add a row to the loss record, which is thinned when it grows too long."""
         interval = kept_interval(row.step, log_interval)
         if self.rows and interval > kept_interval(self.rows[-1].step, log_interval):
             self.rows = thinned(self.rows, interval)
@@ -108,8 +110,12 @@ class TrainState:
 
     @property
     def wall_seconds(self) -> float:
-        """Seconds since the run began, without the pauses before it was resumed."""
+        """Seconds since the run began, without pauses."""
         return self._wall_seconds_before + time.perf_counter() - self._started
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count the seconds that the run just waited, because someone paused it."""
+        self._started += seconds
 
     def check_finite(self) -> None:
         """Raise DivergedError unless the weights and the optimizers' numbers are finite.
@@ -134,9 +140,9 @@ class TrainState:
     def save(self, path: Path, settings: RunSettings) -> None:
         """Write the state to a file, in one atomic write.
 
-        settings: those of the run, saved with it. The caller has called check_finite. With several
-        processes, each must call this method, and rank 0 writes. Raises TrainStateError if the file
-        cannot be written; an earlier state is then unchanged.
+        settings: those of the run, saved with it. Call check_finite first. With several processes,
+        each must call this method, and rank 0 writes. Raises TrainStateError if the file cannot be
+        written; an earlier state is then unchanged.
         """
         values = {
             "configs": asdict(settings),
@@ -163,8 +169,10 @@ class TrainState:
         except (OSError, RuntimeError) as error:
             # If a write fails, torch.save raises a RuntimeError that hides the OSError.
             cause = error if isinstance(error, OSError) else error.__context__
-            reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
-            raise TrainStateError(f"cannot write {path}: {reason}") from error
+            where, reason = path, "the disk may be full"
+            if isinstance(cause, OSError):
+                where, reason = cause.filename or path, cause.strerror or str(cause)
+            raise TrainStateError(f"cannot write {where}: {reason}") from error
 
     def _rng(self) -> list[torch.Tensor]:
         """The states of the generators that dropout uses in this process."""
@@ -172,11 +180,11 @@ class TrainState:
         return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if on_gpu else [])]
 
     def restore(self, path: Path, settings: RunSettings) -> None:
-        """Replace this state by the one saved in a file; `settings` take the place of the saved.
+        """Replace this state by the one saved in a file.
 
-        Settings in MAY_CHANGE may differ; `changes` then names them. Raises ResumeError if another
-        setting differs, and TrainStateError if the file is damaged or has a field of a newer
-        version.
+        settings: those of the resumed run. Settings in MAY_CHANGE may differ from the saved ones;
+        `changes` then names them. Raises ResumeError if another setting differs, and
+        TrainStateError if the file is damaged or has a field of a newer version.
         """
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -190,7 +198,7 @@ class TrainState:
             raise TrainStateError(str(error)) from error
         except Exception as error:  # a malformed file may raise anything
             raise TrainStateError(f"the training state {path} cannot be read") from error
-        # An earlier version did not thin the record, or log_interval was another.
+        # Thin a record of an earlier version, or one with a shorter log_interval.
         interval = kept_interval(self.step, settings.train.log_interval)
         if interval > settings.train.log_interval:
             self.rows = thinned(self.rows, interval)

@@ -29,3 +29,25 @@ def test_the_folder_is_checked_again_under_the_lock(tmp_path):
     run.out.mkdir()
     with pytest.raises(TrainError, match="already exists"), run.locked(resume=False):
         pass
+
+
+@pytest.mark.parametrize("name", ["loop", "dangling", "x" * 245])
+def test_a_checkpoint_that_could_not_be_written_is_refused_before_training(tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "file" / "run")
+    with pytest.raises(OSError), RunFolder(tmp_path / name).locked(resume=False):
+        pass
+
+
+def test_a_folder_that_is_not_a_checkpoint_is_not_replaced(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.folder.mkdir()
+    run.state.touch()
+    run.out.mkdir()
+    (run.out / "notes.txt").touch()
+    for check in (lambda: run.check(resume=True), run.check_free):
+        with pytest.raises(TrainError, match=r"not a checkpoint.*; move it .* --resume"):
+            check()
+    (run.out / "config.json").touch()
+    run.check(resume=True)

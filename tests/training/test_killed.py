@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from microgpt import checkpoint
+from microgpt import checkpoint, hub
 from microgpt.checkpoint import CheckpointError
 from microgpt.cli import main
+from microgpt.training.folder import RunFolder
+from microgpt.training.loop import TrainError
 from tests import small_run
 from tests.small_run import without_times
+from tests.test_atomic import kill
 
 ROOT = Path(__file__).parents[2]
 train_command = functools.partial(small_run.train_command, optimizer="muon")
-# Run the command to whole/out, and count its calls that flush or rename a file. Then run it again
-# to N/out for some N, and kill it at the N-th of these calls. Every run is a fork, so that PyTorch
-# is imported once.
+# Run the command with the output whole/out, and count its calls that flush or rename a file. Then,
+# for some N, run it again with the output N/out, and kill it at the N-th of these calls. Every run
+# is a fork, so that PyTorch is imported once.
 DRIVER = """
 import os, pathlib, signal, sys
 import torch._dynamo  # before the forks; optimizers import it late
@@ -55,12 +58,12 @@ for last in (2, 7, total // 2, total - 1, total):  # 7: the first state is renam
 
 def assert_complete_or_absent(out: Path, expected: Path) -> None:
     """Assert that a killed run left the complete checkpoint or none."""
-    if out.exists():
+    try:
         weights = checkpoint.load(out).weights_sha256
-        assert weights == checkpoint.load(expected).weights_sha256
+    except CheckpointError as error:
+        assert "no checkpoint folder" in str(error)
     else:
-        with pytest.raises(CheckpointError, match="no checkpoint folder"):
-            checkpoint.load(out)
+        assert weights == checkpoint.load(expected).weights_sha256
 
 
 def resume(command: list[str], out: Path) -> None:
@@ -102,6 +105,33 @@ def test_a_run_killed_during_a_write_resumes_to_the_same_files(corpus_file, tmp_
         resume(train_command(corpus_file, out, steps=5), out)
         assert_same_files(out, whole)
         assert {path.name for path in out.parent.iterdir()} == {"out", "out.state"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL and flock")
+def test_a_checkpoint_is_found_although_its_replacement_was_killed(checkpoint_copy, capsys):
+    weights = checkpoint.load(checkpoint_copy).weights_sha256
+
+    def generate() -> None:
+        assert main(["generate", "--checkpoint", str(checkpoint_copy), "--tokens", "3"]) == 0
+        assert len(capsys.readouterr().out) > 3
+
+    def train() -> None:
+        with pytest.raises(TrainError, match="already exists"):
+            RunFolder(checkpoint_copy).check(resume=False)
+
+    def write_scores() -> None:
+        arguments = ["heads", "--checkpoint", str(checkpoint_copy), "--write"]
+        assert main([*arguments, "--data", str(checkpoint_copy / "missing")]) == 2
+        assert "cannot be read" in capsys.readouterr().err  # the text, not the folder
+
+    def open_any() -> None:
+        assert hub.open_checkpoint(str(checkpoint_copy)).weights_sha256 == weights
+
+    for use in (lambda: checkpoint.load(checkpoint_copy), generate, train, write_scores, open_any):
+        kill("folder", checkpoint_copy, 2)
+        assert not checkpoint_copy.exists()
+        use()
+        assert checkpoint.load(checkpoint_copy).weights_sha256 == weights
 
 
 def test_a_run_killed_twice_resumes_to_the_same_files(corpus_file, tmp_path):

@@ -8,13 +8,14 @@ from torch.overrides import TorchFunctionMode
 from microgpt.config import OPTIMIZERS, TrainConfig
 from microgpt.model import GPT
 from microgpt.training.optim import MAKERS, lr_schedule, make_optimizers, set_learning_rates, update
+from tests.models import OTHER_SHAPES
 
 CONFIG = TrainConfig(learning_rate=1e-3, muon_learning_rate=0.02, weight_decay=0.1)
 
 
-@pytest.fixture
-def fresh(tiny_config) -> GPT:
-    return GPT(tiny_config)
+@pytest.fixture(params=[{}, OTHER_SHAPES["nanoGPT with biases"]], ids=["ours", "nanoGPT"])
+def fresh(tiny_config, request) -> GPT:
+    return GPT(dataclasses.replace(tiny_config, **request.param))
 
 
 def names(model: GPT, group: dict) -> set[str]:

@@ -1,6 +1,5 @@
 import contextlib
 import dataclasses
-import math
 import os
 import re
 import shutil
@@ -10,32 +9,16 @@ import pytest
 import torch
 
 from microgpt import checkpoint
-from microgpt.analysis.heads import head_scores
-from microgpt.analysis.loss import full_loss
-from microgpt.checkpoint import Checkpoint, CheckpointError
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.data import split
 from microgpt.training.folder import RunFolder
 from microgpt.training.loop import TrainError
 from microgpt.training.run import train_checkpoint
-from microgpt.training.snapshots import SNAPSHOT_COUNT, snapshot_steps, weights_files
+from microgpt.training.snapshots import snapshot_steps, weights_files
 from microgpt.training.state import TrainState
 from tests.folders import names
-from tests.small_run import MODEL, STEPS, TRAINING
-
-
-def test_the_saved_model_is_measured(trained_checkpoint, corpus):
-    loaded = checkpoint.load(trained_checkpoint)
-    val = split(loaded.tokenizer.encode(corpus), loaded.config.block_size).val
-    loss = full_loss(loaded.model, val)
-    assert loaded.training.val_loss_full == pytest.approx(loss, abs=5.1e-5)
-    assert f"{loaded.training.val_loss_full:.4f}" in (trained_checkpoint / "README.md").read_text(
-        "utf-8"
-    )
-    assert loss < math.log(loaded.config.vocab_size) - 0.2, "the model has learned something"
-    scores = head_scores(loaded.model, loaded.tokenizer, val)
-    assert loaded.head_scores.to_json() == scores.to_json()
+from tests.models import OTHER_SHAPES
+from tests.small_run import MODEL, STEPS, TRAINING, rows_of
 
 
 def test_the_loss_record_is_in_the_checkpoint_and_in_the_state(trained_checkpoint):
@@ -47,14 +30,6 @@ def test_the_loss_record_is_in_the_checkpoint_and_in_the_state(trained_checkpoin
     kept = RunFolder(trained_checkpoint).loss_record
     assert kept.read_text() == (trained_checkpoint / "loss_record.csv").read_text()
     assert names(trained_checkpoint.parent) == {"words", "words.state"}
-
-
-def test_a_model_with_a_window_of_one_character_has_no_head_scores(corpus, tmp_path):
-    model = GPTConfig(block_size=1, n_layer=1, n_head=1, n_embd=8)
-    config = TrainConfig(steps=1, batch_size=1, eval_batches=1)
-    for _ in train_checkpoint(corpus, model, config, tmp_path / "out", device="cpu"):
-        pass
-    assert checkpoint.load(tmp_path / "out").head_scores is None
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
@@ -94,7 +69,7 @@ def test_a_second_run_that_would_write_to_the_same_folder_is_refused(corpus, tmp
     resumed = train_checkpoint(corpus, model, config, out, device="cpu", resume=True)
     next(first)
     record = RunFolder(out).loss_record.read_bytes()
-    refusal = "already exists" if not resume else "another run is writing to .*out; wait for its"
+    refusal = "already exists" if not resume else "another run is writing to .*out; wait until"
     with pytest.raises(TrainError, match=refusal):
         next(resumed if resume else second)
     assert RunFolder(out).loss_record.read_bytes() == record
@@ -122,12 +97,6 @@ def test_two_runs_that_start_at_the_same_time_do_not_mix(corpus, tmp_path, monke
     assert checkpoint.load(out).training.steps == STEPS
 
 
-def rows_of(corpus: str, out: Path, resume: bool = False, **settings: object) -> list[LossRow]:
-    """Train the small run with some settings changed, and return the rows it yields."""
-    config, model = TrainConfig(**TRAINING | settings), GPTConfig(**MODEL)
-    return list(train_checkpoint(corpus, model, config, out, device="cpu", resume=resume))
-
-
 def test_a_finished_run_is_trained_longer(corpus, tmp_path):
     out, whole = tmp_path / "out", tmp_path / "whole"
     rows_of(corpus, out)
@@ -142,9 +111,17 @@ def test_a_finished_run_is_trained_longer(corpus, tmp_path):
     assert expected.training.changes == ""
 
     steps = longer.snapshots.steps.tolist()
-    assert steps[-1] == 2 * STEPS and STEPS in steps and len(steps) <= SNAPSHOT_COUNT
+    assert steps[-1] == 2 * STEPS and STEPS in steps and len(steps) <= TrainConfig.snapshot_count
     assert sorted(weights_files(RunFolder(out).snapshots)) == steps
     assert {row.step for row in longer.loss_record if row.val_loss is not None} > set(steps)
+
+
+def test_a_run_has_as_many_snapshots_as_its_settings_say(corpus, tmp_path):
+    rows = rows_of(corpus, tmp_path / "out", snapshot_count=30)
+    made = checkpoint.load(tmp_path / "out")
+    assert made.snapshots.steps.tolist() == snapshot_steps(STEPS, 30)
+    assert len(made.snapshots.steps) > TrainConfig.snapshot_count
+    assert {row.step for row in rows if row.val_loss is not None} >= set(snapshot_steps(STEPS, 30))
 
 
 def test_a_resumed_run_follows_the_new_schedule(corpus, tmp_path):
@@ -160,32 +137,8 @@ def test_a_resumed_run_follows_the_new_schedule(corpus, tmp_path):
     assert checkpoint.load(out).training.changes == f"{changes}; at step 8: steps from 8 to 9"
 
 
-def test_after_a_short_run_on_a_long_text_only_some_windows_are_measured(
-    corpus, tmp_path, monkeypatch
-):
-    """The validation split has 37 windows, the run was trained on 4 x 40."""
-    model, notes = GPTConfig(**MODEL), []
-
-    def measured(minimum: int, steps: int) -> Checkpoint:
-        monkeypatch.setattr("microgpt.training.run.MIN_MEASURED_WINDOWS", minimum)
-        config, out = TrainConfig(**TRAINING | {"steps": steps}), tmp_path / f"{minimum} {steps}"
-        for _ in train_checkpoint(corpus, model, config, out, device="cpu", note=notes.append):
-            pass
-        return checkpoint.load(out)
-
-    for minimum, steps in ((13, 1), (1, 40)):
-        made = measured(minimum, steps)
-        assert made.training.val_loss_full is not None and notes == []
-        assert made.head_scores.positions == max(minimum, steps * 4 // 10) * 15
-    short = measured(10, 1)
-    assert short.training.val_loss_full is None
-    assert short.head_scores.positions == 10 * 15
-    (note,) = notes
-    assert note.startswith("val_loss_full is not measured, because it would take more than a tenth")
-
-
 def test_a_run_flushes_only_files_that_are_open_for_writing(corpus, tmp_path, monkeypatch):
-    """Windows refuses to flush any other, and says so only after the training."""
+    """Windows refuses to flush any other, so the run would fail only after the training."""
     flush, flushed = os.fsync, []
 
     def flush_as_windows(descriptor: int) -> None:
@@ -308,40 +261,6 @@ def test_an_interrupt_does_not_save_weights_that_no_checkpoint_can_hold(
     assert not out.exists()
 
 
-def test_changed_settings_are_announced(corpus, tmp_path):
-    rows_of(corpus, tmp_path / "out", steps=4)
-    notes: list[str] = []
-    config = TrainConfig(**TRAINING | {"steps": 5})
-    for _ in train_checkpoint(
-        corpus,
-        GPTConfig(**MODEL),
-        config,
-        tmp_path / "out",
-        device="cpu",
-        resume=True,
-        note=notes.append,
-    ):
-        pass
-    assert notes == ["changed settings: at step 4: steps from 4 to 5"]
-
-
-@pytest.mark.parametrize(
-    ("model", "train", "message"),
-    [
-        ({"n_embd": 2048}, {}, "the weights of this model would take"),
-        ({}, {"steps": 100_000, "eval_interval": 1}, "would estimate its losses 100,014 times"),
-    ],
-)
-def test_a_checkpoint_that_could_not_be_loaded_is_refused_before_the_first_step(
-    corpus, tmp_path, model, train, message
-):
-    shape = GPTConfig(**MODEL | {"n_layer": 12} | model)
-    config = TrainConfig(**TRAINING | train)
-    with pytest.raises(CheckpointError, match=message):
-        next(train_checkpoint(corpus, shape, config, tmp_path / "out", device="cpu"))
-    assert names(tmp_path) == set()
-
-
 @pytest.fixture
 def few_batch_losses(monkeypatch) -> int:
     """Let a loss record keep only this number of batch losses."""
@@ -367,9 +286,7 @@ def test_the_record_is_thinned_while_it_grows(corpus, tmp_path, few_batch_losses
     assert sum(row.val_loss is None for row in checkpoint.load(tmp_path / "out").loss_record) <= 10
 
 
-def test_the_record_of_a_resumed_run_is_thinned_as_that_of_another(
-    corpus, tmp_path, few_batch_losses
-):
+def test_the_record_of_a_resumed_run_is_thinned_like_any_other(corpus, tmp_path, few_batch_losses):
     settings = {"log_interval": 1, "steps": 50}
     config, model, out = TrainConfig(**TRAINING | settings), GPTConfig(**MODEL), tmp_path / "out"
     begun: list[LossRow] = []
@@ -390,3 +307,20 @@ def test_the_record_of_an_earlier_version_is_thinned_when_its_run_is_resumed(
     monkeypatch.setattr("microgpt.checkpoint.loss_record.MAX_BATCH_LOSSES", 10)
     rest = rows_of(corpus, tmp_path / "out", resume=True, log_interval=1, steps=STEPS + 2)
     assert_thinned(tmp_path / "out", begun + rest, interval=4)
+
+
+def test_a_model_of_another_shape_is_trained_stopped_and_resumed(corpus, tmp_path):
+    model = GPTConfig(**MODEL | OTHER_SHAPES["nanoGPT"])
+    config = TrainConfig(**TRAINING | {"steps": 20, "optimizer": "muon", "init": "small"})
+    straight = list(train_checkpoint(corpus, model, config, tmp_path / "one", device="cpu"))
+    stopped = train_checkpoint(
+        corpus, model, config, tmp_path / "two", device="cpu", stop=lambda: True
+    )
+    assert len(list(stopped)) < len(straight)
+    resumed = train_checkpoint(corpus, model, config, tmp_path / "two", device="cpu", resume=True)
+    rows = list(resumed)
+    assert rows[-1].val_loss == pytest.approx(straight[-1].val_loss, abs=1e-6)
+    assert rows[-1].val_loss < straight[0].val_loss
+    loaded = checkpoint.load(tmp_path / "two")
+    assert loaded.model.head.weight is loaded.model.token_embedding.weight
+    assert loaded.head_scores is not None

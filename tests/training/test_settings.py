@@ -10,7 +10,9 @@ SAVED = RunSettings(GPTConfig(), TrainConfig(), "ab" * 32)
 OTHERS = {
     **{"norm": "none", "residual": False, "init": "small", "optimizer": "muon"},
     **{"precision": "bfloat16", "dropout": 0.1, "decay_fraction": 0.5, "ema_decay": 0.5},
-    **{"n_embd": 768, "n_head": 3},
+    **{"n_embd": 768, "n_head": 3, "task": "repeats"},
+    **{"activation": "gelu", "score_scale": "n_embd", "tied": True, "norm_bias": False},
+    **{"qkv_bias": True, "linear_bias": False, "head_bias": False},
 }
 SETTINGS = [
     (part, field.name)
@@ -47,7 +49,7 @@ def test_a_run_cannot_be_resumed_with_fewer_steps_than_it_has_made():
     shorter = dataclasses.replace(SAVED, train=TrainConfig(steps=300))
     shorter.check_resumes(SAVED, 300)
     with pytest.raises(
-        ResumeError, match="steps from 5000 to 300, because 301 steps are made already"
+        ResumeError, match="steps from 5000 to 300, because 301 steps have already been made"
     ):
         shorter.check_resumes(SAVED, 301)
 

@@ -1,14 +1,17 @@
 import copy
+import dataclasses
 import itertools
+import string
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from microgpt import checkpoint
+from microgpt.analysis.ablation import surprisal_without_each_head
 from microgpt.analysis.attention import attention_maps
-from microgpt.checkpoint.snapshots import SnapshotsError
-from microgpt.config import GPTConfig
+from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
+from microgpt.config import TRAIN_LIMITS, GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
 from microgpt.generate import generate
@@ -20,16 +23,18 @@ from microgpt.training.snapshots import (
     PASSAGE,
     SAMPLE_CONFIG,
     SAMPLE_LENGTH,
-    SNAPSHOT_COUNT,
     Snapshot,
+    earlier_passage_ids,
     load_weights,
     nearest,
     passage_ids,
+    recompute,
     save_weights,
     snapshot_steps,
     stack,
     take_snapshot,
     weights_file,
+    weights_files,
 )
 from tests.models import random_model
 from tests.small_run import STEPS
@@ -42,6 +47,14 @@ def dropout_model(model, tiny_config) -> GPT:
     copied = GPT(shape)
     copied.load_state_dict(model.state_dict())
     return copied.train()
+
+
+def test_only_files_of_steps_that_a_run_can_have_are_weights(tmp_path):
+    (tmp_path / f"step_{10**20}.safetensors").touch()
+    (tmp_path / "step_\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668.safetensors").touch()
+    path = weights_file(tmp_path, int(TRAIN_LIMITS["steps"][1]))
+    path.touch()
+    assert weights_files(tmp_path) == {10_000_000: path}
 
 
 @pytest.mark.parametrize("steps", [5000, 800, 3, 1])
@@ -58,9 +71,20 @@ def test_a_run_of_any_length_has_few_snapshots():
         snapshots = snapshot_steps(steps)
         assert (snapshots[0], snapshots[-1]) == (0, steps)
         assert snapshots == sorted(set(snapshots))
-        assert len(snapshots) <= SNAPSHOT_COUNT
+        assert len(snapshots) <= TrainConfig.snapshot_count
         if steps >= 100:
             assert len(snapshots) >= 12
+
+
+@pytest.mark.parametrize("count", [*TRAIN_LIMITS["snapshot_count"], 3, 30, 60])
+def test_a_run_has_as_many_snapshots_as_its_settings_say(count):
+    for steps in (1, 7, 1000, 3000, 123_456):
+        snapshots = snapshot_steps(steps, count)
+        assert (snapshots[0], snapshots[-1]) == (0, steps)
+        assert snapshots == sorted(set(snapshots))
+        assert len(snapshots) <= count
+        if steps > 20 * count:
+            assert len(snapshots) >= 0.8 * count
 
 
 @pytest.mark.parametrize("steps", [800, 1000, 5000])
@@ -69,11 +93,6 @@ def test_snapshots_are_denser_at_the_start(steps):
     gaps = [later - earlier for earlier, later in itertools.pairwise(snapshots)]
     assert gaps[0] < gaps[len(gaps) // 2] < max(gaps[-3:])
     assert sum(snapshot <= steps // 4 for snapshot in snapshots) >= len(snapshots) // 2
-
-
-def test_the_passage_is_long_enough_to_fill_a_window():
-    assert len(PASSAGE) >= 128
-    assert PASSAGE.isascii()
 
 
 def test_the_passage_for_tiny_shakespeare_is_cut_to_the_context_window():
@@ -95,10 +114,18 @@ def test_the_passage_for_another_text_is_from_its_validation_split(opening, skip
     text = opening + 300 * PASSAGE.replace("\n", "").replace(" ", "")
     tokenizer = CharTokenizer.from_text(text + PASSAGE)
     val = torch.tensor(tokenizer.encode(text))
-    for window, length in ((1, 1), (16, 16), (64, 64), (4096, len(PASSAGE))):
+    for window, length in ((1, 1), (16, 16), (64, 64), (4096, 140)):
         shape = GPTConfig(tokenizer.vocab_size, block_size=window, n_layer=2, n_head=2, n_embd=8)
         ids = passage_ids(tokenizer, val, shape, "ab" * 32)
         assert tokenizer.decode(ids) == text[len(skipped) :][:length]
+
+
+def test_a_state_without_a_passage_has_that_of_earlier_versions():
+    val = torch.zeros(500, dtype=torch.int64)
+    tokenizer = CharTokenizer.from_text(string.printable)
+    earlier = tokenizer.decode(earlier_passage_ids(tokenizer, val, 140))
+    assert (len(earlier), earlier[:8], earlier[-17:]) == (140, "MIRIAM:\n", "\nThen bring the m")
+    assert earlier_passage_ids(CharTokenizer.from_text("ab"), val, 7) == [0] * 7
 
 
 def test_a_short_validation_split_is_used_to_its_end():
@@ -108,8 +135,8 @@ def test_a_short_validation_split_is_used_to_its_end():
     assert passage_ids(tokenizer, val, shape, "ab" * 32) == val[2:].tolist()
 
 
-@pytest.mark.parametrize(("letters", "start"), [("ab\n", "\n"), ("ab", "b")], ids=ascii)
-def test_a_sample_starts_after_a_newline_or_the_start_of_the_passage(letters, start):
+@pytest.mark.parametrize(("letters", "start"), [("ab\n", "\n"), ("ab", "a")], ids=ascii)
+def test_a_sample_starts_after_a_newline_or_the_first_known_character(letters, start):
     tokenizer = CharTokenizer.from_text(letters)
     model = random_model(GPTConfig(tokenizer.vocab_size, 8, n_layer=1, n_head=1, n_embd=8), seed=0)
     snapshot = take_snapshot(model, tokenizer, tokenizer.encode("bab"), 0)
@@ -125,7 +152,9 @@ def test_the_passage_is_cut_to_the_limit_for_all_maps_and_predictions():
     length = len(passage_ids(tokenizer, val, shape, TINY_SHAKESPEARE_SHA256))
 
     def size(length: int) -> int:
-        return SNAPSHOT_COUNT * (48 * 64 * length**2 + 2 * tokenizer.vocab_size * length)
+        heads = 48 * 64
+        maps, probs = heads * length**2, 2 * tokenizer.vocab_size * length
+        return TrainConfig.snapshot_count * (maps + probs + 2 * heads * length)
 
     assert size(length) <= MAX_BYTES < size(length + 1)
 
@@ -157,9 +186,27 @@ def test_a_snapshot_holds_the_attention_and_predictions_of_the_model(
     torch.testing.assert_close(
         snapshot.probs.float(), expected.logits.softmax(dim=-1), rtol=1e-3, atol=1e-6
     )
+    assert snapshot.surprisal_without.dtype == torch.float16
+    torch.testing.assert_close(
+        snapshot.surprisal_without.double(),
+        surprisal_without_each_head(model, ids),
+        rtol=1e-3,
+        atol=1e-6,
+    )
 
 
-def test_the_sample_is_generated_after_a_newline(dropout_model, model, tokenizer):
+def test_a_surprisal_without_a_head_that_float16_cannot_hold_is_clamped(model, tokenizer):
+    sure = copy.deepcopy(model)
+    sure.head.weight.mul_(60_000 / sure.head.weight.abs().max())  # the largest that a file holds
+    passage = [1, 2, 3, 4, 5]
+    assert surprisal_without_each_head(sure, passage).max() > 65_504
+    snapshots = stack([take_snapshot(sure, tokenizer, passage, 0)], passage)
+    assert snapshots.surprisal_without.max() == 65_504
+    opened = Snapshots.from_npz(snapshots.to_npz(), 2, 3, tokenizer.vocab_size)
+    assert opened.surprisal_without.max() == 65_504
+
+
+def test_the_sample_is_generated_without_dropout(dropout_model, model, tokenizer):
     sample = take_snapshot(dropout_model, tokenizer, [1, 2, 3], 0).sample
     ids = tokenizer.encode("\n")
     stream = generate(Decoder(model), tokenizer, ids, SAMPLE_LENGTH, SAMPLE_CONFIG)
@@ -176,6 +223,9 @@ def test_snapshots_are_stacked_in_order(dropout_model, model, tokenizer):
     assert stacked.probs.shape == (2, 3, tokenizer.vocab_size)
     assert stacked.samples.shape == (2, SAMPLE_LENGTH)
     assert (stacked.maps[0] == stacked.maps[1]).all()
+    assert stacked.surprisal_without.shape == (2, 2, 3, 2)
+    without = dataclasses.replace(snapshots[0], surprisal_without=None)  # of an older state
+    assert stack([without, snapshots[1]], passage).surprisal_without is None
 
 
 def test_a_run_records_losses_at_every_snapshot(trained_checkpoint):
@@ -214,6 +264,12 @@ def test_a_run_keeps_the_weights_of_every_snapshot(trained_checkpoint):
         assert (torch.tensor(snapshots.maps[index]) / 255 - maps).abs().max() < 2 / 255
 
 
+def test_the_folder_of_the_weights_may_be_named_by_a_string(trained_checkpoint):
+    loaded = checkpoint.load(str(trained_checkpoint))
+    folder = str(RunFolder(str(trained_checkpoint)).snapshots)
+    assert recompute(loaded, folder).to_npz() == loaded.snapshots.to_npz()
+
+
 def test_saved_weights_that_are_not_finite_are_refused(model, tmp_path):
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     weights["head.bias"][0] = torch.inf
@@ -244,7 +300,7 @@ def test_a_resumed_run_keeps_the_snapshots_nearest_to_its_schedule():
     assert nearest([], snapshot_steps(2000), 0) == []
 
 
-def test_a_run_that_is_prolonged_again_and_again_has_few_snapshots():
+def test_a_run_that_is_trained_longer_many_times_has_few_snapshots():
     taken, done = [], 0
     for steps in range(50, 5000, 150):
         taken = nearest(taken, snapshot_steps(steps), done)
@@ -252,4 +308,4 @@ def test_a_run_that_is_prolonged_again_and_again_has_few_snapshots():
         taken += [Snapshot(step, *torch.zeros(3, 1)) for step in new]
         done = steps
         assert [each.step for each in taken] == sorted({each.step for each in taken})
-        assert len(taken) <= SNAPSHOT_COUNT
+        assert len(taken) <= TrainConfig.snapshot_count

@@ -201,7 +201,7 @@ def test_a_restored_run_has_the_options_of_its_new_settings(dropout_config, tmp_
     )
 
 
-def test_after_many_changes_the_newest_are_kept(dropout_config, tmp_path):
+def test_only_the_newest_of_many_changes_are_kept(dropout_config, tmp_path):
     path = tmp_path / "state.pt"
     before = RunSettings(dropout_config, settings(), "")
     state = TrainState.create(dropout_config, before.train, CPU)

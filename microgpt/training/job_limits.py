@@ -1,0 +1,56 @@
+"""Limits for what a visitor may train, so that a run fits on the server."""
+
+import dataclasses
+
+from microgpt.config import MODEL_LIMITS, GPTConfig, TrainConfig
+from microgpt.data import count_that_fits, fold_rare
+from microgpt.model import without_weights
+from microgpt.training.job_status import JobError
+
+MAX_TEXT_BYTES = 5_000_000  # in UTF-8
+MAX_PARAMETERS = 2_000_000
+MAX_STEPS = 20_000
+MAX_SNAPSHOTS = 60
+
+
+def check_request(text: str, model: GPTConfig, train: TrainConfig) -> bytes:
+    """Return the text in UTF-8 if a visitor may train this.
+
+    model: its vocab_size is ignored. Raises JobError, which says what to change.
+    """
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError as error:
+        raise JobError("the text is not valid Unicode; save it as UTF-8") from error
+    if len(encoded) > MAX_TEXT_BYTES:
+        raise JobError(
+            f"the text has {len(encoded) / 1e6:,.1f} MB; at most {MAX_TEXT_BYTES / 1e6:.0f} MB are "
+            "allowed"
+        )
+    if train.task != "text" or train.steps > MAX_STEPS or train.snapshot_count > MAX_SNAPSHOTS:
+        raise JobError(
+            f"a run here has a text, at most {MAX_STEPS:,} steps and at most {MAX_SNAPSHOTS} "
+            "snapshots"
+        )
+    folded = fold_rare(text, train.rare)
+    most = int(MODEL_LIMITS["vocab_size"][1])
+    if count := count_that_fits(folded, most):
+        raise JobError(
+            f"the text has {len(set(folded)):,} different characters, and a model knows at most "
+            f"{most:,}; replace those that occur fewer than {count} times"
+        )
+    least = 10 * model.block_size + 1
+    if len(text) < least:
+        raise JobError(
+            f"a context length of {model.block_size} needs a text of at least {least:,} "
+            f"characters; this one has {len(text):,}"
+        )
+    shape = dataclasses.replace(model, vocab_size=len(set(folded)))
+    parameters = without_weights(shape).parameter_count()
+    if parameters > MAX_PARAMETERS:
+        raise JobError(
+            f"the model would have {parameters:,} parameters; at most {MAX_PARAMETERS:,} are "
+            "allowed here, so lower its layers or channels, or choose a text with fewer different "
+            "characters"
+        )
+    return encoded
