@@ -20,10 +20,11 @@ from huggingface_hub import constants
 from microgpt.hub import download, fetch
 
 TOKEN = "hf_loopback"  # the only token with write access
-# A slow response has half of the file at once; a stalled one has nothing more.
+# A slow response sends half of a file at once and the rest slowly; a stalled one sends no more.
+# After 429, the client has to wait for a day.
 Fault = Literal[
     *("hang", "disconnect", "slow headers", "slow", "stall", "truncate", "wrong bytes"),
-    *("401", "403", "503", "not a hub"),
+    *("401", "403", "413", "429", "503", "not a hub", "{}", "[]", "bad card"),
 ]
 
 
@@ -121,7 +122,7 @@ class LoopbackHub:
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home / "hf"),
             "HF_TOKEN": TOKEN,
-            "HF_HUB_DISABLE_XET": "1",  # real uploads take Xet, which this Hub does not speak
+            "HF_HUB_DISABLE_XET": "1",  # real uploads use Xet, which this Hub lacks
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_OFFLINE": "0",  # tests of exports set it for this process
             "MICROGPT_CACHE": str(home / "cache"),
@@ -171,10 +172,16 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "slow headers":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
             return self._trickle(b"x" * 10_000)
-        if fault in ("401", "403", "503"):
+        if fault == "429":
+            self._send(b"", 429, Retry_After="86400")
+        elif fault in ("401", "403", "413", "503"):
             self._error(int(fault))
         elif fault == "not a hub":
             self._send(b"<h1>Welcome</h1>")
+        elif fault in ("{}", "[]"):
+            self._send(fault.encode())
+        elif fault == "bad card":
+            self._json({"errors": [{"message": '"license" must be a text'}]}, 400)
         elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/(.+)/([^/]+)", path):
             self._resolve(*match.groups(), fault)
         elif self.command in ("POST", "PUT") and self.headers.get("Authorization") is None:

@@ -1,12 +1,12 @@
-"""Open a checkpoint from a folder, from a repo on the Hugging Face Hub, or the bundled one."""
+"""Open a checkpoint from a folder, from a repo on the Hugging Face Hub, or a bundled one."""
 
 import os.path
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from microgpt import checkpoint
-from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
+from microgpt import atomic, checkpoint
+from microgpt.checkpoint import AnyCheckpoint, CheckpointError, Origin
 from microgpt.hub.copies import cached
 from microgpt.hub.fetch import Fetch, load
 from microgpt.hub.repo import HubError, RepoRef, parse_repo
@@ -20,6 +20,7 @@ __all__ = [
     "RepoRef",
     "Visitor",
     "VisitorCheckpoints",
+    "bundled_folders",
     "cached",
     "load",
     "load_bundled",
@@ -30,22 +31,46 @@ __all__ = [
     "publish",
 ]
 
-BUNDLED = Path(__file__).parents[2] / "assets" / "checkpoint"
+_ASSETS = Path(__file__).parents[2] / "assets"
+# The folders of the checkpoints that come with the program; the first one is the default.
+BUNDLED = [
+    _ASSETS / "checkpoint",
+    *(_ASSETS / "checkpoints" / name for name in ("induction", "dates")),
+]
 
 
-def load_folder(path: Path) -> Checkpoint:
+def load_folder(path: str | Path) -> AnyCheckpoint:
     """Open a checkpoint folder. Raises CheckpointError."""
     return _load(path, "folder")
 
 
-def load_bundled() -> Checkpoint:
-    """Open the checkpoint that comes with the program. Raises CheckpointError."""
-    return _load(BUNDLED, "bundled")
+def bundled_folders() -> dict[str, Path]:
+    """The folders of the bundled checkpoints, by the name of their corpus.
+
+    A checkpoint that cannot be read has the name of its folder, and a later one of the same corpus
+    has it too, in brackets. The default is first, and listed even if its folder is missing.
+    """
+    folders = {}
+    for folder in BUNDLED:
+        try:
+            name = checkpoint.read_config(folder)[1].data
+        except CheckpointError:
+            name = folder.name
+        if name in folders:
+            name = f"{name} ({folder.name})"
+        if folder == BUNDLED[0] or folder.is_dir():
+            folders[name] = folder
+    return folders
 
 
-def _load(path: Path, kind: Literal["folder", "bundled"]) -> Checkpoint:
+def load_bundled(folder: Path | None = None) -> AnyCheckpoint:
+    """Open one of the checkpoints in BUNDLED, by default the first. Raises CheckpointError."""
+    return _load(folder or BUNDLED[0], "bundled")
+
+
+def _load(path: str | Path, kind: Literal["folder", "bundled"]) -> AnyCheckpoint:
     try:
-        return checkpoint.load(path, Origin(kind, str(path)))
+        return checkpoint.load_any(path, Origin(kind, str(path)))
     except OSError as error:  # for example a name that is too long
         reason = f"cannot be read: {error.strerror}; name another folder"
         raise CheckpointError(
@@ -54,7 +79,7 @@ def _load(path: Path, kind: Literal["folder", "bundled"]) -> Checkpoint:
 
 
 def operator_choice(environ: Mapping[str, str]) -> Path | RepoRef | None:
-    """Return the checkpoint that the app starts with, or None for the bundled one.
+    """Return the checkpoint that the app starts with, or None for a bundled one.
 
     MICROGPT_CHECKPOINT, a folder, takes precedence over MICROGPT_REPO. Both may also be secrets of
     the app: Streamlit copies its secrets into the environment, where they replace old values.
@@ -76,11 +101,12 @@ def operator_choice(environ: Mapping[str, str]) -> Path | RepoRef | None:
 
 def open_checkpoint(
     text: str, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Checkpoint:
+) -> AnyCheckpoint:
     """Open the checkpoint that a command-line argument names: a folder if it exists, else a repo.
 
     progress: as for `load`. Raises CheckpointError or HubError.
     """
+    atomic.put_back(Path(text))
     if os.path.exists(text):  # Path.exists would raise for a name that is too long
         return load_folder(Path(text))
     try:

@@ -7,13 +7,15 @@ two bytes a second would keep its thread for days.
 import contextlib
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
 from huggingface_hub import set_client_factory
-from huggingface_hub.utils._http import hf_request_event_hook
+from huggingface_hub.utils._http import hf_raise_for_status, hf_request_event_hook
 
+# A request fails if the Hub neither sends nor takes anything for this time. A commit may take long.
+SILENCE_S = 300.0
 _own = threading.local()
 
 
@@ -30,9 +32,9 @@ class _Client(httpx2.Client):
 
 
 def _make_client() -> _Client:
-    # These are the options of the Hub's own client.
+    # These are the options of the Hub's own client, which would wait for ever.
     return _Client(
-        event_hooks={"request": [hf_request_event_hook]}, follow_redirects=True, timeout=None
+        event_hooks={"request": [hf_request_event_hook]}, follow_redirects=True, timeout=SILENCE_S
     )
 
 
@@ -51,10 +53,11 @@ class Connections:
         self._is_cut = False
 
     def __enter__(self) -> "Connections":
-        hooks = [hf_request_event_hook, self._watch]
-        _own.client = httpx2.Client(
-            event_hooks={"request": hooks}, follow_redirects=True, timeout=None
-        )
+        hooks: dict[str, list[Callable[..., Any]]] = {
+            "request": [hf_request_event_hook, self._watch],
+            "response": [_refuse_to_wait],
+        }
+        _own.client = httpx2.Client(event_hooks=hooks, follow_redirects=True, timeout=None)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -87,6 +90,15 @@ class Connections:
             self._sockets.append(duplicate)
             if self._is_cut:
                 _shut_down(duplicate)
+
+
+def _refuse_to_wait(response: httpx2.Response) -> None:
+    """Raise an error for an answer after which the client would sleep, as long as the Hub says.
+
+    It may say hours, and a sleep cannot be cut.
+    """
+    if response.status_code in (408, 429):
+        hf_raise_for_status(response)
 
 
 def _shut_down(connection: socket.socket) -> None:

@@ -23,7 +23,7 @@ from urllib.parse import quote
 from huggingface_hub.constants import DEFAULT_REVISION
 
 from microgpt import atomic, checkpoint
-from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
+from microgpt.checkpoint import AnyCheckpoint, CheckpointError, Origin
 from microgpt.data import cache_folder
 from microgpt.formats import FormatError, decode
 from microgpt.hub.repo import RepoRef
@@ -54,8 +54,8 @@ def open_copy(
     cache: Path,
     repo_id: str,
     commit: str,
-    load: Callable[[Path, Origin], Checkpoint] = checkpoint.load,
-) -> Checkpoint | None:
+    load: Callable[[Path, Origin], AnyCheckpoint] = checkpoint.load_any,
+) -> AnyCheckpoint | None:
     """Load the copy of a commit; return None if there is none or it is damaged."""
     folder = copy_folder(cache, repo_id, commit)
     if not COMMIT.fullmatch(commit) or not folder.is_dir():
@@ -69,7 +69,7 @@ def open_copy(
     return loaded
 
 
-def cached(ref: RepoRef, cache_dir: Path | None = None) -> Checkpoint | None:
+def cached(ref: RepoRef, cache_dir: Path | None = None) -> AnyCheckpoint | None:
     """Load the best copy of a repo without the network; return None if there is none.
 
     With a revision, this is the copy of the commit that the revision pointed to at the last fetch.

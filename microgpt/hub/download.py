@@ -14,7 +14,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils._headers import build_hf_headers
 
 from microgpt import atomic, checkpoint
-from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS, Checkpoint, Origin
+from microgpt.checkpoint import CONFIG, FILES, OPTIONAL, WEIGHTS, AnyCheckpoint, Origin
 from microgpt.hub import copies
 from microgpt.hub.repo import HubError, RepoRef
 
@@ -62,7 +62,7 @@ class _TooLarge(HubError):
 class _NotKept(Exception):
     """A file was damaged in transfer: the checkpoint can be used, but is not kept on disk."""
 
-    def __init__(self, loaded: Checkpoint):
+    def __init__(self, loaded: AnyCheckpoint):
         super().__init__()
         self.loaded = loaded
 
@@ -100,7 +100,7 @@ class Download:
         token: bool | str | None,
         hub: str,
         begin: Callable[[], None],
-        load: Callable[[Path, Origin], Checkpoint],
+        load: Callable[[Path, Origin], AnyCheckpoint],
         max_bytes: float,
     ):
         self.answered = False
@@ -110,7 +110,7 @@ class Download:
         self._ref, self._cache, self._token, self._hub = ref, cache, token, hub
         self._begin, self._load, self._max_bytes = begin, load, max_bytes
 
-    def run(self) -> Checkpoint:
+    def run(self) -> AnyCheckpoint:
         """Find the commit, then load its copy from the cache or download it.
 
         Raises HubError, CheckpointError, OSError or one of the client's errors.
@@ -124,13 +124,14 @@ class Download:
         if copy is None:
             with _turn(copies.copy_folder(self._cache, self._ref.repo_id, commit)):
                 copy = self._copy(commit) or self._download(commit, size)
-        copies.remember(self._cache, self._ref, commit)
+        with contextlib.suppress(OSError):  # the copy can be used all the same
+            copies.remember(self._cache, self._ref, commit)
         return copy
 
-    def _copy(self, commit: str) -> Checkpoint | None:
+    def _copy(self, commit: str) -> AnyCheckpoint | None:
         return copies.open_copy(self._cache, self._ref.repo_id, commit, self._load)
 
-    def _download(self, commit: str, config_size: int) -> Checkpoint:
+    def _download(self, commit: str, config_size: int) -> AnyCheckpoint:
         self._begin()
         copy = copies.copy_folder(self._cache, self._ref.repo_id, commit)
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from microgpt import checkpoint
-from microgpt.checkpoint import Checkpoint, CheckpointError, Origin
+from microgpt.checkpoint import AnyCheckpoint, CheckpointError, Origin
 from microgpt.hub import copies
 from microgpt.hub.connections import Connections, Cut
 from microgpt.hub.download import Download
@@ -47,13 +47,13 @@ class Fetch:
         endpoint: str | None = None,
         max_bytes: float = math.inf,
         slots: threading.Semaphore | None = None,
-        load: Callable[[Path, Origin], Checkpoint] = checkpoint.load,
+        load: Callable[[Path, Origin], AnyCheckpoint] = checkpoint.load_any,
     ):
         self.ref = ref
         self._deadline_s = deadline_s
         self._hub = endpoint or constants.ENDPOINT
         self._started = time.monotonic()
-        self._loaded: Checkpoint | None = None
+        self._loaded: AnyCheckpoint | None = None
         self._error: HubError | None = None
         self._settling = threading.Lock()
         self._copying = threading.Lock()
@@ -86,19 +86,19 @@ class Fetch:
         return self._finished.is_set()
 
     @property
-    def copy(self) -> Checkpoint | None:
+    def copy(self) -> AnyCheckpoint | None:
         """The best copy from an earlier download, which needs no network; None if there is none.
 
-        It is there in place of a checkpoint that is not loaded yet, or cannot be.
+        It can be used until the checkpoint is loaded, or in its place if the fetch fails.
         """
         with self._copying:
             return self._copy
 
     @cached_property
-    def _copy(self) -> Checkpoint | None:
+    def _copy(self) -> AnyCheckpoint | None:
         return copies.cached(self.ref, self._cache)
 
-    def unload(self, why: str) -> Checkpoint | None:
+    def unload(self, why: str) -> AnyCheckpoint | None:
         """Replace a loaded checkpoint by an error and return it; None if none is loaded."""
         with self._settling:
             loaded, self._loaded = self._loaded, None
@@ -121,7 +121,7 @@ class Fetch:
         return self.wait(0)
 
     @property
-    def loaded(self) -> Checkpoint | None:
+    def loaded(self) -> AnyCheckpoint | None:
         """The checkpoint; None before the end and after an error."""
         return self._loaded if self.done else None
 
@@ -155,7 +155,7 @@ class Fetch:
         )
         return HubError(f"{late}; try again with a faster connection", f"{late}; try again later")
 
-    def _settle(self, loaded: Checkpoint | None = None, error: HubError | None = None) -> None:
+    def _settle(self, loaded: AnyCheckpoint | None = None, error: HubError | None = None) -> None:
         """Set the result, unless it is already set."""
         with self._settling:
             if self._finished.is_set():
@@ -198,7 +198,7 @@ def load(
     progress: Callable[[int, int], None] = lambda done, total: None,
     deadline_s: float = DEADLINE_S,
     endpoint: str | None = None,
-) -> Checkpoint:
+) -> AnyCheckpoint:
     """Fetch a checkpoint from the Hub and wait for it.
 
     If the Hub does not give it, return the copy of an earlier download, with a note that says so.

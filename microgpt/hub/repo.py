@@ -2,6 +2,7 @@
 
 import logging
 import re
+import traceback
 from dataclasses import dataclass
 
 import httpx2
@@ -104,6 +105,8 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
         case HfHubHTTPError(response=response) if response.status_code in (401, 403):
             what = f"{hub} refuses access to {ref} ({response.status_code})"
             todo, for_visitors = login, public
+        case HfHubHTTPError(response=response) if response.status_code == 413:
+            what, todo = f"a file is too large for {hub} (413)", "use a smaller model"
         case HfHubHTTPError(response=response):
             status = f"{response.status_code} {response.reason_phrase}"
             what, todo = f"{hub} answered {status!r} for {ref}", later
@@ -115,6 +118,14 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
         case FileMetadataError() | httpx2.UnsupportedProtocol():
             what = f"{hub} is not a Hugging Face Hub"
             todo, for_visitors = "check HF_ENDPOINT", later
+        case ValueError(__cause__=HfHubHTTPError()):  # it refuses the metadata of the model card
+            reason = " ".join(str(error).split())
+            what, todo = f"{hub} refuses {ref}: {reason}", "correct README.md"
+        case AttributeError() | IndexError() | KeyError() | TypeError() | ValueError() if (
+            _raised_by_client(error)  # while it read an answer
+        ):
+            what = f"{hub} sent an answer that is not one of a Hugging Face Hub"
+            todo, for_visitors = "check HF_ENDPOINT or try again later", later
         case httpx2.ConnectError():
             what = f"{hub} cannot be reached"
             todo, for_visitors = "check the connection and try again", later
@@ -131,3 +142,11 @@ def explain(error: Exception, ref: RepoRef, hub: str, name: str = "the transfer"
             reason = " ".join(str(error).split())
             what, todo = f"{ref} cannot be used: {reason} ({type(error).__name__})", later
     return HubError(f"{what}; {todo}", for_visitors and f"{what}; {for_visitors}")
+
+
+def _raised_by_client(error: Exception) -> bool:
+    """Whether an error comes from the code of the Hub's client, and not from ours."""
+    frames = traceback.walk_tb(error.__traceback__)
+    packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames]
+    known = [name for name in packages if name in ("huggingface_hub", "microgpt")]
+    return known[-1:] == ["huggingface_hub"]

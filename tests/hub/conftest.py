@@ -35,7 +35,7 @@ def start_fetch(server: LoopbackHub, cache: Path) -> Callable[..., hub.Fetch]:
 
 @pytest.fixture
 def slow_fetch(server: LoopbackHub, tiny_checkpoint: Path, start_fetch) -> hub.Fetch:
-    """A fetch of REPO that has half of the weights, until server.released is set."""
+    """A fetch of REPO that stops at half of the weights until server.released is set."""
     server.add(REPO, tiny_checkpoint)
     server.fail("slow", "GET", WEIGHTS)
     fetch = start_fetch()

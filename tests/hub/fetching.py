@@ -1,4 +1,4 @@
-"""What became of a fetch from the loopback Hub."""
+"""The result of a fetch from the loopback Hub."""
 
 from pathlib import Path
 

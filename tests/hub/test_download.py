@@ -10,11 +10,11 @@ import pytest
 from microgpt import checkpoint, hub
 from microgpt.checkpoint import CONFIG, TOKENIZER, WEIGHTS
 from microgpt.hub import copies
+from tests.folders import GPT_PARTS
 from tests.hub.fetching import REPO, cached_files, copy_of, error, loaded
 
 ROOT = Path(__file__).parents[2]
 # The optional files that this version writes.
-OPTIONAL = [name for name in checkpoint.OPTIONAL if name != checkpoint.EVOLUTION]
 
 
 def test_only_the_files_of_a_checkpoint_are_downloaded(server, files, start_fetch, cache):
@@ -175,7 +175,7 @@ def test_a_file_longer_than_its_announced_size_is_refused(server, tiny_checkpoin
 # Optional files that cannot be used are left out.
 
 
-@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("name", GPT_PARTS)
 def test_a_missing_optional_file_is_left_out(server, full_checkpoint, start_fetch, name):
     (full_checkpoint / name).unlink()
     server.add(REPO, full_checkpoint)
@@ -195,7 +195,7 @@ def test_an_optional_file_that_the_config_does_not_list_is_not_downloaded(
     assert server.count("HEAD", name) == server.count("GET", name) == 0
 
 
-@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("name", GPT_PARTS)
 def test_a_checkpoint_with_a_damaged_optional_file_is_not_kept(
     server, full_checkpoint, start_fetch, cache, name
 ):
@@ -208,10 +208,16 @@ def test_a_checkpoint_with_a_damaged_optional_file_is_not_kept(
     assert loaded(start_fetch()).notes == ()
 
 
-@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("name", GPT_PARTS)
 def test_an_optional_file_that_is_too_large_is_left_out(server, full_checkpoint, start_fetch, name):
     server.add(REPO, full_checkpoint)
     server.sizes[name] = checkpoint.OPTIONAL[name] + 1
     note = f"{name} is listed in config.json but not in the folder"
     assert loaded(start_fetch()).notes == (note,)
     assert server.count("GET", name) == 0
+
+
+def test_a_branch_whose_name_is_too_long_for_a_file_is_loaded(server, tiny_checkpoint, start_fetch):
+    branch = "a/" * 99 + "a"  # a slash takes three characters in the name of a file
+    commit = server.add(REPO, tiny_checkpoint, branch)
+    assert loaded(start_fetch(f"{REPO}@{branch}")).origin.commit == commit

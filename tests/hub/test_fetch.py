@@ -67,6 +67,17 @@ def test_an_unavailable_hub_is_an_error(server, tiny_checkpoint, start_fetch, me
     assert "answered '503 Service Unavailable'" in error(start_fetch())
 
 
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_hub_that_asks_to_wait_is_an_error_at_once(server, tiny_checkpoint, start_fetch, method):
+    server.add(REPO, tiny_checkpoint)
+    server.fail("429", method)
+    fetch = start_fetch(deadline_s=60)
+    assert "answered '429 Too Many Requests'" in error(fetch)
+    wait_for_thread(fetch)
+    server.heal()
+    loaded(start_fetch())
+
+
 def test_a_broken_connection_is_an_error(server, tiny_checkpoint, start_fetch):
     server.add(REPO, tiny_checkpoint)
     server.fail("disconnect")
@@ -76,6 +87,16 @@ def test_a_broken_connection_is_an_error(server, tiny_checkpoint, start_fetch):
 def test_a_server_that_is_not_a_hub_is_an_error(server, start_fetch):
     server.fail("not a hub")
     assert "check HF_ENDPOINT" in error(start_fetch())
+
+
+def test_an_error_of_our_own_is_not_blamed_on_the_hub(server, tiny_checkpoint, start_fetch):
+    def load(folder, origin):
+        raise KeyError("ours")
+
+    server.add(REPO, tiny_checkpoint)
+    fetch = start_fetch(load=load)
+    assert fetch.wait()
+    assert "Hugging Face Hub" not in str(fetch.error) and "ours" in str(fetch.error)
 
 
 def test_a_malformed_address_is_an_error(cache):

@@ -28,11 +28,29 @@ def test_a_folder_is_opened_with_its_path_as_origin(tiny_checkpoint):
 
 
 def test_the_bundled_checkpoint_is_opened(tiny_checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub, "BUNDLED", tiny_checkpoint)
+    monkeypatch.setattr(hub, "BUNDLED", [tiny_checkpoint])
     assert hub.load_bundled().origin.kind == "bundled"
-    monkeypatch.setattr(hub, "BUNDLED", tmp_path / "missing")
+    monkeypatch.setattr(hub, "BUNDLED", [tmp_path / "missing"])
     with pytest.raises(CheckpointError):
         hub.load_bundled()
+
+
+def test_a_bundled_checkpoint_has_the_name_of_its_corpus_or_else_of_its_folder(
+    tiny_checkpoint, tmp_path, monkeypatch
+):
+    missing, damaged = tmp_path / "missing", tmp_path / "damaged"
+    monkeypatch.setattr(hub, "BUNDLED", [missing, tiny_checkpoint, damaged])
+    assert hub.bundled_folders() == {"missing": missing, "words.txt": tiny_checkpoint}
+    damaged.mkdir()
+    assert list(hub.bundled_folders()) == ["missing", "words.txt", "damaged"]
+
+
+def test_two_bundled_checkpoints_of_one_corpus_have_different_names(
+    tiny_checkpoint, checkpoint_copy, monkeypatch
+):
+    monkeypatch.setattr(hub, "BUNDLED", [tiny_checkpoint, checkpoint_copy])
+    folders = {"words.txt": tiny_checkpoint, "words.txt (copy)": checkpoint_copy}
+    assert hub.bundled_folders() == folders
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
+from itertools import product
+
 import pytest
+from huggingface_hub import close_session
 
 from microgpt import checkpoint, hub
 from microgpt.checkpoint import CheckpointError
-from tests.folders import contents
+from microgpt.hub import connections
+from tests.folders import GPT_PARTS, contents
 from tests.hub.fetching import REPO, copy_of, loaded
 from tests.loopback_hub import TOKEN
 
 # The optional files that this version writes.
-OPTIONAL = [name for name in checkpoint.OPTIONAL if name != checkpoint.EVOLUTION]
 
 
 def test_only_the_files_of_the_checkpoint_are_published(server, checkpoint_copy, start_fetch):
@@ -57,9 +60,46 @@ def test_an_error_of_the_hub_is_one_sentence(server, tiny_checkpoint):
         hub.publish(tiny_checkpoint, REPO, token=TOKEN, endpoint=server.url)
 
 
+@pytest.mark.parametrize(
+    ("answer", "step"),
+    [
+        *product(["not a hub", "[]"], ["create", "validate-yaml", "preupload", "batch", "commit"]),
+        *product(["{}"], ["create", "preupload", "batch", "commit"]),
+    ],
+)
+def test_an_answer_that_is_not_one_of_a_hub_is_one_sentence(server, tiny_checkpoint, answer, step):
+    server.fail(answer, "POST", step)
+    with pytest.raises(hub.HubError, match="sent an answer that is not one of a Hugging Face Hub"):
+        hub.publish(tiny_checkpoint, REPO, token=TOKEN, endpoint=server.url)
+
+
+@pytest.mark.parametrize(("method", "name"), [("PUT", "/upload/"), ("POST", "/commit/")])
+def test_a_file_that_is_too_large_for_the_hub_is_one_sentence(
+    server, tiny_checkpoint, method, name
+):
+    server.fail("413", method, name)
+    with pytest.raises(hub.HubError, match=r"a file is too large .* \(413\)"):
+        hub.publish(tiny_checkpoint, REPO, token=TOKEN, endpoint=server.url)
+
+
+def test_the_reason_why_the_hub_refuses_the_model_card_is_shown(server, tiny_checkpoint):
+    server.fail("bad card", "POST", "validate-yaml")
+    with pytest.raises(hub.HubError, match=r'"license" must be a text; correct README\.md$'):
+        hub.publish(tiny_checkpoint, REPO, token=TOKEN, endpoint=server.url)
+
+
+def test_a_hub_that_stays_silent_is_given_up(server, tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr(connections, "SILENCE_S", 0.1)
+    close_session()  # the next one has this limit
+    server.fail("hang")
+    with pytest.raises(hub.HubError, match="did not answer in time"):
+        hub.publish(tiny_checkpoint, REPO, token=TOKEN, endpoint=server.url)
+    close_session()
+
+
 def test_the_optional_files_are_published_and_fetched(server, full_checkpoint, start_fetch, cache):
     expected = contents(full_checkpoint)
-    assert set(expected) == {*checkpoint.FILES, *OPTIONAL}
+    assert set(expected) == {*checkpoint.FILES, *GPT_PARTS}
     dry_run = hub.publish(full_checkpoint, REPO, dry_run=True, endpoint=server.url)
     published = hub.publish(full_checkpoint, REPO, token=TOKEN, endpoint=server.url)
     assert server.repos[REPO].commits[published.commit] == expected
@@ -82,7 +122,7 @@ def test_an_optional_file_that_the_config_does_not_list_is_not_published(
     assert set(server.repos[REPO].commits[published.commit]) == set(checkpoint.FILES)
 
 
-@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("name", GPT_PARTS)
 def test_a_damaged_optional_file_is_not_published(full_checkpoint, name):
     (full_checkpoint / name).write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match=f"{name} is damaged"):

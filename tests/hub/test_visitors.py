@@ -3,8 +3,8 @@ import weakref
 
 import pytest
 
-from microgpt import hub
-from microgpt.checkpoint import TOKENIZER, WEIGHTS
+from microgpt import checkpoint, hub
+from microgpt.checkpoint import TOKENIZER, WEIGHTS, CheckpointError
 from microgpt.hub import Visitor, VisitorCheckpoints
 from tests.hub.fetching import REPO, cached_files, error, loaded, wait_for_thread
 
@@ -131,3 +131,66 @@ def test_a_checkpoint_larger_than_the_limit_is_the_only_one(server, tiny_checkpo
         fetches.append(visitor.show("page", ref))
         loaded(fetches[-1])
     assert [fetch.loaded is not None for fetch in fetches] == [False, False, True]
+
+
+def size_of(checkpoint):
+    return sum(p.numel() * p.element_size() for p in checkpoint.model.parameters())
+
+
+def test_a_file_is_loaded_once_and_shared_until_the_last_session_leaves(tiny_checkpoint):
+    unloaded, loads = [], []
+    checkpoints = VisitorCheckpoints(on_unload=unloaded.append)
+
+    def load():
+        loads.append(1)
+        return checkpoint.load(tiny_checkpoint)
+
+    visitors = [Visitor(checkpoints) for _ in range(3)]
+    opened = [each.open("page", "sha", "mine.zip", load) for each in visitors]
+    assert len(loads) == 1 and opened[0].loaded is opened[2].loaded is not None
+    assert visitors[0].opened("page") is opened[0] and visitors[0].opened("other") is None
+    visitors[0].close("page")
+    visitors[1].leave()
+    assert visitors[0].opened("page") is None and not unloaded
+    visitors[2].leave()
+    assert opened[0].loaded is None and len(unloaded) == 1
+    visitors[0].open("page", "sha", "mine.zip", load)
+    assert len(loads) == 2
+
+
+def test_a_file_that_cannot_be_loaded_leaves_the_view_empty():
+    visitor = Visitor(VisitorCheckpoints())
+
+    def load():
+        raise CheckpointError("no checkpoint")
+
+    with pytest.raises(CheckpointError):
+        visitor.open("page", "sha", "mine.zip", load)
+    assert visitor.opened("page") is None
+
+
+def test_opened_files_and_repos_share_the_memory(server, tiny_checkpoint, cache):
+    server.add(REPO, tiny_checkpoint)
+    size = size_of(checkpoint.load(tiny_checkpoint))
+    checkpoints = VisitorCheckpoints(size, cache_dir=cache, endpoint=server.url)
+    one, other = Visitor(checkpoints), Visitor(checkpoints)
+    fetch = one.show("page", REF)
+    loaded(fetch)
+    opened = other.open("page", "sha", "mine.zip", lambda: checkpoint.load(tiny_checkpoint))
+    assert opened.loaded is not None and "make room" in error(fetch)
+    loaded(one.show("again", REF))
+    assert opened.loaded is None
+    assert str(opened.error) == (
+        "mine.zip was closed to make room for other visitors; open it again"
+    )
+
+
+def test_a_view_shows_a_repo_or_a_file(server, tiny_checkpoint, checkpoints):
+    server.add(REPO, tiny_checkpoint)
+    visitor = Visitor(checkpoints)
+    fetch = visitor.show("page", REF)
+    loaded(fetch)
+    visitor.open("page", "sha", "mine.zip", lambda: checkpoint.load(tiny_checkpoint))
+    assert fetch.loaded is None
+    visitor.show("page", REF)
+    assert visitor.opened("page") is None
