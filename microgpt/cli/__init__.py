@@ -10,19 +10,24 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from keyword import iskeyword
 
 from microgpt import __version__
-from microgpt.errors import MicroGPTError
+from microgpt.errors import MicroGPTError, lacks_memory
 
 # The module of each command has add_arguments(parser) and run(args) -> exit code.
 COMMANDS = {
     "train": "train a model on a text and write its checkpoint",
     "generate": "write text after a prompt",
+    "translate": "translate a text, such as a date, with an encoder–decoder",
     "evaluate": "measure the loss of a checkpoint over the validation split",
+    "baselines": "fit the baselines to a text and measure their validation losses",
     "heads": "measure what each attention head of a checkpoint attends to",
+    "context": "measure the loss of the end of a text by context length",
     "snapshots": "recompute the snapshots of a training run, over any passage",
     "export": "write a checkpoint in the format of another library",
+    "import": "make a checkpoint from a model of nanoGPT, minGPT or transformers",
     "publish": "upload a checkpoint to the Hugging Face Hub",
     "runs": "print the table of the training runs kept in assets/runs/",
 }
@@ -46,7 +51,8 @@ def parser_for(command: str | None = None) -> argparse.ArgumentParser:
         # No abbreviations: a checkpoint records the command that made it, with full option names.
         sub = commands.add_parser(name, help=about, allow_abbrev=False)
         if name == command:
-            module = importlib.import_module(f"microgpt.cli.{name}")
+            # A module cannot have the name of a keyword.
+            module = importlib.import_module(f"microgpt.cli.{name}{'_' * iskeyword(name)}")
             sub.description = module.__doc__
             sub.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_arguments(sub)
@@ -61,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if the reader of stdout has closed it. For invalid arguments, argparse exits with code 2.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as `>&-` does
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     with _replacing_characters():
         return _main(argv)
 
@@ -93,11 +102,17 @@ def _main(argv: list[str]) -> int:
 
 @contextmanager
 def _replacing_characters() -> Iterator[None]:
-    """Print "?" for each character that the encoding of stdout lacks; at the end, say so."""
+    """Print "?" for each character that the encoding of stdout lacks; at the end, say so.
+
+    The bytes of a path that is not UTF-8 are printed unchanged.
+    """
     missing = False
 
     def replace(error: UnicodeError) -> tuple[str | bytes, int]:
         nonlocal missing
+        # A byte of a path that is not UTF-8 is a lone surrogate in Python; write it as it is.
+        with suppress(UnicodeError):
+            return codecs.lookup_error("surrogateescape")(error)
         missing = True
         return codecs.replace_errors(error)
 
@@ -130,7 +145,7 @@ def _discard_stdout() -> None:
 
 def _out_of_memory(error: Exception) -> str | None:
     """Return the message for a device without free memory, None for any other error."""
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+    if lacks_memory(error):
         return "there is too little free memory; use a smaller model or a smaller batch_size"
     import torch  # imported late, because it takes seconds
 

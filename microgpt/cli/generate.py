@@ -15,16 +15,15 @@ from microgpt.engine import Engine
 from microgpt.generate import GeneratedCharacter, generate, start_ids
 from microgpt.sampling import SAMPLING_SETTINGS, SamplingConfig
 
-_OPENING = 8  # characters of the passage that are the default prompt
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     parser.add_argument(
         "--prompt",
+        default="",
         metavar="TEXT",
-        help="the text to continue (default: a newline, or the start of the checkpoint's passage "
-        "if its vocabulary has no newline)",
+        help="the text to continue (default: a newline, or the first character of the vocabulary "
+        "if that has no newline)",
     )
     parser.add_argument(
         "--tokens",
@@ -61,14 +60,11 @@ def run(args: argparse.Namespace) -> int:
     if args.tokens < 0:
         raise ConfigError(f"--tokens is {args.tokens}; it must be 0 or more")
     checkpoint = open_checkpoint(args.checkpoint)
-    prompt = args.prompt
-    if prompt is None:
-        prompt = checkpoint.passage[:_OPENING] if checkpoint.tokenizer.unknown("\n") else "\n"
-    ids = start_ids(checkpoint.tokenizer, prompt)
+    ids = start_ids(checkpoint.tokenizer, args.prompt)
     decoder = Engine(checkpoint.model).decoder()
     stream = generate(decoder, checkpoint.tokenizer, ids, args.tokens, config)
     try:
-        rate = _write(prompt, stream)
+        rate = _write(checkpoint.tokenizer.decode(ids), stream)
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the text may have stopped in the middle of a line
         raise
@@ -76,13 +72,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write(prompt: str, stream: Iterator[GeneratedCharacter]) -> float:
-    """Write the text to stdout as it is generated; return the speed, characters/s.
+def _write(start: str, stream: Iterator[GeneratedCharacter]) -> float:
+    """Write the text to stdout as it is generated, after its start; return characters/s.
 
     Raises OSError.
     """
     first = next(stream, None)
-    sys.stdout.write(prompt + (first.text if first else ""))
+    sys.stdout.write(start + (first.text if first else ""))
     sys.stdout.flush()
     started, count = time.perf_counter(), 0
     for count, character in enumerate(stream, start=1):  # noqa: B007

@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--private", action="store_true", help="if the repo is created, make it private"
     )
     parser.add_argument(
+        "--with-transformers",
+        action="store_true",
+        help="also upload the files that AutoModelForCausalLM and AutoTokenizer of transformers "
+        "need to open the repo",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="list the files that would be uploaded, without using the network",
@@ -30,7 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    published = publish(args.checkpoint, args.repo, dry_run=args.dry_run, private=args.private)
+    published = publish(
+        args.checkpoint,
+        args.repo,
+        dry_run=args.dry_run,
+        private=args.private,
+        with_transformers=args.with_transformers,
+    )
     for name, size in published.files.items():
         print(f"{size:>13,}  {name}")
     total = f"{sum(published.files.values()):>13,}  bytes"

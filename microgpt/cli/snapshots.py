@@ -11,14 +11,12 @@ from pathlib import Path
 from torch import Tensor
 
 from microgpt import checkpoint
-from microgpt.checkpoint import SNAPSHOT_SCORES, CheckpointError
+from microgpt.checkpoint import SNAPSHOT_SCORES, Checkpoint, CheckpointError
 from microgpt.cli.arguments import add_data, add_device, text_of
 from microgpt.cli.heads import ONE_CHARACTER
 from microgpt.cli.progress import progress_bar
-from microgpt.config import GPTConfig
 from microgpt.data import read_text, split
 from microgpt.device import pick_device
-from microgpt.tokenizer import CharTokenizer
 from microgpt.training.folder import RunFolder
 from microgpt.training.snapshots import recompute, recompute_scores
 
@@ -48,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     opened = checkpoint.load(args.checkpoint)
     if passage is not None:
         passage = opened.tokenizer.fold(passage)
-    val = _validation_split(args, opened.tokenizer, opened.config) if args.head_scores else None
+    val = _validation_split(args, opened) if args.head_scores else None
     folder = RunFolder(args.checkpoint.absolute()).snapshots
     with progress_bar("snapshots", unit="snapshot") as show:
         made = recompute(opened, folder, passage, show)
@@ -61,10 +59,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _validation_split(
-    args: argparse.Namespace, tokenizer: CharTokenizer, config: GPTConfig
-) -> Tensor:
-    if config.block_size < 2:
+def _validation_split(args: argparse.Namespace, opened: Checkpoint) -> Tensor:
+    if opened.config.block_size < 2:
         raise CheckpointError(ONE_CHARACTER)
-    ids = tokenizer.encode(tokenizer.fold(text_of(args.data)))
-    return split(ids, config.block_size).val.to(pick_device(args.device))
+    text = opened.tokenizer.fold(text_of(args.data, opened.training.config))
+    ids = opened.tokenizer.encode(text)
+    return split(ids, opened.config.block_size).val.to(pick_device(args.device))

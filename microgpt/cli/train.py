@@ -1,10 +1,10 @@
-"""Train a model on a text and write its checkpoint folder.
+"""Train a model on a text, or on a task, and write its checkpoint folder.
 
 Ctrl-C ends the training after the current step and still writes the checkpoint; during the
 measurements after the last step it ends the command at once. The training state and the weights of
-each snapshot are saved in DIR.state; the same command with --resume continues from there. It may
-change dropout, steps, the learning rates and their schedule, weight_decay, grad_clip, precision and
-the intervals: `--resume --set steps=2000` trains longer. On several GPUs:
+each snapshot are saved in DIR.state; the same command with --resume continues from there. A resumed
+run may change dropout, steps, the learning rates and their schedule, weight_decay, grad_clip,
+precision and the intervals: `--resume --set steps=2000` trains longer. On several GPUs:
 torchrun --nproc_per_node N -m microgpt train --preset seed --out runs/seed
 """
 
@@ -17,19 +17,25 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint import AnyCheckpoint, PairCheckpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import code_commit, command_line
 from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.cli.arguments import add_data, add_device, set_values
 from microgpt.cli.progress import Bars
-from microgpt.config import PRESETS, GPTConfig, TrainConfig
+from microgpt.config import PRESETS, TASKS, EncoderDecoderConfig, GPTConfig, TrainConfig
 from microgpt.data import fold_rare, read_text, text_warnings, tiny_shakespeare
+from microgpt.tasks import MAKERS
 from microgpt.training import distributed
+from microgpt.training.finish import Source
 from microgpt.training.folder import RunFolder
 from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
-from microgpt.training.run import Source, train_checkpoint
+from microgpt.training.run import train_checkpoint
+
+_DEFAULT = "tiny"
+# What the measurements after training count; others count windows.
+_UNITS = {"cross heads": "snapshot", "exact_match": "phrase"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        default="tiny",
         metavar="NAME",
-        help=f"the model and its training settings (default: %(default)s). {presets}",
+        help="the model and its training settings (default: the preset with the name of the task, "
+        f"or else {_DEFAULT}). {presets}",
     )
     add_data(parser)
+    tasks = "; ".join(f"{name}: lines of {task.about}" for name, task in MAKERS.items())
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        metavar="NAME",
+        help="train on a text that the program makes, instead of --data; the same as --set "
+        f"task=NAME (default: text, that of --data). {tasks}",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the checkpoint folder to write"
     )
@@ -55,13 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="change one setting of the preset; may be repeated. "
-        f"Model: {_names(GPTConfig)}. Training: {_names(TrainConfig)}",
+        f"Model: {_names(EncoderDecoderConfig)}. Training: {_names(TrainConfig)}",
     )
     parser.add_argument(
         "--rare",
         type=int,
         metavar="N",
-        help="replace each character that the text has fewer than N times by one character, "
+        help="replace each character that occurs fewer than N times in the text by one character, "
         "U+FFFD; the same as --set rare=N (default: none is replaced)",
     )
     parser.add_argument(
@@ -76,14 +90,16 @@ def _names(config: type[GPTConfig] | type[TrainConfig]) -> str:
 
 def run(args: argparse.Namespace) -> int:
     commit = code_commit()  # before training, during which another commit may be checked out
-    preset = PRESETS[args.preset]
+    name = args.preset or (args.task if args.task in PRESETS else _DEFAULT)
+    preset = PRESETS[name]
     RunFolder(args.out).check(args.resume)
-    rare = [] if args.rare is None else [f"rare={args.rare}"]
-    model_config, config = set_values([*args.set, *rare], preset.model, preset.train)
-    data_path = args.data or tiny_shakespeare()
-    source = Source(data_path.name, args.preset, command_line(args.argv), commit)
-    text = read_text(data_path)
-    if distributed.local_rank() == 0:
+    given = {"rare": args.rare, "task": args.task}
+    options = [f"{name}={value}" for name, value in given.items() if value is not None]
+    model_config, config = set_values([*args.set, *options], preset.model, preset.train)
+    path = tiny_shakespeare() if args.data is None and config.task == "text" else args.data
+    source = Source(path.name if path else "", name, command_line(args.argv), commit)
+    text = read_text(path) if path else None
+    if text is not None and distributed.local_rank() == 0:
         for warning in text_warnings(fold_rare(text, config.rare)):
             print(f"note: {warning}", file=sys.stderr)
     bars = Bars()
@@ -98,22 +114,28 @@ def run(args: argparse.Namespace) -> int:
             resume=args.resume,
             compiled=args.compile,
             stop=lambda: interrupt.requested,
-            progress=bars.show,
+            progress=lambda name, done, total: bars.show(
+                name, done, total, _UNITS.get(name, "window")
+            ),
             note=lambda sentence: tqdm.write(sentence, file=sys.stderr),
         )
         try:
             with contextlib.closing(rows):
                 made = _show(rows, config.steps, bars, interrupt)
         except OSError as error:
-            raise TrainError(f"cannot write {args.out}: {error.strerror}") from error
+            where = error.filename or args.out
+            raise TrainError(f"cannot write {where}: {error.strerror}") from error
     if made is not None:
         print(f"{_summary(made)}\ncheckpoint: {args.out}", file=sys.stderr)
     return 0
 
 
 def _show(
-    rows: Generator[LossRow, None, Checkpoint | None], steps: int, bars: Bars, interrupt: Interrupt
-) -> Checkpoint | None:
+    rows: Generator[LossRow, None, AnyCheckpoint | None],
+    steps: int,
+    bars: Bars,
+    interrupt: Interrupt,
+) -> AnyCheckpoint | None:
     """Show the progress of a run and return its checkpoint; None unless this process has rank 0."""
     note = ""
     while True:
@@ -123,7 +145,7 @@ def _show(
             return end.value
         writes = distributed.rank() == 0  # the rank is known only after the first row
         if row.batch_loss is not None:
-            note = f"loss {row.batch_loss:.4f}, {row.tokens / row.seconds:,.0f} tokens/s"
+            note = f"loss {row.batch_loss:.4f}, {row.tokens / row.seconds:,.0f} characters/s"
         if writes:
             bars.show("", row.step, steps, unit="step", note=note)
         if writes and row.val_loss is not None:
@@ -133,12 +155,16 @@ def _show(
             interrupt.restore()  # Ctrl-C ends the measurements at once
 
 
-def _summary(made: Checkpoint) -> str:
-    loss = made.training.val_loss_full
+def _summary(made: AnyCheckpoint) -> str:
+    loss, exact = made.training.val_loss_full, made.training.exact_match
     lines = [] if loss is None else [f"val_loss_full {loss:.4f}"]
+    if exact is not None:
+        lines.append(f"{exact:.2%} of the held-out phrases are translated exactly")
+    if isinstance(made, PairCheckpoint):
+        return "\n".join(lines)
     if (share := estimate_mfu(made.config, made.training)) is None:
         lines.append("the run was too short to measure its speed")
     else:
         rate = characters_per_second(made.training)
-        lines.append(f"{rate:,.0f} tokens/s, {share:.1%} of the measured matmul rate")
+        lines.append(f"{rate:,.0f} characters/s, {share:.1%} MFU")
     return "\n".join(lines)

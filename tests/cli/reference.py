@@ -44,6 +44,8 @@ def _item(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
     help_text = parser._get_formatter()._expand_help(action)
     required = " **Required.**" if action.required else ""
+    if not action.option_strings:
+        return f"- `{action.metavar}`: {help_text}"
     return f"- `{action.option_strings[-1]}{value}`:{required} {help_text}"
 
 

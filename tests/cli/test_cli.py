@@ -1,6 +1,7 @@
 """What all commands share: exit codes and error messages."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -76,12 +77,33 @@ def test_a_closed_pipe_ends_a_command_without_a_message():
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_character_that_the_encoding_of_the_output_lacks_is_replaced(tmp_path, training):
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_works_with_closed_outputs(tiny_checkpoint, closed):
+    generate = [*MICROGPT, "generate", "--checkpoint", str(tiny_checkpoint), "--tokens", "9"]
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join([*generate, '--prompt', 'ba'])} {closed}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert len(done.stdout) == (0 if closed.startswith(">") else len("ba") + 9)
+
+
+@pytest.fixture
+def accents(tmp_path, training):
+    """A checkpoint whose vocabulary is a and é."""
     config = GPTConfig(vocab_size=2, block_size=4, n_layer=1, n_head=1, n_embd=4)
     folder = tmp_path / "accents"
     checkpoint.save(folder, Checkpoint(GPT(config), CharTokenizer("aé"), [], training))
+    return folder
+
+
+def test_a_character_that_the_encoding_of_the_output_lacks_is_replaced(accents):
     done = subprocess.run(
-        [*MICROGPT, "generate", "--checkpoint", str(folder), "--prompt", "é", "--tokens", "0"],
+        [*MICROGPT, "generate", "--checkpoint", str(accents), "--prompt", "é", "--tokens", "0"],
         cwd=ROOT,
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
         capture_output=True,
@@ -89,6 +111,21 @@ def test_a_character_that_the_encoding_of_the_output_lacks_is_replaced(tmp_path,
     )
     assert (done.returncode, done.stdout) == (0, b"?")
     assert b"the encoding of the output, ascii, lacks some characters" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names elsewhere are Unicode")
+def test_a_path_that_is_not_utf_8_is_printed_unchanged(accents, tmp_path):
+    out = os.fsencode(tmp_path) + b"/caf\xe9"
+    export = ["export", "--checkpoint", str(accents), "--to", "transformers", "--out", out]
+    done = subprocess.run(
+        [*MICROGPT, *export],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0 and b"lacks some characters" not in done.stderr
+    assert out + b"/config.json" in done.stdout
 
 
 def test_a_command_works_where_no_file_can_be_written(tiny_checkpoint, tmp_path):

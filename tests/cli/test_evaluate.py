@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import math
 import shutil
@@ -125,7 +126,7 @@ def test_the_measurements_are_recorded(word_command, capsys):
     assert contents(folder).keys() == files.keys()
 
 
-def test_measurements_are_not_recorded_for_another_text_or_place(
+def test_measurements_are_recorded_only_in_a_folder_and_for_its_text(
     checkpoint_copy, corpus_file, tmp_path, command_error
 ):
     before = contents(checkpoint_copy)
@@ -134,3 +135,22 @@ def test_measurements_are_not_recorded_for_another_text_or_place(
     assert "the text that the checkpoint was trained on" in error
     assert "is not a folder" in command_error("evaluate", "--checkpoint", "user/name", *data)
     assert contents(checkpoint_copy) == before
+
+
+def test_the_text_is_recorded_as_the_corpus_of_a_checkpoint_that_has_none(
+    checkpoint_copy, corpus_file, corpus, capsys
+):
+    made = checkpoint.load(checkpoint_copy)
+    unknown = dataclasses.replace(made.training, data="unknown", data_sha256="unknown")
+    checkpoint.replace_training(checkpoint_copy, dataclasses.replace(made, training=unknown))
+    command = ["evaluate", "--checkpoint", str(checkpoint_copy), "--data", str(corpus_file)]
+    assert main(command) == 0
+    assert checkpoint.load(checkpoint_copy).training == unknown
+    assert main([*command, "--write"]) == 0
+    loss = json.loads(capsys.readouterr().out.splitlines()[-1])["val_loss_full"]
+    assert checkpoint.load(checkpoint_copy, strict=True).training == dataclasses.replace(
+        unknown,
+        data=corpus_file.name,
+        data_sha256=hashlib.sha256(corpus.encode()).hexdigest(),
+        val_loss_full=loss,
+    )

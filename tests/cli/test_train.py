@@ -5,12 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from microgpt import checkpoint
+from microgpt import checkpoint, tasks
 from microgpt.checkpoint import loss_record
 from microgpt.cli import main
 from microgpt.training.folder import RunFolder
@@ -36,7 +37,7 @@ def test_the_checkpoint_records_how_it_was_made(trained_checkpoint, corpus):
     assert training.data == "words.txt"
     assert training.data_sha256 == hashlib.sha256(corpus.encode()).hexdigest()
     assert training.seconds > 0
-    assert training.hardware.endswith("threads")
+    assert training.hardware.endswith(("thread", "threads"))
     assert training.torch == torch.__version__
     assert len(training.finished.split("-")) == 3
 
@@ -49,7 +50,7 @@ def test_the_progress_of_the_measurements_is_shown(corpus_file, tmp_path, capsys
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/stdin")
 def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
-    """A pipe gives its text only once. A byte order mark and all line ends stay, with a note."""
+    """A pipe gives its text only once. A byte order mark and all line endings stay, with a note."""
     data = ("\ufeff" + corpus.replace("\n", "\r\n", 50) + "\r").encode()
     command = [*MICROGPT, *train_command(Path("/dev/stdin"), tmp_path / "out", steps=1)]
     done = subprocess.run(command, cwd=ROOT, input=data, capture_output=True, check=False)
@@ -60,7 +61,7 @@ def test_the_text_is_read_once_and_hashed_without_changes(corpus, tmp_path):
     notes = [line for line in done.stderr.decode().splitlines() if line.startswith("note: ")]
     assert [line.split(" (")[0] for line in notes] == [
         "note: the text has a byte order mark",
-        "note: the text has Windows line ends",
+        "note: the text has Windows line endings",
     ]
 
 
@@ -94,23 +95,24 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus_file, tmp_path):
     assert loss_record.from_csv(kept) == resumed.loss_record
 
 
-class InterruptingStream(io.StringIO):
-    """Sends SIGINT to this process when a given text is written for the first time."""
+class ActingStream(io.StringIO):
+    """Calls a function when a given text is written for the first time."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, act: Callable[[], object]):
         super().__init__()
-        self.text = text
+        self.text, self.act = text, act
 
     def write(self, text: str) -> int:
         if self.text in text:
             self.text = "\0"
-            signal.raise_signal(signal.SIGINT)
+            self.act()
         return super().write(text)
 
 
 def test_an_interrupt_ends_the_measurements_at_once(corpus_file, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr(sys, "stderr", InterruptingStream("val_loss_full"))
+    stderr = ActingStream("val_loss_full", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(sys, "stderr", stderr)
     assert main(train_command(corpus_file, out, steps=1)) == 130
     assert checkpoint.load(out).training.val_loss_full is None
     assert main(train_command(corpus_file, out, "--resume", steps=1)) == 0
@@ -123,7 +125,7 @@ def test_an_interrupt_ends_the_measurements_at_once(corpus_file, tmp_path, monke
         (None, "text.txt cannot be read: No such file"),
         (b"\xff\xfe", "not UTF-8"),
         (b"", "the text is empty"),
-        (b"short", "has 5 characters; a context window of 16 needs at least 161"),
+        (b"short", "needs a text of at least 161 characters; this one has 5"),
         ("".join(chr(0x4E00 + i) for i in range(4097)).encode(), "4,097 different characters"),
     ],
     ids=["missing", "binary", "empty", "short", "many characters"],
@@ -199,6 +201,15 @@ def test_a_folder_that_cannot_be_made_is_an_error(corpus_file, tmp_path, command
     assert "cannot write" in error
 
 
+def test_an_error_names_the_path_that_is_missing(corpus_file, tmp_path, monkeypatch):
+    run = RunFolder(tmp_path / "out")
+    stderr = ActingStream("step 20: train", lambda: run.folder.rename(tmp_path / "moved"))
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert main(train_command(corpus_file, run.out, steps=100_000)) == 2
+    *_, last = stderr.getvalue().splitlines()
+    assert last == f"error: cannot write {run.loss_record}: No such file or directory"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's prlimit")
 def test_a_full_disk_ends_the_run_and_keeps_the_last_state(corpus_file, tmp_path):
     import resource  # not on Windows
@@ -235,6 +246,31 @@ def test_rare_characters_are_folded_and_the_text_can_be_evaluated(corpus, tmp_pa
     capsys.readouterr()
     assert main(["evaluate", "--checkpoint", str(out), "--data", str(text)]) == 0
     assert f'"val_loss_full": {loaded.training.val_loss_full}' in capsys.readouterr().out
+
+
+def test_a_task_needs_no_text_when_it_is_trained_and_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tasks, "LENGTH", 5000)
+    data, out = ["--data", "words.txt"], tmp_path / "out"
+    command = [word for word in train_command(Path(data[1]), out, steps=3) if word not in data]
+    assert main([*command, "--task", "repeats"]) == 0
+    loaded = checkpoint.load(out)
+    text = tasks.task_text(loaded.training.config)
+    assert loaded.training.data == "Repeated letters"
+    assert loaded.training.data_sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert loaded.passage in text
+    capsys.readouterr()
+    opened = ["--checkpoint", str(out)]
+    assert main(["evaluate", *opened, "--write"]) == 0
+    assert f'"val_loss_full": {loaded.training.val_loss_full}' in capsys.readouterr().out
+    assert main(["heads", *opened, "--write"]) == 0
+    assert main(["snapshots", *opened, "--head-scores"]) == 0
+    assert checkpoint.load(out).snapshot_scores.steps == loaded.snapshots.steps.tolist()
+
+
+def test_a_text_and_a_task_exclude_each_other(corpus_file, tmp_path, command_error):
+    command = train_command(corpus_file, tmp_path / "out", "--task", "repeats")
+    assert "the task repeats makes its own text; leave out" in command_error(*command)
+    assert names(tmp_path) == set()
 
 
 def test_a_text_with_too_many_characters_names_the_option_that_folds_them(tmp_path, command_error):
