@@ -1,20 +1,11 @@
-from microgpt.ui.loss.baselines import baselines_view
-from microgpt.ui.loss.compare import compare_view
-from microgpt.ui.loss.curves import curves_view
-from microgpt.ui.loss.measure import measure_view
-from microgpt.ui.loss.snapshots import SNAPSHOTS, TAB, snapshots_view
-from microgpt.ui.page import page_header, show_views
+from microgpt.ui.loss.steps import TAB
+from microgpt.ui.loss.views import follow_old_link, views_of
+from microgpt.ui.page import any_page_header, show_views
 
-checkpoint = page_header(
+checkpoint = any_page_header(
     "pages/loss_record.py",
     "Loss record",
-    "How the loss fell while this checkpoint was trained. "
-    "The loss measures how badly the model predicts the next character.",
+    "See how its loss, the error of its predictions, fell while it was trained.",
 )
-views = {"Curves": curves_view}
-if checkpoint.snapshots is not None:
-    views[SNAPSHOTS] = snapshots_view
-if checkpoint.baselines is not None:
-    views["Baselines"] = baselines_view
-views |= {"Compare runs": compare_view, "Measure your text": measure_view}
-show_views(checkpoint, views, TAB)
+follow_old_link()
+show_views(checkpoint, views_of(checkpoint), TAB)

@@ -22,9 +22,12 @@ from safetensors.torch import load_file, save_file
 
 from microgpt import checkpoint
 from microgpt.analysis import baselines
+from microgpt.analysis.attention import attention_maps
 from microgpt.analysis.baselines import Baselines
+from microgpt.analysis.context_length import ContextLosses
 from microgpt.analysis.head_patterns import PATTERNS
-from microgpt.analysis.head_scores import HeadScores, SnapshotScores
+from microgpt.analysis.head_scores import Ablation, HeadScores, SnapshotScores
+from microgpt.analysis.heads import text_scores
 from microgpt.checkpoint import WEIGHTS, Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.provenance import Training
@@ -36,7 +39,8 @@ from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.snapshots import stack, take_snapshot
 from tests.checkpoint.editing import update_hashes
-from tests.models import random_model
+from tests.models import OTHER_SHAPES, random_model
+from tests.pair_checkpoint import save_pair_checkpoint
 from tests.small_run import train_command
 
 torch.set_num_threads(1)
@@ -134,7 +138,11 @@ def tiny_config(tokenizer: CharTokenizer) -> GPTConfig:
 
 
 @pytest.fixture(
-    params=({"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}), ids=str
+    params=(
+        *({"norm": "blocks"}, {"norm": "none"}, {"residual": False}, {"n_head": 1}, {}),
+        *OTHER_SHAPES.values(),
+    ),
+    ids=str,
 )
 def model_variant(request, tiny_config) -> GPT:
     """The small model, and variants of it without some parts."""
@@ -188,6 +196,15 @@ def tiny_checkpoint(
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     checkpoint.save(folder, Checkpoint(model, tokenizer, loss_record, training))
     return folder
+
+
+@pytest.fixture(scope="session")
+def pair_checkpoint(
+    loss_record: list[LossRow], training: Training, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The checkpoint of a small encoder–decoder, with snapshots and scores."""
+    folder = tmp_path_factory.mktemp("pairs") / "pairs"
+    return save_pair_checkpoint(folder, loss_record, training)
 
 
 @pytest.fixture
@@ -253,6 +270,33 @@ def checkpoint_with_snapshots(
 
 
 @pytest.fixture(scope="session")
+def checkpoint_with_history(
+    checkpoint_with_snapshots: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The checkpoint with three snapshots, its head scores and their history.
+
+    In layer 1, heads 1 and 2 become previous-character heads. In layer 2, head 3 gets the largest
+    effect.
+    """
+    loaded = checkpoint.load(checkpoint_with_snapshots)
+    assert loaded.snapshots is not None
+    ids = loaded.snapshots.passage.tolist()
+    scores = text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
+    history = []
+    for at, level in enumerate((0.1, 0.2, 0.6), start=1):
+        tables = {name: torch.zeros(2, 3) for name in scores.scores}
+        tables["previous"] = torch.full((2, 3), 0.05)
+        tables["previous"][0, :2] = level
+        change = torch.zeros(2, 3)
+        change[1, 2] = at / 100
+        history.append(dataclasses.replace(scores, scores=tables, ablation=Ablation(10, change)))
+    parts = {"head_scores": history[-1], "snapshot_scores": SnapshotScores([0, 10, 20], history)}
+    folder = tmp_path_factory.mktemp("checkpoint") / "history"
+    checkpoint.save(folder, dataclasses.replace(loaded, **parts))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def optional_parts(tiny_config: GPTConfig) -> dict[str, Any]:
     """The optional parts of a checkpoint of the small model."""
     vocab, layers, heads = tiny_config.vocab_size, tiny_config.n_layer, tiny_config.n_head
@@ -280,6 +324,7 @@ def optional_parts(tiny_config: GPTConfig) -> dict[str, Any]:
         ),
         "head_scores": scores,
         "snapshot_scores": SnapshotScores([0, 20], [scores, scores]),
+        "context_losses": ContextLosses([0, 1, 2, 3], [1, 2], torch.ones(2, 2)),
     }
 
 

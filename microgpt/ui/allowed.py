@@ -47,7 +47,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of several options; for a number that is no option, the nearest number that is one."""
+    """One of several options; another number becomes the nearest number among the options."""
 
     options: Sequence[Any]
     default: Any
@@ -63,7 +63,8 @@ class OneOf:
             return self.default
         if math.isnan(value):
             return self.default
-        return int(min(max(value, min(numbers)), max(numbers)))
+        within = min(max(value, min(numbers)), max(numbers))
+        return min(numbers, key=lambda number: abs(number - within))
 
     def texts(self, value: Any) -> list[str]:
         return [str(value)]

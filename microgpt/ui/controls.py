@@ -7,7 +7,7 @@ st.number_input("Up to layer", 1, most, most, **UP_TO.args(Numbers(1, most, most
 import contextlib
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,14 +15,15 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from microgpt.ui.allowed import Allowed, same
+from microgpt.ui.history import stepped
 from microgpt.ui.text import escaped
 
 # In pixels: two controls fit side by side on a phone and five on a laptop.
 CONTROL_WIDTH = 150
 # The longest text in a link, in bytes. Servers refuse much longer addresses.
 MAX_LINK_BYTES = 3000
-# The longest text in a text area, in characters: what a browser sends then is within the limit
-# maxWidgetStateSize of the server, which closes the connection of anyone who sends more.
+# The longest text in a text area, in characters. The server closes the connection of a browser that
+# sends more than maxWidgetStateSize; a text of this length is below that limit.
 MAX_TEXT = 100_000
 _MAX_COUNT = 4096
 
@@ -52,9 +53,9 @@ class Control:
 
     key: the name of the value in the session, in the URL and in a saved view. If `numbered`, there
     are several widgets with the keys key_1, key_2, … check: whether a value from a file has the
-    type of the widget's value; a value that the widget does not offer is dropped by the widget.
-    url: whether the value is in the URL; "short" for a text that is there only if it fits. saved:
-    the name of the saved view that holds the value.
+    right type; `args` later replaces a value that the widget does not allow. url: whether the value
+    is in the URL; "short" for a text that is there only if it fits. saved: the name of the saved
+    view that holds the value.
     """
 
     key: str
@@ -70,12 +71,16 @@ class Control:
     def owns(self, key: str) -> bool:
         """Whether a key belongs to this control."""
         if self.numbered:
-            return re.fullmatch(rf"{re.escape(self.key)}_[1-9][0-9]{{0,3}}", key) is not None
+            # Two digits are enough for the layers of any model. A file with thousands of keys would
+            # make every later run of the session slow.
+            return re.fullmatch(rf"{re.escape(self.key)}_[1-9][0-9]?", key) is not None
         return key == self.key
 
     @property
     def keys(self) -> list[str]:
         """This control's keys that have a value in this session."""
+        if not self.numbered:
+            return [self.key] if self.key in st.session_state else []
         return sorted(key for key in map(str, st.session_state) if self.owns(key))
 
     @property
@@ -86,8 +91,8 @@ class Control:
     def args(self, allowed: Allowed) -> dict[str, Any]:
         """Arguments of a widget that allows only some values, as `widget_args`.
 
-        Another value, from a link or a saved view, is replaced by the nearest allowed one, and the
-        page says so. In this session it may also come from another checkpoint or a longer text.
+        Another value is replaced by the nearest allowed one. The page says so if the value came
+        from a link or a saved view, but not if it was set for another checkpoint or a longer text.
         """
         in_link = self._replace_in_link(allowed) if self.url else False
         if self.key in st.session_state:
@@ -97,8 +102,8 @@ class Control:
                 if st.session_state.get(self._from_file):
                     _say_replaced(self.key, repr(value), allowed.texts(nearest))
         st.session_state.pop(self._from_file, None)
-        # Where the link has another value, Streamlit must not read it: it would take the default,
-        # and fail for infinity.
+        # If the link has a value that is not allowed, Streamlit must not read it: it would use the
+        # default instead, and fail for infinity.
         return self._stored(bool(self.url) and not in_link)
 
     def _replace_in_link(self, allowed: Allowed) -> bool:
@@ -107,7 +112,7 @@ class Control:
         if not texts or same(value := allowed.read(texts), nearest := allowed.nearest(value)):
             return False
         if self.key in st.session_state:
-            if same(self.value, value):  # the link follows the session, where it is replaced
+            if same(self.value, value):  # args replaces it in the session, and the link follows
                 return False
         else:
             st.session_state[self.key] = nearest
@@ -131,6 +136,13 @@ class Control:
     def value(self) -> Any:
         """The value in this session, None before the control was first shown."""
         return st.session_state.get(self.key)
+
+    def upcoming(self, allowed: Allowed) -> Any:
+        """The value that the widget will have when it is drawn with these allowed values."""
+        if self.key in st.session_state and not (self.url and stepped()):
+            return allowed.nearest(self.value)
+        texts = st.query_params.get_all(self.key) if self.url else []
+        return allowed.nearest(allowed.read(texts)) if texts else allowed.default
 
     def follow_default(self, default: object) -> None:
         """Set the value to a new default, unless the visitor changed it from the previous one."""
@@ -173,6 +185,26 @@ def control(
     declared = Control(key, check, url, saved, numbered)
     _CONTROLS[key] = declared
     return declared
+
+
+# The session's key of the page and the tab whose controls were drawn last.
+_DRAWN = "page and tab of the controls"
+
+
+def keep_values(page: str, tab: Control | None, kept: Iterable[Control]) -> None:
+    """Keep the values of controls when another page or tab opens; call it before any is drawn.
+
+    tab: the control of the page's tabs, None for a page without tabs.
+
+    In the first run of a page, Streamlit gives its widgets their defaults. A click may also end the
+    run of another tab before it has drawn its controls, and the browser then resets those of the
+    open tab. Both happen unless the script sets the values.
+    """
+    drawn = page, tab and tab.value
+    if st.session_state.get(_DRAWN) != drawn:
+        for key in (key for each in kept for key in each.keys):
+            st.session_state[key] = st.session_state[key]
+    st.session_state[_DRAWN] = drawn
 
 
 def saved_controls(view: str) -> list[Control]:

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from microgpt.checkpoint import Checkpoint, CheckpointError
+from microgpt.checkpoint import AnyCheckpoint, CheckpointError
 
 _MEDIA_TYPES = {
     ".csv": "text/csv",
@@ -14,6 +14,7 @@ _MEDIA_TYPES = {
     ".json": "application/json",
     ".npz": "application/octet-stream",
     ".txt": "text/plain",
+    ".zip": "application/zip",
 }
 
 
@@ -23,7 +24,7 @@ def download(
     file_name: str,
     help: str | None = None,
     key: str | None = None,
-    of: Checkpoint | None = None,
+    of: AnyCheckpoint | None = None,
 ) -> None:
     """Show a download button; pressing it calls `content`, without a rerun of the page.
 
@@ -43,7 +44,7 @@ def download(
 
 
 def _later(
-    content: Callable[[Checkpoint], str | bytes], of: Checkpoint
+    content: Callable[[AnyCheckpoint], str | bytes], of: AnyCheckpoint
 ) -> Callable[[], str | bytes]:
     """Return a function that calls `content` with a checkpoint, unless that was unloaded.
 

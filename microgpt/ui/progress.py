@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from microgpt.analysis.stopping import Stoppable
+from microgpt.analysis.stopping import Turns
 
 
 @contextmanager
@@ -18,10 +18,10 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], object]]:
         bar.empty()
 
 
-def ended_by_streamlit() -> Stoppable:
+def ended_by_streamlit() -> Turns:
     """A block in which a rerun or a closed browser tab ends the script at any PyTorch operation.
 
     Otherwise Streamlit ends a script only at its next st.* call, and a computation for a visitor
-    who has left would keep the cores from the others.
+    who has left would still use the cores. The operations of all visitors take turns.
     """
-    return Stoppable(lambda: st.session_state.get("any"))  # any st.* call lets Streamlit end it
+    return Turns(lambda: st.session_state.get("any"))  # any st.* call lets Streamlit end it

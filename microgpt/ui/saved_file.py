@@ -12,6 +12,8 @@ from microgpt.config import ConfigError
 from microgpt.errors import MicroGPTError
 from microgpt.formats import Document, FormatError, parse_json, stamped
 from microgpt.hub import RepoRef
+from microgpt.ui.checkpoints import REPO, included_with
+from microgpt.ui.opened import CHOSEN
 from microgpt.ui.text import escaped
 
 # The fields that identify the checkpoint in every such file.
@@ -52,7 +54,7 @@ class SavedFile:
     def content(
         self, checkpoint: Checkpoint, values: Mapping[str, Any], optional: Iterable[str] = ()
     ) -> dict[str, Any]:
-        """The content of a file with these values: also the format, kind and checkpoint.
+        """The content of a file: these values, the format, the kind and the checkpoint.
 
         optional: fields that an older version of microGPT may ignore.
         """
@@ -84,7 +86,9 @@ class SavedFile:
             return
         if weights != weights_sha256:
             if repo:
-                values["repo"] = repo
+                values[REPO.key] = repo
+            elif (name := included_with(weights)) is not None:
+                values |= {CHOSEN.key: name, REPO.key: ""}
             else:
                 st.toast(f"The {self.noun} comes from another checkpoint, so {self.difference}.")
         use(values)

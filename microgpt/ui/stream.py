@@ -1,6 +1,6 @@
 """Generation on the pages, which ends when the visitor stops it or leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import streamlit as st
@@ -12,8 +12,8 @@ from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.server import BROWSER
 
-# The seconds between two batches of a growing text: few enough to look smooth. With many texts
-# there are more, because each batch costs the server the same.
+# The seconds between two batches of a growing text: short enough to look smooth. With many texts
+# the time is longer, because each batch costs the server the same work.
 SMOOTH, SLOWEST = 0.08, 0.5
 _SMOOTH_TEXTS = 5  # the most texts with the smooth interval
 
@@ -24,13 +24,17 @@ def stream(
     prompt: str,
     length: int,
     config: SamplingConfig,
+    drawn: Sequence[int] = (),
 ) -> Iterator[list[Drawn]]:
     """Yield the characters that a model writes after a prompt of known characters, in batches.
+
+    drawn: the ids that it wrote after the prompt before, with the same config; it goes on there.
 
     A batch is empty while the text waits for its turn. A rerun, the Stop button or a closed browser
     tab ends the script, and with it the text, before the next batch.
     """
-    text = engine.write(start_ids(tokenizer, prompt), length, config, owner=_browser())
+    ids = [*start_ids(tokenizer, prompt), *drawn]
+    text = engine.write(ids, length, config, owner=_browser(), drawn=len(drawn))
     with closing(text):
         while (batch := text.take(_interval(engine.texts))) is not None:
             _ = st.session_state.get("any")  # any st.* call lets Streamlit end the script

@@ -9,7 +9,7 @@ from microgpt.ui.charts.style import in_text
 _ESCAPES = str.maketrans(
     {char: "\\" + char for char in r"\`*_[]<>#$:~|&"} | dict.fromkeys("\n\r", " ")
 )
-# Where Markdown and Streamlit make a list, a line, an arrow, an icon or a link of plain text. An
+# Where Markdown and Streamlit turn plain text into a list, a line, an arrow, an icon or a link. An
 # invisible word joiner prevents that.
 _JOINER = "\u2060"
 _ENDS = re.compile(r"^(?=[-+=\s]|[0-9]+[.)])|(?<=\s)$")
@@ -21,12 +21,17 @@ _MARK = (
 )
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, as in "1 layer" and "6 layers"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def escaped(text: str) -> str:
     """Escape a text for Markdown, so that one line shows it exactly.
 
     Characters without a glyph become signs, so that none of them can reorder the line.
     """
-    valid = text.encode("utf-8", "replace").decode("utf-8")  # the name of a folder may not be
+    valid = text.encode("utf-8", "replace").decode("utf-8")  # the name of a folder may be invalid
     return markdown("".join(char if char in "\n\r" else in_text(char) for char in valid))
 
 

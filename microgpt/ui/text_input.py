@@ -8,6 +8,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
 from microgpt.ui.charts import style
 from microgpt.ui.controls import MAX_LINK_BYTES, MAX_TEXT, Control
+from microgpt.ui.history import stepped
 from microgpt.ui.text import escaped, highlighted, markdown
 
 # How many of the characters that the model knows a message lists.
@@ -23,12 +24,17 @@ def default_text(checkpoint: Checkpoint, example: str, at: int = 0) -> str:
     """The text that a text area opens with: the example, or the passage of the checkpoint.
 
     The example suits a model of Tiny Shakespeare. For any other checkpoint it is replaced by as
-    many characters of the checkpoint's passage, from position `at` on if the passage is so long.
+    many characters of the checkpoint's passage, from position `at` on, or from its end. The start
+    of a longer passage is cut where the next character is most certain, so that there is something
+    to see.
     """
     if checkpoint.training.on_tiny_shakespeare and not checkpoint.tokenizer.unknown(example):
         return example
-    passage = checkpoint.passage
-    return (passage[at:] if len(passage) > at + 1 else passage)[: len(example)]
+    passage, length = checkpoint.passage, len(example)
+    start = max(0, min(at, len(passage) - length))
+    if checkpoint.snapshots is not None and start == 0 and length < len(passage):
+        length = checkpoint.snapshots.surest_end(length // 2, length)
+    return passage[start:][:length]
 
 
 def text_control(
@@ -50,6 +56,8 @@ def text_control(
     tokenizer, window = checkpoint.tokenizer, checkpoint.config.block_size
     control.follow_default(default)
     shown = st.session_state.get(control.key, default)
+    if stepped():
+        shown = st.query_params.get(control.key, shown)
     in_url, left_out_key = fits_link(shown), f"{control.key} is not in the URL"
     if in_url and st.session_state.get(left_out_key):
         # Streamlit writes the value to the URL again only if the script sets it.
@@ -59,7 +67,7 @@ def text_control(
         label,
         default,
         key=control.key,
-        height=96,
+        height=101,  # the label and three whole lines
         max_chars=MAX_TEXT,
         bind="query-params" if in_url else None,
         persist_state="session",
@@ -90,7 +98,12 @@ def check_characters(tokenizer: CharTokenizer, label: str, control: Control, tex
     """Whether the model knows all characters; if not, show the others and offer to replace them."""
     unknown = tokenizer.unknown(text)
     if unknown:
-        st.error(escaped(f"{label}: {UnknownCharacterError(unknown)}."))
+        st.error(
+            escaped(
+                f"{label}: {UnknownCharacterError(unknown)}. The model cannot read such "
+                "characters: change the text, or press “Replace them” below."
+            )
+        )
         st.html(highlighted(text, unknown, min(unknown.values())))
         known = "".join(style.visible(tokenizer.characters[:_MAX_LISTED]))
         others = " and others" if tokenizer.vocab_size > _MAX_LISTED else ""
@@ -102,7 +115,7 @@ def check_characters(tokenizer: CharTokenizer, label: str, control: Control, tex
             on_click=set_text,
             args=(control, tokenizer.replace_unknown(text)),
             help="Each becomes a similar character that the model knows, for example ’ becomes ' "
-            "and É becomes é or E. Without a similar character it is removed.",
+            "and É becomes é or E. A character without a similar one is removed.",
         )
     return not unknown
 

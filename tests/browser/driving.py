@@ -26,7 +26,7 @@ def visit(page: "Page", url: str, heading: str) -> None:
 
 def go_to(page: "Page", heading: str) -> None:
     """Go to another page through the sidebar."""
-    page.get_by_role("link", name=heading).click()
+    page.get_by_role("link", name=heading, exact=True).click()
     page.get_by_role("heading", name=heading, exact=True).wait_for()
     wait_for_run(page)
 
@@ -34,6 +34,17 @@ def go_to(page: "Page", heading: str) -> None:
 def generated_text(page: "Page", at: int = 0) -> str:
     """Return a generated text of the page by its index, prompt included."""
     return page.locator(TEXT).nth(at).inner_text()
+
+
+def set_more(page: "Page", **values: int) -> None:
+    """Set numbers under "More settings" of the Generate page, by their labels with _ for spaces."""
+    page.get_by_role("button", name="More settings").click()
+    for label, value in values.items():
+        field = page.get_by_label(label.replace("_", " "), exact=True)
+        field.fill(str(value))
+        field.press("Enter")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("stPopoverBody").wait_for(state="detached")
 
 
 def wait_for_text(page: "Page", condition: str) -> None:

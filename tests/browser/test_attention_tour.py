@@ -21,7 +21,11 @@ pytestmark = pytest.mark.browser
 TEXT = "Ba do ke.\nBa do"
 WINDOW = 256
 SELECTED, MAIN, CHART = "selected", '[data-testid="stMain"]', '[data-testid="stPlotlyChart"]'
-TABS = ["All heads", "On the text", "Head scores", "Ablation", "Stages", "Combined", "Compare"]
+TABS = [
+    *("The life of a head", "All heads", "On the text", "Head scores", "Ablation", "Stages"),
+    *("Combined", "Compare"),
+]
+READY = {"The life of a head": ".life .cell", "On the text": ".strip .cell"}
 WIDTHS = f"[document.documentElement, document.querySelector('{MAIN}')].map(n => n.scrollWidth)"
 STICKING_OUT = """nodes => nodes
     .filter((node) => !node.closest('[role="tablist"], [aria-hidden="true"]'))
@@ -171,7 +175,7 @@ def test_a_selection_is_kept_across_tabs_and_in_the_link(page, new_page, server,
     change = page.get_by_test_id("stMetric").nth(1).get_by_test_id("stMetricValue")
     assert change.inner_text() == "0.000"
     wait_for_ablation(page)
-    page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3").click()
+    page.get_by_role("switch", name="Layer 2, head 3").click()
     page.get_by_test_id("stMetricDelta").wait_for()
     wait_for_run(page)
     without = change.inner_text()
@@ -192,11 +196,36 @@ def test_a_selection_is_kept_across_tabs_and_in_the_link(page, new_page, server,
     visit(other, page.url, "Attention")
     other.get_by_test_id("stMetricDelta").wait_for()
     wait_for_value(other, "Text", TEXT)
-    off = other.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3")
-    assert off.get_attribute("aria-pressed") == "true"
+    off = other.get_by_role("switch", name="Layer 2, head 3")
+    assert off.get_attribute("aria-checked") == "false"
     assert other.get_by_test_id("stMetricValue").nth(1).inner_text() == without
     visit(other, link, "Attention")
     wait_for_title(other, "Layer 2, head 3")
+
+
+def test_quick_clicks_and_keys_switch_heads_off_and_all_on_lights_them(page, server):
+    open_page(page, server, "Ablation")
+    wait_for_ablation(page)
+    off = page.get_by_role("switch", checked=False)
+    first = page.get_by_role("switch", name="Layer 1, head 1")
+    page.get_by_role("switch").nth(5).wait_for()
+    assert off.count() == 0 and page.get_by_role("switch").count() == 6
+    first.evaluate("node => { node.click(); node.nextSibling.click(); }")  # before any answer
+    wait_for_url(page, "off_1=H1&off_1=H2")
+    wait_for_run(page)
+    first.press("ArrowDown")
+    page.get_by_role("switch", name="Layer 2, head 1").press("Enter")
+    wait_for_url(page, "off_2=H1")
+    wait_for_run(page)
+    assert [each.get_attribute("aria-label")[:15] for each in off.all()] == [
+        "Layer 1, head 1",
+        "Layer 1, head 2",
+        "Layer 2, head 1",
+    ]
+    page.get_by_role("button", name="All on").click()
+    page.wait_for_url(lambda url: "off_" not in url, wait_until="commit")
+    wait_for_run(page)
+    assert off.count() == 0
 
 
 def test_hover_shades_the_characters_that_one_attends_to(page, server, loaded):
@@ -213,7 +242,9 @@ def test_hover_shades_the_characters_that_one_attends_to(page, server, loaded):
     )
     pointed = strip_shades(page)
     assert pointed != first and not any(pointed[7:]), "later characters are not shaded"
-    assert sum(bool(shade) for shade in pointed) == sum(float(w) >= 0.5 / 255 for w in head[6])
+    palette = style.palette()
+    levels = [round(float(weight) * 255) for weight in head[6, :7]]
+    assert pointed[:7] == [f"rgb({', '.join(map(str, palette[level]))})" for level in levels]
     page.get_by_role("radio", name="is attended to by").click()
     cells(page).nth(6).hover()
     assert wait_for_line(page, f"{names[6]} is attended to by").endswith(
@@ -319,6 +350,12 @@ def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     assert weight == pytest.approx(float(head[12, 4]), rel=5e-3)
     phone.get_by_role("button", name="Layer 1, head 2").tap()
     wait_for_title(phone, "Layer 1, head 2")
+    phone.wait_for_function(
+        """() => {
+            const { top, bottom } = document.querySelector('.nsewdrag').getBoundingClientRect();
+            return top >= 0 && bottom <= window.innerHeight;
+        }"""
+    )
     phone.get_by_role("tab", name="On the text").tap()
     wait_for_line(phone, f"{names[-1]} attends to")
     head = weights(loaded)[0, 1]
@@ -335,9 +372,27 @@ def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     wait_for_line(phone, f"{names[-1]} attends to")
     phone.get_by_role("tab", name="Ablation").tap()
     wait_for_ablation(phone)
-    phone.get_by_role("toolbar", name="Layer 1").get_by_role("button", name="H2").tap()
+    phone.get_by_role("switch", name="Layer 1, head 2").tap()
     phone.get_by_test_id("stMetricDelta").wait_for()
     wait_for_url(phone, "off_1=")
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844), (1920, 1080)], ids=str)
+def test_a_map_is_a_square_that_fits_into_the_window(new_page, server, size):
+    width, height = size
+    page = new_page(viewport={"width": width, "height": height})
+    open_page(page, server, "All heads", text="Ba do ke li mu.\n" * 3)
+    wait_for_map(page)
+    page.wait_for_function(
+        """() => {
+            const plot = document.querySelector('.nsewdrag').getBoundingClientRect();
+            return Math.abs(plot.width / plot.height - 1) < 0.03;
+        }"""
+    )
+    box = page.get_by_test_id("stPlotlyChart").first.bounding_box()
+    assert box["width"] <= width and box["height"] <= height
+    if width > 390:
+        assert box["y"] + box["height"] <= height
 
 
 @pytest.mark.parametrize(
@@ -364,12 +419,25 @@ def test_no_tab_is_wider_than_a_phone(phone, server, length):
     open_page(phone, server, "All heads", text=text, other_text=text)
     for tab in TABS:
         open_tab(phone, tab)
-        ready = ".strip .cell" if tab == "On the text" else f"{CHART} .main-svg:visible"
+        ready = READY.get(tab, f"{CHART} .main-svg:visible")
         phone.locator(ready).first.wait_for()
         wait_for_run(phone)
         assert max(phone.evaluate(WIDTHS)) <= 390, tab
         sticking_out = phone.locator(f"{MAIN} button, {MAIN} .js-plotly-plot, .strip .cell")
         assert sticking_out.evaluate_all(STICKING_OUT) == [], tab
+
+
+def test_the_table_of_scores_fits_into_the_window_of_a_laptop(new_page, app_server):
+    page = new_page(viewport={"width": 1280, "height": 800})
+    with app_server() as url:  # the bundled checkpoint has every score
+        open_page(page, url, "Head scores")
+        page.get_by_text("most in L").first.wait_for()
+        table = page.locator(".dvn-scroller").first
+        table.wait_for()
+        wait_for_run(page)
+        assert table.evaluate("node => node.scrollWidth <= node.clientWidth")
+        box = table.bounding_box()
+        assert box["y"] + box["height"] <= 800
 
 
 def select_option(page, group, name):
@@ -380,13 +448,13 @@ def select_option(page, group, name):
 
 
 def test_choices_are_kept_if_other_tabs_are_opened_quickly(page, server):
-    """Each tab is opened before the one before is drawn, so that its run is cut short."""
+    """Each tab is opened before the previous one is drawn, so that its run is cut short."""
     open_page(page, server, "All heads", text="Ba do ke li mu.\n" * 16)
     select_option(page, "Colours", "log")
     wait_for_url(page, "scale=log")
     open_tab(page, "Ablation")
     wait_for_ablation(page)
-    page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3").click()
+    page.get_by_role("switch", name="Layer 2, head 3").click()
     wait_for_url(page, "off_2=")
     for tab in ("All heads", "Stages", "All heads", "Ablation", "Combined", "All heads"):
         page.get_by_role("tab", name=tab, exact=True).click()
@@ -396,8 +464,8 @@ def test_choices_are_kept_if_other_tabs_are_opened_quickly(page, server):
     page.get_by_role("tab", name="Stages").click()
     page.get_by_role("tab", name="Ablation").click()
     page.get_by_test_id("stMetricDelta").wait_for()
-    off = page.get_by_role("toolbar", name="Layer 2").get_by_role("button", name="H3")
-    assert off.get_attribute("aria-pressed") == "true"
+    off = page.get_by_role("switch", name="Layer 2, head 3")
+    assert off.get_attribute("aria-checked") == "false"
     wait_for_url(page, "off_2=")
 
 
@@ -417,7 +485,7 @@ def test_the_choices_of_all_heads_are_in_the_link(page, open_in_another_browser,
     open_page(page, server, "All heads")
     select_option(page, "Colours", "log")
     wait_for_url(page, "scale=log")
-    select_option(page, "Labels from", "this text")
+    select_option(page, "Scores from", "this text")
     wait_for_url(page, "scores_from=")
     page.get_by_text("One row as a table").click()
     page.get_by_role("slider").press("ArrowLeft")
@@ -426,7 +494,7 @@ def test_the_choices_of_all_heads_are_in_the_link(page, open_in_another_browser,
     other.get_by_text("attention weight (logarithmic)").wait_for()
     assert (
         selected_option(other, "Colours") == "log"
-        and selected_option(other, "Labels from") == "this text"
+        and selected_option(other, "Scores from") == "this text"
     )
     other.get_by_text("One row as a table").click()
     value = '[aria-valuenow="{0}"], input[value="{0}"]'.format(len(TEXT) - 1)
@@ -435,12 +503,12 @@ def test_the_choices_of_all_heads_are_in_the_link(page, open_in_another_browser,
 
 def test_the_choices_of_combined_are_in_the_link(page, open_in_another_browser, server):
     open_page(page, server, "Combined")
-    page.get_by_role("spinbutton").fill("1")
-    page.get_by_role("spinbutton").press("Enter")
+    page.get_by_label("Up to layer").fill("1")
+    page.get_by_label("Up to layer").press("Enter")
     wait_for_url(page, "up_to=1")
     other = open_in_another_browser(page)
     wait_for_map(other)
-    assert other.get_by_role("spinbutton").input_value() == "1"
+    assert other.get_by_label("Up to layer").input_value() == "1"
     select_option(page, "Combine by", "maximum")
     wait_for_url(page, "combine=maximum")
     page.get_by_role("combobox", name="Heads").fill("L1 H2")
@@ -457,13 +525,13 @@ def test_the_choices_of_compare_are_in_the_link(page, open_in_another_browser, s
     page.get_by_label("Another text", exact=True).fill("mu ro")
     page.get_by_label("Another text", exact=True).press("Control+Enter")
     wait_for_url(page, "other_text=mu")
-    page.get_by_role("combobox", name=re.compile("Checkpoint")).click()
+    page.get_by_role("combobox", name=re.compile("Checkpoint on the right")).click()
     page.get_by_role("option", name="the bundled checkpoint").click()
     wait_for_url(page, "compared_checkpoint=")
-    main = page.locator(MAIN).get_by_text("Bundled checkpoint", exact=True)
+    main = page.locator(MAIN).get_by_text("Tiny Shakespeare", exact=True)
     main.wait_for()
     other = open_in_another_browser(page)
-    other.locator(MAIN).get_by_text("Bundled checkpoint", exact=True).wait_for()
+    other.locator(MAIN).get_by_text("Tiny Shakespeare", exact=True).wait_for()
     wait_for_value(other, "Another text", "mu ro")
 
 
@@ -488,7 +556,8 @@ def test_a_view_too_long_for_a_link_is_restored_from_its_file(page, new_page, se
     other = new_page()
     open_page(other, server, "Stages")
     other.get_by_text("Save this view or open a saved one").click()
-    other.locator('input[type="file"]').set_input_files(tmp_path / "view.json")
+    opener = other.get_by_test_id("stMain").locator('input[type="file"]')
+    opener.set_input_files(tmp_path / "view.json")
     wait_for_title(other, "Layer 2, head 1")
     wait_for_map(other)
     wait_for_run(other)

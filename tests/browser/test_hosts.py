@@ -45,13 +45,18 @@ def framed(page, server):
     site.server_close()
 
 
-@pytest.mark.parametrize("path", ["/", "/attention", "/loss_record"])
-def test_a_frame_without_storage_shows_the_same_page(page, framed, path):
+CHART = '[data-testid="stPlotlyChart"]'
+
+
+@pytest.mark.parametrize(
+    ("path", "result"), [("/", CHART), ("/attention", ".life .text"), ("/loss_record", CHART)]
+)
+def test_a_frame_without_storage_shows_the_same_page(page, framed, path, result):
     page.add_init_script(NO_STORAGE)
     messages = []
     page.on("console", lambda message: messages.append(message.text))
     frame = framed(path)
-    frame.locator('[data-testid="stPlotlyChart"]').first.wait_for()
+    frame.locator(result).first.wait_for()
     frame.locator(SETTLED).wait_for()
     assert not any("SecurityError" in message for message in messages)
     assert frame.locator('[data-testid="stException"]').count() == 0
@@ -71,7 +76,8 @@ def test_a_file_can_be_opened_in_a_frame(framed):
     frame = framed("/")
     frame.get_by_text("Open a record").click()
     record = {"name": "record.json", "mimeType": "application/json", "buffer": b"{}"}
-    frame.locator('[data-testid="stFileUploader"] input').set_input_files(record)
+    opener = frame.get_by_test_id("stMain").get_by_test_id("stFileUploader").locator("input")
+    opener.set_input_files(record)
     frame.get_by_text("The record cannot be opened").wait_for()
 
 

@@ -20,6 +20,7 @@ from tests.browser.driving import (
     download,
     generated_text,
     go_to,
+    set_more,
     visit,
     wait_for_run,
     wait_for_text,
@@ -40,7 +41,7 @@ def hub():
 def app_copy(folder: Path, bundled: Path | None) -> Path:
     """Copy the app to a folder, with another bundled checkpoint or none."""
     for name in ("microgpt", "pages", ".streamlit", "assets"):
-        skip = ("__pycache__", "checkpoint") if name == "assets" else ("__pycache__",)
+        skip = ("__pycache__", "checkpoint*") if name == "assets" else ("__pycache__",)
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*skip))
     shutil.copy(ROOT / "app.py", folder)
     if bundled is not None:
@@ -89,12 +90,13 @@ def test_a_trained_and_published_checkpoint_is_opened(page, app_server, hub, cor
         page.get_by_test_id("stSidebar").get_by_text(commit[:12]).wait_for()
         page.get_by_test_id("stSidebar").get_by_text("4 steps").wait_for()
         page.get_by_label("Prompt", exact=True).fill("ba do")
-        page.get_by_label("Characters to write", exact=True).fill("40")
+        set_more(page, Characters_to_write=40)
         page.get_by_test_id("stBaseButton-primary").click()
         page.get_by_text("40 characters after the prompt").wait_for()
         wait_for_run(page)
         assert len(generated_text(page)) >= 40
         go_to(page, "Attention")
+        page.get_by_role("tab", name="All heads").click()
         heads = page.locator('button[aria-label^="Layer"]')
         heads.last.wait_for()
         assert heads.count() == 4
@@ -111,9 +113,9 @@ def test_the_page_stays_usable_if_the_hub_fails(
     def usable(sentence):
         """Check that the page says what failed, shows the fallback and still writes."""
         note.get_by_text(sentence).wait_for()
-        note.get_by_text("The page shows: Bundled checkpoint").wait_for()
+        note.get_by_text("The page shows: words.txt").wait_for()
         wait_for_text(page, "t.length > 100")
-        page.get_by_test_id("stSidebar").get_by_text("Bundled checkpoint").wait_for()
+        page.get_by_test_id("stSidebar").get_by_text("words.txt", exact=True).wait_for()
         again.wait_for()
         page.get_by_test_id("stBaseButton-primary").click()
         wait_for_run(page)
@@ -210,7 +212,7 @@ def test_a_head_is_compared_with_the_head_of_a_repo(
 
     visit(page, f"{url}/attention?{query}", "Attention")
     main = page.get_by_test_id("stMain")
-    main.get_by_text("Bundled checkpoint", exact=True).nth(1).wait_for()
+    main.get_by_text("words.txt", exact=True).nth(1).wait_for()
     name = main.get_by_label("Repo on the Hub", exact=True)
     name.fill("someone/missing")
     name.press("Enter")
@@ -234,7 +236,7 @@ def test_a_head_is_compared_with_the_head_of_a_repo(
     other = new_page()
     visit(other, f"{url}/attention?{query}", "Attention")
     main = other.get_by_test_id("stMain")
-    main.get_by_text("Bundled checkpoint", exact=True).nth(1).wait_for()
+    main.get_by_text("words.txt", exact=True).nth(1).wait_for()
 
 
 def test_a_slow_download_shows_its_progress_and_a_fallback(
@@ -257,7 +259,7 @@ def test_untrusted_text_is_not_rendered(page, app_with_hub, tiny_checkpoint, tmp
     shutil.copytree(tiny_checkpoint, folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     hostile = "![x](https://evil.example/x.png) <b>b</b> www.evil.example a@evil.example &lt; $x$"
-    config["training"] |= {"hardware": hostile, "data": hostile}
+    config["training"]["data"] = hostile
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     hub.add(HOSTILE_REPO, folder)
     visit(page, f"{url}/loss_record?repo={HOSTILE_REPO.replace('/', '%2F')}", "Loss record")
@@ -265,4 +267,4 @@ def test_untrusted_text_is_not_rendered(page, app_with_hub, tiny_checkpoint, tmp
     sidebar.get_by_text("evil.example").first.wait_for()
     assert sidebar.locator("a, img, b").count() == 0
     text = sidebar.inner_text().replace("\u2060", "")
-    assert text.count(hostile) == 2
+    assert text.count(hostile) == 1

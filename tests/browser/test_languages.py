@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 PASSAGE = "שלום abc ועוד 12 עולם.\nab\u200d\ufeff\0\ufe0f\r\n"
 VIEWS = {
     "tokens": ("?view=Score+a+text", "Generate", ".tokens .page .text .char"),
+    "life": ("attention", "Attention", ".life .cell"),
     "strip": ("attention?attention_view=On+the+text", "Attention", ".strip .cell"),
     "scrubber": ("loss_record?record_view=Snapshots", "Loss record", ".scrubber .letter"),
 }
@@ -82,11 +83,14 @@ def test_a_sign_does_not_change_what_is_copied(page, open_view):
     assert text == PASSAGE[1:]
 
 
-def test_names_in_a_sentence_keep_right_to_left_characters_apart(page, open_view):
+def test_names_in_a_sentence_isolate_right_to_left_characters(page, open_view):
     cells = open_view("strip")
     cells.nth(2).hover()
     summary = page.locator(".strip .summary", has_text="ו").inner_text()
     assert summary.startswith("\u2068ו\u2069 (3) attends to ")
+    open_view("life").nth(2).hover()
+    summary = page.locator(".life .summary", has_text="ו").inner_text()
+    assert summary.startswith("\u2068ו\u2069 (3) attends most to ")
     scrubber = open_view("scrubber")
     scrubber.nth(2).click()
     assert page.locator(".scrubber .weight").inner_text().startswith("\u2068ו\u2069 (3) attends")
@@ -98,6 +102,9 @@ def test_the_left_arrow_key_goes_forward_in_right_to_left_text(page, open_view):
     page.locator(".tokens .position", has_text="character 1 of").wait_for()
     page.locator(".tokens .page").press("ArrowLeft")
     page.locator(".tokens .position", has_text="character 2 of").wait_for()
+    open_view("life").nth(2).click()
+    page.locator(".life .text").press("ArrowLeft")
+    page.locator(".life .summary", has_text="(4) attends most to").wait_for()
     letters = open_view("scrubber")
     letters.nth(2).click()
     letters.nth(2).press("ArrowLeft")

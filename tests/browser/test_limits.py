@@ -53,7 +53,7 @@ def close_code(server, message):
 
 
 @pytest.mark.parametrize("limit", ["maxMessageSize", "maxWidgetStateSize"])
-def test_a_message_that_unpacks_to_more_than_a_limit_is_refused(server, limit):
+def test_a_message_that_decompresses_to_more_than_a_limit_is_refused(server, limit):
     assert close_code(server, frame(LIMITS[limit] * 10**6)) == TOO_BIG
 
 

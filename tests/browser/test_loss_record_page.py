@@ -1,6 +1,7 @@
 """The Loss record page in a browser: its tabs, the scrubber of the snapshots, its downloads."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from tests.browser.driving import download, go_to, visit, wait_for_run
 
 pytestmark = pytest.mark.browser
 SCRUB = "record_view=Snapshots"
+SMALL = "Small model 4: LayerNorm before the head"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def loaded(checkpoint_with_snapshots):
 @pytest.fixture
 def scrubber(page, server):
     """The page with the scrubber, at the last step."""
-    visit(page, f"{server}?{SCRUB}&snapshot_layer=1&snapshot_head=2", "Loss record")
+    visit(page, f"{server}?{SCRUB}&layer=1&head=2", "Loss record")
     page.get_by_text("Step 20", exact=True).wait_for()
     return page
 
@@ -55,12 +57,12 @@ def state(page):
 
 def test_the_open_tab_is_in_the_url_and_is_kept(page, server):
     visit(page, server, "Loss record")
-    page.get_by_text("best validation loss, 2.5500").wait_for()
+    page.get_by_text("best estimate, 2.5500").wait_for()
     open_tab(page, "Compare runs")
-    page.get_by_text("phase4, validation").wait_for()
+    page.get_by_text(f"{SMALL}, validation").wait_for()
     assert "record_view=Compare+runs" in page.url
     page.reload()
-    page.get_by_text("phase4, validation").wait_for()
+    page.get_by_text(f"{SMALL}, validation").wait_for()
     wait_for_run(page)
     go_to(page, "Generate")
     go_to(page, "Loss record")
@@ -71,7 +73,7 @@ def test_the_open_tab_is_in_the_url_and_is_kept(page, server):
 
 
 def test_keys_move_the_slider_from_step_to_step(scrubber, loaded):
-    slider = scrubber.get_by_role("slider", name="Training step")
+    slider = scrubber.locator("input.slider")
     states = []
     for key, step, losses in (
         ("Home", 0, ["validation 3.250", "training 3.200"]),
@@ -102,7 +104,7 @@ def test_play_shows_every_step_and_ends(scrubber, by):
     if by == "button":
         scrubber.get_by_role("button", name="Play").click()
     else:
-        scrubber.get_by_role("slider", name="Training step").press(" ")
+        scrubber.locator("input.slider").press(" ")
     scrubber.wait_for_function("() => window.steps.at(-1) === 'Step 20'")
     assert scrubber.evaluate("window.steps") == ["Step 0", "Step 10", "Step 20"]
     scrubber.get_by_role("button", name="Play").wait_for()
@@ -121,17 +123,19 @@ def test_a_second_click_pauses(scrubber):
 
 
 def test_a_click_or_a_drag_on_the_curve_selects_a_step(scrubber):
-    box = scrubber.locator(".chart").bounding_box()
-    middle = box["y"] + box["height"] / 2
-    scrubber.mouse.click(box["x"] + 2, middle)
+    chart = scrubber.locator(".chart")
+    chart.click(position={"x": 2, "y": 10})  # waits until the page no longer moves
     assert state(scrubber)["step"] == "Step 0"
+    wait_for_run(scrubber)
+    box = chart.bounding_box()
+    middle = box["y"] + box["height"] / 2
     scrubber.mouse.move(box["x"] + 2, middle)
     scrubber.mouse.down()
     scrubber.mouse.move(box["x"] + 0.55 * box["width"], middle)
     scrubber.mouse.up()
     scrubber.mouse.move(box["x"] + box["width"], middle)
     assert state(scrubber)["step"] == "Step 10"
-    assert scrubber.get_by_role("slider", name="Training step").input_value() == "1"
+    assert scrubber.locator("input.slider").input_value() == "1"
 
 
 def expected_label(loaded, query, key):
@@ -162,7 +166,7 @@ def test_hover_shows_a_weight_of_the_map(scrubber, loaded):
 
 
 def test_a_tap_on_a_phone_shows_what_hover_shows(phone, server, loaded):
-    visit(phone, f"{server}?{SCRUB}&snapshot_layer=1&snapshot_head=2", "Loss record")
+    visit(phone, f"{server}?{SCRUB}&layer=1&head=2", "Loss record")
     phone.get_by_text("Step 20", exact=True).wait_for()
     phone.touchscreen.tap(*cell_position(phone, loaded, 9, 4))
     assert phone.locator(".weight").inner_text() == expected_label(loaded, 9, 4)
@@ -170,12 +174,27 @@ def test_a_tap_on_a_phone_shows_what_hover_shows(phone, server, loaded):
     assert phone.locator(".letter").nth(9).get_attribute("aria-pressed") == "true"
     assert phone.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     height = phone.locator(".scrubber").bounding_box()["height"]
-    slider = phone.get_by_role("slider", name="Training step")
+    slider = phone.locator("input.slider")
     for key in ("Home", "ArrowRight"):
         slider.press(key)
         assert phone.locator(".scrubber").bounding_box()["height"] == height, (
             "the height does not change"
         )
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])
+def test_the_map_and_its_controls_are_visible_at_once(new_page, server, size):
+    width, height = size
+    page = new_page(viewport={"width": width, "height": height})
+    visit(page, f"{server}?{SCRUB}", "Loss record")
+    for name in (".play", ".slider", ".map"):
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0 and box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height, name
+    map_box = page.locator(".map").bounding_box()
+    assert map_box["width"] == pytest.approx(map_box["height"], abs=1)
+    head = page.get_by_role("combobox", name=re.compile("Head")).bounding_box()
+    assert head["y"] + head["height"] < map_box["y"]
 
 
 def test_a_selected_character_shows_the_predictions_after_it(scrubber, loaded):
@@ -205,19 +224,21 @@ def test_a_selected_character_shows_the_predictions_after_it(scrubber, loaded):
 
 def test_another_head_keeps_the_step_and_the_character(scrubber):
     scrubber.locator(".letter").nth(5).click()
-    scrubber.get_by_role("slider", name="Training step").press("Home")
+    scrubber.locator("input.slider").press("Home")
     before = state(scrubber)
-    scrubber.get_by_role("heading", name="Attention of layer 1, head 2").wait_for()
+    scrubber.get_by_role("heading", name="Layer 1, head 2").wait_for()
     for name, value in (("Head", "3"), ("Layer", "2")):
-        scrubber.get_by_label(name, exact=True).fill(value)
-        scrubber.get_by_label(name, exact=True).press("Enter")
-    scrubber.get_by_role("heading", name="Attention of layer 2, head 3").wait_for()
+        scrubber.get_by_role("combobox", name=re.compile(name)).click()
+        scrubber.get_by_role("option", name=value, exact=True).click()
+        wait_for_run(scrubber)
+    scrubber.get_by_role("heading", name="Layer 2, head 3").wait_for()
     wait_for_run(scrubber)
     after = state(scrubber)
     assert after["map"] != before["map"]
     assert after | {"map": before["map"]} == before
     assert scrubber.locator(".letter").nth(5).get_attribute("aria-pressed") == "true"
-    assert "snapshot_head=3" in scrubber.url and "snapshot_layer=2" in scrubber.url
+    scrubber.wait_for_url(re.compile("step=0"), wait_until="commit")
+    assert "head=3" in scrubber.url and "layer=2" in scrubber.url
 
 
 def download_file(page, name):
@@ -230,7 +251,7 @@ def test_the_files_of_the_snapshots_are_downloaded(scrubber, loaded):
     assert [text.count(f"== step {step}, ") for step in (0, 10, 20)] == [1, 1, 1]
     assert all(sample in text for sample in samples)
     table = pd.read_csv(io.BytesIO(download_file(scrubber, "samples.csv")))
-    assert table["validation loss (nats)"].tolist() == [3.25, 2.9, 2.55]
+    assert table["validation loss (nats per character)"].tolist() == [3.25, 2.9, 2.55]
     assert table["sample"].tolist() == samples
     shape = loaded.config.n_layer, loaded.config.n_head, loaded.config.vocab_size
     again = Snapshots.from_npz(download_file(scrubber, "snapshots.npz"), *shape)
@@ -245,8 +266,7 @@ def test_the_table_of_each_tab_is_downloaded(page, app_server):
         assert tuple(record.columns) == (*COLUMNS, "format") and len(record) > 2
         for tab, name, column, values in (
             ("Baselines", "baselines.csv", "model", {"Uniform", "This checkpoint"}),
-            ("Compare runs", "runs.csv", "run", {"this checkpoint", "phase4"}),
-            ("Measure your text", "measured.csv", "model", {"this checkpoint", "bigram"}),
+            ("Compare runs", "runs.csv", "run", {"this checkpoint", SMALL}),
         ):
             open_tab(page, tab)
             table = pd.read_csv(io.BytesIO(download_file(page, name)))

@@ -14,7 +14,7 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
-from tests.ui.pages import ATTENTION, new_app, open_tab
+from tests.ui.pages import ATTENTION, INSIDE, TAB_KEYS, new_app, open_page
 
 
 @pytest.fixture
@@ -31,9 +31,22 @@ def open_attention(monkeypatch, tiny_checkpoint):
     def start(folder=tiny_checkpoint, tab="All heads", **query):
         monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
         app = new_app()
-        for key, value in query.items():
+        for key, value in {**query, TAB_KEYS[ATTENTION]: tab}.items():
             app.query_params[key] = value
-        return open_tab(app, ATTENTION, tab)
+        return open_page(app, ATTENTION)
+
+    return start
+
+
+@pytest.fixture
+def open_inside(monkeypatch, tiny_checkpoint):
+    """Open a tab of the Inside page on a checkpoint, with the parameters of a link."""
+
+    def start(tab, folder=tiny_checkpoint, **query):
+        monkeypatch.setenv("MICROGPT_CHECKPOINT", str(folder))
+        app = new_app()
+        app.query_params |= {**query, TAB_KEYS[INSIDE]: tab}
+        return open_page(app, INSIDE)
 
     return start
 

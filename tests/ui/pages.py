@@ -12,15 +12,21 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).parents[2] / "app.py"
-GENERATE, ATTENTION, LOSS_RECORD = (
-    f"pages/{name}.py" for name in ("generate", "attention", "loss_record")
+GENERATE, ATTENTION, INSIDE, CROSS_ATTENTION, LOSS_RECORD, TRAIN = (
+    f"pages/{name}.py"
+    for name in ("generate", "attention", "inside", "cross_attention", "loss_record", "train")
 )
 TIMEOUT_S = 600  # so high that only a run that hangs reaches it
 # The key of the control that holds a page's open tab.
-TAB_KEYS = {GENERATE: "view", ATTENTION: "attention_view", LOSS_RECORD: "record_view"}
+TAB_KEYS = {
+    GENERATE: "view",
+    ATTENTION: "attention_view",
+    INSIDE: "inside_view",
+    LOSS_RECORD: "record_view",
+}
 # The tabs of the Loss record page.
 CURVES, SNAPSHOTS, BASELINES = "Curves", "Snapshots", "Baselines"
-COMPARE, MEASURE = "Compare runs", "Measure your text"
+COMPARE = "Compare runs"
 # The title of each page by its script, as app.py lists them.
 TITLES = dict(
     re.findall(r'st\.Page\(\s*"([^"]+)",\s*title="([^"]+)"', APP.read_text(encoding="utf-8"))
@@ -77,7 +83,8 @@ def errors(app: AppTest) -> list[str]:
 
 
 def captions(app: AppTest) -> str:
-    return " ".join(caption.value for caption in app.caption)
+    """The captions, without the definitions of terms."""
+    return " ".join(re.sub("<[^>]*>", "", caption.value) for caption in app.caption)
 
 
 def tabs(app: AppTest) -> list[str]:
@@ -95,9 +102,9 @@ def charts(app: AppTest) -> list[str]:
     return [chart.proto.spec for chart in app.get("plotly_chart")]
 
 
-def component(app: AppTest) -> dict[str, Any]:
-    """The data of the first component."""
-    return json.loads(app.get("bidi_component")[0].proto.json)
+def component(app: AppTest, at: int = 0) -> dict[str, Any]:
+    """The data of a component by its index."""
+    return json.loads(app.get("bidi_component")[at].proto.json)
 
 
 def trigger(app: AppTest, event: str, value: Any, at: int = 0) -> AppTest:

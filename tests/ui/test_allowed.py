@@ -14,6 +14,7 @@ KINDS = {
     "numbers": (Numbers(0.0, 1.0, 0.5), [0.0, 0.25, 1.0]),
     "an option": (OneOf(LETTERS, "log"), LETTERS),
     "a number or a word": (OneOf([1, 2, 3, "mean"], 2), [1, 2, 3, "mean"]),
+    "a step": (OneOf([0, 14, 57, 130], 130), [0, 14, 57, 130]),
     "some options": (SomeOf(LETTERS, ["log"]), [[], ["row"], ["log", "linear"]]),
     "some numbers": (SomeOf([1, 2], label=lambda n: f"H{n}"), [[], [1], [2, 1]]),
     "a switch": (Switch(True), [True, False]),
@@ -70,6 +71,8 @@ def test_any_text_of_a_link_can_be_read(kind, texts):
         ("a number or a word", "99", 3),
         ("a number or a word", "inf", 3),
         ("a number or a word", "nan", 2),
+        ("a step", "40", 57),
+        ("a step", "inf", 130),
         ("some options", "purple", ["log"]),
         ("some options", "", []),
         ("a switch", "TRUE", True),
@@ -81,5 +84,5 @@ def test_a_text_that_is_not_allowed_gives_the_nearest_value(kind, text, nearest)
     assert same(allowed.nearest(allowed.read([text])), nearest)
 
 
-def test_a_number_is_no_truth_value():
+def test_a_number_is_not_a_boolean():
     assert not same(True, 1) and same(1, 1.0) and not same(math.nan, math.nan)

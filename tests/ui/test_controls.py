@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from microgpt.config import MODEL_LIMITS
 from microgpt.ui.controls import (
     Control,
     control,
@@ -37,8 +38,9 @@ def test_a_control_binds_its_widget_to_the_url_or_the_session():
 
 def test_a_numbered_control_has_a_key_for_each_number():
     off = Control("off", is_list_of(is_count), numbered=True)
+    assert off.owns(f"off_{MODEL_LIMITS['n_layer'][1]}")
     assert off.at(3).widget_args["key"] == "off_3" and off.owns("off_3")
-    others = ("off", "off_", "off_0", "off_03", "off_٣", "off_10000", "offs_1")
+    others = ("off", "off_", "off_0", "off_03", "off_٣", "off_100", "offs_1")
     assert not any(map(off.owns, others))
 
 

@@ -1,4 +1,4 @@
-"""Whatever a link or a saved view holds, the page opens, on the nearest allowed values."""
+"""A page opens with any link and any saved view, on the nearest allowed values."""
 
 import importlib
 import json
@@ -14,6 +14,7 @@ from microgpt.ui.generate import controls as generate_controls
 from tests.ui.pages import (
     ATTENTION,
     GENERATE,
+    INSIDE,
     LOSS_RECORD,
     TAB_KEYS,
     captions,
@@ -30,9 +31,11 @@ from tests.ui.pages import (
 TABS = {
     GENERATE: ["Write", "Side by side", "Score a text", "Context length"],
     ATTENTION: [
-        *("All heads", "On the text", "Head scores", "Ablation", "Stages", "Combined", "Compare"),
+        *("The life of a head", "All heads", "On the text", "Head scores", "Ablation", "Stages"),
+        *("Combined", "Compare"),
     ],
-    LOSS_RECORD: ["Curves", "Compare runs", "Measure your text"],
+    INSIDE: ["Through the model", "Layer by layer", "Why this character", "Neurons", "Tour"],
+    LOSS_RECORD: ["Curves", "Compare runs"],
 }
 EVERY_TAB = [(page, tab) for page, names in TABS.items() for tab in names]
 WRONG = ["", "inf", "-inf", "nan", "1e400", "-1", "0", "1.5", "9" * 30, "true", "mean", "ba"]
@@ -66,7 +69,7 @@ def links(draw):
 
 
 def every(text):
-    """A link in which every parameter that is no text has this value."""
+    """A link in which every parameter that is not a text has this value."""
     return {key: [text] for key in KEYS}
 
 
@@ -86,6 +89,16 @@ def test_every_link_opens(page, tab, link):
     for widget in [*app.selectbox, *app.segmented_control]:
         assert str(widget.value) in map(str, widget.options)
     assert not app.run().exception and not app.toast  # the next run finds allowed values
+
+
+@pytest.mark.parametrize("name", ["Snapshots", "", "\u202e"])
+@pytest.mark.parametrize("page", TABS)
+def test_a_link_to_a_tab_that_the_checkpoint_does_not_have_opens_the_first_one(page, name):
+    app = new_app()
+    app.query_params |= {TAB_KEYS[page]: name, "length": "9"}
+    open_page(app, page)
+    assert app.session_state[TAB_KEYS[page]] == TABS[page][0] and len(app.toast) == 1
+    assert tabs(app.run()) == TABS[page] and not app.toast
 
 
 def test_a_link_opens_on_the_nearest_values_and_the_page_says_so():

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 FREED = """
 import re
 import numpy as np
-import microgpt.ui.cache
+import microgpt.ui.cache.results
 
 def resident():
     with open("/proc/self/status") as status:

@@ -1,12 +1,20 @@
 import pytest
 
 from microgpt.ui.charts.style import position_names
-from microgpt.ui.text import escaped, highlighted, markdown
+from microgpt.ui.text import counted, escaped, highlighted, markdown
 
 
 @pytest.mark.parametrize("char", list(r"\`*_[]<>#$:~|&"))
 def test_markdown_characters_are_escaped(char):
     assert escaped(f"a{char}b") == f"a\\{char}b"
+
+
+def test_a_count_has_its_noun():
+    assert [counted(each, "layer") for each in (0, 1, 2000)] == [
+        "0 layers",
+        "1 layer",
+        "2,000 layers",
+    ]
 
 
 def test_lines_are_joined():

@@ -19,7 +19,7 @@ def test_any_text_gives_a_result_or_a_message(app, page, key, text):
         assert not app.exception and not app.error
         assert first_text(app) == text + first_text(app)[-5:]
     elif page == ATTENTION and text in ("b", "ba" * 40):
-        assert not app.error and app.get("plotly_chart")
+        assert not app.error and app.get("bidi_component")
     elif text == "":
         assert "Type at least one character" in captions(app)
     else:

@@ -5,7 +5,6 @@ import streamlit as st
 
 from microgpt.analysis.attention import AttentionMaps, combined, rollout
 from microgpt.checkpoint import Checkpoint
-from microgpt.ui import cache
 from microgpt.ui.allowed import Numbers, OneOf, SomeOf
 from microgpt.ui.attention.controls import (
     VIEW,
@@ -15,15 +14,20 @@ from microgpt.ui.attention.controls import (
     text_and_controls,
 )
 from microgpt.ui.attention.large_map import large_map
+from microgpt.ui.attention.steps import COMBINED, steps_from
+from microgpt.ui.cache.attention import attention_maps
 from microgpt.ui.controls import CONTROL_WIDTH, control, is_count, is_list_of, is_text
+from microgpt.ui.glossary import caption
+from microgpt.ui.next_steps import next_steps
 
 _COMBINE = control("combine", is_text, saved=VIEW)
 _UP_TO = control("up_to", is_count, saved=VIEW)
 _HEADS = control("combined_heads", is_list_of(is_text), saved=VIEW)
 
 _CAPTIONS = {
-    "rollout": "Attention rollout multiplies the maps of all layers up to this one. Each row shows "
-    "how much each character of the text contributes to one position (Abnar and Zuidema, 2020).",
+    "rollout": "Attention rollout takes the mean map of each layer and multiplies these maps up to "
+    "the chosen layer. Each row shows how much each character of the text contributes to one "
+    "position (Abnar and Zuidema, 2020).",
     "mean": "The mean of the attention weights of these heads. Each row sums to 1.",
     "maximum": "The largest attention weight of these heads. A row may sum to more than 1.",
 }
@@ -34,7 +38,7 @@ def combined_view(checkpoint: Checkpoint) -> None:
     text, controls = text_and_controls(checkpoint)
     if not text:
         return
-    maps = cache.attention_maps(checkpoint, text)
+    maps = attention_maps(checkpoint, text)
     with controls, st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control(
             "Combine by",
@@ -52,14 +56,15 @@ def combined_view(checkpoint: Checkpoint) -> None:
     with controls:
         scale_hint(text, scale)
     if combination is None:
-        st.caption("Choose at least one head.")
+        caption("Choose at least one head.")
         return
     heads, weights = combination
     title, name = f"{method.capitalize()} of {heads}", f"microgpt-{method}"
     columns = {"combined_by": method, "heads": heads}
-    caption = _CAPTIONS[method]
-    large_map(checkpoint, text, weights, scale, title, name, columns, caption=caption)
+    about = _CAPTIONS[method]
+    large_map(checkpoint, text, weights, scale, title, name, columns, about=about)
     image_control()
+    next_steps(*steps_from(COMBINED, checkpoint, text, None))
 
 
 def _rollout(checkpoint: Checkpoint, maps: AttentionMaps) -> tuple[str, np.ndarray]:

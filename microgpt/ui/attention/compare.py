@@ -4,9 +4,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint, CheckpointError
-from microgpt.ui import cache
+from microgpt.hub import BUNDLED
 from microgpt.ui.allowed import OneOf
-from microgpt.ui.attention.choice import Choice, head_choice
 from microgpt.ui.attention.controls import (
     PASSAGE,
     VIEW,
@@ -16,8 +15,13 @@ from microgpt.ui.attention.controls import (
     scale_hint,
 )
 from microgpt.ui.attention.large_map import chosen_map
+from microgpt.ui.attention.steps import COMPARE, steps_from
+from microgpt.ui.cache.checkpoints import bundled_of
 from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.controls import Control, control, is_count, is_text
+from microgpt.ui.glossary import caption
+from microgpt.ui.head_choice import Choice, head_choice
+from microgpt.ui.next_steps import next_steps
 from microgpt.ui.text import escaped
 
 _OTHER_TEXT = control("other_text", is_text, url="short", saved=VIEW)
@@ -26,7 +30,7 @@ _REPO = control("compared_repo", is_text, saved=VIEW)
 _QUERY_LEFT = control("query_left", is_count, saved=VIEW)
 _QUERY_RIGHT = control("query_right", is_count, saved=VIEW)
 
-OTHER = "CAPTAIN:\nThe wind is up, the wind is"
+OTHER = "GARDENER:\nThe snow is on the leaves by the gate"
 _THIS, _BUNDLED, _HUB = "this checkpoint", "the bundled checkpoint", "one from the Hub"
 
 
@@ -48,16 +52,18 @@ def compare_view(checkpoint: Checkpoint) -> None:
     with right:
         _map(other, other_text, choice, scale, "right", _QUERY_RIGHT)
     image_control()
-    st.caption(
+    caption(
         "Both maps use the same colours. If two checkpoints were trained separately, heads with "
         "the same number have different tasks."
     )
+    if text:
+        next_steps(*steps_from(COMPARE, checkpoint, text, choice))
 
 
 def _other(checkpoint: Checkpoint, row: DeltaGenerator) -> Checkpoint:
     """Show the choice of the right-hand checkpoint in the row and return the checkpoint."""
     names = [_THIS, _BUNDLED, _HUB]
-    if checkpoint.origin and checkpoint.origin.kind == "bundled":
+    if checkpoint.origin and checkpoint.origin.name == str(BUNDLED[0]):
         names.remove(_BUNDLED)
     with row:
         kind = OneOf(names, _THIS)
@@ -65,11 +71,16 @@ def _other(checkpoint: Checkpoint, row: DeltaGenerator) -> Checkpoint:
         repo = repo_control("Repo on the Hub", _REPO) if name == _HUB else ""
     if name == _BUNDLED:
         try:
-            checkpoint = cache.bundled()
+            checkpoint = bundled_of(Checkpoint) or checkpoint
         except CheckpointError:
             st.error("The bundled checkpoint cannot be used. Both sides show this checkpoint.")
     other, _ = named_checkpoint("compared", repo, fallback=checkpoint)
-    assert other is not None  # there is a fallback
+    if not isinstance(other, Checkpoint):
+        st.error(
+            "The repo holds an encoder–decoder, which the page Cross-attention shows. Both sides "
+            "show this checkpoint."
+        )
+        return checkpoint
     return other
 
 
@@ -90,5 +101,5 @@ def _map(
             "Choose one of these heads."
         )
         return
-    caption = escaped(title_of(checkpoint))
-    chosen_map(checkpoint, text, choice, scale, caption=caption, side=side, query=query)
+    about = escaped(title_of(checkpoint))
+    chosen_map(checkpoint, text, choice, scale, about=about, side=side, query=query)

@@ -8,12 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 from microgpt.analysis.attention import max_positions
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint import Checkpoint
-from microgpt.ui import cache
 from microgpt.ui.allowed import Numbers, OneOf
+from microgpt.ui.cache.attention import text_scores
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts.map_files import row_table
 from microgpt.ui.controls import Control, control, is_count, is_text
+from microgpt.ui.glossary import caption
 from microgpt.ui.text import markdown
 from microgpt.ui.text_input import default_text, text_control
 
@@ -25,7 +26,8 @@ _SCALE = control("scale", is_text, saved=VIEW)
 _SCORES_FROM = control("scores_from", is_text, saved=VIEW)
 _IMAGE = control("image", url=False)
 
-PASSAGE = "CAPTAIN:\nThe sea is calm, the sea is"
+# The start of the passage of the bundled snapshots.
+PASSAGE = "GARDENER:\nThe frost is on the roses by the wall"
 # In a text of this length, most attention weights are too small to see on the linear scale.
 _LONG_TEXT = 64
 _SPLIT, _THIS_TEXT = "validation split", "this text"
@@ -50,11 +52,14 @@ def attention_text(
         of,
         when_empty="The text is empty. Type at least one character.",
     )
-    if not text:
-        return None
+    return shown_part(checkpoint, text) if text else None
+
+
+def shown_part(checkpoint: Checkpoint, text: str) -> str:
+    """The end of a text, as long as the maps can show; a caption says if they limit it."""
     most = max_positions(checkpoint.config)
     if most < min(len(text), checkpoint.config.block_size):
-        st.caption(
+        caption(
             f"The maps of this model are large, so the page shows only the last {most} characters."
         )
     return text[-most:]
@@ -74,7 +79,8 @@ def text_and_controls(checkpoint: Checkpoint) -> tuple[str | None, DeltaGenerato
 def tall_chart(figure: go.Figure, key: str, file_name: str, alt: str) -> None:
     """Show a chart that fills the window below the controls.
 
-    assets/layout.css sets its height, by the key. file_name: of the image that its menu saves.
+    assets/layout.css sets its height, by the key. file_name: the name of the image that its menu
+    saves.
     """
     with st.container(key=f"tall_{key}"):
         st.plotly_chart(
@@ -86,7 +92,13 @@ def tall_chart(figure: go.Figure, key: str, file_name: str, alt: str) -> None:
         )
 
 
-def query_control(text: str, query: Control = QUERY) -> int:
+def query_control(
+    text: str,
+    query: Control = QUERY,
+    label: str = "Position",
+    about: str = "The character whose attention is shown. At the last position, the model predicts "
+    "the next character of the text.",
+) -> int:
     """Show the control of the query position and return it, from 0; by default the last one."""
     last = len(text)
     if last == 1:
@@ -94,13 +106,12 @@ def query_control(text: str, query: Control = QUERY) -> int:
     query.follow_default(last)
     return (
         st.slider(
-            "Query position",
+            label,
             1,
             last,
             last,
             **query.args(Numbers(1, last, last)),
-            help="The character whose attention is shown. The model predicts the next character "
-            "from the last one.",
+            help=about,
         )
         - 1
     )
@@ -122,7 +133,7 @@ def scale_control() -> str:
 def scale_hint(text: str, scale: str) -> None:
     """Show a hint if most weights of the text's maps are invisible on the scale."""
     if scale == "linear" and len(text) >= _LONG_TEXT:
-        st.caption("In a long text most attention weights are small. Try the colours log or row.")
+        caption("In a long text most attention weights are small. Try the colours log or row.")
 
 
 def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None:
@@ -131,22 +142,22 @@ def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None
         at = query_control(text, query)
         # The caption keeps the table's menu, which a tap opens, away from the slider.
         name = markdown(style.position_names(text)[at])
-        st.caption(f"What {name} attends to, the largest weight first.")
+        caption(f"What {name} attends to, the largest weight first.")
         table = row_table(weights, text, at)
         share = st.column_config.NumberColumn(format="%.3g")
         st.dataframe(table, hide_index=True, column_config={"attention (share)": share})
 
 
 def selected_scores(checkpoint: Checkpoint, text: str, label: str) -> HeadScores | None:
-    """Show the choice between two sources of head scores and return them.
+    """Show the choice between two sources of head scores and return the scores.
 
-    They come from the checkpoint or from the text. For a checkpoint without scores there is no
-    choice. Return None if the text is too short to measure.
+    The sources are the checkpoint and the text; a checkpoint without scores leaves no choice.
+    Return None if the text is too short to measure.
     """
     scores = checkpoint.head_scores
     if scores is not None and _scores_control(label) == _SPLIT:
         return scores
-    return cache.text_scores(checkpoint, text) if len(text) > 1 else None
+    return text_scores(checkpoint, text) if len(text) > 1 else None
 
 
 def _scores_control(label: str) -> str:

@@ -9,13 +9,16 @@ import streamlit as st
 
 from microgpt.analysis.attention import combined, maps_npz
 from microgpt.checkpoint import Checkpoint
-from microgpt.ui import cache
-from microgpt.ui.attention.choice import Choice
 from microgpt.ui.attention.controls import QUERY, row_as_table, tall_chart
+from microgpt.ui.cache.attention import attention_maps
 from microgpt.ui.charts.attention import attention_map
 from microgpt.ui.charts.map_files import attention_csv, standalone_html
 from microgpt.ui.controls import Control
 from microgpt.ui.download import download
+from microgpt.ui.glossary import caption
+from microgpt.ui.head_choice import Choice
+
+MAP_KEY = "tall_map_"  # of the container of a map; those of two maps end with their side
 
 
 def chosen_map(
@@ -24,15 +27,15 @@ def chosen_map(
     choice: Choice,
     scale: str,
     *,
-    caption: str,
+    about: str,
     side: str = "",
     query: Control = QUERY,
 ) -> None:
     """Show the map of the chosen head, or the mean of the chosen heads, as large_map does."""
-    maps = cache.attention_maps(checkpoint, text).weights
+    maps = attention_maps(checkpoint, text).weights
     weights = combined(maps, choice.heads(checkpoint.config), "mean").numpy()
     identity = choice.title, choice.file_name, choice.columns
-    large_map(checkpoint, text, weights, scale, *identity, caption=caption, side=side, query=query)
+    large_map(checkpoint, text, weights, scale, *identity, about=about, side=side, query=query)
 
 
 def large_map(
@@ -44,7 +47,7 @@ def large_map(
     file_name: str,
     columns: Mapping[str, object],
     *,
-    caption: str,
+    about: str,
     side: str = "",
     query: Control = QUERY,
 ) -> None:
@@ -57,7 +60,7 @@ def large_map(
     figure = attention_map(weights, text, scale)
     name = f"{file_name}-{side}" if side else file_name
     tall_chart(figure, f"map_{side}", name, f"Attention map: {title}")
-    st.caption(caption)
+    caption(about)
     row_as_table(weights, text, query)
     _downloads(checkpoint, text, title, name, columns, weights, figure)
 
@@ -92,7 +95,7 @@ def _downloads(
 
 
 def _all_heads(text: str, checkpoint: Checkpoint) -> bytes:
-    # Computed here, because a button would keep the maps in memory while the visitor stays.
-    maps = cache.attention_maps(checkpoint, text).weights
+    # Computed when the button is pressed; a button that held the maps would keep them in memory.
+    maps = attention_maps(checkpoint, text).weights
     assert checkpoint.weights_sha256 is not None  # it was loaded
     return maps_npz(maps, text, checkpoint.weights_sha256)

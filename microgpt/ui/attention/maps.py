@@ -2,11 +2,8 @@
 
 import streamlit as st
 
-from microgpt.analysis.head_scores import MIN_LABEL_SCORE, HeadScores
+from microgpt.analysis.head_scores import MIN_LABEL_SCORE
 from microgpt.checkpoint import Checkpoint
-from microgpt.config import GPTConfig
-from microgpt.ui import cache
-from microgpt.ui.attention.choice import Choice, choose, head_choice
 from microgpt.ui.attention.controls import (
     image_control,
     scale_control,
@@ -14,8 +11,14 @@ from microgpt.ui.attention.controls import (
     selected_scores,
     text_and_controls,
 )
-from microgpt.ui.attention.large_map import chosen_map
+from microgpt.ui.attention.large_map import MAP_KEY, chosen_map
+from microgpt.ui.attention.steps import MAPS, steps_from
+from microgpt.ui.attention.switchboard import badges
+from microgpt.ui.cache.attention import overview_image
 from microgpt.ui.components.head_grid.head_grid import head_grid
+from microgpt.ui.glossary import caption
+from microgpt.ui.head_choice import Choice, choose, head_choice
+from microgpt.ui.next_steps import next_steps
 
 
 def maps_view(checkpoint: Checkpoint) -> None:
@@ -35,36 +38,39 @@ def maps_view(checkpoint: Checkpoint) -> None:
             text,
             choice,
             scale,
-            caption="Each row shows how much one character attends to itself and to each earlier "
-            "character; the row sums to 1. Later characters are masked, so their cells are blank.",
+            about=f"{choice.title}. Each row shows how much one character attends to itself and to "
+            "each earlier character; the row sums to 1. Later characters are masked, so their "
+            "cells are blank.",
         )
         image_control()
     # The overview comes last, so that the chosen map does not wait for it.
     with overview:
         _overview(checkpoint, text, choice)
+    next_steps(*steps_from(MAPS, checkpoint, text, choice))
 
 
 def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
-    """Show small maps of every head and of the means, with a label under each head."""
+    """Show small maps of every head and of the means, with a badge under each head."""
     grid = st.container()
-    st.caption("Each row is a layer and each column a head. Choose a map to see it in full.")
-    scores = selected_scores(checkpoint, text, "Labels from")
+    caption("Each row is a layer and each column a head. Choose a map to enlarge it.")
+    scores = selected_scores(checkpoint, text, "Scores from")
     if scores is None:
-        st.caption("Type at least two characters to get labels.")
+        caption("Type at least two characters to get scores.")
     else:
-        st.caption(
-            "The label under a head names what it attends to most, if that is at least "
-            f"{MIN_LABEL_SCORE:.0%} of its attention."
+        caption(
+            "Under each head is its highest score, faint below "
+            f"{MIN_LABEL_SCORE:g}: the share of its attention that goes to one kind of character."
         )
     if sentence := _default_sentence(checkpoint):
-        st.caption(sentence)
+        caption(sentence)
     with grid:
         head_grid(
             "head_grid",
-            _labels(checkpoint.config, scores),
+            badges(scores, checkpoint.config),
             choice.layer,
             choice.head,
-            cache.overview(checkpoint, text),
+            overview_image(checkpoint, text),
+            large=MAP_KEY,
             on_pick=lambda layer, head: choose(Choice(layer, head)),
         )
 
@@ -80,12 +86,3 @@ def _default_sentence(checkpoint: Checkpoint) -> str | None:
         f"The page opens with the most important head, layer {layer + 1}, head {head + 1}. Without "
         f"it, the validation loss rises most ({change:+.2g} nats per character)."
     )
-
-
-def _labels(config: GPTConfig, scores: HeadScores | None) -> list[list[str]]:
-    """The label of each head, by layer and head; empty for a head without one."""
-    labels = [
-        [scores.label(layer, head) if scores else None for head in range(config.n_head)]
-        for layer in range(config.n_layer)
-    ]
-    return [[f"{each.name} {each.score:.2f}" if each else "" for each in row] for row in labels]

@@ -4,18 +4,21 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.ui import cache
-from microgpt.ui.attention.choice import head_choice
 from microgpt.ui.attention.controls import (
     image_control,
     query_control,
     tall_chart,
     text_and_controls,
 )
+from microgpt.ui.attention.steps import STAGES, steps_from
+from microgpt.ui.cache.attention import head_stages
 from microgpt.ui.charts import attention as attention_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts.tables import for_page, to_csv
 from microgpt.ui.download import download
+from microgpt.ui.glossary import caption
+from microgpt.ui.head_choice import head_choice
+from microgpt.ui.next_steps import next_steps
 from microgpt.ui.text import markdown
 
 
@@ -31,7 +34,7 @@ def stages_view(checkpoint: Checkpoint) -> None:
         return
     with row:
         query = query_control(text)
-    found = cache.head_stages(checkpoint, text, choice.layer, choice.head)
+    found = head_stages(checkpoint, text, choice.layer, choice.head)
     seen = slice(0, query + 1)  # the causal mask hides later keys
     stages = (found.raw, found.scaled, found.weights, found.contributions)
     frame = pd.DataFrame({"key": style.position_names(text, isolate=False)[seen]}).assign(
@@ -43,9 +46,10 @@ def stages_view(checkpoint: Checkpoint) -> None:
     name = f"{choice.file_name}-stages-query-{query + 1}"
     alt = f"Stages of attention: {choice.title}"
     tall_chart(attention_charts.stages(frame, text[seen]), "stages", name, alt)
-    size = checkpoint.config.head_size
+    config, size = checkpoint.config, checkpoint.config.score_divisor
+    what = "the head size" if config.score_scale == "head_size" else "the number of channels"
     character = markdown(style.position_names(text)[query])
-    st.caption(
+    caption(
         f"The head compares the query of {character} with the keys of this character and of all "
         "earlier ones. The four charts show the steps."
     )
@@ -53,8 +57,8 @@ def stages_view(checkpoint: Checkpoint) -> None:
         st.markdown(
             "1. **q·k**: the score of each key, which is its dot product with the query.\n"
             f"2. **scaled**: the score divided by √{size} = {size**0.5:.3g}, the square root of "
-            "the head size.\n"
-            "3. **softmax**: the attention weights. Softmax makes them positive, with the sum 1.\n"
+            f"{what}.\n"
+            "3. **softmax**: the attention weights. Softmax makes them positive, with a sum of 1.\n"
             "4. **contribution**: the weight times the value of the character, after the output "
             "projection. This is a vector; the chart shows its length."
         )
@@ -70,3 +74,4 @@ def stages_view(checkpoint: Checkpoint) -> None:
             f"{name}.csv",
         )
         image_control()
+    next_steps(*steps_from(STAGES, checkpoint, text, choice))

@@ -1,4 +1,4 @@
-"""The values of the Attention page's controls, across its tabs and in view.json."""
+"""The file view.json: the values of the Attention page's controls."""
 
 import json
 from collections.abc import Mapping
@@ -9,34 +9,25 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.formats import Document
-from microgpt.ui.attention.choice import HEAD, LAYER, keep_head
 from microgpt.ui.attention.controls import TAB, VIEW
+from microgpt.ui.attention.steps import LIFE
+from microgpt.ui.components.copy_link.copy_link import copy_link
 from microgpt.ui.controls import Control, is_valid, saved_controls, saved_values
 from microgpt.ui.download import download
+from microgpt.ui.glossary import caption
+from microgpt.ui.head_choice import HEAD, LAYER, keep_head
 from microgpt.ui.saved_file import SavedFile
 from microgpt.ui.text_input import fits_link
 
 
-def keep_values() -> None:
-    """Keep the values of a tab's controls while other tabs are open; call it before any is drawn.
-
-    If a click ends the run of another tab early, the browser resets the first tab's controls to
-    their defaults, unless the script sets their values.
-    """
-    previous_key = f"previous {TAB.key}"
-    if st.session_state.get(previous_key) != TAB.value:
-        for key, value in saved_values(VIEW).items():
-            if key != TAB.key:
-                st.session_state[key] = value
-    st.session_state[previous_key] = TAB.value
-
-
 def view_file(checkpoint: Checkpoint) -> None:
-    """Show a download and an upload of view.json."""
+    """Show a button that copies the link, and a download and an upload of view.json."""
     texts = [each.value or "" for each in saved_controls(VIEW) if each.url == "short"]
     too_long = not all(map(fits_link, texts))
+    if TAB.value != LIFE:  # its component has the button where it is in view
+        copy_link("copy_link")
     with st.expander("Save this view or open a saved one", expanded=too_long):
-        st.caption(
+        caption(
             "view.json holds the texts and the settings of all tabs. Drop it here to see them "
             "again. A link to this page holds only the open tab, without long texts."
         )

@@ -242,7 +242,7 @@ def shares_by_class(names: Sequence[str], values: Sequence[float]) -> go.Figure:
         )
     )
     figure.update_xaxes(title="attention (share)", rangemode="tozero")
-    figure.update_yaxes(title="kind of character", autorange="reversed")
+    figure.update_yaxes(title="class of character", autorange="reversed")
     figure.update_layout(margin=MARGIN, dragmode=False)
     return figure
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from microgpt.ui.charts.style import BLUE, GREY, MARGIN, ORANGE
+from microgpt.ui.charts.style import BLUE, GREY, LEGEND, MARGIN, ORANGE
 
 TRAIN_COLOUR, VAL_COLOUR = BLUE, ORANGE
 # The choices of the x-axis, each with a column of the loss record and the title of the axis.
@@ -20,10 +20,9 @@ X_AXES = {
 # A line has at most two points for each part of the x-axis, about one for each pixel of a screen.
 PARTS = 500
 MAX_TABLE_ROWS = 1000
-_UNITS = "%{y:.4f} nats, %{customdata[0]:.3f} bits, perplexity %{customdata[1]:.2f}"
+_UNITS = "%{y:.4f} nats per character (%{customdata[0]:.3f} bits), perplexity %{customdata[1]:.2f}"
 # Safe for colour-blind readers (Okabe and Ito, 2008).
 _COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 
 
 def in_other_units(losses: pd.Series) -> np.ndarray:
@@ -32,14 +31,14 @@ def in_other_units(losses: pd.Series) -> np.ndarray:
 
 
 def smoothed(losses: pd.Series, weight: float) -> pd.Series:
-    """The exponential moving average, with bias correction; `weight` is that of the past."""
+    """The exponential moving average, with bias correction; `weight` is that of earlier values."""
     return losses.ewm(alpha=1 - weight, adjust=True).mean()
 
 
 def drawn(rows: pd.DataFrame, x: str, y: str, log_x: bool) -> pd.DataFrame:
     """The rows with a value in column y that its line needs: all, or at most about 2 x PARTS.
 
-    Of a longer line, each of PARTS equal parts of the x-axis keeps its lowest and its highest
+    For a longer line, each of PARTS equal parts of the x-axis keeps its lowest and its highest
     point, so that the line looks the same.
     """
     rows = rows.dropna(subset=y)
@@ -119,7 +118,7 @@ def loss_curves(
         figure.add_scatter(
             x=[best[x]],
             y=[best["val_loss"]],
-            name=f"best validation loss, {best['val_loss']:.4f}",
+            name=f"best estimate, {best['val_loss']:.4f}",
             mode="markers",
             marker={
                 "symbol": "star",
@@ -144,7 +143,7 @@ def loss_curves(
 def _loss_axes(figure: go.Figure, title: str, log_x: bool, log_y: bool) -> None:
     figure.update_xaxes(title=title, type="log" if log_x else "linear")
     figure.update_yaxes(title="loss (nats per character)", type="log" if log_y else "linear")
-    figure.update_layout(legend=_LEGEND, margin=MARGIN, dragmode=False)
+    figure.update_layout(legend=LEGEND, margin=MARGIN, dragmode=False)
 
 
 def comparison(
@@ -153,7 +152,7 @@ def comparison(
     log_x: bool = False,
     log_y: bool = False,
 ) -> go.Figure:
-    """Draw the losses of several runs, a colour for each; validation is solid, training dotted."""
+    """Draw the losses of several runs, one colour per run: validation solid, training dotted."""
     x, title = X_AXES[x_axis]
     figure = go.Figure()
     for (name, record), colour in zip(records.items(), cycle(_COLOURS), strict=False):
@@ -183,7 +182,7 @@ def training_details(record: pd.DataFrame, x_axis: str = "steps", log_x: bool = 
     rows = record.assign(gap=record["val_loss"] - record["train_loss"])
     for at, (column, name, colour) in enumerate(
         (
-            ("gap", "gap (nats)", VAL_COLOUR),
+            ("gap", "gap (nats per character)", VAL_COLOUR),
             ("learning_rate", "learning rate", TRAIN_COLOUR),
             ("grad_norm", "gradient norm", TRAIN_COLOUR),
         ),
@@ -200,7 +199,7 @@ def training_details(record: pd.DataFrame, x_axis: str = "steps", log_x: bool = 
             row=at,
             col=1,
         )
-        figure.update_yaxes(title=name, row=at, col=1)
+        figure.update_yaxes(title=name.replace(" (", "<br>("), row=at, col=1)
     figure.update_xaxes(type="log" if log_x else "linear")
     figure.update_xaxes(title=title, row=3, col=1)
     figure.update_layout(hovermode="x", showlegend=False, margin=MARGIN, dragmode=False)
@@ -237,7 +236,5 @@ def baselines(models: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         categoryorder="array", categoryarray=list(models["model"]), autorange="reversed"
     )
-    # Below the chart, because on a phone the menu fills the space above it.
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
-    figure.update_layout(legend=legend, margin=MARGIN, dragmode=False)
+    figure.update_layout(legend=LEGEND, margin=MARGIN, dragmode=False)
     return figure

@@ -1,6 +1,6 @@
 """An attention map as CSV, as HTML and as a table; imports neither streamlit nor torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -29,6 +29,40 @@ def attention_csv(weights: np.ndarray, text: str, constant: Mapping[str, object]
         }
     )
     return to_csv(frame, "%.6g")
+
+
+def map_cells(
+    weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], causal: bool
+) -> pd.DataFrame:
+    """A row for each cell of a map (queries, keys), with positions from 1.
+
+    causal: whether the cells above the diagonal are masked; they are left out then.
+    """
+    seen = np.ones(weights.shape, dtype=bool)
+    query, key = np.nonzero(np.tril(seen) if causal else seen)
+    return pd.DataFrame(
+        {
+            "query_position": query + 1,
+            "query_character": np.array(queries)[query],
+            "key_position": key + 1,
+            "key_character": np.array(keys)[key],
+            "attention": weights[query, key],
+        }
+    )
+
+
+def map_matrix(
+    weights: np.ndarray, queries: Sequence[str], keys: Sequence[str], causal: bool
+) -> pd.DataFrame:
+    """A map (queries, keys) as a table, with the names of its rows; masked cells are empty."""
+    rows, columns = (
+        [f"{label} ({at})" for at, label in enumerate(each, start=1)] for each in (queries, keys)
+    )
+    seen = np.ones(weights.shape, dtype=bool)
+    cells = np.where(np.tril(seen) if causal else seen, weights, np.nan)
+    frame = pd.DataFrame(cells, columns=columns)
+    frame.insert(0, "query", rows)
+    return frame
 
 
 def standalone_html(figure: go.Figure, title: str, file_name: str) -> str:

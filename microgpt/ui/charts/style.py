@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 import plotly.colors
@@ -9,8 +10,11 @@ import plotly.colors
 # Perceptually uniform, safe for colour-blind readers; its grey level rises from 0 to 1.
 ATTENTION_SCALE = "Viridis"
 BLUE, ORANGE, GREY = "#2a78a8", "#d2691e", "#8a8a8a"
+BELOW_0, ABOVE_0 = BLUE, ORANGE  # of signed numbers, in charts and in components
 MARGIN = {"l": 8, "r": 8, "t": 36, "b": 8}  # the menu needs space at the top
-MAX_LABELS_ACROSS = 44  # that fit in the width of a chart
+# Of a legend: below the chart, because on a phone the menu fills the space above it.
+LEGEND = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+MAX_LABELS_ACROSS = 44  # the most that fit in the width of a chart
 CHARACTER_FONT = {"family": "monospace", "size": 11}  # of axis labels that are characters
 # Signs of characters without a glyph. Any other such character is shown by its code, as ⟨202E⟩. The
 # control pictures of Unicode, such as U+240D, are missing in the fonts of many systems.
@@ -42,7 +46,7 @@ def menu(file_name: str, image: str = "svg") -> dict[str, object]:
 
 
 def has_glyph(char: str) -> bool:
-    """Whether a character is visible where it stands in a text."""
+    """Whether a character is visible in a text."""
     return char.isprintable() and not char.isspace() and char not in _INVISIBLE
 
 
@@ -74,7 +78,7 @@ def signs_in_text(characters: Iterable[str]) -> dict[str, str]:
 
 
 def isolated(text: str) -> str:
-    """Keep the order of the words around a right-to-left text, in a line of another direction."""
+    """Wrap a right-to-left text, so that it does not reorder the words around it."""
     rtl = any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text)
     return f"\u2068{text}\u2069" if rtl else text
 
@@ -82,12 +86,13 @@ def isolated(text: str) -> str:
 def position_names(text: str, isolate: bool = True) -> list[str]:
     """A unique name for each character of a text: the character and its position, from 1.
 
-    isolate: keep this order for right-to-left characters, for a name that is shown on the page.
+    isolate: wrap right-to-left characters with `isolated`, for names that are shown on the page.
     """
     wrap = isolated if isolate else str
     return [f"{wrap(label)} ({at})" for at, label in enumerate(visible(text), start=1)]
 
 
+@cache
 def palette(levels: int = 256) -> list[list[int]]:
     """Colours [red, green, blue] of the attention scale at evenly spaced levels from 0 to 1."""
     at = np.linspace(0, 1, levels).tolist()

@@ -8,12 +8,12 @@ _JOINER = "\u2060"  # invisible
 
 
 def to_csv(frame: pd.DataFrame, float_format: str | None = None) -> str:
-    """Convert a table to CSV, without its index. No cell is a formula for a spreadsheet."""
+    """Convert a table to CSV, without its index. A spreadsheet reads no cell as a formula."""
     return _defused(frame, "'").to_csv(index=False, float_format=float_format)
 
 
 def for_page(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as a page shows it, with invisible characters before formulas.
+    """The table as a page shows it, with an invisible character before each formula.
 
     Streamlit's table has a download of its own, which writes the cells as they are.
     """
@@ -21,7 +21,7 @@ def for_page(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _defused(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """Defuse each different text only once, because an attention map has millions of cells."""
+    """Defuse each distinct text only once, because an attention map has millions of cells."""
     changed = {}
     for name in frame.columns:
         column = frame[name]

@@ -11,62 +11,71 @@ from microgpt.ui.charts.style import (
     BLUE,
     CHARACTER_FONT,
     GREY,
+    LEGEND,
     MARGIN,
-    MAX_LABELS_ACROSS,
     ORANGE,
     visible,
 )
 
-MAX_BARS = 128  # characters of a distribution
+MAX_BARS = 15  # characters of a distribution with a bar of their own
 
 
 def distribution(
     before: np.ndarray,
-    after: np.ndarray,
+    after: np.ndarray | None,
     labels: Sequence[str],
     actual: int | None = None,
     names: tuple[str, str] = ("model", "after the settings"),
 ) -> go.Figure:
     """Draw probabilities (V,) of the next character before and after a change, likeliest first.
 
-    Of a large vocabulary, the MAX_BARS likeliest are drawn, and the actual one. actual: the id of
-    the character that the text has, drawn in another colour. names: of `before` and `after` in the
-    legend.
+    The MAX_BARS likeliest characters and the actual one have bars; the last bar is the sum of all
+    others. after: None to draw only `before`. actual: the id of the character that the text has,
+    drawn in another colour. names: of `before` and `after` in the legend.
     """
     order = np.argsort(-before, kind="stable")
-    order = order[(np.arange(len(order)) < MAX_BARS) | (order == actual)]
-    ranked = [labels[i] for i in order]
-    ranks = list(range(1, len(order) + 1))
+    own = (np.arange(len(order)) < _own_bars(len(order))) | (order == actual)
+    ids, others = order[own], order[~own]
+    ranked = [labels[i] for i in ids]
+    bars = before if after is None else after
+    heights = {"bars": bars[ids].tolist(), "dashes": before[ids].tolist()}
+    ticks = _in_rows(ranked)
+    if len(others):
+        heights["bars"].append(bars[others].sum())
+        heights["dashes"].append(before[others].sum())
+        ranked.append(f"{len(others):,} others")
+        ticks.append(f"<br>{'<br>' * ('<br>' in ''.join(ticks))}{ranked[-1]}")
+    at = list(range(1, len(ranked) + 1))
     hover = "%{customdata} %{y:.3g}<extra>%{fullData.name}</extra>"
     figure = go.Figure()
-    is_actual = order == actual
-    for name, colour, shown in ((names[1], BLUE, ~is_actual), ("in the text", ORANGE, is_actual)):
+    is_actual = np.array([i == actual for i in ids] + [False] * bool(len(others)))
+    bar_name = names[0] if after is None else names[1]
+    for name, colour, shown in ((bar_name, BLUE, ~is_actual), ("in the text", ORANGE, is_actual)):
         if shown.any():
             figure.add_bar(
-                x=np.array(ranks)[shown],
-                y=after[order][shown],
+                x=np.array(at)[shown],
+                y=np.array(heights["bars"])[shown],
                 customdata=np.array(ranked)[shown],
                 name=name,
                 marker_color=colour,
                 hovertemplate=hover,
             )
-    figure.add_scatter(
-        x=ranks,
-        y=before[order],
-        customdata=ranked,
-        name=names[0],
-        mode="markers",
-        marker={"symbol": "line-ew", "size": 9, "line": {"width": 2, "color": GREY}},
-        hovertemplate=hover,
-    )
-    # Labels in two rows, so that all of them fit on a phone.
-    every = -(-len(ranked) // (2 * MAX_LABELS_ACROSS))
+    if after is not None:
+        figure.add_scatter(
+            x=at,
+            y=heights["dashes"],
+            customdata=ranked,
+            name=names[0],
+            mode="markers",
+            marker={"symbol": "line-ew", "size": 13, "line": {"width": 2, "color": GREY}},
+            hovertemplate=hover,
+        )
     figure.update_xaxes(
         title="character, likeliest first",
-        tickvals=ranks[::every],
-        ticktext=["<br>" * (i % 2) + label for i, label in enumerate(ranked[::every])],
+        tickvals=at,
+        ticktext=ticks,
         tickangle=0,
-        tickfont=CHARACTER_FONT,
+        tickfont={**CHARACTER_FONT, "size": 12},
     )
     figure.update_yaxes(title="probability", rangemode="tozero")
     figure.update_layout(
@@ -74,16 +83,28 @@ def distribution(
         dragmode=False,
         barmode="overlay",
         bargap=0.25,
-        legend={"orientation": "h", "y": 1, "x": 1, "xanchor": "right", "yanchor": "top"},
+        showlegend=True,
+        legend=LEGEND,
     )
     return figure
 
 
+def _own_bars(vocab_size: int) -> int:
+    """How many of the likeliest characters have a bar: no bar stands for one other character."""
+    return vocab_size if vocab_size <= MAX_BARS + 1 else MAX_BARS
+
+
+def _in_rows(labels: Sequence[str]) -> list[str]:
+    """Labels below an axis: in two rows if some of them are so long that they would overlap."""
+    rows = 2 if max(map(len, labels)) > 2 else 1
+    return ["<br>" * (i % rows) + label for i, label in enumerate(labels)]
+
+
 def bars_shown(vocab_size: int) -> str:
-    """What distribution leaves out for this vocabulary, as a sentence after a space; or ""."""
-    if vocab_size <= MAX_BARS:
+    """What the last bar of a distribution stands for, as a sentence after a space; or ""."""
+    if _own_bars(vocab_size) == vocab_size:
         return ""
-    return f" The chart has the {MAX_BARS} likeliest characters, the table all {vocab_size:,}."
+    return " The last bar is the sum of all other characters; the table lists them."
 
 
 def loss_by_context(
@@ -96,15 +117,15 @@ def loss_by_context(
             y=loss,
             mode="lines+markers",
             line={"color": BLUE},
-            hovertemplate="context of %{x} characters: %{y:.3f} nats<extra></extra>",
+            hovertemplate="context of %{x} characters: %{y:.3f} nats per character<extra></extra>",
         )
     )
-    # The labels are left and right in turn, so that those of close lines do not overlap.
+    # The labels alternate between left and right, so that those of close lines do not overlap.
     for i, (name, value) in enumerate(sorted(baselines.items(), key=lambda item: item[1])):
         figure.add_hline(
             y=value,
             line={"color": GREY, "dash": "dot", "width": 1},
-            annotation={"text": f"{name}, {value:.2f}", "font": {"color": GREY, "size": 11}},
+            annotation={"text": f"{name}, {value:.2f}", "font": {"size": 12}},
             annotation_position=f"top {('right', 'left')[i % 2]}",
         )
     figure.update_xaxes(
@@ -149,6 +170,6 @@ def probability_by_context(lengths: Sequence[int], surprisal: np.ndarray, text: 
 def context_table(lengths: Sequence[int], surprisal: np.ndarray, text: str) -> pd.DataFrame:
     """Probabilities with one row for each character and one column for each context length."""
     columns = {
-        f"after {n}": np.exp(-row).round(6) for n, row in zip(lengths, surprisal, strict=True)
+        f"after {n}": np.exp(-row).round(4) for n, row in zip(lengths, surprisal, strict=True)
     }
     return pd.DataFrame({"character": visible(text), **columns})

@@ -1,4 +1,4 @@
-// Helpers that several components use. They are put before the code of each component.
+// Functions that several components use. They are put before the code of each component.
 
 // Create an element with a class and a text.
 const element = (name, className, text = "") => {
@@ -18,23 +18,70 @@ const button = (className, text, label, onclick) => {
   return node;
 };
 
+// Copy a text to the clipboard; the button that was pressed says so.
+const copyText = async (text, pressed) => {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // The clipboard needs https, and permission in a frame of another site, where a prompt is
+    // blocked too. The older way needs neither.
+    const area = element("textarea", "");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) return prompt("Copy this text:", text);
+  }
+  pressed.dataset.name ??= pressed.textContent;
+  pressed.textContent = "Copied";
+  setTimeout(() => (pressed.textContent = pressed.dataset.name), 1500);
+};
+
+// Create a button that copies a link to this page; query() returns the link's parameters.
+const linkButton = (label, query) => {
+  const made = button("tool", "Copy link", label, () => {
+    const path = location.pathname.replace(/^\/~\/\+/, ""); // Community Cloud's inner frame
+    copyText(`${location.origin}${path}?${new URLSearchParams(query())}`, made);
+  });
+  return made;
+};
+
 // Decode base64.
 const bytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
 // Convert [red, green, blue] to a CSS colour.
 const cssColour = (rgb, opacity = 1) => `rgb(${rgb.join(" ")} / ${opacity})`;
 
+// The colours in a variable of the theme, each as [red, green, blue].
+const themeColours = (node, variable) => {
+  const found = getComputedStyle(node).getPropertyValue(variable).matchAll(/#(..)(..)(..)/g);
+  return Array.from(found, ([, ...parts]) => parts.map((part) => parseInt(part, 16)));
+};
+
+// Relative luminance, as WCAG defines it.
+const luminance = (rgb) => {
+  const [r, g, b] = rgb.map((part) => {
+    const level = part / 255;
+    return level <= 0.04045 ? level / 12.92 : ((level + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+// Black or white, whichever has the higher contrast: at least 4.5 on any colour.
+const ink = (rgb) => (luminance(rgb) > 0.179 ? "#000" : "#fff");
+
 // Right-to-left letters and marks, from Hebrew on, and their presentation forms.
 const RTL = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-// Keep the order of the words around a right-to-left text, as in charts/style.py.
+// Wrap a right-to-left text, so that it does not reorder the words around it; see charts/style.py.
 const isolated = (text) => (RTL.test(text) ? `\u2068${text}\u2069` : text);
 
 // The name of the character at a position, from 0: its label and its position, from 1.
 const positionName = (labels, at) => `${isolated(labels[at])} (${at + 1})`;
 
 // The direction of a line, and of each character in it. This is the core of the bidirectional
-// algorithm of Unicode: a character without a direction has that of its neighbours, or of the line.
+// algorithm of Unicode: a character without a direction takes that of its neighbours, or of the
+// line if they differ.
 const directions = (labels) => {
   const own = labels.map((label) => {
     if (/\p{N}/u.test(label)) return "number";
@@ -51,8 +98,9 @@ const directions = (labels) => {
 };
 
 // Put the cells of a text, one for each label, in lines that end after the positions in `ends`.
-// The cells of a direction are in one element, because boxes do not follow the direction of their
-// letters. fill(element, cells, start) puts cells into it; `start` is the position of the first.
+// Neighbouring cells of one direction are in one element, because boxes do not follow the direction
+// of their letters. fill(element, cells, start) puts cells into it; `start` is the position of the
+// first.
 const paragraphs = (labels, cells, ends, fill = (node, part) => node.append(...part)) => {
   const nodes = [], last = new Set(ends).add(labels.length - 1);
   let start = 0;
@@ -75,7 +123,27 @@ const paragraphs = (labels, cells, ends, fill = (node, part) => node.append(...p
   return nodes;
 };
 
-// Convert a text to nodes, with the sign of each character that has one before it.
+// Fill a node with the cells and lines of a text, and return the cells. Lines break between words, so
+// a word and the space after it, at one of the positions in `spaces`, are one element.
+const writeWords = (node, { labels, lines, spaces }) => {
+  const cells = labels.map((label, i) => {
+    const cell = element("span", "cell", label);
+    cell.dataset.at = i;
+    return cell;
+  });
+  const words = (run, part, start) => {
+    let word = null;
+    part.forEach((cell, i) => {
+      if (!word) run.append((word = element("span", "word")));
+      word.append(cell);
+      if (spaces.includes(start + i)) word = null;
+    });
+  };
+  node.replaceChildren(...paragraphs(labels, cells, lines, words));
+  return cells;
+};
+
+// Convert a text to nodes; a character that has a sign gets it before it.
 const signed = (text, signs) => {
   const nodes = [""];
   for (const char of text) {
@@ -98,6 +166,27 @@ const arrow = ({ key }, both = false) =>
 const textArrow = (event, node) => {
   const step = arrow(event);
   return step && getComputedStyle(node).direction === "rtl" ? -step : step;
+};
+
+// Move the focus in a grid of buttons with an arrow key: left and right to the neighbour in the list
+// of {cell, row, column}, up and down in the column of `place`, one of the list.
+const moveInGrid = (event, cells, place) => {
+  const along = arrow(event);
+  const across = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const isNext = ({ row, column }) => row === place.row + across && column === place.column;
+  const next = along ? cells[cells.indexOf(place) + along] : across && cells.find(isNext);
+  if (!next) return;
+  event.preventDefault();
+  next.cell.focus();
+};
+
+// The badge of a head: the name of its highest score, and the score.
+const badgeText = (badge) => `${badge.name} ${badge.score.toFixed(2)}`;
+const badgeNode = (badge) => {
+  const node = element("span", badge?.strong ? "head-badge" : "head-badge faint");
+  // The number stays whole where the badge takes two lines.
+  if (badge) node.append(`${badge.name} `, element("span", "score", badge.score.toFixed(2)));
+  return node;
 };
 
 const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
@@ -136,10 +225,73 @@ const radios = (label, className, options, choose) => {
   return { root, show };
 };
 
+// The choices of a view that the page keeps, by their names.
+const SEND_MS = 400;
+const keptChoices = (root, send) => {
+  const timers = {}, sent = {}, kept = {}; // `sent`: what the page has not answered yet
+  // Send a choice when the visitor has stopped moving. `index`: how the page gives it back.
+  const sendLater = (name, value, index = value, wait = SEND_MS) => {
+    clearTimeout(timers[name]);
+    timers[name] = setTimeout(() => {
+      if (!root.isConnected || index === (sent[name] ?? kept[name])) return;
+      sent[name] = index;
+      send(name, value);
+    }, wait);
+  };
+  // Take what the page keeps; return whether it comes from a link or another control. The answer to
+  // a choice that was made here may arrive when the visitor has already made the next one.
+  const receive = (name, index) => {
+    const isNew = index !== kept[name] && index !== sent[name];
+    if (isNew || index === sent[name]) sent[name] = null;
+    kept[name] = index;
+    return isNew;
+  };
+  return { sendLater, receive };
+};
+
 // The position (data-at) of the character under the pointer, or null.
 const positionUnder = (event) => {
   const node = event.target.closest?.("[data-at]");
   return node ? Number(node.dataset.at) : null;
+};
+
+// Let the visitor choose one of the characters (data-at) of a text: pointing shows it, and a click, a
+// tap, Enter or an arrow key pins it until a second click or Escape. cells(): the elements of the
+// characters. start(): the position that is shown at first. show(at, pinned) shows a position; pinned
+// is null if none is pinned.
+const characterChoice = (text, cells, start, show) => {
+  let at = 0, pinned = null;
+  const move = (to) => {
+    at = to;
+    show(at, pinned);
+  };
+  const pin = (to) => {
+    pinned = to;
+    move(to ?? start());
+  };
+  text.onpointerover = (event) => {
+    if (pinned === null && positionUnder(event) !== null) move(positionUnder(event));
+  };
+  text.onpointerleave = () => {
+    if (pinned === null) move(start());
+  };
+  text.onclick = (event) => {
+    const under = positionUnder(event);
+    if (under !== null) pin(under === pinned ? null : under);
+  };
+  text.onkeydown = (event) => {
+    const step = textArrow(event, cells()[at]);
+    if (step) {
+      event.preventDefault();
+      pin(clamp(at + step, 0, cells().length - 1));
+    } else if (event.key === "Enter") {
+      pin(at);
+    } else if (event.key === "Escape") {
+      pin(null);
+    }
+  };
+  // Show the pinned position again, or the first one; `release` also if one is pinned.
+  return (release) => pin(release ? null : pinned);
 };
 
 // The view of a component in its parent element, built again if the page has removed it.

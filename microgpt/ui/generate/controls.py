@@ -1,19 +1,22 @@
 """Controls that the tabs of the Generate page share: the prompt and the sampling settings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.engine import KEPT
 from microgpt.generate import start_ids
 from microgpt.sampling import SAMPLING_LIMITS, SAMPLING_SETTINGS, SamplingConfig, Setting
 from microgpt.tokenizer import CharTokenizer
-from microgpt.ui import cache
-from microgpt.ui.allowed import Numbers, Switch
+from microgpt.ui.allowed import Allowed, Numbers, Switch, same
+from microgpt.ui.cache.writing import within_memory
 from microgpt.ui.charts.style import isolated, sign
 from microgpt.ui.controls import CONTROL_WIDTH, Control, control
+from microgpt.ui.generate.generated_text import request_text
+from microgpt.ui.glossary import caption
 from microgpt.ui.text import markdown
 from microgpt.ui.text_input import default_text, text_control
 
@@ -23,14 +26,17 @@ EXAMPLES = {
     "A scene opens": "SHEPHERD:\nWho comes so late across the hill?\n\nSTRANGER:\n",
 }
 MAX_CHARACTERS = 10_000
-# In pixels: all sampling settings fit in one row on a laptop.
-SLIDER_WIDTH, _SEED_WIDTH = 128, 122
+# In pixels: two sliders and a button fit in one row on a phone.
+SLIDER_WIDTH = 108
 
 
 TAB = control("view")
+WRITE, SCORE = "Write", "Score a text"  # the names of these tabs
 PROMPT = control("prompt", url="short")
+SCORED = control("scored", url="short")  # the text of the tab SCORE
 LENGTH, SEED, EXACT = control("length"), control("seed"), control("exact")
 SAMPLING = {name: control(name) for name in SAMPLING_SETTINGS}
+IN_VIEW = ("temperature", "top_k")  # without a click
 OTHER_SAMPLING = {name: control(f"other_{name}") for name in SAMPLING_SETTINGS}
 
 
@@ -50,61 +56,105 @@ def _start(tokenizer: CharTokenizer) -> str:
     return "a new line" if start == "\n" else markdown(isolated(sign(start)))
 
 
-def sampling_controls(checkpoint: Checkpoint) -> tuple[SamplingConfig, int]:
-    """Show the controls of the sampling settings and the length, and return both."""
-    window = checkpoint.config.block_size
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        settings = sampling_sliders(checkpoint.tokenizer)
-        length = length_control(cache.within_memory(checkpoint, MAX_CHARACTERS))
-        seed = seed_control()
-        exact = st.toggle(
-            "Exact (slow)",
-            **EXACT.args(Switch()),
-            help=f"For texts longer than {window} characters, the most that the model can see. "
-            f"On: it reads the last {window} again before each further character. Off: it "
-            f"continues from the last {max(1, int(KEPT * window))} each time the window is full.",
-        )
-    return SamplingConfig(**settings, seed=seed, exact=exact), length
+def sampling_row(name: str = "") -> DeltaGenerator:
+    """A row for sliders and buttons, whose sliders are wider in a wide window (layout.css)."""
+    key = f"sampling {name}"
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key=key)
 
 
 def sampling_sliders(
     tokenizer: CharTokenizer,
     controls: Mapping[str, Control] = SAMPLING,
     defaults: Mapping[str, float] | None = None,
-    width: int = SLIDER_WIDTH,
+    names: Collection[str] = SAMPLING_SETTINGS.keys(),
 ) -> dict[str, Any]:
-    """Show a slider for each of SAMPLING_SETTINGS and return the values by setting.
+    """Show a slider for each of these sampling settings and return the values by setting.
 
-    defaults: used instead of the defaults of SamplingConfig. width: of each slider, in pixels.
+    defaults: used instead of the defaults of SamplingConfig.
     """
     return {
-        name: _slider(setting, controls[name], tokenizer, (defaults or {}).get(name), width)
-        for name, setting in SAMPLING_SETTINGS.items()
+        name: _slider(
+            SAMPLING_SETTINGS[name], controls[name], tokenizer, (defaults or {}).get(name)
+        )
+        for name in names
     }
 
 
 def _slider(
-    setting: Setting, of: Control, tokenizer: CharTokenizer, default: float | None, width: int
+    setting: Setting, of: Control, tokenizer: CharTokenizer, default: float | None
 ) -> float:
-    least, most = setting.limits
-    if default is None:
-        default = setting.default
+    allowed = _allowed(setting, tokenizer, default)
     about = f"{setting.help[0].upper()}{setting.help[1:]}"
     if setting.counts_tokens:
-        vocab_size = max(2, tokenizer.vocab_size)  # a slider needs two values
-        least, most, default = 1, vocab_size, vocab_size
-        about += f"; {vocab_size} means all of them"
-        of.follow_default(vocab_size)
+        about += f"; {allowed.most} means all of them"
+        of.follow_default(allowed.most)
     return st.slider(
         setting.label,
-        least,
-        most,
-        default,
+        allowed.least,
+        allowed.most,
+        allowed.default,
         setting.step,
-        **of.args(Numbers(least, most, default)),
-        width=width,
+        **of.args(allowed),
+        width=SLIDER_WIDTH,
         help=f"{about}.",
     )
+
+
+def _allowed(setting: Setting, tokenizer: CharTokenizer, default: float | None = None) -> Numbers:
+    if setting.counts_tokens:
+        vocab_size = max(2, tokenizer.vocab_size)  # a slider needs two values
+        return Numbers(1, vocab_size, vocab_size)
+    return Numbers(*setting.limits, setting.default if default is None else default)
+
+
+def more_settings(allowed: Mapping[Control, Allowed]) -> DeltaGenerator:
+    """A popover for settings; its label says how many of these controls were changed."""
+    changed = sum(
+        not same(each.upcoming(values), values.default) for each, values in allowed.items()
+    )
+    label = f"More settings · {changed} changed" if changed else "More settings"
+    return st.popover(label, icon=":material/tune:", key="more settings")
+
+
+def other_settings(checkpoint: Checkpoint) -> tuple[dict[str, Any], int]:
+    """Show the popover of the settings that are not IN_VIEW; return them, and the length."""
+    window = checkpoint.config.block_size
+    names = [name for name in SAMPLING_SETTINGS if name not in IN_VIEW]
+    allowed = {
+        SAMPLING[name]: _allowed(SAMPLING_SETTINGS[name], checkpoint.tokenizer) for name in names
+    }
+    with more_settings({**allowed, **length_and_seed(), EXACT: Switch()}):
+        settings = sampling_sliders(checkpoint.tokenizer, names=names)
+        length = length_control(within_memory(checkpoint, MAX_CHARACTERS))
+        settings["seed"] = seed_control()
+        settings["exact"] = st.toggle(
+            "Exact (slow)",
+            **EXACT.args(Switch()),
+            help=f"The model can see at most {window} characters, so this setting changes only "
+            f"longer texts. On: the model reads the last {window} characters again for each new "
+            f"one. Off: each time it has read {window}, it continues from the last "
+            f"{max(1, int(KEPT * window))}.",
+        )
+        _examples(checkpoint)
+    return settings, length
+
+
+def _examples(checkpoint: Checkpoint) -> None:
+    known = checkpoint.training.on_tiny_shakespeare
+    texts = {
+        name: text
+        for name, text in EXAMPLES.items()
+        if known and not checkpoint.tokenizer.unknown(text)
+    }
+    if texts:
+        caption("Examples of a prompt")
+    for name, text in texts.items():
+        st.button(
+            name,
+            on_click=request_text,
+            kwargs={"prompt": text},
+            help="Writes a text that continues this example.",
+        )
 
 
 def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,30 +170,40 @@ def widget_values(tokenizer: CharTokenizer, settings: Mapping[str, Any]) -> dict
     }
 
 
+def length_and_seed() -> dict[Control, Numbers]:
+    """The controls of the length and the seed, and the values that they allow."""
+    return {
+        LENGTH: Numbers(1, MAX_CHARACTERS, 400),
+        SEED: Numbers(*SAMPLING_LIMITS["seed"], SamplingConfig.seed),
+    }
+
+
 def length_control(most: int) -> int:
     """Show the control of the number of characters to write; return it, but at most `most`."""
+    allowed = length_and_seed()[LENGTH]
     length = st.number_input(
         "Characters to write",
-        1,
-        MAX_CHARACTERS,
-        400,
+        allowed.least,
+        allowed.most,
+        allowed.default,
         100,
-        **LENGTH.args(Numbers(1, MAX_CHARACTERS, 400)),
+        **LENGTH.args(allowed),
         width=CONTROL_WIDTH,
         help=f"This tab writes at most {most:,} characters.",
     )
-    return min(most, length)
+    return int(min(most, length))
 
 
 def seed_control() -> int:
     """Show the control of the random seed and return the seed."""
+    allowed = length_and_seed()[SEED]
     seed = st.number_input(
         "Seed",
-        0,
-        SAMPLING_LIMITS["seed"][1],
-        1,
-        **SEED.args(Numbers(0, SAMPLING_LIMITS["seed"][1], 1)),
-        width=_SEED_WIDTH,
+        allowed.least,
+        allowed.most,
+        allowed.default,
+        **SEED.args(allowed),
+        width=CONTROL_WIDTH,
         help="The same seed, prompt and settings give the same text.",
     )
     return int(seed)

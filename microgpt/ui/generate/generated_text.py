@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import streamlit as st
@@ -20,9 +20,9 @@ from microgpt.ui.components.tokens.tokens import Packing
 class GeneratedText:
     """A generated text, finished or not; the page shows it until the next one.
 
-    length: the number of characters that were requested. rate: characters/s with this backend of
-    the engine. branched_from: for a branch, the text that it branches from, and the position of the
-    first different character, from 0. name: unique.
+    length: the number of characters that were requested. rate: in characters/s. backend: the
+    backend of the engine that reached this rate. branched_from: for a branch, the text that it
+    branches from, and the position of the first different character, from 0. name: unique.
     """
 
     prompt: str
@@ -59,6 +59,12 @@ class GeneratedText:
         """A finished text; it may have fewer characters than `length`."""
         return cls(prompt, config, length, checkpoint.fingerprint, predictions, finished=True)
 
+    def continued(self, length: int) -> "GeneratedText":
+        """This text, unfinished, with room for `length` characters in all."""
+        start = self.predictions
+        growing = GrowingPredictions(length, start.logits.size(-1), start)
+        return replace(self, length=length, growing=growing, finished=False)
+
     def extend(self, drawn: Sequence[Drawn]) -> None:
         """Add characters, unless the text is finished."""
         if isinstance(self.growing, GrowingPredictions):
@@ -82,6 +88,11 @@ class GeneratedText:
     def count(self) -> int:
         """The number of characters so far."""
         return len(self.growing)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the text was stopped before its length."""
+        return self.finished and self.count < self.length
 
 
 def current_text() -> GeneratedText | None:

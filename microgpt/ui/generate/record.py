@@ -7,16 +7,17 @@ from typing import Any
 
 import streamlit as st
 
-from microgpt.analysis.predictions import to_csv
+from microgpt.analysis.predictions import to_csv, to_json
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.engine import PRECISION
 from microgpt.formats import Document
 from microgpt.sampling import SamplingConfig
-from microgpt.ui.controls import MAX_TEXT
+from microgpt.ui.controls import MAX_TEXT, is_text
 from microgpt.ui.download import download
 from microgpt.ui.generate.controls import MAX_CHARACTERS, widget_values
 from microgpt.ui.generate.generated_text import GeneratedText, request_text
+from microgpt.ui.glossary import caption
 from microgpt.ui.saved_file import SavedFile, origin_fields
 
 
@@ -46,25 +47,21 @@ def record_json(checkpoint: Checkpoint, generated: GeneratedText) -> str:
         "settings": asdict(generated.config),
         "length": generated.length,
         "text": checkpoint.tokenizer.decode(found.tokens.tolist()),
-        "probability": [round(p, 6) for p in found.surprisal.neg().exp().tolist()],
-        "drawn_with": [round(p, 6) for p in found.drawn_with(generated.config).tolist()],
-        "rank": found.rank.tolist(),
-        "entropy_nats": [round(e, 6) for e in found.entropy.tolist()],
+        **to_json(found, generated.config),
     }
     content = RECORD.content(checkpoint, values, generated.config.ignorable())
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 def open_record(checkpoint: Checkpoint) -> None:
-    """Show the upload of a record.json, whose prompt and settings write a text at once."""
-
+    """Show an upload for a record.json; an uploaded record requests a text with its settings."""
     tokenizer = checkpoint.tokenizer
 
     def use(values: dict[str, Any]) -> None:
         request_text(**widget_values(tokenizer, values))
 
     with st.expander("Open a record"):
-        st.caption(
+        caption(
             "A record holds the prompt and the settings of a text. Drop a record.json here to "
             "write that text again."
         )
@@ -74,11 +71,12 @@ def open_record(checkpoint: Checkpoint) -> None:
 def _read(document: Document) -> dict[str, Any]:
     values = document.values
     config = SamplingConfig.from_dict(values["settings"], document)
-    prompt = str(values["prompt"])
-    prompt.encode()  # raises for a lone surrogate
-    if len(prompt) > MAX_TEXT:
+    prompt, length = values["prompt"], values["length"]
+    if isinstance(prompt, str) and len(prompt) > MAX_TEXT:
         raise ConfigError(f"its prompt has more than {MAX_TEXT:,} characters")
-    length = max(1, min(MAX_CHARACTERS, int(values["length"])))
+    if not is_text(prompt) or isinstance(length, bool) or not isinstance(length, int | float):
+        raise TypeError("the prompt is no text, or the length is no number")
+    length = max(1, min(MAX_CHARACTERS, int(length)))
     return {"prompt": prompt, "length": length, **asdict(config)}
 
 

@@ -6,23 +6,26 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
-from microgpt.checkpoint.runs import ORIGINAL, last_estimate
-from microgpt.ui import cache
+from microgpt.checkpoint.runs import IDEAS, ORIGINAL, last_estimate
+from microgpt.ui.cache.checkpoints import bundled_runs
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.download import download
+from microgpt.ui.glossary import caption
+from microgpt.ui.loss.steps import BASELINES, steps_from
+from microgpt.ui.next_steps import next_steps
 
 _BASELINES = {
     "uniform": "every character is equally likely",
     "unigram": "knows only how often each character occurs",
-    "bigram": "predicts each character only from the one before",
+    "bigram": "predicts each character only from the one before it",
 }
-_PHASES = {
-    "phase1": ("Attention and MLP", "3 blocks, 32 channels, a window of 8 characters"),
-    "phase2": ("Residual connections", "each block adds to its input; the MLP is 4 times as wide"),
-    "phase3": ("LayerNorm in the blocks", "before attention and before the MLP"),
-    "phase4": ("LayerNorm before the head", "the final architecture, but small"),
+_CHANGES = {
+    "phase1": "3 layers, 32 channels, a window of 8 characters",
+    "phase2": "each layer adds to its input; the MLP is 4 times as wide",
+    "phase3": "before attention and before the MLP",
+    "phase4": "the final architecture, but small",
 }
 
 
@@ -38,31 +41,39 @@ def baselines_view(checkpoint: Checkpoint) -> None:
     about = "A baseline is a simple model to compare with."
     if checkpoint.training.on_tiny_shakespeare:
         about += (
-            " The next four are small GPTs. Each adds one idea to the one before, and the chart "
+            " The next four are small GPTs. Each adds one idea to the previous one, and the chart "
             "shows how much the idea lowers the loss."
         )
-        runs = {run.name: last_estimate(run.loss_record)[1] for run in cache.bundled_runs()}
+        runs = {run.name: last_estimate(run.loss_record)[1] for run in bundled_runs()}
         rows += [
-            (model, change, runs.get(name, math.nan), ORIGINAL[name][1])
-            for name, (model, change) in _PHASES.items()
+            (
+                f"{idea[0].upper()}{idea[1:]}",
+                _CHANGES[name],
+                runs.get(name, math.nan),
+                ORIGINAL[name][1],
+            )
+            for name, idea in IDEAS.items()
         ]
-        change = "384 channels, 6 heads, 6 blocks, a window of 256 characters"
+        change = "384 channels, 6 heads, 6 layers, a window of 256 characters"
         rows.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
     ours = last_estimate(checkpoint.loss_record)[1]
     rows.append(("This checkpoint", "shown in the sidebar", ours, math.nan))
     frame = pd.DataFrame(rows, columns=["model", "description", "ours", "original"])
-    st.caption(about)
+    caption(about)
     st.plotly_chart(
         loss_charts.baselines(frame),
         height=110 + 34 * len(frame),
         config=menu("microgpt-baselines"),
         alt="Validation loss of baselines and trained models",
     )
-    st.caption(
+    caption(
         "Further left is better. Baselines are measured on the whole validation split. Trained "
-        "models are measured on random batches of it, as in the original project."
+        "models are measured on random batches of it, as in the original microGPT project."
     )
-    units = {"ours": "ours (nats)", "original": "the original (nats)"}
+    units = {
+        "ours": "ours (nats per character)",
+        "original": "the original (nats per character)",
+    }
     table = frame.rename(columns=units)[["model", *units.values(), "description"]]
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(
@@ -72,3 +83,4 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         column_config=dict.fromkeys(units.values(), number),
     )
     download("baselines.csv", lambda: to_csv(table), "baselines.csv")
+    next_steps(*steps_from(BASELINES, checkpoint))

@@ -1,5 +1,6 @@
 """The Compare runs tab: loss records of the checkpoint, of runs in assets/ and of a visitor."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,38 +8,42 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from microgpt.checkpoint import FILES, LOSS_RECORD, MIB, Checkpoint
+from microgpt.checkpoint import FILES, LOSS_RECORD, MIB, AnyCheckpoint
 from microgpt.checkpoint.loss_record import LossRecordError, by_column, from_csv
 from microgpt.checkpoint.provenance import Training
 from microgpt.config import GPTConfig
 from microgpt.formats import FormatError, decode
-from microgpt.ui import cache
 from microgpt.ui.allowed import SomeOf
+from microgpt.ui.cache.checkpoints import bundled_runs
 from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import isolated, menu
 from microgpt.ui.charts.tables import for_page, to_csv
 from microgpt.ui.controls import control
 from microgpt.ui.download import download
+from microgpt.ui.glossary import caption
 from microgpt.ui.loss.curves import axis_controls
+from microgpt.ui.loss.steps import COMPARE, steps_from
+from microgpt.ui.next_steps import next_steps
 from microgpt.ui.saved_file import content_of
 from microgpt.ui.text import escaped
 
-_RUNS = control("runs")
+RUNS = control("runs")
 _MAX_MIB = FILES[LOSS_RECORD] // MIB
 THIS, YOURS = "this checkpoint", "your record"
 
 
-def compare_view(checkpoint: Checkpoint) -> None:
+def compare_view(checkpoint: AnyCheckpoint) -> None:
     """Show the losses of several runs on one chart, and the settings in which they differ."""
-    runs = {run.name: run for run in cache.bundled_runs()}
+    runs = {run.title: run for run in bundled_runs()}
     left, right = st.columns(2)
     chosen = left.multiselect(
         "Compare this checkpoint with",
         list(runs),
         list(runs)[-1:],
-        **_RUNS.args(SomeOf(list(runs), list(runs)[-1:])),
-        help="phase1 to phase4: the four small models that came before the original's final model. "
-        "gpu: five seeds of the full model. cpu: the full model with a sixth of the characters.",
+        **RUNS.args(SomeOf(list(runs), list(runs)[-1:])),
+        help="Small models 1 to 4 came before the original's final model; each adds one idea. The "
+        "full models with a seed differ only in their random numbers. The one with less training "
+        "read a sixth as many characters.",
     )
     records = {THIS: checkpoint.loss_columns}
     records |= {name: by_column(runs[name].loss_record) for name in chosen}
@@ -54,19 +59,26 @@ def compare_view(checkpoint: Checkpoint) -> None:
         config=menu("microgpt-runs"),
         alt="Losses of several runs",
     )
-    st.caption(
+    caption(
         "Each run has its own colour. Solid: validation split. Dotted: training split. To compare "
         "runs with different batch sizes, choose characters or training time as the x-axis."
     )
     configs = {THIS: _settings(checkpoint.config, checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
     if differing := _differences(configs):
-        st.caption("The settings in which these runs differ.")
+        caption("The settings in which these runs differ.")
         setting = st.column_config.TextColumn("setting", width=130)
         table = pd.DataFrame(differing, index=list(configs)).T
         st.dataframe(for_page(table), height="content", column_config={"_index": setting})
     tables = [frame.assign(run=name) for name, frame in frames.items()]
     download("runs.csv", lambda: to_csv(pd.concat(tables)), "runs.csv")
+    next_steps(*steps_from(COMPARE, checkpoint))
+
+
+def titles_of(names: Iterable[str]) -> list[str]:
+    """The titles of runs; a link of an earlier version has the names of their folders."""
+    titles = {run.name: run.title for run in bundled_runs()}
+    return [titles.get(name, name) for name in names]
 
 
 def _own_record() -> dict[str, np.ndarray] | None:
@@ -105,7 +117,10 @@ def _read(file: UploadedFile) -> dict[str, np.ndarray] | str:
     """The columns of a loss record, or a sentence that says why it cannot be used."""
     try:
         data = content_of(file, "A loss record", _MAX_MIB)
-        return by_column(from_csv(decode("The loss record", data, "utf-8-sig")))
+        rows = from_csv(decode("The loss record", data, "utf-8-sig"))
+        if all(row.train_loss is None and row.val_loss is None for row in rows):
+            raise LossRecordError("it holds no training loss and no validation loss")
+        return by_column(rows)
     except FormatError as error:
         return f"{error}."
     except LossRecordError as error:
@@ -113,6 +128,8 @@ def _read(file: UploadedFile) -> dict[str, np.ndarray] | str:
 
 
 def _settings(config: GPTConfig, training: Training) -> dict[str, Any]:
+    if training.imported:  # its training settings are not known
+        return config.to_dict()
     return {**config.to_dict(), **training.config.to_dict(), "hardware": training.hardware}
 
 

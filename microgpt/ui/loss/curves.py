@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from microgpt.checkpoint import Checkpoint
+from microgpt.checkpoint import AnyCheckpoint
 from microgpt.checkpoint.loss_record import best_validation, to_csv
 from microgpt.checkpoint.runs import ORIGINAL
 from microgpt.ui.allowed import Numbers, OneOf, Switch
@@ -14,7 +14,10 @@ from microgpt.ui.charts import loss as loss_charts
 from microgpt.ui.charts.style import menu
 from microgpt.ui.controls import CONTROL_WIDTH, control
 from microgpt.ui.download import download
-from microgpt.ui.loss.snapshots import open_snapshots
+from microgpt.ui.glossary import caption
+from microgpt.ui.loss.steps import CURVES, steps_from
+from microgpt.ui.next_steps import next_steps
+from microgpt.ui.text import escaped
 
 _X_AXIS, _LOG_X, _LOG_Y = control("over"), control("log_x"), control("log_y")
 _SMOOTHING = control("smoothing")
@@ -23,9 +26,9 @@ _NUMBER = st.column_config.NumberColumn
 # The most important columns come first, because a phone shows only three.
 TABLE = {
     "step": _NUMBER("step", format="localized"),
-    "val_loss": _NUMBER("validation (nats)", format="%.4f"),
-    "train_loss": _NUMBER("training (nats)", format="%.4f"),
-    "batch_loss": _NUMBER("batch (nats)", format="%.4f"),
+    "val_loss": _NUMBER("validation loss (nats per character)", format="%.4f"),
+    "train_loss": _NUMBER("training loss (nats per character)", format="%.4f"),
+    "batch_loss": _NUMBER("batch loss (nats per character)", format="%.4f"),
     "tokens": _NUMBER("characters read", format="localized"),
     "seconds": _NUMBER("training time (s)", format="%.1f"),
     "wall_seconds": _NUMBER("time with evaluations (s)", format="%.1f"),
@@ -34,12 +37,20 @@ TABLE = {
 }
 
 
-def curves_view(checkpoint: Checkpoint) -> None:
+def curves_view(checkpoint: AnyCheckpoint) -> None:
     """Show the main numbers, the loss curves, the learning rate and the gradient norm."""
     training = checkpoint.training
     best = best_validation(checkpoint.loss_record)
     if best is None or best.val_loss is None:
-        st.info("The loss record of this checkpoint holds no validation loss.")
+        imported = checkpoint.training.imported
+        st.info(
+            escaped(
+                f"This model was trained with other code, which kept no loss record ({imported})."
+            )
+            if imported
+            else "The loss record of this checkpoint holds no validation loss."
+        )
+        next_steps(*steps_from(CURVES, checkpoint))
         return
     _metrics(checkpoint, best.val_loss)
     frame = pd.DataFrame(checkpoint.loss_columns)
@@ -49,9 +60,6 @@ def curves_view(checkpoint: Checkpoint) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         x_axis, log_x, log_y = axis_controls()
         smoothing = _smoothing_control()
-        if checkpoint.snapshots is not None:
-            icon = ":material/play_circle:"
-            st.button("Watch the model learn", icon=icon, on_click=open_snapshots)
     st.plotly_chart(
         loss_charts.loss_curves(frame, asdict(best), references, x_axis, log_x, log_y, smoothing),
         height=400,
@@ -59,13 +67,13 @@ def curves_view(checkpoint: Checkpoint) -> None:
         alt="Training and validation loss",
     )
     recipe = training.config
-    st.caption(
+    caption(
         "Lower is better. If the training loss falls while the validation loss does not, the model "
         "memorizes its training text (overfitting)."
         + (" Dotted lines: the final losses of the original microGPT." if comparable else "")
     )
     with st.expander("How the losses are measured"):
-        st.caption(
+        caption(
             f"Each point is the mean loss over {recipe.eval_batches} random batches of "
             f"{recipe.batch_size} windows, without dropout. It is measured with the weights that "
             "a checkpoint of that step would hold. The thin line is the loss of each training "
@@ -78,7 +86,7 @@ def curves_view(checkpoint: Checkpoint) -> None:
             config=menu("microgpt-training"),
             alt="Gap between the losses, learning rate and gradient norm",
         )
-        st.caption(
+        caption(
             "The gap is the validation loss minus the training loss. "
             "The gradient norm is measured before gradient clipping."
         )
@@ -93,12 +101,13 @@ def curves_view(checkpoint: Checkpoint) -> None:
             placeholder="",
         )
         if len(shown) < len(estimates):
-            st.caption(
+            caption(
                 f"The table shows {len(shown):,} of {len(estimates):,} estimates. The file holds "
                 "the whole record."
             )
         name = "loss_record.csv"
         download(name, lambda of: to_csv(of.loss_record), name, of=checkpoint)
+    next_steps(*steps_from(CURVES, checkpoint))
 
 
 def axis_controls() -> tuple[str, bool, bool]:
@@ -131,19 +140,19 @@ def _smoothing_control() -> float:
     )
 
 
-def _metrics(checkpoint: Checkpoint, best: float) -> None:
+def _metrics(checkpoint: AnyCheckpoint, best: float) -> None:
     training = checkpoint.training
     full = training.val_loss_full
-    with st.container(horizontal=True):
+    with st.container(key="numbers", horizontal=True, vertical_alignment="bottom"):
         if full is not None:
             st.metric(
-                "Validation loss (nats)",
+                "Validation loss (nats per character)",
                 f"{full:.4f}",
-                help="Nats per character, measured on the whole validation split.",
+                help="Measured on the whole validation split.",
             )
-            st.metric("Bits per character", f"{full / math.log(2):.3f}")
+            st.metric("Validation loss (bits per character)", f"{full / math.log(2):.3f}")
         st.metric(
-            "Best estimate (nats)",
+            "Best estimate (nats per character)",
             f"{best:.4f}",
             help="The lowest validation loss in the chart, measured on random batches.",
         )

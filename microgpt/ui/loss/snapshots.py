@@ -8,48 +8,58 @@ import streamlit as st
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.snapshots import Snapshots
-from microgpt.ui.allowed import Numbers
+from microgpt.ui.attention.steps import see_map
 from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.components.scrubber.scrubber import scrubber, shown_snapshots
-from microgpt.ui.controls import CONTROL_WIDTH, control
+from microgpt.ui.controls import keep_values
 from microgpt.ui.download import download
+from microgpt.ui.glossary import caption
+from microgpt.ui.head_choice import HEAD, LAYER, STEP, one_head, step_control, use_old_link
+from microgpt.ui.loss.steps import SNAPSHOTS, TAB, steps_from
+from microgpt.ui.next_steps import next_steps
 
-TAB = control("record_view")
-SNAPSHOTS = "Snapshots"  # the name of this tab
-_CSV_COLUMNS = {"val": "validation loss (nats)", "train": "training loss (nats)"}
-_LAYER, _HEAD = control("snapshot_layer"), control("snapshot_head")
+_CSV_COLUMNS = {
+    "val": "validation loss (nats per character)",
+    "train": "training loss (nats per character)",
+}
 
 
 def snapshots_view(checkpoint: Checkpoint) -> None:
     """Show the snapshots with a slider, for a checkpoint that has them."""
     snapshots = _snapshots(checkpoint)
-    shown = shown_snapshots(snapshots)
+    shown, count = shown_snapshots(snapshots), len(snapshots.steps)
     if not shown:
         st.info("The snapshots cannot be shown: they are too large.")
         return
     if not _measured(checkpoint).keys() >= set(snapshots.steps.tolist()):
         st.info("The snapshots cannot be shown: the loss record lacks some of their steps.")
         return
-    st.caption(
+    keep_values("Loss record", TAB, (LAYER, HEAD, STEP))
+    use_old_link("snapshot_layer", "snapshot_head")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        choice = one_head(checkpoint)
+    steps = snapshots.steps[shown].tolist()
+    with st.container(key="hidden_step"):  # it keeps the step in the link
+        step = step_control(steps)
+    scrubber(
+        "scrubber",
+        _table(checkpoint, shown),
+        checkpoint.tokenizer.decode(snapshots.passage),
+        checkpoint.tokenizer.characters,
+        snapshots.probs[shown],
+        choice.title,
+        snapshots.maps[shown, choice.layer, choice.head],
+        step,
+        lambda at: _show_step(steps[at]),
+    )
+    caption(
         "A snapshot shows the model at one step of its training. Press ▶ or move the slider to "
         "watch the model learn."
+        + (f" The page shows {len(shown)} of {count} snapshots." if len(shown) < count else "")
     )
-    if len(shown) < len(snapshots.steps):
-        st.caption(f"The page shows {len(shown)} of {len(snapshots.steps)} snapshots.")
-    above = st.container()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer, head = _choice(checkpoint, snapshots)
-        _downloads(checkpoint)
-    with above:
-        scrubber(
-            "scrubber",
-            _table(checkpoint, shown),
-            checkpoint.tokenizer.decode(snapshots.passage),
-            checkpoint.tokenizer.characters,
-            snapshots.probs[shown],
-            f"Attention of layer {layer}, head {head}",
-            snapshots.maps[shown, layer - 1, head - 1],
-        )
+    _downloads(checkpoint)
+    passage = checkpoint.tokenizer.decode(snapshots.passage)
+    next_steps(see_map(passage, choice), *steps_from(SNAPSHOTS, checkpoint))
 
 
 def _snapshots(checkpoint: Checkpoint) -> Snapshots:
@@ -57,37 +67,14 @@ def _snapshots(checkpoint: Checkpoint) -> Snapshots:
     return checkpoint.snapshots
 
 
-def open_snapshots() -> None:
-    """Open this tab. For a callback."""
-    TAB.set(SNAPSHOTS)
-
-
-def _choice(checkpoint: Checkpoint, snapshots: Snapshots) -> tuple[int, int]:
-    """Show the controls of the layer and head and return both, from 1."""
-    numbers = []
-    for label, of, most, default in zip(
-        ("Layer", "Head"),
-        (_LAYER, _HEAD),
-        (checkpoint.config.n_layer, checkpoint.config.n_head),
-        snapshots.most_changed_head(),
-        strict=True,
-    ):
-        of.follow_default(default + 1)
-        numbers.append(
-            st.number_input(
-                label,
-                1,
-                most,
-                default + 1,
-                **of.args(Numbers(1, most, default + 1)),
-                width=CONTROL_WIDTH,
-                help="The head whose map is shown; by default the one whose map changed most.",
-            )
-        )
-    return numbers[0], numbers[1]
+def _show_step(step: int) -> None:
+    """Set the step. For a callback."""
+    st.session_state[STEP.key] = step
 
 
 def _downloads(checkpoint: Checkpoint) -> None:
+    """Show the downloads of the samples and of all snapshots."""
+
     def table(of: Checkpoint) -> pd.DataFrame:
         return _table(of, range(len(_snapshots(of).steps)))
 

@@ -6,6 +6,8 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.analysis.attention import attention_maps
+from microgpt.hub import load_bundled
+from microgpt.ui.attention.controls import PASSAGE
 from tests.ui.pages import ATTENTION, charts, open_tab
 
 TEXT = "ba do ba do"
@@ -62,3 +64,7 @@ def test_each_scale_draws_other_colours(app):
         app.segmented_control("scale").set_value(scale).run()
         drawn += charts(app)
     assert not app.exception and len(set(drawn)) == len(drawn) == 3
+
+
+def test_the_page_opens_with_the_start_of_the_passage_of_the_bundled_snapshots():
+    assert load_bundled().passage.startswith(PASSAGE)

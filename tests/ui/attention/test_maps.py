@@ -53,14 +53,20 @@ def test_the_mean_of_one_head_is_the_head(open_attention, use_model, tokenizer):
     assert not app.exception and map_title(app) == "Mean of all heads"
 
 
-def labels(app):
-    """The labels of the heads on the page, row by row."""
-    return component(app)["labels"]
+def badges(app):
+    """The badges of the heads on the page, row by row."""
+    return component(app)["badges"]
 
 
-def expected_labels(scores):
-    rows = [[scores.label(layer, head) for head in range(3)] for layer in range(2)]
-    return [[f"{label.name} {label.score:.2f}" if label else "" for label in row] for row in rows]
+def expected_badges(scores):
+    rows = [[scores.highest(layer, head) for head in range(3)] for layer in range(2)]
+    return [
+        [
+            {"name": each.name, "score": round(each.score, 4), "strong": each.score >= 0.3}
+            for each in row
+        ]
+        for row in rows
+    ]
 
 
 def scores_on(folder, text):
@@ -70,31 +76,33 @@ def scores_on(folder, text):
     return text_scores(attention_maps(loaded.model, ids).weights, ids, loaded.tokenizer)
 
 
-def test_labels_come_from_the_checkpoint_or_from_the_text(open_attention, scored_checkpoint):
+def test_badges_come_from_the_checkpoint_or_from_the_text(open_attention, scored_checkpoint):
     folder = scored_checkpoint(1, 1)
     app = open_attention(folder, text=TEXT)
-    on_split = expected_labels(checkpoint.load(folder).head_scores)
-    assert labels(app) == on_split
-    assert f"at least {MIN_LABEL_SCORE:.0%} of its attention" in captions(app)
+    on_split = expected_badges(checkpoint.load(folder).head_scores)
+    assert badges(app) == on_split
+    strong = [badge["strong"] for row in on_split for badge in row]
+    assert any(strong) and not all(strong)
+    assert f"faint below {MIN_LABEL_SCORE:g}" in captions(app)
     app.segmented_control("scores_from").set_value("this text").run()
-    on_text = expected_labels(scores_on(folder, TEXT))
-    assert not app.exception and labels(app) == on_text != on_split
+    on_text = expected_badges(scores_on(folder, TEXT))
+    assert not app.exception and badges(app) == on_text != on_split
     app.text_area("text").set_value("mumumumu").run()
-    assert labels(app) == expected_labels(scores_on(folder, "mumumumu")) != on_text
+    assert badges(app) == expected_badges(scores_on(folder, "mumumumu")) != on_text
     app.text_area("text").set_value("b").run()
-    assert not app.exception and not any(label for row in labels(app) for label in row)
-    assert "Type at least two characters to get labels" in captions(app)
+    assert not app.exception and not any(badge for row in badges(app) for badge in row)
+    assert "Type at least two characters to get scores" in captions(app)
 
 
-def test_a_link_selects_the_source_of_the_labels(open_attention, scored_checkpoint):
+def test_a_link_selects_the_source_of_the_badges(open_attention, scored_checkpoint):
     folder = scored_checkpoint(1, 1)
     app = open_attention(folder, text=TEXT, scores_from="this text")
-    assert labels(app) == expected_labels(scores_on(folder, TEXT))
+    assert badges(app) == expected_badges(scores_on(folder, TEXT))
 
 
-def test_without_head_scores_the_labels_come_from_the_text(open_attention, tiny_checkpoint):
+def test_without_head_scores_the_badges_come_from_the_text(open_attention, tiny_checkpoint):
     app = open_attention(tiny_checkpoint, text=TEXT)
-    assert labels(app) == expected_labels(scores_on(tiny_checkpoint, TEXT))
+    assert badges(app) == expected_badges(scores_on(tiny_checkpoint, TEXT))
     assert "scores_from" not in [control.key for control in app.segmented_control]
 
 

@@ -4,15 +4,16 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.formats import FORMAT
-from tests.ui.pages import ATTENTION, captions, errors, map_title, open_file, open_page
+from microgpt.ui.attention.life import LIFE
+from tests.ui.pages import ATTENTION, captions, errors, map_title, open_file, open_tab
 
 LONG = "ba do ke li mu.\n" * 400
 
 
 @pytest.fixture
 def app(app):
-    """The app on its Attention page."""
-    return open_page(app, ATTENTION)
+    """The app on the All heads tab of its Attention page."""
+    return open_tab(app, ATTENTION, "All heads")
 
 
 def view(folder, **choices):
@@ -68,8 +69,7 @@ def test_a_file_restores_all_its_choices(app, tiny_checkpoint, tab, kind, key):
 
 
 def test_only_the_heads_that_a_file_ablates_are_ablated(app, tiny_checkpoint):
-    app.session_state["attention_view"] = "Ablation"
-    app.run()
+    open_tab(app, ATTENTION, "Ablation")
     app.pills("off_2").set_value([2]).run()
     open_file(app, "view", view(tiny_checkpoint, off_1=[3]))
     assert (app.pills("off_1").value, app.pills("off_2").value) == ([3], [])
@@ -171,8 +171,10 @@ def test_an_option_that_a_control_does_not_offer_is_ignored(app, tiny_checkpoint
     open_file(
         app, "view", view(tiny_checkpoint, scale="sepia", attention_view="Nowhere", text="ba")
     )
-    assert not app.error and app.segmented_control("scale").value == "linear"
+    assert not app.error and app.session_state["attention_view"] == LIFE
     assert app.text_area("text").value == "ba"
+    open_tab(app, ATTENTION, "All heads")
+    assert app.segmented_control("scale").value == "linear"
 
 
 @pytest.mark.parametrize(
@@ -222,6 +224,5 @@ def test_a_file_restores_the_choices_of_tabs_that_were_not_drawn_yet(app, tiny_c
         ("Combined", "number_input", "up_to", 1),
         ("Ablation", "pills", "off_2", [3]),
     ):
-        app.session_state["attention_view"] = tab
-        app.run()
+        open_tab(app, ATTENTION, tab)
         assert getattr(app, kind)(key).value == value

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from microgpt.ui.charts import loss as loss_charts
+from microgpt.ui.charts.text import distribution
 
 NAN = float("nan")
 RECORD = pd.DataFrame(
@@ -32,7 +33,7 @@ def test_the_curves_show_exactly_the_measured_losses():
     assert drawn["training batch"] == ([5, 10], [3.0, 2.5])
     assert drawn["training split"] == ([0, 10], [4.0, 2.4])
     assert drawn["validation split"] == ([0, 10], [4.1, 2.6])
-    assert drawn["best validation loss, 2.6000"] == ([10], [2.6])
+    assert drawn["best estimate, 2.6000"] == ([10], [2.6])
     assert [shape.y0 for shape in figure.layout.shapes] == [1.5]
     assert figure.layout.xaxis.title.text and "nats" in figure.layout.yaxis.title.text
 
@@ -70,9 +71,21 @@ def test_the_hover_text_has_bits_and_perplexity():
 
 def test_the_details_are_the_gap_the_learning_rate_and_the_gradient_norm():
     drawn = series(loss_charts.training_details(RECORD))
-    assert drawn["gap (nats)"] == ([0, 10], [pytest.approx(0.1), pytest.approx(0.2)])
+    assert drawn["gap (nats per character)"] == ([0, 10], [pytest.approx(0.1), pytest.approx(0.2)])
     assert drawn["learning rate"] == ([5, 10], [1e-3, 1e-4])
     assert drawn["gradient norm"] == ([5, 10], [2.0, 1.0])
+
+
+def test_a_legend_is_below_its_chart_where_the_menu_does_not_cover_it():
+    models = pd.DataFrame({"model": ["one"], "ours": [1.0], "original": [NAN]})
+    for figure in (
+        loss_charts.loss_curves(RECORD, BEST, {}),
+        loss_charts.comparison({"run": RECORD}),
+        loss_charts.baselines(models),
+        distribution(np.array([0.25, 0.75]), None, "ab"),
+    ):
+        legend = figure.layout.legend
+        assert (legend.yref, legend.y, legend.yanchor) == ("container", 0, "bottom")
 
 
 def test_a_model_without_a_measurement_has_no_point():
@@ -140,7 +153,7 @@ def test_a_long_record_is_drawn_with_few_points(across, log_x):
         assert (np.diff(line.x) > 0).all()
 
 
-def test_a_line_with_few_points_keeps_its_shape():
+def test_a_line_reduced_to_few_points_keeps_its_shape():
     record = long_record(50_000)
     record.loc[777, "val_loss"], record.loc[40_000, "val_loss"] = 9.0, 0.5
     for log_x in (False, True):
@@ -157,7 +170,7 @@ def test_a_line_of_few_points_is_drawn_as_it_is():
     assert loss_charts.drawn(record, "step", "val_loss", False).equals(record)
 
 
-def test_a_record_that_stands_still_is_drawn():
+def test_a_record_with_the_same_x_in_every_row_is_drawn():
     record = long_record(5_000).assign(tokens=0, seconds=1.0)
     for across in ("characters", "training time"):
         for log_x in (False, True):

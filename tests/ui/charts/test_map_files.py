@@ -82,3 +82,22 @@ def test_the_table_sorts_the_keys_by_attention(query, rows):
     assert [tuple(row) for row in table.itertuples(index=False)] == [
         (position, character, pytest.approx(share)) for position, character, share in rows
     ]
+
+
+CROSS = np.array([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])  # two queries, three keys
+
+
+def test_the_cells_of_a_map_have_both_positions_and_characters():
+    cells = map_files.map_cells(CROSS, ["x", "y"], ["a", "␣", "b"], causal=False)
+    assert cells["attention"].tolist() == CROSS.ravel().tolist()
+    assert cells.iloc[4].tolist() == [2, "y", 2, "␣", 0.0]
+    masked = map_files.map_cells(WEIGHTS, ["x", "y", "z"], ["▷", "x", "y"], causal=True)
+    assert masked["key_position"].tolist() == [1, 1, 2, 1, 2, 3]
+
+
+def test_a_map_as_a_table_names_its_rows_and_leaves_masked_cells_empty():
+    table = map_files.map_matrix(CROSS, ["x", "y"], ["a", "a", "b"], causal=False)
+    assert list(table) == ["query", "a (1)", "a (2)", "b (3)"]
+    assert table["query"].tolist() == ["x (1)", "y (2)"] and table["b (3)"].tolist() == [0.25, 1.0]
+    masked = map_files.map_matrix(WEIGHTS, list("xyz"), list("▷xy"), causal=True)
+    assert masked["y (3)"].isna().tolist() == [True, True, False]

@@ -54,6 +54,6 @@ def test_running_text_needs_signs_only_for_what_has_no_glyph():
     assert signs_in_text("a \n\t\r\u0301\u200dא") == {"\r": "⟨CR⟩", "\u200d": "⟨ZWJ⟩"}
 
 
-def test_a_name_keeps_a_right_to_left_character_apart():
+def test_a_name_isolates_a_right_to_left_character():
     assert position_names("aא3") == ["a (1)", "\u2068א\u2069 (2)", "3 (3)"]
     assert position_names("aא3", isolate=False) == ["a (1)", "א (2)", "3 (3)"]

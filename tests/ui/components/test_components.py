@@ -6,24 +6,39 @@ from pathlib import Path
 import pytest
 
 from microgpt.ui import components
+from microgpt.ui.charts import style
 
 FOLDER = Path(components.__file__).parent
 SHARED = (FOLDER / "shared.js").read_text(encoding="utf-8")
-SCRIPTS = sorted(path for path in FOLDER.glob("*/*.js"))
-DEFINED = re.compile(r"^(?:const|let|function) (\w+)", re.MULTILINE)
+SCRIPTS = sorted(FOLDER.glob("*/*.js"))
+
+
+def declared(script):
+    """The names that a script declares outside functions."""
+    names = []
+    for keyword, line in re.findall(r"^(const|let|function) (.*)", script, re.MULTILINE):
+        rest = re.sub(r"\([^()]*\)", "", line)  # without parameters and their defaults
+        names += re.findall(r"^\w+" if keyword == "function" else r"(?:^|, )(\w+) =", rest)
+    return names
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_a_script_has_one_export_and_no_name_of_the_shared_code(path):
-    script = path.read_text(encoding="utf-8")
+def test_a_script_has_one_export_and_declares_a_name_once(path):
+    """The browser does not load a script that declares a name twice."""
+    script = components.sources(path.parent.name, path.stem)["js"]
     assert len(re.findall(r"^export default function", script, re.MULTILINE)) == 1
-    assert not set(DEFINED.findall(script)) & set(DEFINED.findall(SHARED))
+    names = declared(script)
+    assert sorted(names) == sorted(set(names)) and len(names) >= len(declared(SHARED))
 
 
 def test_all_shared_code_is_used():
-    scripts = SHARED + "".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
-    for name in DEFINED.findall(SHARED):
+    scripts = SHARED + "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*/*.js"))
+    for name in declared(SHARED):
         assert len(re.findall(rf"\b{name}\b", scripts)) > 1, name
+
+
+def rgb(colour):
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
 
 
 def test_a_component_is_made_from_the_files_of_its_folder():
@@ -32,6 +47,10 @@ def test_a_component_is_made_from_the_files_of_its_folder():
     assert scrubber["html"].startswith("<div") and ".scrubber" in scrubber["css"]
     assert images["html"] is None and images["css"] is None
     for files in (scrubber, images):
-        assert files["js"].startswith(SHARED) and files["js"].count("export default") == 1
+        assert SHARED in files["js"] and files["js"].count("export default") == 1
+    colours = f"const BELOW_0 = {rgb(style.BELOW_0)}, ABOVE_0 = {rgb(style.ABOVE_0)};"
+    assert all(files["js"].startswith(colours) for files in (scrubber, images))
+    used = (FOLDER / "picture.js").read_text(encoding="utf-8")
+    assert used in components.sources("life", "life", ["picture.js"])["js"]
     with pytest.raises(FileNotFoundError):
         components.sources("nothing", "nothing")

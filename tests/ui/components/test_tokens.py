@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import torch
 
 from microgpt.analysis.predictions import Predictions
 from microgpt.sampling import SamplingConfig
+from microgpt.ui.components import sources
 from microgpt.ui.components.tokens.tokens import ALTERNATIVES, Packing, packed
+from tests.ui.contrast import THEMES, contrast, mixed, rgb
 
 NEVER = 65535
 
@@ -52,3 +55,30 @@ def test_the_parts_of_a_growing_text_join_to_the_whole():
         parts = packing.parts(whole[:count])
         assert "".join(parts) == packed(whole[:count])
     assert len(parts) == 3
+
+
+def test_a_character_is_packed_once():
+    predictions = Predictions(torch.tensor([1] * 300), torch.zeros(300, 4))
+    expected = packed(predictions)
+    packing = Packing(None)
+    packing.parts(predictions[:280])
+    predictions.logits[:280] = 9 * torch.eye(4)[0]
+    assert "".join(packing.parts(predictions)) == expected
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_characters_and_their_signs_are_readable_on_the_darkest_colour(theme):
+    css = sources("tokens", "tokens")["css"]
+    share = float(re.search(r"calc\(([\d.]+) \* var\(--share", css)[1])
+    signs = [
+        float(re.search(rf"{rule} {{[^}}]*opacity: ([\d.]+)", css)[1])
+        for rule in (r"\.char\.line::before", r"\.sign-before::before")
+    ]
+    tints = re.findall(r"--tint: (#\w{6})", css)
+    assert len(tints) == 2
+    for ground in ("secondary", "backgroundColor"):
+        for tint in tints:
+            behind = mixed(rgb(tint), rgb(theme[ground]), share)
+            for opacity in (1, *signs):
+                text = mixed(rgb(theme["textColor"]), behind, opacity)
+                assert contrast(text, behind) >= 4.5

@@ -12,7 +12,6 @@ from microgpt.ui.attention.compare import OTHER
 from microgpt.ui.attention.controls import PASSAGE
 from microgpt.ui.generate import context, score
 from microgpt.ui.generate.controls import EXAMPLES
-from microgpt.ui.loss import measure
 from tests.ui.pages import GENERATE, component, first_text, open_tab, press
 
 
@@ -48,7 +47,7 @@ def test_an_example_button_writes_a_text(app, use_model):
 
 def test_the_bundled_checkpoint_knows_all_examples():
     known = set(load_bundled().tokenizer.characters)
-    texts = [*EXAMPLES.values(), score.PASSAGE, context.PASSAGE, measure.PASSAGE, PASSAGE, OTHER]
+    texts = [*EXAMPLES.values(), score.PASSAGE, context.PASSAGE, PASSAGE, OTHER]
     assert all(known >= set(text) for text in texts)
 
 

@@ -1,5 +1,7 @@
 """The file record.json of a generated text."""
 
+import re
+
 import pytest
 
 from microgpt import checkpoint
@@ -50,6 +52,19 @@ def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
 
 
 @pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("5", "the sampling settings must be a JSON object"),
+        ("{}", "'exact' is missing in the sampling settings"),
+    ],
+)
+def test_malformed_settings_are_an_error(app, settings, message):
+    app.run()
+    open_file(app, "record", re.sub('(?<="settings": )[{].*?[}]', settings, RECORD))
+    assert errors(app) == [f"The record cannot be opened: {message}."]
+
+
+@pytest.mark.parametrize(
     "content",
     [
         b"",
@@ -60,7 +75,8 @@ def test_a_record_restores_its_text_and_settings(app, tiny_checkpoint):
         b"[" * 100_000,
         RECORD.replace('"ba"', '"\\ud800"').encode(),
         RECORD.replace(', "commit": ""', "").encode(),
-        RECORD.replace("1e2", "1e999").encode(),
+        *(RECORD.replace("1e2", length).encode() for length in ("1e999", "NaN", '"1"', "true")),
+        *(RECORD.replace('"ba"', prompt).encode() for prompt in ("null", "5", "true", '["ba"]')),
         RECORD.replace('"x"', '"\\ud800/x"').replace('"commit": ""', '"commit": "main"').encode(),
     ],
 )

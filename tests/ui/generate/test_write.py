@@ -1,5 +1,6 @@
 """The Write tab of the Generate page."""
 
+import dataclasses
 import re
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_text_of_a_fallback_checkpoint_is_not_called_outdated(app, length):
 def test_a_button_writes_a_text_with_another_seed(app):
     app.run()
     before = first_text(app)
-    press(app, "Try another seed")
+    press(app, "New seed")
     assert not app.exception
     assert app.number_input("seed").value != 1 and first_text(app) != before
 
@@ -83,3 +84,26 @@ def test_a_text_branches_at_another_character_and_back(app):
     assert len(new_text) == 400 and app.text_area("prompt").value == new_prompt
     press(app, "Go back to this text")
     assert generated_texts(app) == [(prompt, text)] and app.text_area("prompt").value == prompt
+
+
+def test_a_stopped_text_goes_on_as_if_it_had_not_been_stopped(app):
+    app.query_params["length"] = "60"
+    app.run()
+    whole, text = first_text(app), app.session_state["generated_text"]
+    stopped = dataclasses.replace(text, growing=text.predictions[:20])
+    app.session_state["generated_text"] = stopped
+    app.run()
+    assert "20 characters after the prompt, stopped before 60" in captions(app)
+    app.slider("temperature").set_value(1.5).run()
+    press(app, "Go on")
+    assert not app.exception and first_text(app) == whole
+    app.slider("temperature").set_value(0.8).run()
+    press(app, "Go on")
+    longer = first_text(app)
+    assert longer.startswith(whole) and len(longer) == len(whole) + 400
+    assert "You changed" not in captions(app), "the number of characters follows the text"
+    press(app, "Write")
+    assert first_text(app) == longer
+    app.number_input("length").set_value(500).run()
+    press(app, "Go on")
+    assert len(generated_texts(app)[0][1]) == 500, "as many as requested"

@@ -15,12 +15,13 @@ def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch)
         "Bigram",
         "Attention and MLP",
         "Residual connections",
-        "LayerNorm in the blocks",
+        "LayerNorm in each layer",
         "LayerNorm before the head",
         "The original's final model",
         "This checkpoint",
     ]
-    assert table["ours (nats)"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
+    assert table["ours (nats per character)"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
     assert (
-        table["ours (nats)"]["This checkpoint"] < table["ours (nats)"]["LayerNorm before the head"]
+        table["ours (nats per character)"]["This checkpoint"]
+        < table["ours (nats per character)"]["LayerNorm before the head"]
     )

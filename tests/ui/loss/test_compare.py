@@ -1,17 +1,40 @@
 """The Compare runs tab of the Loss record page."""
 
+import pytest
+
 from microgpt.checkpoint import loss_record
 from microgpt.ui.loss import compare
-from tests.ui.pages import COMPARE, CURVES, LOSS_RECORD, charts, errors, open_tab
+from tests.ui.pages import (
+    COMPARE,
+    CURVES,
+    LOSS_RECORD,
+    charts,
+    errors,
+    open_tab,
+    press,
+)
+
+SMALL = [
+    "Small model 1: attention and MLP",
+    "Small model 2: residual connections",
+    "Small model 3: LayerNorm in each layer",
+    "Small model 4: LayerNorm before the head",
+]
+REMOVE = "Remove my\\_own.csv from the chart"
+
+
+def labels(app):
+    return [button.label for button in app.button]
 
 
 def test_runs_and_an_uploaded_record_are_compared(app, tiny_checkpoint):
     open_tab(app, LOSS_RECORD, COMPARE)
-    assert "this checkpoint, validation" in charts(app)[0] and "phase4, training" in charts(app)[0]
-    app.multiselect("runs").set_value(["phase1", "phase2"]).run()
-    assert "phase1, validation" in charts(app)[0] and "phase4" not in charts(app)[0]
+    first, second, _, last = SMALL
+    assert "this checkpoint, validation" in charts(app)[0] and f"{last}, training" in charts(app)[0]
+    app.multiselect("runs").set_value([first, second]).run()
+    assert f"{first}, validation" in charts(app)[0] and last not in charts(app)[0]
     differences = app.dataframe[0].value
-    assert list(differences.columns) == ["this checkpoint", "phase1", "phase2"]
+    assert list(differences.columns) == ["this checkpoint", first, second]
     assert list(differences.loc["residual"]) == ["True", "False", "True"]
     app.selectbox("over").set_value("characters").run()
     assert "characters read" in charts(app)[0]
@@ -35,13 +58,13 @@ def test_an_uploaded_record_stays_until_it_is_removed(app, tiny_checkpoint):
     open_tab(app, LOSS_RECORD, COMPARE)
     record = (tiny_checkpoint / "loss_record.csv").read_bytes()
     app.file_uploader("record").upload("my_own.csv", record, "text/csv").run()
-    assert not app.button
+    assert REMOVE not in labels(app)
     open_tab(app, LOSS_RECORD, CURVES)
     open_tab(app, LOSS_RECORD, COMPARE)
     assert "your record, validation" in charts(app)[0]
-    assert app.button[0].label.replace("\\", "") == "Remove my_own.csv from the chart"
-    app.button[0].click().run()
-    assert not app.exception and "your record" not in charts(app)[0] and not app.button
+    press(app, REMOVE)
+    assert not app.exception and "your record" not in charts(app)[0]
+    assert REMOVE not in labels(app)
 
 
 def test_an_uploaded_record_is_read_once(app, monkeypatch, tiny_checkpoint):
@@ -58,6 +81,20 @@ def test_an_uploaded_record_is_read_once(app, monkeypatch, tiny_checkpoint):
     app.toggle("log_x").set_value(True).run()
     assert "your record, validation" in charts(app)[0]
     assert read == [record.decode()]
+
+
+@pytest.mark.parametrize("rows", ["", "0,0,0,,,3.3,,\n"])
+def test_a_record_without_a_loss_to_draw_is_an_error(app, tiny_checkpoint, rows):
+    open_tab(app, LOSS_RECORD, COMPARE)
+    record = (tiny_checkpoint / "loss_record.csv").read_text(encoding="utf-8")
+    columns = "step,tokens,seconds,learning_rate,grad_norm,batch_loss,train_loss,val_loss"
+    assert record.startswith(columns)
+    data = f"{columns}\n{rows}".encode()
+    app.file_uploader("record").upload("mine.csv", data, "text/csv").run()
+    assert errors(app) == [
+        "The loss record cannot be used: it holds no training loss and no validation loss."
+    ]
+    assert "your record" not in charts(app)[0]
 
 
 def test_a_record_that_is_too_large_is_not_read(app):

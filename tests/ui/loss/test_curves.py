@@ -7,17 +7,15 @@ from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.ui.charts.loss import MAX_TABLE_ROWS
-from tests.ui.pages import COMPARE, CURVES, LOSS_RECORD, MEASURE, charts, open_page, open_tab, tabs
+from tests.ui.pages import COMPARE, CURVES, LOSS_RECORD, charts, open_page, open_tab, tabs
 
 
 def test_only_the_open_tab_is_drawn(app):
     open_tab(app, LOSS_RECORD, CURVES)
-    assert tabs(app) == [CURVES, COMPARE, MEASURE]
+    assert tabs(app) == [CURVES, COMPARE]
     assert app.metric and not app.multiselect and not app.text_area
     open_tab(app, LOSS_RECORD, COMPARE)
     assert app.multiselect and not app.metric and not app.text_area
-    open_tab(app, LOSS_RECORD, MEASURE)
-    assert app.text_area and not app.metric and not app.multiselect
 
 
 def test_the_controls_change_the_loss_chart(app):

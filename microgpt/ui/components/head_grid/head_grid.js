@@ -3,8 +3,8 @@
 // arrow keys move the focus. All maps are parts of one image, from head_images.js, which has the
 // same rows and columns.
 export default function ({ data, parentElement, setTriggerValue }) {
-  const layers = data.labels.length;
-  const heads = data.labels[0].length;
+  const layers = data.badges.length;
+  const heads = data.badges[0].length;
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
     grid = element("div", "grid");
@@ -19,35 +19,30 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const name = (layer, head) => {
     if (layer === null) return "Mean of all heads";
     if (head === null) return `Mean of layer ${layer + 1}`;
-    const text = data.labels[layer][head];
-    return `Layer ${layer + 1}, head ${head + 1}${text && `: ${text}`}`;
+    const badge = data.badges[layer][head];
+    return `Layer ${layer + 1}, head ${head + 1}${badge ? `: ${badgeText(badge)}` : ""}`;
   };
   const cells = [];
   // layer or head is null for a mean, which is the last in its row or column.
   const add = (layer, head) => {
     const chosen = layer === data.layer && head === data.head;
     const row = layer ?? layers, column = head ?? heads;
-    const pick = () => setTriggerValue("picked", [layer, head]);
+    const pick = () => {
+      setTriggerValue("picked", [layer, head]);
+      // On a phone the large map is below the grid.
+      const large = document.querySelector(`.st-key-${data.large}`);
+      large?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    };
     const cell = button("", "", name(layer, head), pick);
     cell.setAttribute("aria-pressed", String(chosen));
     cell.tabIndex = chosen ? 0 : -1;
     cell.classList.toggle("mean", head === null);
     const image = label("", "map");
     image.style.backgroundPosition = `${(100 * column) / heads}% ${(100 * row) / layers}%`;
-    cell.append(image, label(head === null ? "" : data.labels[layer][head], "head-label"));
-    const at = cells.length;
-    cell.onkeydown = (event) => {
-      const along = arrow(event);
-      const across = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      const next = along
-        ? cells[at + along]
-        : across && cells.find((each) => each.row === row + across && each.column === column);
-      if (next) {
-        event.preventDefault();
-        next.cell.focus();
-      }
-    };
-    cells.push({ cell, row, column });
+    cell.append(image, badgeNode(head === null ? null : data.badges[layer][head]));
+    const place = { cell, row, column };
+    cell.onkeydown = (event) => moveInGrid(event, cells, place);
+    cells.push(place);
     return cell;
   };
 

@@ -1,5 +1,5 @@
-// Passes one image of all maps to the head grid, as a CSS custom property of the document. The shadow
-// tree of the grid inherits it.
+// Passes one image of all maps to the head grid, as a CSS custom property of the document. The
+// shadow tree of the grid inherits it.
 let picture = new Uint8Array();
 let address = null;
 

@@ -9,8 +9,10 @@ const percent = (p) => {
   return p > 0.995 ? "> 99 %" : `${(100 * p).toFixed(0)} %`;
 };
 
-export default function ({ data, parentElement }) {
-  viewOf(parentElement, build).update(data);
+export default function ({ data, parentElement, setTriggerValue }) {
+  const view = viewOf(parentElement, build);
+  view.send = setTriggerValue;
+  view.update(data);
 }
 
 function build(parentElement) {
@@ -21,6 +23,7 @@ function build(parentElement) {
   let data = null, maps = null, probs = null; // (S, T, T) and (S, T, V), 0 to 255
   let at = null, chosen = null, timer = null;
   let dots = [], letters = [];
+  const { sendLater, receive } = keptChoices(root, (...choice) => view.send(...choice));
   const T = () => data.passage.length;
   const last = () => data.step.length - 1;
   const x = (i) => i / Math.max(1, last());
@@ -33,9 +36,13 @@ function build(parentElement) {
     data = newData;
     maps = bytes(data.maps);
     probs = bytes(data.probs);
-    at = Math.min(at ?? last(), last());
+    if (receive("step", data.shown)) at = data.shown;
+    at = Math.min(at, last());
     chosen = Math.min(chosen ?? mostImproved(), T() - 1);
     slider.max = last();
+    const [train, val] = themeColours(root, "--st-chart-categorical-colors");
+    root.style.setProperty("--val", cssColour(val));
+    root.style.setProperty("--train", cssColour(train));
     drawCurves();
     find("head").textContent = data.head;
     canvas.setAttribute("aria-label", `Attention map: ${data.head}`);
@@ -117,7 +124,7 @@ function build(parentElement) {
     find("step").textContent = text;
     slider.value = i;
     slider.style.setProperty("--done", `${100 * x(i)}%`);
-    slider.setAttribute("aria-valuetext", `${text}, validation loss ${val} nats`);
+    slider.setAttribute("aria-valuetext", `${text}, validation loss ${val} nats per character`);
     line.style.left = `${100 * x(i)}%`;
     dots.forEach((dot, j) => dot.classList.toggle("now", j === i));
     find("sample").replaceChildren(...signed(data.sample[i], data.signs));
@@ -202,8 +209,10 @@ function build(parentElement) {
     const share = clamp((event.clientX - box.left) / box.width, 0, 1);
     stop();
     show(Math.round(share * last()));
+    sendStep();
   };
 
+  const sendStep = () => sendLater("step", at);
   function stop() {
     clearInterval(timer);
     timer = null;
@@ -216,10 +225,14 @@ function build(parentElement) {
     play.setAttribute("aria-label", "Pause");
     timer = setInterval(() => {
       if (root.isConnected && at < last()) show(at + 1);
-      if (!root.isConnected || at === last()) stop();
+      if (!root.isConnected || at === last()) pause();
     }, Number(speed.value));
   }
-  const toggle = () => (timer ? stop() : start());
+  function pause() {
+    stop();
+    sendStep();
+  }
+  const toggle = () => (timer ? pause() : start());
   play.onclick = toggle;
   speed.onchange = () => {
     if (!timer) return;
@@ -229,6 +242,7 @@ function build(parentElement) {
   slider.oninput = () => {
     stop();
     show(Number(slider.value));
+    sendStep();
   };
   slider.onkeydown = (event) => {
     if (event.key !== " ") return;
@@ -236,5 +250,6 @@ function build(parentElement) {
     toggle();
   };
   stop();
-  return { root, update };
+  const view = { root, update };
+  return view;
 }

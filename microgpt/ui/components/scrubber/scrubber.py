@@ -1,9 +1,11 @@
 """The browser component that shows the snapshots of a training run, one step at a time."""
 
 import base64
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts import style
@@ -22,14 +24,23 @@ def scrubber(
     probs: np.ndarray,
     title: str,
     maps: np.ndarray,
+    step: int,
+    on_step: Callable[[int], None],
 ) -> None:
     """Show S snapshots with a slider: the losses, the sample, one head's map, the predictions.
 
     table: one row for each snapshot: step, val and train (losses, nats per character), sample.
     passage: the T characters that the model reads at every snapshot. characters: the vocabulary.
     probs: (S, T, V), the predictions after each character, 0 to 1. title: of the map. maps:
-    (S, T, T), the map of one head, 0 to 255.
+    (S, T, T), the map of one head, 0 to 255. step: the index of the snapshot that is shown first.
+    on_step: called with the index of another one before the next run.
     """
+
+    def moved() -> None:
+        at = st.session_state[key].get("step")
+        if type(at) is int and 0 <= at < len(table):
+            on_step(at)
+
     _SCRUBBER(
         key=key,
         data={
@@ -43,7 +54,9 @@ def scrubber(
             "palette": style.palette(),
             "head": title,
             "maps": _packed(maps),
+            "shown": step,
         },
+        on_step_change=moved,
     )
 
 

@@ -1,13 +1,17 @@
-// A text. Hover, a tap and the arrow keys show what the model predicted at a character. The numbers
-// are packed (see tokens.py). While a text is being written, further numbers arrive in hidden
-// elements of the page.
+// A text. Hover, a tap and the arrow keys show what the model predicted at a character. The data of
+// the predictions are packed (see tokens.py). While a text is being written, further numbers arrive
+// in hidden elements of the page.
 const STEPS_PER_NAT = 2000, INFINITE = 65535, MAX_NATS = 6, PLAY_MS = 140;
 const MAX_BEFORE = 500; // characters; only the end of a longer prompt is shown
 const COLOURS = { none: "Plain", probability: "Probability", surprisal: "Surprisal" };
 const LEGENDS = { none: [], probability: ["0", "1"], surprisal: ["0", `${MAX_NATS}+ nats`] };
 const PLAY = "Replay how the text was written";
-// The colour stays the same in all texts of a browser tab. Storage may be denied in a frame of another
-// site; the colour is then kept until the page is loaded again.
+const NARROW = 672; // pixels; in a narrower element the card is below the text
+// On a phone the card of a selected character is a sheet at the bottom of the window.
+const phone = matchMedia("(max-width: 40rem)");
+const SELECTED = "microgpt-character-selected";
+// The colour stays the same in all texts of a browser tab. Storage may be denied in a frame of
+// another site; the colour is then kept until the page is loaded again.
 const storage = (() => {
   try {
     return sessionStorage;
@@ -16,24 +20,6 @@ const storage = (() => {
   }
 })();
 const numbers = (text) => new Uint16Array(bytes(text).buffer);
-const copyText = async (text, node) => {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // The clipboard needs https, and permission in a frame of another site, where a prompt is
-    // blocked too. The older way needs neither.
-    const area = element("textarea", "");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const copied = document.execCommand("copy");
-    area.remove();
-    if (!copied) return prompt("Copy this text:", text);
-  }
-  node.dataset.name ??= node.textContent;
-  node.textContent = "Copied";
-  setTimeout(() => (node.textContent = node.dataset.name), 1500);
-};
 const nats = (steps) => (steps === INFINITE ? Infinity : steps / STEPS_PER_NAT);
 const percent = (p) =>
   p > 0 && p < 5e-5 ? "< 0.01 %" : `${(100 * p).toFixed(p < 0.0995 ? 2 : 1)} %`;
@@ -41,6 +27,8 @@ const percent = (p) =>
 export default function ({ data, parentElement, setTriggerValue }) {
   const view = viewOf(parentElement, build);
   view.pick = (at, token) => setTriggerValue("picked", { name: data.name, at, token });
+  view.step = () => setTriggerValue("step", true);
+  view.ask = (at) => setTriggerValue("asked", { name: data.name, at });
   view.show(data);
   const turn = (view.turn = {});
   return () => view.turn === turn && view.stop();
@@ -56,12 +44,10 @@ function build(parentElement) {
   const copy = button("tool", "Copy", "Copy the text", () => {
     copyText(data.before + text.textContent, copy);
   });
-  const share = button("tool", "Copy link", "Copy a link to this text and its settings", () => {
-    const path = location.pathname.replace(/^\/~\/\+/, ""); // Community Cloud's inner frame
-    copyText(`${location.origin}${path}?${new URLSearchParams(data.link)}`, share);
-  });
+  const share = linkButton("Copy link to this text and its settings", () => data.link);
   const tools = element("div", "tools");
-  tools.append(copy, share);
+  const step = button("tool", "", "", () => view.step());
+  tools.append(step, copy, share);
   bar.append(colours.root, legend, tools);
   const page = element("pre", "page");
   page.tabIndex = 0;
@@ -72,19 +58,28 @@ function build(parentElement) {
   page.append(before, text, caret);
   const card = element("aside", "card");
   card.setAttribute("aria-live", "polite");
-  const parts = ["head", "facts", "bars", "key"].map((name) => element("div", name));
-  const [head, facts, bars, key] = parts;
+  const parts = ["hint", "head", "facts", "bars", "key", "foot"];
+  const [hint, head, facts, bars, key, foot] = parts.map((name) => element("div", name));
+  hint.textContent = "Point at a character or tap it.";
   key.append(element("span", "drawn"), "after the settings", element("span", "model"), "model");
+  const more = button("tool more", "", "", () => showDistribution(inspected));
+  const why = button("tool why", "Why this one?", "Why this one? See what made the model predict it", () =>
+    view.ask(inspected),
+  );
   const play = element("div", "play");
-  card.append(head, facts, bars, key, play);
-  const close = button("close", "✕", "Release the character", () => release());
+  foot.append(more, why, play);
+  card.append(hint, head, facts, bars, key, foot);
+  const close = button("close", "✕", "Deselect the character", () => release());
   const body = element("div", "body");
   body.append(page, card);
   root.append(bar, body);
   parentElement.appendChild(root);
 
   let data = null, characters = [], width = 0, table = new Uint16Array(0), colour = null;
-  let chosen = null, at = null, playing = null, observer = null;
+  let chosen = null, at = null, inspected = null, playing = null, observer = null;
+  const setNarrow = () => root.classList.toggle("narrow", root.clientWidth < NARROW);
+  new ResizeObserver(setNarrow).observe(root);
+  setNarrow();
   const count = () => text.childNodes.length;
   const row = (i) => table.subarray(i * width, (i + 1) * width);
   const label = (id) => data.labels[id] ?? "";
@@ -100,6 +95,7 @@ function build(parentElement) {
 
   function show(newData) {
     const other = !data || data.name !== newData.name;
+    const goesOn = !other && newData.live && !data.live;
     data = newData;
     width = 6 + 2 * data.alternatives;
     if (other) {
@@ -110,7 +106,7 @@ function build(parentElement) {
       text.replaceChildren();
       table = new Uint16Array(0);
       at = chosen = null;
-      root.classList.remove("replay");
+      placeCard();
     }
     characters = [...data.characters];
     const long = data.before.length > MAX_BEFORE;
@@ -132,8 +128,13 @@ function build(parentElement) {
       });
       readFeed();
     }
+    if (goesOn) page.scrollTop = page.scrollHeight;
     root.classList.toggle("live", data.live);
+    root.classList.toggle("button-below", data.live || data.stopped);
     share.hidden = !data.link;
+    step.hidden = !data.step;
+    if (data.step) setButton(step, ...data.step);
+    setButton(more, `All ${data.labels.length} characters`, "All characters at this position");
     for (const [i, node] of text.childNodes.entries()) {
       node.classList.toggle("mark", i === data.mark);
     }
@@ -170,7 +171,7 @@ function build(parentElement) {
     }
     text.append(...nodes);
     if (data.live && low) page.scrollTop = page.scrollHeight;
-    if (at === null) inspect(null);
+    if (at === null && card.hidden) inspect(null);
   }
 
   function colourCharacter(node, i) {
@@ -200,17 +201,24 @@ function build(parentElement) {
     text.childNodes.forEach(colourCharacter);
   }
 
+  // The character that the card shows before one is selected: the marked one, or the first with a
+  // glyph.
+  function previewed() {
+    if (data.mark > 0) return data.mark;
+    const found = [...text.childNodes].findIndex((node) => node.textContent.trim());
+    return Math.max(0, found);
+  }
+
   // Show what the model predicted at character i.
   function inspect(i) {
-    const shown = i === null || i >= count() ? null : i;
-    card.classList.toggle("empty", shown === null);
-    if (shown === null) {
-      head.replaceChildren();
-      facts.textContent = "Point at a character or tap it to see what the model predicted there.";
-      bars.replaceChildren();
-      key.hidden = true;
-      return;
-    }
+    const preview = i === null || i >= count();
+    const shown = preview ? previewed() : i;
+    setMark(preview ? shown : null, "preview");
+    card.hidden = !count();
+    inspected = shown;
+    if (card.hidden) return;
+    more.hidden = !data.picks || data.live;
+    why.hidden = !data.explains || data.live;
     const record = row(shown), [id, rank, possible] = record;
     const p = Math.exp(-nats(record[3])), drawn = Math.exp(-nats(record[4]));
     head.replaceChildren(
@@ -223,7 +231,7 @@ function build(parentElement) {
       `surprisal ${nats(record[3]).toFixed(2)} nats · entropy ${nats(record[5]).toFixed(2)} nats`,
     ];
     if (data.temperature !== null) {
-      lines.push(`after the settings ${percent(drawn)} · ${possible} possible characters`);
+      lines.push(`after the settings ${percent(drawn)} · ${possible} possible`);
     }
     key.hidden = data.temperature === null;
     facts.replaceChildren(...lines.map((line) => element("div", "fact", line)));
@@ -245,7 +253,7 @@ function build(parentElement) {
   }
 
   function alternative(i, id, before, after, actual) {
-    const selectable = data.picks && data.temperature !== null && !data.live && !actual;
+    const selectable = data.branches && !data.live && !actual;
     const name = `Continue with ${isolated(label(id))} instead`;
     const node = selectable
       ? button("alternative", "", name, () => view.pick(i, id))
@@ -282,9 +290,10 @@ function build(parentElement) {
     if (!count()) return;
     chosen = i;
     move(i);
-    // On a narrow screen the card covers the end of the text; keep the character above it.
-    const covers = getComputedStyle(card).bottom === "0px";
-    text.childNodes[i].style.scrollMarginBottom = covers ? `${card.offsetHeight + 8}px` : "";
+    placeCard();
+    document.dispatchEvent(new CustomEvent(SELECTED, { detail: root }));
+    const covered = card.classList.contains("sheet") ? card.offsetHeight + 8 : 0;
+    text.childNodes[i].style.scrollMarginBottom = `${covered}px`;
     text.childNodes[i].scrollIntoView({ block: "nearest" });
   }
 
@@ -292,6 +301,26 @@ function build(parentElement) {
     pause();
     chosen = null;
     move(null);
+    placeCard();
+  }
+
+  // The space below a sheet lets the end of the text scroll clear of it.
+  function placeCard() {
+    const sheet = phone.matches && chosen !== null;
+    card.classList.toggle("sheet", sheet);
+    root.style.paddingBottom = sheet ? `${card.offsetHeight}px` : "";
+  }
+
+  // Of several texts on a phone, only one has a sheet.
+  function releaseForAnother(event) {
+    if (event.detail !== root && card.classList.contains("sheet")) release();
+  }
+
+  function showDistribution(i) {
+    view.pick(i, null);
+    if (card.classList.contains("sheet")) release();
+    const shown = document.querySelector(data.distribution);
+    shown?.scrollIntoView({ behavior: "smooth" });
   }
 
   function start() {
@@ -322,7 +351,8 @@ function build(parentElement) {
   }
 
   text.onpointerover = (event) => {
-    if (!playing && positionUnder(event) !== null) move(positionUnder(event));
+    if (playing || card.classList.contains("sheet") || phone.matches) return;
+    if (positionUnder(event) !== null) move(positionUnder(event));
   };
   text.onpointerleave = () => {
     if (!playing) move(chosen);
@@ -331,7 +361,6 @@ function build(parentElement) {
     const i = positionUnder(event);
     if (i === null || String(getSelection())) return;
     jump(i);
-    if (data.picks && !data.live) view.pick(i, null);
   };
   page.onkeydown = (event) => {
     const i = chosen ?? -1;
@@ -340,19 +369,23 @@ function build(parentElement) {
     if (to !== undefined) {
       event.preventDefault();
       jump(to);
-    } else if (event.key === "Enter" && chosen !== null && data.picks && !data.live) {
-      view.pick(chosen, null);
+    } else if (event.key === "Enter" && chosen !== null && !more.hidden) {
+      showDistribution(chosen);
     } else if (event.key === "Escape") {
       release();
     }
   };
 
+  document.addEventListener(SELECTED, releaseForAnother);
+  phone.addEventListener("change", placeCard);
   const view = {
     root,
     show,
     stop: () => {
       pause();
       observer?.disconnect();
+      document.removeEventListener(SELECTED, releaseForAnother);
+      phone.removeEventListener("change", placeCard);
     },
   };
   return view;

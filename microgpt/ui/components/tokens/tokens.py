@@ -5,6 +5,7 @@ the last characters are sent, in hidden elements that tokens.js reads.
 """
 
 import base64
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,9 +18,13 @@ from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.charts import style
 from microgpt.ui.components import component
+from microgpt.ui.next_steps import Step
 
 # How many of the likeliest characters are sent for each position.
 ALTERNATIVES = 6
+# The key of a container with the whole distribution of a character. The button of the card scrolls
+# to it if the page has one.
+DISTRIBUTION = "distribution"
 # −ln p is sent in steps of 1/2000 nat (0.05 % of p). The highest number stands for infinity.
 _STEPS_PER_NAT, _INFINITE = 2000, 2**16 - 1
 # A text is packed and sent in parts of this many characters. Only the last part grows.
@@ -46,20 +51,20 @@ def packed(predictions: Predictions, config: SamplingConfig | None = None) -> st
     if not len(predictions):
         return ""
     tokens = predictions.tokens.numpy()[:, None]  # (N, 1)
-    surprisals = -predictions.log_probs.numpy()  # (N, V)
-    probs = predictions.drawn_probs(config).numpy() if config else np.exp(-surprisals)  # (N, V)
-    likeliest = predictions.order[:, :ALTERNATIVES].numpy()
+    surprisals = -predictions.log_probs  # (N, V)
+    probs = predictions.drawn_probs(config) if config else np.exp(-surprisals)  # (N, V)
+    likeliest = predictions.order[:, :ALTERNATIVES]
     pad = ((0, 0), (0, ALTERNATIVES - likeliest.shape[1]))
     with np.errstate(divide="ignore"):  # the logarithm of 0 is sent as _INFINITE
         drawn_with = -np.log(np.take_along_axis(probs, tokens, axis=-1))
     table = np.hstack(
         [
             tokens,
-            predictions.rank.numpy()[:, None],
+            predictions.rank[:, None],
             (probs > 0).sum(axis=-1, keepdims=True),
-            _steps(predictions.surprisal.numpy()[:, None]),
+            _steps(predictions.surprisal[:, None]),
             _steps(drawn_with),
-            _steps(predictions.entropy.numpy()[:, None]),
+            _steps(predictions.entropy[:, None]),
             np.pad(likeliest, pad, constant_values=_INFINITE),
             np.pad(
                 _steps(np.take_along_axis(surprisals, likeliest, axis=-1)),
@@ -78,23 +83,29 @@ def _steps(nats: np.ndarray) -> np.ndarray:
 
 @dataclass(eq=False)
 class Packing:
-    """Packs growing predictions in parts; a complete part is packed once."""
+    """Packs growing predictions in parts; a character is packed once. Threads may share it."""
 
     config: SamplingConfig | None
-    _complete: dict[int, str] = field(default_factory=dict)
+    _parts: list[str] = field(default_factory=list)
+    _count: int = 0
+    _packing: threading.Lock = field(default_factory=threading.Lock)
 
     def parts(self, predictions: Predictions) -> list[str]:
-        """The parts so far. They may be joined, because a character takes a multiple of 3 bytes."""
-        starts = range(0, len(predictions), _PART)
-        return [self._part(predictions[start : start + _PART], start) for start in starts]
+        """The parts so far. They may be joined, because a character takes a multiple of 3 bytes.
 
-    def _part(self, predictions: Predictions, start: int) -> str:
-        if start not in self._complete:
-            records = packed(predictions, self.config)
-            if len(predictions) < _PART:
-                return records
-            self._complete[start] = records
-        return self._complete[start]
+        predictions: of the same text as in earlier calls; those that were packed are not read.
+        """
+        with self._packing:
+            while self._count < len(predictions):
+                grown = self._count % _PART
+                end = min(self._count - grown + _PART, len(predictions))
+                records = packed(predictions[self._count : end], self.config)
+                if grown:
+                    self._parts[-1] += records
+                else:
+                    self._parts.append(records)
+                self._count = end
+            return self._parts.copy()
 
 
 def token_text(
@@ -107,17 +118,24 @@ def token_text(
     *,
     colour: str = "none",
     live: bool = False,
+    stopped: bool = False,
     mark: int | None = None,
     link: dict[str, str] | None = None,
     on_pick: Callable[[Picked], None] | None = None,
+    branches: bool = False,
+    step: Step | None = None,
+    explain: Callable[[int], Step] | None = None,
 ) -> None:
     """Show a text and the predictions of its characters.
 
-    key: of the component. name: another one for another text. before: shown before the text,
-    without predictions. colour: `none`, `probability` or `surprisal`, until the visitor changes it.
-    live: whether a Feed with the same name adds to the text. mark: the position of a character to
-    mark, -1 for the last one of `before`. link: the query parameters of a link to the text; None
-    for no link. on_pick: called before the next run, with a token only for a generated text.
+    key: of the component. name: unique to the text. before: shown before the text, without
+    predictions. colour: `none`, `probability` or `surprisal`, until the visitor changes it. live:
+    whether a Feed with the same name adds to the text. stopped: whether it was stopped before its
+    length, so that a phone has a button at its bottom. mark: the position of a character to mark,
+    -1 for the last one of `before`. link: the query parameters of a link to the text; None for no
+    link. on_pick: called before the next run if the visitor asks for the distribution of a
+    character, or, if `branches`, for another token in its place. step: what a button above the text
+    opens. explain: what the button “Why this one?” opens, for a position of the text.
     """
     config = packing.config
 
@@ -132,6 +150,11 @@ def token_text(
             token = event["token"]
             on_pick(Picked(event["at"], token if token in range(tokenizer.vocab_size) else None))
 
+    def asked() -> None:
+        event = st.session_state[key]["asked"]
+        if explain and event and event["name"] == name and event["at"] in range(len(predictions)):
+            explain(event["at"]).take()
+
     _TOKENS(
         key=key,
         data={
@@ -145,11 +168,18 @@ def token_text(
             "temperature": config.temperature if config else None,
             "colour": colour,
             "live": live,
+            "stopped": stopped,
             "mark": mark,
             "picks": on_pick is not None,
+            "branches": branches,
+            "explains": explain is not None,
+            "distribution": f".st-key-{DISTRIBUTION}",
             "link": link,
+            "step": [step.label, step.about] if step else None,
         },
         on_picked_change=picked,
+        on_asked_change=asked,
+        on_step_change=step.take if step else lambda: None,
     )
 
 

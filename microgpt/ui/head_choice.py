@@ -1,4 +1,4 @@
-"""Which map the tabs show: one head, the mean of a layer, or the mean of all heads."""
+"""Which map the tabs show: of one head or of a mean, and at which step of the training."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +19,14 @@ def _is_number_or_mean(value: object) -> bool:
     return value == MEAN or is_count(value)
 
 
+def _is_step(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
 LAYER = control("layer", _is_number_or_mean, saved=VIEW)
 HEAD = control("head", _is_number_or_mean, saved=VIEW)
+STEP = control("step", _is_step, saved=VIEW)
+_NARROW = 72  # in pixels, for a select without a mean
 _WIDTH = 96  # in pixels; the title and the colours fit in the same row on a laptop
 # The session's key of the default values that the visitor has not replaced.
 _DEFAULTS = "layer and head by default"
@@ -82,6 +88,41 @@ def head_choice(checkpoint: Checkpoint) -> tuple[Choice, DeltaGenerator]:
     return choice, row
 
 
+def one_head(checkpoint: Checkpoint) -> Choice:
+    """Show the controls of one head, without the means, in the row that is open."""
+    config, default = checkpoint.config, default_head(checkpoint)
+    _follow_defaults(dict(zip((LAYER.key, HEAD.key), default, strict=True)))
+    numbers = []
+    # In one container, so that both are in the same row.
+    pair = st.container(horizontal=True, vertical_alignment="center", width="content", gap="small")
+    for label, of, most, number in zip(
+        ("Layer", "Head"), (LAYER, HEAD), (config.n_layer, config.n_head), default, strict=True
+    ):
+        options = range(1, most + 1)
+        with pair:
+            st.markdown(label, width="content")
+            numbers.append(
+                st.selectbox(
+                    label,
+                    options,
+                    number - 1,
+                    **of.args(OneOf(options, number)),
+                    width=_NARROW,
+                    label_visibility="collapsed",
+                )
+            )
+    return Choice(numbers[0] - 1, numbers[1] - 1)
+
+
+def step_control(steps: list[int]) -> int:
+    """Show the control of the training step and return its index in the steps."""
+    if len(steps) == 1:
+        return 0
+    STEP.follow_default(steps[-1])
+    step = st.select_slider("Training step", steps, steps[-1], **STEP.args(OneOf(steps, steps[-1])))
+    return steps.index(step)
+
+
 def choose(choice: Choice) -> None:
     """Set the controls to a choice. For a callback."""
     for each, number in ((LAYER, choice.layer), (HEAD, choice.head)):
@@ -96,12 +137,27 @@ def keep_head() -> None:
     st.session_state[_DEFAULTS] = {}
 
 
+def use_old_link(layer: str, head: str) -> None:
+    """Take the layer and the head from parameters of a link that an earlier version made."""
+    for key, of in ((layer, LAYER), (head, HEAD)):
+        if (number := st.query_params.pop(key, "")).isdecimal():
+            st.session_state.setdefault(of.key, int(number))
+            keep_head()
+
+
 def default_head(checkpoint: Checkpoint) -> tuple[int, int]:
-    """Layer and head, from 1, shown first: the head whose ablation raises the loss most."""
-    scores = checkpoint.head_scores
-    if scores is None or scores.ablation is None:
-        return 1, 1
-    layer, head = scores.ablation.costliest()
+    """Layer and head, from 1, shown first.
+
+    It is the head whose ablation raises the loss most, or, if that was not measured, the one whose
+    map changed most during the training.
+    """
+    scores, snapshots = checkpoint.head_scores, checkpoint.snapshots
+    if scores is not None and scores.ablation is not None:
+        layer, head = scores.ablation.costliest()
+    elif snapshots is not None:
+        layer, head = snapshots.most_changed_head()
+    else:
+        layer, head = 0, 0
     return layer + 1, head + 1
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.ui.pages import ATTENTION, captions, charts, component, map_title, open_page
+from tests.ui.pages import ATTENTION, captions, charts, component, map_title, open_tab
 
 
 def test_a_checkpoint_opens_on_its_most_important_head(open_attention, scored_checkpoint):
@@ -77,7 +77,7 @@ def test_a_mean_is_drawn_like_a_head(open_attention, tab):
 
 
 def test_the_selected_head_is_drawn(app):
-    open_page(app, ATTENTION)
+    open_tab(app, ATTENTION, "All heads")
     chart = charts(app)[0]
     app.selectbox("head").set_value(3).run()
     app.selectbox("layer").set_value(2).run()

@@ -1,0 +1,18 @@
+"""The tabs of the Loss record page, and the steps from them."""
+
+import pytest
+
+from microgpt import checkpoint
+from microgpt.hub import load_bundled
+from microgpt.ui.loss.steps import BASELINES, COMPARE, CURVES, SNAPSHOTS, steps_from, tabs_of
+
+
+def test_a_checkpoint_without_snapshots_and_baselines_has_two_tabs(tiny_checkpoint):
+    assert tabs_of(checkpoint.load(tiny_checkpoint)) == [CURVES, COMPARE]
+    assert tabs_of(load_bundled()) == [CURVES, SNAPSHOTS, BASELINES, COMPARE]
+
+
+@pytest.mark.parametrize("here", [CURVES, COMPARE])
+def test_a_tab_leads_to_the_others_and_to_one_head(tiny_checkpoint, here):
+    views = [step.view for step in steps_from(here, checkpoint.load(tiny_checkpoint))]
+    assert views == [*({CURVES, COMPARE} - {here}), "The life of a head"]
