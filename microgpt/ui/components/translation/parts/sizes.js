@@ -1,0 +1,17 @@
+// The sizes of the cells of a map: it fills the width of its panel. The decoder's map and that of the
+// cross-attention have the same rows, which are at the same height if the maps are side by side.
+const WIDEST = 24, LABELS = 20; // in pixels: a cell, and the labels beside a map
+const LEAST_PITCH = 9; // labels closer than this would overlap
+const HEIGHT = 0.25; // the share of the window's height that a map may take
+const sizeMaps = (panels, sizes, isRow) => {
+  const most = isRow ? Math.max(160, HEIGHT * window.innerHeight) : Infinity;
+  const widths = panels.map(({ root }, i) => Math.min(WIDEST, (root.clientWidth - LABELS) / sizes[i][1]));
+  const height = (i) => Math.min(widths[i], most / sizes[i][0]);
+  panels.forEach(({ grid }, i) => {
+    const [w, h] = [widths[i], height(isRow ? Math.min(i, 1) : i)];
+    grid.style.setProperty("--w", `${w}px`);
+    grid.style.setProperty("--h", `${h}px`);
+    grid.querySelector(".rows").classList.toggle("crowded", h < LEAST_PITCH);
+    grid.querySelector(".columns").classList.toggle("crowded", w < 0.7 * LEAST_PITCH);
+  });
+};
