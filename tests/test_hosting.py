@@ -1,54 +1,15 @@
 """Two replicas of the app behind Caddy, with the configuration of docs/hosting."""
 
-import os
-import shutil
-import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
-import pytest
-
-from tests.benchmarks.serving import Server, free_port, served
+from tests.benchmarks.serving import served
 from tests.benchmarks.visitor import Visitor
-
-CADDYFILE = Path(__file__).parents[1] / "docs" / "hosting" / "Caddyfile"
-pytestmark = pytest.mark.skipif(shutil.which("caddy") is None, reason="Caddy is not installed")
-
-
-@contextmanager
-def proxied(replicas: list[Server]) -> Iterator[str]:
-    """Run Caddy in front of these replicas; the address of the site."""
-    port = free_port()
-    site = {
-        "SITE": f"http://127.0.0.1:{port}",
-        "REPLICAS": " ".join(f"127.0.0.1:{replica.port}" for replica in replicas),
-    }
-    command = ["caddy", "run", "--adapter", "caddyfile", "--config", "-"]
-    text = "{\n\tadmin off\n}\n" + CADDYFILE.read_text(encoding="utf-8")
-    caddy = subprocess.Popen(
-        command, env=os.environ | site, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        caddy.stdin.write(text)
-        caddy.stdin.close()
-        while True:
-            try:
-                urllib.request.urlopen(site["SITE"], timeout=5).close()
-                break
-            except OSError:
-                assert caddy.poll() is None, "Caddy did not start"
-                time.sleep(0.1)
-        yield site["SITE"]
-    finally:
-        caddy.terminate()
-        caddy.wait()
+from tests.caddy import caddy, needs_caddy
 
 
 def replica_of(url: str, cookie: str = "") -> str:
-    """The cookie that names the replica of a visitor, who has this one already."""
+    """The cookie that names a visitor's replica. cookie: the one that the visitor has already."""
     request = urllib.request.Request(url, headers={"Cookie": cookie} if cookie else {})
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert b"<title>" in answer.read()
@@ -56,10 +17,12 @@ def replica_of(url: str, cookie: str = "") -> str:
         return next((each for each in cookies if each.startswith("replica=")), cookie)
 
 
+@needs_caddy
 def test_a_visitor_stays_with_a_replica_until_it_stops():
     with ExitStack() as first, served() as second:
         replicas = [first.enter_context(served()), second]
-        with proxied(replicas) as url:
+        addresses = " ".join(f"127.0.0.1:{replica.port}" for replica in replicas)
+        with caddy("Caddyfile", {"REPLICAS": addresses}) as url:
             visitors = {replica_of(url) for _ in range(40)}  # Caddy chooses at random
             assert len(visitors) == 2
             for cookie in visitors:
