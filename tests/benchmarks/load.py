@@ -1,14 +1,17 @@
 """Many people who write at the same time, on one server.
 
 Run: python tests/benchmarks/load.py
-Print the README's tables from the record: python tests/benchmarks/load.py --table
+Print the README's table and the sentence of docs/hosting.md from the record:
+python tests/benchmarks/load.py --table
 
 A session is a client without a browser. It opens the Generate page with a link of its own and waits
 until its text is written. The same load is put on an earlier commit, and on threads that each
-recompute the whole window for every character, without the app. While people write, one more
-visitor opens every page and reruns it. The record is assets/benchmarks/load.json.
+recompute the whole window for every character, without the app. It is measured without and with
+one more visitor, who opens every page and reruns it meanwhile, and beside a training run, as a
+visitor may start one. The record is assets/benchmarks/load.json.
 """
 
+import dataclasses
 import statistics
 import subprocess
 import sys
@@ -31,15 +34,32 @@ from serving import Server, served  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
 from microgpt.checkpoint import load  # noqa: E402
+from microgpt.config import TrainConfig  # noqa: E402
+from microgpt.tasks import task_text  # noqa: E402
+from microgpt.training.finish import Source  # noqa: E402
+from microgpt.training.job_limits import MAX_STEPS  # noqa: E402
+from microgpt.training.jobs import Jobs  # noqa: E402
+from microgpt.training.sizes import SIZES  # noqa: E402
 
 RECORD = ROOT / "assets" / "benchmarks" / "load.json"
 # The last commit before texts were written together.
 BEFORE = "8d73190"
 PAGES = {"Generate": "", "Attention": "attention", "Loss record": "loss_record"}
-SESSIONS, MANY, LENGTH, ROUNDS = 30, 100, 200, 3
-IDLE_OPENINGS, VANISHING = 5, 200
+SESSIONS, MANY, LENGTH, ROUNDS = 30, 100, 450, 3
+IDLE_OPENINGS, VANISHING = 5, 500
 ALL, RATES = "characters/s of all together", "characters/s of each"
 OPEN, RERUN = "seconds to open", "seconds to rerun"
+# Keys of the record.
+BEFORE_THEN = f"{SESSIONS} sessions, commit {BEFORE}"
+TOGETHER, BESIDE = f"{SESSIONS} sessions", f"{SESSIONS} sessions beside a visitor who opens pages"
+TRAINING = f"{SESSIONS} sessions beside a training run"
+CROWD, ONE, RECOMPUTED = (
+    f"{MANY} sessions",
+    "1 session",
+    f"{SESSIONS} threads that recompute the window, characters/s",
+)
+IDLE, BUSY = "idle", f"while {SESSIONS} write"
+VANISHED, LEFT = "sessions that vanish", "before and after they vanish"
 
 
 def write(url: str, sessions: int, length: int, first_seed: int = 0) -> dict[str, object]:
@@ -92,6 +112,25 @@ def loaded(url: str) -> tuple[list[dict[str, object]], dict[str, dict[str, float
                     openings.append(taken)
             rounds.append(load.result())
     return rounds, medians(openings)
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """Train the largest size that a visitor can choose, as the app does, until the block ends."""
+    text = task_text(TrainConfig(task="repeats"))
+    assert text is not None
+    largest = SIZES["tiny"]
+    endless = dataclasses.replace(largest.train, steps=MAX_STEPS)
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = Jobs(Path(folder), at_once=1, minutes=24 * 60)
+        try:
+            job = jobs.submit(text, largest.model, endless, Source())
+            jobs.wait_for(job, lambda status: status.step > 0 or status.ended, seconds=600)
+            yield
+            if jobs.status(job).state != "training":
+                raise RuntimeError("the training run ended early")
+        finally:
+            jobs.close()
 
 
 def recomputing() -> float:
@@ -151,49 +190,76 @@ def measure() -> dict[str, object]:
     with served() as server:
         write(server.url, 1, LENGTH)
         time.sleep(5)  # until the fastest backend is compiled and timed
-        alone = [write(server.url, 1, LENGTH, seed)[ALL] for seed in range(1, 6)]
+        one = [write(server.url, 1, LENGTH, seed)[ALL] for seed in range(1, 6)]
         open_pages(server.url)
         idle = medians([open_pages(server.url) for _ in range(IDLE_OPENINGS)])
-        rounds, busy = loaded(server.url)
-        many = write(server.url, MANY, LENGTH, 100_000)
+        together = [
+            write(server.url, SESSIONS, LENGTH, 10_000 + SESSIONS * number)
+            for number in range(ROUNDS)
+        ]
+        with training():
+            trained = [
+                write(server.url, SESSIONS, LENGTH, 50_000 + SESSIONS * number)
+                for number in range(ROUNDS)
+            ]
+        beside, busy = loaded(server.url)
+        crowd = write(server.url, MANY, LENGTH, 100_000)
         mib = server.mib("VmHWM")
         left = left_behind(server)
     return {
         "command": "python tests/benchmarks/load.py",
         "machine": machine("torch", "streamlit"),
         "characters of each": LENGTH,
-        f"{SESSIONS} sessions, commit {BEFORE}": before,
-        f"{SESSIONS} sessions": rounds,
-        f"{MANY} sessions": many,
-        "1 session": alone,
-        f"{SESSIONS} threads that recompute the window, characters/s": recomputing(),
-        "idle": idle,
-        f"while {SESSIONS} write": busy,
+        BEFORE_THEN: before,
+        TOGETHER: together,
+        TRAINING: trained,
+        BESIDE: beside,
+        CROWD: crowd,
+        ONE: one,
+        RECOMPUTED: recomputing(),
+        IDLE: idle,
+        BUSY: busy,
         "peak memory, MiB": mib,
-        f"before and after {VANISHING} sessions that vanish": left,
+        VANISHED: VANISHING,
+        LEFT: left,
     }
 
 
+def middle(rounds: list[dict]) -> dict:
+    """The round with the median of the characters/s of all together."""
+    return sorted(rounds, key=lambda each: each[ALL])[len(rounds) // 2]
+
+
+def slowest(written: dict) -> float:
+    """The characters/s of the slowest session, relative to their mean."""
+    return min(written[RATES]) / statistics.mean(written[RATES])
+
+
 def table(record: dict) -> str:
-    """The README's tables of a record: goals, measured values, and the machine."""
-    before, many = record[f"{SESSIONS} sessions, commit {BEFORE}"], record[f"{MANY} sessions"]
-    rounds = sorted(record[f"{SESSIONS} sessions"], key=lambda each: each[ALL])
-    middle = rounds[len(rounds) // 2]
-    recomputed = record[f"{SESSIONS} threads that recompute the window, characters/s"]
-    slow = min(min(each[RATES]) / statistics.mean(each[RATES]) for each in rounds)
-    idle, busy = record["idle"], record[f"while {SESSIONS} write"]
+    """The README's table of a record: goals, measured values, and the machine."""
+    before, crowd, recomputed = record[BEFORE_THEN], record[CROWD], record[RECOMPUTED]
+    loads = {name: record[name] for name in (TOGETHER, BESIDE) if name in record}
+    idle, busy = record[IDLE], record[BUSY]
     worst = {
         measured: max(busy[measured][name] / idle[measured][name] for name in PAGES)
         for measured in (OPEN, RERUN)
     }
     rows = [
-        (f"{SESSIONS} sessions, relative to commit {BEFORE}, {before[ALL]} characters/s",
-         10, middle[ALL] / before[ALL], ">="),
-        (f"{SESSIONS} sessions, relative to as many threads that recompute, {recomputed} "
-         "characters/s", 8, middle[ALL] / recomputed, ">="),
-        (f"slowest of {SESSIONS} sessions, relative to their mean", 0.67, slow, ">="),
-        (f"slowest of {MANY} sessions, relative to their mean", 0.25,
-         min(many[RATES]) / statistics.mean(many[RATES]), ">="),
+        (f"{name}, relative to commit {BEFORE}, {before[ALL]} characters/s",
+         10, middle(rounds)[ALL] / before[ALL], ">=")
+        for name, rounds in loads.items()
+    ] + [
+        (f"{name}, relative to {SESSIONS} threads that recompute, {recomputed} characters/s",
+         8, middle(rounds)[ALL] / recomputed, ">=")
+        for name, rounds in loads.items()
+    ] + [
+        (f"{name}, relative to without it", 0.7,
+         middle(record[name])[ALL] / middle(record[TOGETHER])[ALL], ">=")
+        for name in (TRAINING,) if name in record
+    ] + [
+        (f"slowest of {SESSIONS} sessions, relative to their mean", 0.67,
+         min(slowest(each) for rounds in loads.values() for each in rounds), ">="),
+        (f"slowest of {MANY} sessions, relative to their mean", 0.25, slowest(crowd), ">="),
         (f"opening a page while {SESSIONS} write, relative to an idle server", 3, worst[OPEN],
          "<="),
         (f"rerun of a page while {SESSIONS} write, relative to an idle server", 3, worst[RERUN],
@@ -205,21 +271,36 @@ def table(record: dict) -> str:
         verdict = "met" if met else "missed"
         shown = "≥" if sign == ">=" else "≤"
         lines.append(f"| {name} | {shown} {goal:g} × | {measured:.2f} × | {verdict} |")
-    left = record[f"before and after {VANISHING} sessions that vanish"]
-    alone = statistics.median(record["1 session"])
+    left = record[LEFT]
+    rates = [f"{name} get {middle(rounds)[ALL]:,}" for name, rounds in loads.items()]
+    rates += [
+        f"{CROWD} get {crowd[ALL]:,}",
+        f"one alone gets {statistics.median(record[ONE]):,.0f}",
+    ]
     lines += [
         "",
-        f"{SESSIONS} sessions that write {record['characters of each']} characters each get "
-        f"{middle[ALL]:,} characters/s together, beside a visitor who keeps opening pages. {MANY} "
-        f"sessions without such a visitor get {many[ALL]:,}, and one alone {alone:,.0f}. The "
-        f"server's memory was at most {record['peak memory, MiB']:,} MiB. {VANISHING} sessions "
-        "that asked for a text and left "
-        f"at once, beside one that never read its answer, took it from {left['threads'][0]} to "
-        f"{left['threads'][1]} threads and from {left['MiB'][0]:,} to {left['MiB'][1]:,} MiB. "
+        f"Characters/s of all together, if each writes {record['characters of each']}: "
+        f"{'; '.join(rates)}. The server's memory was at most {record['peak memory, MiB']:,} MiB. "
+        f"{record[VANISHED]} sessions that asked for a text and left at once, beside one that "
+        f"never read its answer, took it from {left['threads'][0]} to {left['threads'][1]} threads "
+        f"and from {left['MiB'][0]:,} to {left['MiB'][1]:,} MiB. "
         f"{machine_line(record['machine'])}",
     ]
     return "\n".join(lines)
 
 
+def capacity(record: dict) -> str:
+    """The sentence of docs/hosting.md about how many people one machine serves."""
+    loads = [(SESSIONS, middle(record[BESIDE]), " while one more opens pages")]
+    loads.append((MANY, record[CROWD], ""))
+    served = [
+        f"{count} people who write at the same time{beside} get "
+        f"{statistics.mean(written[RATES]):.0f} characters/s each, the slowest of them "
+        f"{min(written[RATES]):.0f}"
+        for count, written, beside in loads
+    ]
+    return f"On {record['machine']['cores']} cores, {'; '.join(served)}."
+
+
 if __name__ == "__main__":
-    run(RECORD, measure, table)
+    run(RECORD, measure, lambda record: f"{table(record)}\n\n{capacity(record)}")

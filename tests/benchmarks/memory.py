@@ -7,10 +7,11 @@ import json
 
 from serving import chromium, served
 
+ATTENTION = "attention?attention_view=All+heads&text="
 PAGES = {
     "generate": ("", "characters after the prompt"),
-    "attention, 256 characters": ("attention?text=" + "the%20sea" * 32, "attention weight"),
-    "loss record": ("loss_record", "best validation"),
+    "attention, 256 characters": (ATTENTION + "the%20sea" * 32, "attention weight"),
+    "loss record": ("loss_record", "best estimate"),
 }
 
 

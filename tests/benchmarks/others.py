@@ -1,82 +1,46 @@
-"""The same weights in Hugging Face transformers and in CTranslate2, if they are installed.
+"""The same weights in other libraries, if they are installed.
 
-Both run the model as a GPT-2 with ReLU.
+Hugging Face transformers and CTranslate2 run the model as a GPT-2 with ReLU. See also
+others_onnx.py and others_llama_cpp.py.
 """
 
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import others_llama_cpp
+import others_onnx
 import torch
-from torch import Tensor
+from timing import FLOAT32, INT8, THREADS, Contender, PerStep, check, per_step, some_ids, title
 
 from microgpt.interop.transformers import gpt2_config, state_dict
 from microgpt.model import GPT
 
 TRANSFORMERS, CTRANSLATE2 = "transformers", "CTranslate2"
-THREADS = (1, 2)
-INT8, FLOAT32 = "int8", "float32"
+RUNTIMES = (CTRANSLATE2, others_onnx.ONNX_RUNTIME, others_onnx.OPENVINO, others_llama_cpp.LLAMA_CPP)
+PACKAGES = (TRANSFORMERS, "ctranslate2", "onnxruntime", "openvino", "xllamacpp")
 
 
-def contenders(
-    model: GPT, folder: Path, steps: int, before: int
-) -> dict[str, Callable[[list[int]], float]]:
+def contenders(model: GPT, folder: Path, steps: int, before: int) -> dict[str, Contender]:
     """The contenders of these libraries, by name.
 
     Each takes the ids of a prompt and returns seconds per character, over `steps` characters that
     follow `before` others.
     """
-    measured = partial(_per_step, steps=steps, before=before)
-    return {**_transformers(model, measured), **_ctranslate2(model, folder, measured)}
+    measured = partial(per_step, steps=steps, before=before)
+    return {
+        **_transformers(model, measured),
+        **_ctranslate2(model, folder, measured),
+        **others_onnx.contenders(model, folder, measured),
+        **others_llama_cpp.contenders(model, folder, measured),
+    }
 
 
 def is_other(name: str) -> bool:
-    return name.startswith((TRANSFORMERS, CTRANSLATE2))
+    return name.startswith((TRANSFORMERS, *RUNTIMES))
 
 
-class Best:
-    """Keeps the shortest time measured for each key."""
-
-    def __init__(self) -> None:
-        self._times: dict[object, float] = {}
-
-    def of(self, what: object, seconds: float) -> float:
-        """Add a time for a key and return the shortest one of that key."""
-        self._times[what] = min(seconds, self._times.get(what, seconds))
-        return self._times[what]
-
-
-def _per_step(write: Callable[[list[int], int], object], steps: int, before: int) -> Callable:
-    """Measure seconds per step as the difference of two generations, without and with the steps."""
-    best = Best()
-
-    def contender(ids: list[int]) -> float:
-        times = []
-        for count in (before, before + steps):
-            started = time.perf_counter()
-            write(ids, count)
-            times.append(best.of((len(ids), count), time.perf_counter() - started))
-        return (times[1] - times[0]) / steps
-
-    return contender
-
-
-def _check(name: str, logits: Tensor, model: GPT, ids: list[int]) -> None:
-    expected = model(torch.tensor([ids]))[0]
-    difference = (logits - expected).abs().max().item()
-    if difference > 1e-3:
-        raise SystemExit(f"the logits of {name} differ by {difference}")
-
-
-def _some_ids(model: GPT) -> list[int]:
-    generator = torch.Generator().manual_seed(1)
-    shape = (model.config.block_size,)
-    return torch.randint(model.config.vocab_size, shape, generator=generator).tolist()
-
-
-def _transformers(model: GPT, per_step: Callable) -> dict[str, Callable[[list[int]], float]]:
+def _transformers(model: GPT, per_step: PerStep) -> dict[str, Contender]:
     try:
         from transformers import GPT2Config, GPT2LMHeadModel
     except ImportError:
@@ -85,8 +49,8 @@ def _transformers(model: GPT, per_step: Callable) -> dict[str, Callable[[list[in
     config = GPT2Config(**{name: values[name] for name in values if name != "model_type"})
     other = GPT2LMHeadModel(config).eval().requires_grad_(False)
     other.load_state_dict(state_dict(model))
-    ids = _some_ids(model)
-    _check(TRANSFORMERS, other(torch.tensor([ids])).logits[0], model, ids)
+    ids = some_ids(model)
+    check(TRANSFORMERS, other(torch.tensor([ids])).logits[0], model, ids)
 
     def write(ids: list[int], count: int) -> None:
         prompt = torch.tensor([ids])
@@ -102,7 +66,7 @@ def _transformers(model: GPT, per_step: Callable) -> dict[str, Callable[[list[in
             )
         assert out.size(1) == len(ids) + count
 
-    def on(threads: int) -> Callable[[list[int]], float]:
+    def on(threads: int) -> Contender:
         measured = per_step(write)
 
         def contender(ids: list[int]) -> float:
@@ -115,12 +79,10 @@ def _transformers(model: GPT, per_step: Callable) -> dict[str, Callable[[list[in
 
         return contender
 
-    return {f"{TRANSFORMERS}, cached, {_threads(n)}": on(n) for n in THREADS}
+    return {title(TRANSFORMERS, "cached", n): on(n) for n in THREADS}
 
 
-def _ctranslate2(
-    model: GPT, folder: Path, per_step: Callable
-) -> dict[str, Callable[[list[int]], float]]:
+def _ctranslate2(model: GPT, folder: Path, per_step: PerStep) -> dict[str, Contender]:
     try:
         import ctranslate2
     except ImportError:
@@ -129,14 +91,14 @@ def _ctranslate2(
     tokens = [f"<{i}>" for i in range(c.vocab_size)]
     _save_ctranslate2(ctranslate2, model, tokens, folder)
 
-    def make(compute_type: str, threads: int) -> Callable[[list[int]], float]:
+    def make(compute_type: str, threads: int) -> Contender:
         generator = ctranslate2.Generator(
             str(folder), compute_type=compute_type, inter_threads=1, intra_threads=threads
         )
         if compute_type == FLOAT32:
-            ids = _some_ids(model)
+            ids = some_ids(model)
             logits = generator.forward_batch([[tokens[i] for i in ids]])
-            _check(CTRANSLATE2, torch.from_numpy(np.array(logits))[0], model, ids)
+            check(CTRANSLATE2, torch.from_numpy(np.array(logits))[0], model, ids)
 
         def write(ids: list[int], count: int) -> None:
             (result,) = generator.generate_batch(
@@ -150,15 +112,7 @@ def _ctranslate2(
 
         return per_step(write)
 
-    return {
-        f"{CTRANSLATE2}, {kind}, {_threads(n)}": make(kind, n)
-        for kind in (INT8, FLOAT32)
-        for n in THREADS
-    }
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread" + "s" * (count > 1)
+    return {title(CTRANSLATE2, kind, n): make(kind, n) for kind in (INT8, FLOAT32) for n in THREADS}
 
 
 def _save_ctranslate2(ctranslate2, model: GPT, tokens: list[str], folder: Path) -> None:

@@ -1,4 +1,4 @@
-// Functions that pages.py calls in the page: when a result was painted, and which tasks were long.
+// Functions that pages.py and inside.py call in the page: when a result was painted, and which tasks were long.
 (() => {
   const longTasks = [];
   new PerformanceObserver((list) => {
@@ -29,14 +29,14 @@
     const start = (each) => (started ??= each.timeStamp);
     addEventListener(event, start, { capture: true });
     while (started === null || !isThere()) await frame();
-    await image().decode();
+    await image()?.decode();
     await frame();
     await frame();
     removeEventListener(event, start, { capture: true });
     return performance.now() - started;
   }
 
-  let says = null;
+  let summary = null;
   window.bench = {
     frame,
     longTasks,
@@ -48,12 +48,21 @@
     },
     // The strip's text for the character under the pointer. It is in a component's shadow tree.
     stripText: () => {
-      says ??= [...document.querySelectorAll("*")]
+      summary ??= [...document.querySelectorAll("*")]
         .map((node) => node.shadowRoot?.querySelector(".strip .summary"))
         .find(Boolean);
-      return says.textContent;
+      return summary.textContent;
     },
     hovered: () => chart().querySelector(".hoverlayer .hovertext")?.textContent ?? "",
+    // The picture of the whole model, when a run of the script has changed it.
+    newModel: (event) => {
+      const picture = () =>
+        [...document.querySelectorAll("*")]
+          .map((node) => node.shadowRoot?.querySelector(".model-flow .picture")?.textContent)
+          .find(Boolean);
+      const { runs } = seen, before = picture();
+      return painted(event, () => seen.runs > runs && !running() && picture() !== before);
+    },
     newMap: (event) => {
       const before = href(image());
       return painted(event, () => image() && href(image()) !== before);

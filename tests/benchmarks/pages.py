@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from record import machine, machine_line, run  # noqa: E402
+from record import goals_table, machine, run  # noqa: E402
 from serving import Server, chromium, served  # noqa: E402
 from wire import Wire, relayed  # noqa: E402
 
@@ -94,7 +94,7 @@ def visit(browser: "Browser") -> "Iterator[Page]":
 
 
 def open_page(page: "Page", port: int, text: str) -> None:
-    page.goto(f"http://127.0.0.1:{port}/attention?text={quote(text)}")
+    page.goto(f"http://127.0.0.1:{port}/attention?attention_view=All+heads&text={quote(text)}")
     page.locator(MAP).wait_for(state="attached")
     page.wait_for_selector(SETTLED)
 
@@ -130,7 +130,7 @@ def check_map(page: "Page", weights: np.ndarray) -> None:
     np.testing.assert_allclose(row, weights[-1], rtol=1e-2, atol=1e-6)
 
 
-def heads_in_turn(checkpoint: Checkpoint) -> list[tuple[int, int]]:
+def shuffled_heads(checkpoint: Checkpoint) -> list[tuple[int, int]]:
     """Every (layer, head), from 0, in random order."""
     config = checkpoint.config
     every = [(layer, head) for layer in range(config.n_layer) for head in range(config.n_head)]
@@ -138,7 +138,7 @@ def heads_in_turn(checkpoint: Checkpoint) -> list[tuple[int, int]]:
     return every
 
 
-def feeling(
+def action_times(
     page: "Page", checkpoint: Checkpoint, texts: Texts, sent: Callable[[], int]
 ) -> dict[str, list[float]]:
     """For each round, milliseconds of each action, and the bytes sent for another head."""
@@ -149,7 +149,7 @@ def feeling(
         "head": [],
         "head bytes": [],
     }
-    for layer, head in heads_in_turn(checkpoint)[:ROUNDS]:
+    for layer, head in shuffled_heads(checkpoint)[:ROUNDS]:
         text = texts.next()
         ids = checkpoint.tokenizer.encode(text)
         started = time.perf_counter()
@@ -227,7 +227,7 @@ def measure() -> dict[str, object]:
             open_page(page, wire.port, texts.next())
             page.wait_for_timeout(1000)
             first, idle = sent(), server.mib()
-            taken = feeling(page, checkpoint, texts, sent)
+            taken = action_times(page, checkpoint, texts, sent)
             moved = {"map": over_the_map(page), "text": over_the_text(page)}
         above = memory(server, browser, texts, idle)
     return {
@@ -270,19 +270,8 @@ def reached(record: dict) -> list[float]:
 
 
 def table(record: dict) -> str:
-    """The README's table of a record: goals, measured values, and the machine."""
-    lines = ["| the Attention page at 256 characters | goal | measured | |"]
-    lines.append("| --- | --- | --- | --- |")
-    for (what, (unit, most, places)), got in zip(GOALS.items(), reached(record), strict=True):
-        verdict = "met" if got <= most else "missed"
-        shown = "none above 50 ms" if unit == "ms" and not got else f"{got:,.{places}f} {unit}"
-        lines.append(
-            f"| {what} | {f'≤ {most:,}' if most else 'none'} {unit} | {shown} | {verdict} |"
-        )
-    times = ", ".join(f"{name} {ms:.0f}" for name, ms in record["milliseconds, medians"].items())
-    lines += ["", f"Medians of {record['rounds']} rounds, in milliseconds: {times}."]
-    lines.append(machine_line(record["machine"]))
-    return "\n".join(lines)
+    """The README's table of a record."""
+    return goals_table("the Attention page at 256 characters", GOALS, reached(record), record)
 
 
 if __name__ == "__main__":

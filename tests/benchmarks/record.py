@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -37,6 +37,28 @@ def machine_line(machine: dict) -> str:
     """The README's sentence about the machine of a record."""
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return f"Measured on {machine['cpu']}, {machine['cores']} cores, with {versions}."
+
+
+def goals_table(
+    title: str,
+    goals: Mapping[str, tuple[str, float, int]],
+    reached: Sequence[float],
+    record: dict,
+) -> str:
+    """The README's table of a page: goals, measured values, times and the machine.
+
+    goals: for each measurement, its unit, the goal (an upper limit; 0 for none at all), and the
+    decimals of the measured value. A longest task of 0 ms means that none exceeds 50 ms.
+    """
+    lines = [f"| {title} | goal | measured | |", "| --- | --- | --- | --- |"]
+    for (what, (unit, most, places)), got in zip(goals.items(), reached, strict=True):
+        verdict = "met" if got <= most else "missed"
+        shown = "none above 50 ms" if unit == "ms" and not got else f"{got:,.{places}f} {unit}"
+        goal = f"≤ {most:,}" if most else "none"
+        lines.append(f"| {what} | {goal} {unit} | {shown} | {verdict} |")
+    times = ", ".join(f"{name} {ms:.0f}" for name, ms in record["milliseconds, medians"].items())
+    lines += ["", f"Medians of {record['rounds']} rounds, in milliseconds: {times}."]
+    return "\n".join([*lines, machine_line(record["machine"])])
 
 
 def options(path: Path) -> argparse.ArgumentParser:

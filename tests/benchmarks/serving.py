@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -51,12 +51,15 @@ def _healthy(url: str) -> bool:
 
 
 @contextmanager
-def served(folder: Path = ROOT) -> Iterator[Server]:
-    """Run the app of a checkout, with its bundled checkpoint, until the block ends."""
+def served(folder: Path = ROOT, log: IO[str] | None = None) -> Iterator[Server]:
+    """Run the app of a checkout, with its bundled checkpoint, until the block ends.
+
+    log: a file for what the server writes to stderr.
+    """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=log)
     try:
         server = Server(process, port)
         while not _healthy(server.url):

@@ -1,9 +1,11 @@
 """A client without a browser, which uses Streamlit's websocket as its frontend does."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
@@ -18,6 +20,7 @@ class Visitor:
     def __init__(self, url: str, page: str = "", query: str = "", cookie: str = ""):
         """Connect to the app at url. page: the path of the page, without the leading slash."""
         self._page, self._query = page, query
+        self.buttons: dict[str, str] = {}  # the ids of the buttons that were shown, by label
         host = urlsplit(url).netloc
         self._connection = connect(
             f"ws://{host}/_stcore/stream",
@@ -34,26 +37,46 @@ class Visitor:
     def __exit__(self, *exception: Any) -> None:
         self._connection.__exit__(*exception)
 
-    def request(self) -> None:
-        """Ask for a rerun, without reading what the app answers."""
+    def request(self, button: str | None = None) -> None:
+        """Ask for a rerun, without reading what the app answers.
+
+        button: the label of a button to press; it must have been shown.
+        """
         message = BackMsg()
         message.rerun_script.query_string = self._query
         message.rerun_script.page_name = self._page
+        if button is not None:
+            pressed = message.rerun_script.widget_states.widgets.add()
+            pressed.id, pressed.trigger_value = self.buttons[button], True
         self._socket.send(message.SerializeToString())
 
-    def run(self) -> float:
-        """Rerun the page, as the R key does, and return the seconds until the script finishes.
+    def answers(self) -> Iterator[ForwardMsg]:
+        """Yield the messages of the app until its script finishes.
 
-        Raises RuntimeError if the page shows an exception.
+        Raises RuntimeError if the page shows an exception or an error.
         """
-        started = time.perf_counter()
-        self.request()
         while True:
             forward = ForwardMsg()
             forward.ParseFromString(self._socket.recv())
-            if forward.delta.new_element.HasField("exception"):
-                raise RuntimeError(forward.delta.new_element.exception.message)
-            if forward.WhichOneof("type") != "script_finished":
-                continue
-            if forward.script_finished != _FINISHED_EARLY:
-                return time.perf_counter() - started
+            element = forward.delta.new_element
+            if element.HasField("exception"):
+                raise RuntimeError(element.exception.message)
+            if element.HasField("alert") and element.alert.format == Alert.ERROR:
+                raise RuntimeError(element.alert.body)
+            if element.HasField("button"):
+                self.buttons[element.button.label] = element.button.id
+            yield forward
+            ended = forward.WhichOneof("type") == "script_finished"
+            if ended and forward.script_finished != _FINISHED_EARLY:
+                return
+
+    def run(self, button: str | None = None) -> float:
+        """Rerun the page, as the R key does, and return the seconds until the script finishes.
+
+        button: as for request. Raises RuntimeError as answers does.
+        """
+        started = time.perf_counter()
+        self.request(button)
+        for _ in self.answers():
+            pass
+        return time.perf_counter() - started
