@@ -118,7 +118,7 @@ def test_a_second_click_pauses(scrubber):
             return node.getAttribute("aria-label");
         })"""
     )
-    assert names == ["Pause", "Play"]
+    assert names == ["Pause", "Play the training"]
     assert state(scrubber)["step"] == "Step 0"
 
 

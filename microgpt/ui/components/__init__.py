@@ -51,7 +51,7 @@ def sources(folder: str, name: str, uses: Sequence[str] = ()) -> dict[str, Any]:
     """The html, css and js of a component, None for a missing file.
 
     shared.css and shared.js come before its own, and the scripts in parts/ between them, if the
-    component has the name of the folder. uses: further scripts beside shared.js that only some
+    component has the name of the folder. uses: further files beside shared.js that only some
     components need. The scripts can use the colours of signed numbers, as [red, green, blue].
     Raises OSError if there is no NAME.js.
     """
@@ -64,7 +64,7 @@ def sources(folder: str, name: str, uses: Sequence[str] = ()) -> dict[str, Any]:
         return "\n".join(each.read_text(encoding="utf-8") for each in (*parts, path))
 
     def with_shared(ending: str) -> str | None:
-        names = ["shared.css"] if ending == "css" else ["shared.js", *uses]
+        names = [f"shared.{ending}", *(each for each in uses if each.endswith(f".{ending}"))]
         shared = "\n".join((_FOLDER / each).read_text(encoding="utf-8") for each in names)
         text = own(ending)
         return text and f"{shared}\n{text}"

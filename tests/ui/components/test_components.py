@@ -25,7 +25,9 @@ def declared(script):
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_has_one_export_and_declares_a_name_once(path):
     """The browser does not load a script that declares a name twice."""
-    script = components.sources(path.parent.name, path.stem)["js"]
+    code = "".join(each.read_text(encoding="utf-8") for each in path.parent.glob("*.py"))
+    uses = re.findall(r'"(\w+\.js)"', code)
+    script = components.sources(path.parent.name, path.stem, uses)["js"]
     assert len(re.findall(r"^export default function", script, re.MULTILINE)) == 1
     names = declared(script)
     assert sorted(names) == sorted(set(names)) and len(names) >= len(declared(SHARED))
@@ -50,7 +52,9 @@ def test_a_component_is_made_from_the_files_of_its_folder():
         assert SHARED in files["js"] and files["js"].count("export default") == 1
     colours = f"const BELOW_0 = {rgb(style.BELOW_0)}, ABOVE_0 = {rgb(style.ABOVE_0)};"
     assert all(files["js"].startswith(colours) for files in (scrubber, images))
-    used = (FOLDER / "picture.js").read_text(encoding="utf-8")
-    assert used in components.sources("life", "life", ["picture.js"])["js"]
+    life = components.sources("life", "life", ["playback.js", "playback.css"])
+    for ending in ("js", "css"):
+        used = (FOLDER / f"playback.{ending}").read_text(encoding="utf-8")
+        assert used in life[ending] and used not in scrubber[ending]
     with pytest.raises(FileNotFoundError):
         components.sources("nothing", "nothing")

@@ -1,7 +1,6 @@
 // One head on one text: the attention of one character to the earlier ones, drawn on the text, the
 // same for each head of the layer as a stripe, and the curves of the training. A slider moves the
 // maps, the readouts and the curves to another step of the training, without a rerun of the page.
-const PLAY_MS = 900;
 // A change of the surprisal by this many nats, or more, has the full colour.
 const FULL_CHANGE = 1;
 const CATEGORIES = "--st-chart-categorical-colors"; // blue, orange, green and violet
@@ -34,7 +33,7 @@ function build(parentElement) {
   let data = null, maps = null, name = null, T = 0;
   let cells = [], stripes = [], showHead = null, plots = [];
   let head = 0, step = 0, pinned = 0, query = 0, score = null;
-  let timer = null, next = null, areFontsLoaded = false;
+  let next = null, areFontsLoaded = false;
   const { sendLater, receive } = keptChoices(root, (...choice) => view.send(...choice));
 
   const last = () => data.steps.length - 1;
@@ -189,7 +188,7 @@ function build(parentElement) {
   function plot(curve) {
     const node = element("div", `curve ${curve.className}`);
     const head = element("div", "curve-head"), value = element("span", "value");
-    head.append(curve.isScore ? scoreSelect(curve) : element("span", "curve-title", curve.title));
+    head.append(curve.isScore ? scoreSelect(curve) : element("span", "curve-title curve-mark", curve.title));
     head.append(value);
     const box = element("div", "plot");
     const known = [...curve.values, ...(curve.chance ?? [])].filter((each) => each !== null);
@@ -231,7 +230,7 @@ function build(parentElement) {
   }
 
   function scoreSelect(curve) {
-    const label = element("label", "curve-title");
+    const label = element("label", "curve-title curve-mark");
     const select = element("select", "choose-score");
     for (const each of Object.keys(data.scores)) {
       const option = element("option", "", data.scores[each].title);
@@ -285,7 +284,7 @@ function build(parentElement) {
       if (event.type === "pointerdown") box.setPointerCapture(event.pointerId);
       else if (!event.buttons) return;
       const area = box.getBoundingClientRect();
-      stop();
+      playing.stop();
       moveTo(Math.round(clamp((event.clientX - area.left) / area.width, 0, 1) * last()));
     };
     box.onpointerup = sendStep;
@@ -295,9 +294,7 @@ function build(parentElement) {
     step = to;
     const text = `Step ${data.steps[step].toLocaleString("en")}`;
     stepName.textContent = text;
-    slider.value = step;
-    slider.style.setProperty("--done", `${100 * x(step)}%`);
-    slider.setAttribute("aria-valuetext", text);
+    playing.mark(text);
     for (const each of plots) each.update();
     writeBadges();
     paint();
@@ -398,42 +395,7 @@ function build(parentElement) {
   };
 
   const sendStep = () => sendLater("step", data.steps[step], step);
-  function setPlay(isPlaying) {
-    play.textContent = isPlaying ? "❚❚" : "▶";
-    play.setAttribute("aria-label", isPlaying ? "Pause" : "Play the training");
-  }
-  function stop() {
-    clearInterval(timer);
-    timer = null;
-    setPlay(false);
-  }
-  function start() {
-    if (step === last()) moveTo(0);
-    setPlay(true);
-    timer = setInterval(() => {
-      if (step < last()) moveTo(step + 1);
-      if (step < last()) return;
-      stop();
-      sendStep();
-    }, PLAY_MS);
-  }
-  function toggle() {
-    if (!timer) return start();
-    stop();
-    sendStep();
-  }
-  play.onclick = toggle;
-  slider.oninput = () => {
-    stop();
-    moveTo(Number(slider.value));
-  };
-  slider.onchange = sendStep;
-  slider.onkeydown = (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    toggle();
-  };
-  setPlay(false);
+  const playing = playback(play, slider, { last, at: () => step, move: moveTo, send: sendStep });
   save.before(linkButton("Copy link to this tab and its settings", () => location.search));
   save.onclick = () => savePicture(root, data.file.replace("STEP", data.steps[step]));
 
@@ -441,7 +403,7 @@ function build(parentElement) {
     root,
     receive: receiveData,
     leave: () => {
-      stop();
+      playing.stop();
       document.removeEventListener("microgpt-life-maps", showNext);
     },
   };

@@ -12,7 +12,7 @@ import streamlit as st
 from microgpt.ui.charts import style
 from microgpt.ui.components import Badge, badge_data, component
 
-_LIFE = component("life", uses=["picture.js"])
+_LIFE = component("life", uses=["picture.js", "playback.js", "playback.css"])
 # A separate component, so that only another layer or text sends the maps again.
 _MAPS = component("life", "life_maps")
 # Limit for the maps of a layer at all steps, in bytes.

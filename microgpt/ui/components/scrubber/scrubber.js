@@ -21,7 +21,7 @@ function build(parentElement) {
   const [play, speed, slider, chart, line] = ["play", "speed", "slider", "chart", "line"].map(find);
   const [canvas, strip, weightLine] = ["map", "strip", "weight"].map(find);
   let data = null, maps = null, probs = null; // (S, T, T) and (S, T, V), 0 to 255
-  let at = null, chosen = null, timer = null;
+  let at = null, chosen = null;
   let dots = [], letters = [];
   const { sendLater, receive } = keptChoices(root, (...choice) => view.send(...choice));
   const T = () => data.passage.length;
@@ -122,9 +122,7 @@ function build(parentElement) {
     root.querySelector(".legend .val").textContent = `validation ${val}`;
     root.querySelector(".legend .train").textContent = `training ${train}`;
     find("step").textContent = text;
-    slider.value = i;
-    slider.style.setProperty("--done", `${100 * x(i)}%`);
-    slider.setAttribute("aria-valuetext", `${text}, validation loss ${val} nats per character`);
+    playing.mark(`${text}, validation loss ${val} nats per character`);
     line.style.left = `${100 * x(i)}%`;
     dots.forEach((dot, j) => dot.classList.toggle("now", j === i));
     find("sample").replaceChildren(...signed(data.sample[i], data.signs));
@@ -207,49 +205,19 @@ function build(parentElement) {
     else if (!event.buttons) return;
     const box = chart.getBoundingClientRect();
     const share = clamp((event.clientX - box.left) / box.width, 0, 1);
-    stop();
+    playing.stop();
     show(Math.round(share * last()));
     sendStep();
   };
 
   const sendStep = () => sendLater("step", at);
-  function stop() {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = "▶";
-    play.setAttribute("aria-label", "Play");
-  }
-  function start() {
-    if (at === last()) show(0);
-    play.textContent = "❚❚";
-    play.setAttribute("aria-label", "Pause");
-    timer = setInterval(() => {
-      if (root.isConnected && at < last()) show(at + 1);
-      if (!root.isConnected || at === last()) pause();
-    }, Number(speed.value));
-  }
-  function pause() {
-    stop();
-    sendStep();
-  }
-  const toggle = () => (timer ? pause() : start());
-  play.onclick = toggle;
-  speed.onchange = () => {
-    if (!timer) return;
-    clearInterval(timer);
-    start();
-  };
-  slider.oninput = () => {
-    stop();
-    show(Number(slider.value));
-    sendStep();
-  };
-  slider.onkeydown = (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    toggle();
-  };
-  stop();
+  const playing = playback(play, slider, {
+    last,
+    at: () => at,
+    move: show,
+    send: sendStep,
+    wait: () => Number(speed.value),
+  });
   const view = { root, update };
   return view;
 }

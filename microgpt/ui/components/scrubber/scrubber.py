@@ -11,7 +11,7 @@ from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts import style
 from microgpt.ui.components import component
 
-_SCRUBBER = component("scrubber")
+_SCRUBBER = component("scrubber", uses=["playback.js", "playback.css"])
 # Limit for the data of all snapshots that are sent to the browser.
 MAX_BYTES = 4 * 2**20
 

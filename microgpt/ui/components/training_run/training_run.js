@@ -97,8 +97,8 @@ function build(parentElement) {
     if (!point) return (readout.textContent = "The first estimate comes in a moment.");
     const [step, val] = point;
     const train = data.lines.train_loss.find((each) => each[0] === step)?.[1];
-    const parts = [element("span", "at", `step ${whole(step)}`), element("span", "val", `validation ${val.toFixed(3)}`)];
-    if (train !== undefined) parts.push(element("span", "train", `training ${train.toFixed(3)}`));
+    const parts = [element("span", "at", `step ${whole(step)}`), element("span", "val curve-mark", `validation ${val.toFixed(3)}`)];
+    if (train !== undefined) parts.push(element("span", "train curve-mark", `training ${train.toFixed(3)}`));
     readout.replaceChildren(...parts);
   }
 

@@ -13,7 +13,7 @@ from microgpt.analysis.translation_maps import KINDS, Kind
 from microgpt.ui.charts import style
 from microgpt.ui.components import component
 
-_TRANSLATION = component("translation", uses=["picture.js"])
+_TRANSLATION = component("translation", uses=["picture.js", "playback.js", "playback.css"])
 # A separate component, so that only another text or other heads that are off send the maps again.
 _MAPS = component("translation", "translation_maps")
 # Limit for the maps of all heads at all steps, in bytes.

@@ -1,10 +1,9 @@
 // The slider over the steps of the training, with the curves behind it.
-const PLAY_MS = 900;
 const trainingSlider = (root, { move, send, back }) => {
   const find = (name) => root.querySelector(`.training .${name}`);
   const [play, stepName, slider, curves] = ["play", "step", "slider", "curves"].map(find);
   const [cursor, values, note, track] = ["cursor", "values", "note", "track"].map(find);
-  let data = null, step = 0, timer = null;
+  let data = null, step = 0;
   const last = () => data.steps.length - 1;
   const x = (i) => (last() ? i / last() : 0.5);
 
@@ -36,7 +35,7 @@ const trainingSlider = (root, { move, send, back }) => {
   }
 
   function legend(curve, i) {
-    const node = element("span", "curve", curve.title);
+    const node = element("span", "curve curve-mark", curve.title);
     node.style.setProperty("--colour", `var(--curve-${i})`);
     node.append(" ", element("span", "value"));
     return node;
@@ -46,54 +45,18 @@ const trainingSlider = (root, { move, send, back }) => {
     step = at;
     const text = `Step ${data.steps[step].toLocaleString("en")}`;
     stepName.textContent = text;
-    slider.value = step;
-    slider.style.setProperty("--done", `${100 * x(step)}%`);
     cursor.style.left = `${100 * x(step)}%`;
     const said = data.curves.map((curve, i) => {
       values.children[i].querySelector(".value").textContent = curve.texts[step];
       return `${curve.title} ${curve.texts[step]}`;
     });
-    slider.setAttribute("aria-valuetext", [text, ...said].join(", "));
+    playing.mark([text, ...said].join(", "));
   }
 
   const moveTo = (to) => {
     mark(to);
     move(to);
   };
-  function setPlay(isPlaying) {
-    play.textContent = isPlaying ? "❚❚" : "▶";
-    play.setAttribute("aria-label", isPlaying ? "Pause" : "Play the training");
-  }
-  function stop() {
-    clearInterval(timer);
-    timer = null;
-    setPlay(false);
-  }
-  function toggle() {
-    if (timer) {
-      stop();
-      return send();
-    }
-    if (step === last()) moveTo(0);
-    setPlay(true);
-    timer = setInterval(() => {
-      if (step < last()) moveTo(step + 1);
-      if (step < last()) return;
-      stop();
-      send();
-    }, PLAY_MS);
-  }
-  play.onclick = toggle;
-  slider.oninput = () => {
-    stop();
-    moveTo(Number(slider.value));
-  };
-  slider.onchange = send;
-  slider.onkeydown = (event) => {
-    if (event.key !== " ") return;
-    event.preventDefault();
-    toggle();
-  };
-  setPlay(false);
-  return { show, stop };
+  const playing = playback(play, slider, { last, at: () => step, move: moveTo, send });
+  return { show, stop: playing.stop };
 };
