@@ -124,7 +124,7 @@ def included_with(weights_sha256: str) -> str | None:
 
 
 def _choose_included() -> None:
-    st.session_state[REPO.key] = ""
+    REPO.choose("")
     all_on()
 
 

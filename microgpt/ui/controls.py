@@ -14,6 +14,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from microgpt.ui import choices
 from microgpt.ui.allowed import Allowed, same
 from microgpt.ui.history import stepped
 from microgpt.ui.text import escaped
@@ -125,6 +126,7 @@ class Control:
         return True
 
     def _stored(self, in_url: bool) -> dict[str, Any]:
+        choices.mark_drawn(self.key)
         stored = {"bind": "query-params"} if in_url else {"persist_state": "session"}
         return {"key": self.key, **stored}
 
@@ -151,9 +153,13 @@ class Control:
             st.session_state[self.key] = default
         st.session_state[default_key] = default
 
+    def choose(self, value: object) -> None:
+        """Set the value. For a callback."""
+        choices.choose(self.key, value)
+
     def set(self, value: object) -> None:
         """Set the value from a file; follow_default does not change it then. For a callback."""
-        st.session_state[self.key] = value
+        self.choose(value)
         st.session_state.pop(f"{self.key} by default", None)
         st.session_state[self._from_file] = True
 

@@ -126,7 +126,7 @@ def step_control(steps: list[int]) -> int:
 def choose(choice: Choice) -> None:
     """Set the controls to a choice. For a callback."""
     for each, number in ((LAYER, choice.layer), (HEAD, choice.head)):
-        st.session_state[each.key] = MEAN if number is None else number + 1
+        each.choose(MEAN if number is None else number + 1)
 
 
 def keep_head() -> None:

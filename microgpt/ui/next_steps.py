@@ -38,7 +38,7 @@ class Step:
         """Open the view. For a callback."""
         if self.prepare is not None:
             self.prepare()
-        st.session_state[self.tab.key] = self.view
+        self.tab.choose(self.view)
         fitting = {key: each for key, each in self.link.items() if fits_link("".join(each))}
         link = {self.tab.key: self.view, **fitting}
         if self.page != st.session_state[PAGE]:

@@ -67,7 +67,7 @@ def _opened_run(run: str) -> Opened | None:
 def open_run(run: str, repo: Control) -> None:
     """Open the checkpoint of a run. For a callback."""
     this_visitor().close(_VIEW)
-    st.session_state[RUN.key] = run
+    RUN.choose(run)
     _choose(run_title(run), repo)
 
 
@@ -79,7 +79,7 @@ def open_again() -> None:
 def close_opened() -> None:
     """Close what is open. For a callback."""
     this_visitor().close(_VIEW)
-    st.session_state[RUN.key] = ""
+    RUN.choose("")
 
 
 def file_control(repo: Control) -> None:
@@ -136,13 +136,13 @@ def _open(files: dict[str, UploadedFile], repo: Control) -> None:
         name,
         lambda: archive.open_files(content, MAX_OPENED_BYTES),
     )
-    st.session_state[RUN.key] = ""
+    RUN.choose("")
     _choose(name, repo)
 
 
 def _choose(name: str, repo: Control) -> None:
-    st.session_state[CHOSEN.key] = _choice(name)
-    st.session_state[repo.key] = ""
+    CHOSEN.choose(_choice(name))
+    repo.choose("")
     all_on()
 
 

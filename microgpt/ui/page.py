@@ -10,6 +10,7 @@ from microgpt.errors import MicroGPTError
 from microgpt.ui.allowed import OneOf
 from microgpt.ui.charts.style import isolated
 from microgpt.ui.checkpoints import checkpoint_picker, of_kind, title_of
+from microgpt.ui.choices import end_choices, keep_choices
 from microgpt.ui.controls import Control
 from microgpt.ui.frame import PAGE, header, request_page
 from microgpt.ui.glossary import caption
@@ -55,6 +56,7 @@ def _header(page: str, title: str, about: str, kind: type[C]) -> C:
         request_page(page, link())
         st.switch_page("app.py", query_params=link())
     st.session_state[PAGE] = page
+    keep_choices()
     st.set_page_config(page_title=f"{title} · microGPT")
     chosen = checkpoint_picker(st.container())
     shown = (page, chosen.fingerprint)
@@ -124,3 +126,4 @@ def _show(view: Callable[[C], None], checkpoint: C) -> None:
             view(checkpoint)
     except MicroGPTError as error:
         st.error(escaped(f"{error.for_visitors}."))
+    end_choices()

@@ -6,6 +6,7 @@ import streamlit as st
 
 from microgpt.checkpoint import Checkpoint
 from microgpt.tokenizer import CharTokenizer, UnknownCharacterError
+from microgpt.ui import choices
 from microgpt.ui.charts import style
 from microgpt.ui.controls import MAX_LINK_BYTES, MAX_TEXT, Control
 from microgpt.ui.history import stepped
@@ -63,6 +64,7 @@ def text_control(
         # Streamlit writes the value to the URL again only if the script sets it.
         st.session_state[control.key] = shown
     st.session_state[left_out_key] = not in_url
+    choices.mark_drawn(control.key)
     text = st.text_area(
         label,
         default,
@@ -122,4 +124,4 @@ def check_characters(tokenizer: CharTokenizer, label: str, control: Control, tex
 
 def set_text(control: Control, text: str) -> None:
     """Set the text of a text control. For a callback."""
-    st.session_state[control.key] = text
+    control.choose(text)

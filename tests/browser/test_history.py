@@ -8,14 +8,15 @@ from tests.browser.driving import visit, wait_for_run
 
 pytestmark = pytest.mark.browser
 
-# What the page shows: its address, its title, the open tab, the values of its controls.
+# What the page shows: its address, its title, the open tab, the values of its controls. The number
+# of the run is hidden (choices.py).
 SHOWN = """() => JSON.stringify([
     location.pathname + location.search,
     document.querySelector('h1')?.innerText,
     ...[...document.querySelectorAll('[role="tab"][aria-selected="true"]')].map((n) => n.innerText),
-    ...[...document.querySelectorAll('h3, textarea, input:not([type=range])')].map(
-        (n) => n.value ?? n.innerText
-    ),
+    ...[...document.querySelectorAll('h3, textarea, input:not([type=range])')]
+        .filter((n) => !n.closest('.st-key-hidden_run_number'))
+        .map((n) => n.value ?? n.innerText),
 ])"""
 
 LIFE = '"1","1"'  # the layer and the head of the life of a head

@@ -133,3 +133,17 @@ def test_the_tour_from_the_first_step_to_the_last(page, new_page, server):
     page.locator(".st-key-tour_row").wait_for(state="detached")
     wait_for_run(page)
     assert "tour_step" not in page.url
+
+
+def test_a_click_counts_although_the_browser_sends_something_else_with_it(page, server):
+    """The browser sends the old values of all widgets with whatever it sends."""
+    page.goto(f"{server}/inside?tour_step=2&query=3")
+    cell = page.locator(".model-flow .text .cell").nth(7)
+    cell.wait_for()
+    wait_for_run(page)
+    end = row(page, 2).get_by_role("button", name="End").element_handle()
+    cell.evaluate("(cell, end) => { end.click(); cell.click(); }", end)
+    page.wait_for_url(re.compile("query=8"), wait_until="commit")
+    page.locator(".st-key-tour_row").wait_for(state="detached")
+    wait_for_run(page)
+    assert "tour_step" not in page.url and "query=8" in page.url

@@ -133,9 +133,9 @@ def _show(
 def _choose(what: str, value: int) -> None:
     """Take over a choice that was made in the component. For a callback."""
     if what == "step":
-        st.session_state[STEP.key] = value
+        STEP.choose(value)
     else:
-        st.session_state[(HEAD if what == "head" else QUERY).key] = value + 1
+        (HEAD if what == "head" else QUERY).choose(value + 1)
 
 
 def _elsewhere(preset: Preset) -> str:

@@ -13,7 +13,7 @@ from microgpt.ui.allowed import SomeOf
 from microgpt.ui.attention.controls import VIEW
 from microgpt.ui.components import Badge
 from microgpt.ui.components.switchboard.switchboard import switchboard
-from microgpt.ui.controls import control, is_count, is_list_of
+from microgpt.ui.controls import Control, control, is_count, is_list_of
 
 OFF = control("off", is_list_of(is_count), saved=VIEW, numbered=True)
 
@@ -61,13 +61,13 @@ def switch_off(config: GPTConfig, heads: Collection[tuple[int, int]]) -> None:
     """Switch off these heads and no others. For a callback, or before switches()."""
     for layer in range(config.n_layer):
         off = sorted(head + 1 for of, head in heads if of == layer)
-        st.session_state[OFF.at(layer + 1).key] = off
+        OFF.at(layer + 1).choose(off)
 
 
 def all_on() -> None:
     """Switch all heads on: another checkpoint has other heads. For a callback."""
     for key in OFF.keys:
-        st.session_state[key] = []
+        Control(key).choose([])
 
 
 def link_of(heads: Collection[tuple[int, int]]) -> dict[str, list[str]]:

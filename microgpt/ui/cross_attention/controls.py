@@ -56,7 +56,7 @@ def head_controls(config: EncoderDecoderConfig, defaults: Mapping[Kind, str]) ->
 
 def choose_head(kind: Kind, index: int, config: EncoderDecoderConfig) -> None:
     """Choose the head of a map by its index. For a callback."""
-    st.session_state[HEADS[kind].key] = [*head_names(config), MEAN][index]
+    HEADS[kind].choose([*head_names(config), MEAN][index])
 
 
 def off_control(config: EncoderDecoderConfig) -> Heads:
@@ -73,7 +73,7 @@ def off_control(config: EncoderDecoderConfig) -> Heads:
 
 def switch_off(heads: Collection[tuple[int, int]]) -> None:
     """Switch off these heads of the cross-attention and no others. For a callback."""
-    st.session_state[OFF.key] = [head_name(*each) for each in sorted(heads)]
+    OFF.choose([head_name(*each) for each in sorted(heads)])
 
 
 def character_control(text: str, written: Sequence[str]) -> str:

@@ -130,9 +130,9 @@ def translation_view(checkpoint: PairCheckpoint) -> None:
 def _choose(checkpoint: PairCheckpoint, what: str, value: int | str) -> None:
     """Take over a choice that was made in the component. For a callback."""
     if what == "step":
-        st.session_state[STEP.key] = value
+        STEP.choose(value)
     elif what == "point":
-        st.session_state[CHARACTER.key] = value or NO_CHARACTER
+        CHARACTER.choose(value or NO_CHARACTER)
     else:
         for kind in KINDS:
             if kind == what and isinstance(value, int):

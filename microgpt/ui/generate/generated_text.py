@@ -14,6 +14,7 @@ from microgpt.generate import start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.components.tokens.tokens import Packing
+from microgpt.ui.controls import Control
 
 
 @dataclass(eq=False)
@@ -134,7 +135,7 @@ def request_text(
 ) -> None:
     """Set the page's widgets to these values and request a text with them. For a callback."""
     for key, value in settings.items():
-        st.session_state[key] = value
+        Control(key).choose(value)
     st.session_state["requested_text"] = branched_from
 
 

@@ -149,7 +149,7 @@ def _go_on_button(place: DeltaGenerator, generated: GeneratedText, most: int) ->
 def _request_go_on(count: int, most: int) -> None:
     """Request the missing characters of a text with `count`, or MORE if it has all of them."""
     if LENGTH.value <= count:
-        st.session_state[LENGTH.key] = min(most, count + MORE)
+        LENGTH.choose(min(most, count + MORE))
     st.session_state["go_on"] = True
 
 

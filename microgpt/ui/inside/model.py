@@ -166,17 +166,17 @@ def _choose(text: str, at: int, vocabulary: Sequence[str], what: str, value: int
         if 0 <= value < len(vocabulary) and at == len(text) - 1:
             set_text(TEXT, text + vocabulary[value])  # and the position follows the end
     elif what == "query":
-        st.session_state[QUERY.key] = value + 1
+        QUERY.choose(value + 1)
     elif what == "block":
-        st.session_state[BLOCK.key] = _CLOSED if value < 0 else value + 1
+        BLOCK.choose(_CLOSED if value < 0 else value + 1)
     else:
-        st.session_state[BLOCK_HEAD.key] = value + 1
+        BLOCK_HEAD.choose(value + 1)
 
 
 def _set_sampling(values: Mapping[str, float]) -> None:
     """Take over the sliders of the component. For a callback."""
     for name, value in values.items():
-        st.session_state[PICTURE_SAMPLING[name].key] = value
+        PICTURE_SAMPLING[name].choose(value)
 
 
 def _request(number: Number) -> None:

@@ -90,7 +90,7 @@ def _neuron_control(config: GPTConfig, found: Sequence[Found]) -> int:
 
 def _choose(neuron: int) -> None:
     """Choose a neuron, from 0. For a callback."""
-    st.session_state[NEURON.key] = neuron + 1
+    NEURON.choose(neuron + 1)
 
 
 def _row(found: Found) -> Row:

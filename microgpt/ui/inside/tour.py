@@ -67,7 +67,7 @@ def tour_view(checkpoint: Checkpoint) -> None:
 
 def go_to(number: int) -> None:
     """Go to a step of the tour, or end it with 0. For a callback."""
-    st.session_state[STEP.key] = number
+    STEP.choose(number)
     st.session_state[_MOVES] = st.session_state.get(_MOVES, 0) + 1
 
 

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import streamlit as st
-
 from microgpt.analysis.presets import presets
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.runs import IDEAS
@@ -63,7 +61,7 @@ def _inside(label: str, view: str) -> Callable[[Checkpoint, str], Step]:
     def action(checkpoint: Checkpoint, text: str) -> Step:
         def prepare() -> None:
             set_text(TEXT, text)
-            st.session_state[QUERY.key] = len(text)
+            QUERY.choose(len(text))
 
         link = {TEXT.key: text, QUERY.key: str(len(text))}
         return Step(label, INSIDE, TAB, view, prepare, link=link)
@@ -111,7 +109,7 @@ def _compare(checkpoint: Checkpoint, text: str) -> Step:
     names = titles_of(run.name for run in bundled_runs() if run.name in IDEAS)
 
     def prepare() -> None:
-        st.session_state[RUNS.key] = names
+        RUNS.choose(names)
 
     link = {RUNS.key: names}
     return Step("Compare the four models", LOSS_RECORD, LOSS_TAB, COMPARE, prepare, link=link)
@@ -123,8 +121,8 @@ def _see_neuron(checkpoint: Checkpoint, text: str) -> Step:
 
     def prepare() -> None:
         set_text(TEXT, text)
-        st.session_state[NEURON_LAYER.key] = 1
-        st.session_state[NEURON.key] = number
+        NEURON_LAYER.choose(1)
+        NEURON.choose(number)
 
     link = {TEXT.key: text, NEURON_LAYER.key: "1", NEURON.key: str(number)}
     return Step("See this neuron", INSIDE, TAB, NEURONS, prepare, link=link)
@@ -136,7 +134,7 @@ def _watch_training(checkpoint: Checkpoint, text: str) -> Step:
     first = int(checkpoint.snapshots.steps[0])
 
     def prepare() -> None:
-        st.session_state[STEP.key] = first
+        STEP.choose(first)
 
     link = {STEP.key: str(first)}
     return Step("Go back to the first step", LOSS_RECORD, LOSS_TAB, SNAPSHOTS, prepare, link=link)

@@ -69,7 +69,7 @@ def _snapshots(checkpoint: Checkpoint) -> Snapshots:
 
 def _show_step(step: int) -> None:
     """Set the step. For a callback."""
-    st.session_state[STEP.key] = step
+    STEP.choose(step)
 
 
 def _downloads(checkpoint: Checkpoint) -> None:

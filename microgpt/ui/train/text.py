@@ -87,7 +87,7 @@ def _pasted() -> tuple[str, str]:
 
 
 def _put(text: str) -> None:
-    st.session_state[PASTED.key] = text
+    PASTED.choose(text)
 
 
 def _name(text: str) -> str:
