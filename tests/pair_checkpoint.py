@@ -16,7 +16,7 @@ from microgpt.encoder_decoder import EncoderDecoder
 from microgpt.pairs import encode_pairs
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.pair_finish import measure_snapshots
-from microgpt.training.snapshots import save_weights
+from microgpt.training.snapshot_weights import save_weights
 from tests import pair_models
 
 LINES = list(islice(dates.lines(random.Random(0)), 400))

@@ -20,7 +20,8 @@ from microgpt.tasks import MAKERS
 from microgpt.training import distributed
 from microgpt.training.pair_finish import measure_snapshots
 from microgpt.training.prepare import Run
-from microgpt.training.snapshots import nearest_steps, snapshot_steps, stack, weights_files
+from microgpt.training.snapshot_weights import weights_files
+from microgpt.training.snapshots import nearest_steps, snapshot_steps, stack
 
 # After training, head scores are measured on at most this number of windows, or a tenth of the
 # number trained on if that is more. A window costs about as much in both.

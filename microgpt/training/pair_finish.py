@@ -17,7 +17,7 @@ from microgpt.encoder_decoder import EncoderDecoder
 from microgpt.model import finite, on_meta
 from microgpt.pairs import END, START, PairBatch, Pairs, encode_pairs
 from microgpt.tokenizer import CharTokenizer
-from microgpt.training.snapshots import fill, weights_file
+from microgpt.training.snapshot_weights import fill, weights_file
 from microgpt.translate import translate_all
 
 # The heads are measured at each snapshot on at most this number of held-out phrases.

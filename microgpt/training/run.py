@@ -23,13 +23,8 @@ from microgpt.training.finish import Progress, Source, finish
 from microgpt.training.folder import RunFolder
 from microgpt.training.loop import TrainError, train
 from microgpt.training.prepare import Run, begin, prepare
-from microgpt.training.snapshots import (
-    load_weights,
-    save_weights,
-    snapshot_steps,
-    take_snapshot,
-    weights_file,
-)
+from microgpt.training.snapshot_weights import load_weights, save_weights, weights_file
+from microgpt.training.snapshots import snapshot_steps, take_snapshot
 from microgpt.training.state import DivergedError
 
 

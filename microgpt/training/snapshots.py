@@ -2,32 +2,28 @@
 
 import copy
 import math
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
-from microgpt import atomic
 from microgpt.analysis.ablation import surprisal_without_each_head
 from microgpt.analysis.attention import attention_maps, in_bytes, max_positions
 from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.analysis.heads import head_scores
 from microgpt.checkpoint import Checkpoint
 from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
-from microgpt.checkpoint.weights import all_finite, assign_weights, half_precision
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
 from microgpt.generate import generate, start_ids
-from microgpt.model import GPT, M, Transformer, without_weights
+from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
+from microgpt.training.snapshot_weights import load_weights, saved_steps, weights_file
 
 # Two speakers whose words repeat, so that every head score can be measured. Of many candidates,
 # `python -m experiments.choose_passage` found this one: each preset of the bundled checkpoint has a
@@ -59,7 +55,6 @@ SCORED_WINDOWS = 512
 # While the run trains, on so many, at the start of the validation split.
 SCORED_LIVE = 32
 _LARGEST = torch.finfo(torch.float16).max
-_STEP = re.compile(r"step_([0-9]{8})\.safetensors")  # TRAIN_LIMITS allows no longer number
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,57 +169,6 @@ def write_sample(model: GPT, tokenizer: CharTokenizer) -> list[int]:
     start = start_ids(tokenizer, "")
     stream = generate(Decoder(model), tokenizer, start, SAMPLE_LENGTH, SAMPLE_CONFIG)
     return [character.token for character in stream]
-
-
-def weights_file(folder: Path, step: int) -> Path:
-    """The path of the weights after `step` updates, in a run's folder of snapshots."""
-    return folder / f"step_{step:08}.safetensors"
-
-
-def weights_files(folder: Path) -> dict[int, Path]:
-    """The weights in a run's folder of snapshots, by step; {} if there is no such folder."""
-    paths = folder.iterdir() if folder.is_dir() else ()
-    found = ((_STEP.fullmatch(path.name), path) for path in paths)
-    return {int(match[1]): path for match, path in found if match}
-
-
-def save_weights(folder: Path, model: Transformer, step: int) -> None:
-    """Save a model's weights in float16, in one atomic write.
-
-    From them, later versions can measure the model at this step without training again. Raises
-    OSError.
-    """
-    with atomic.replacing(weights_file(folder, step)) as partial:
-        partial.write_bytes(save(half_precision(model)))
-
-
-def load_weights(path: Path, config: GPTConfig) -> GPT:
-    """Load a file of save_weights as a GPT. Raises as fill does."""
-    return fill(without_weights(config), path)  # unlike GPT(config), it draws no random numbers
-
-
-def fill(model: M, path: Path) -> M:
-    """Load a file of save_weights into a model on the meta device.
-
-    The model is then in eval mode, in float32, on the CPU. Raises SnapshotsError if the weights are
-    not finite or do not fit the model.
-    """
-    try:
-        weights = {name: tensor.float() for name, tensor in load(path.read_bytes()).items()}
-        assign_weights(model, weights)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise SnapshotsError(f"{path} does not hold weights of this model") from error
-    if not all_finite(model.state_dict().values()):
-        raise SnapshotsError(f"the weights in {path} are not finite in half precision")
-    return model.eval().requires_grad_(False)
-
-
-def saved_steps(folder: Path) -> list[int]:
-    """The steps whose weights are in a run's folder of snapshots. Raises SnapshotsError if none."""
-    steps = sorted(weights_files(folder))
-    if not steps:
-        raise SnapshotsError(f"there are no weights of snapshots in {folder}")
-    return steps
 
 
 def live_scores(model: GPT, tokenizer: CharTokenizer, val: Tensor) -> HeadScores:

@@ -38,7 +38,8 @@ from microgpt.training.folder import RunFolder
 from microgpt.training.loop import TrainError
 from microgpt.training.prepare import Run
 from microgpt.training.run import train_checkpoint
-from microgpt.training.snapshots import live_scores, load_weights, weights_file, write_sample
+from microgpt.training.snapshot_weights import load_weights, weights_file
+from microgpt.training.snapshots import live_scores, write_sample
 
 TEXT, CHECKPOINT = "text.txt", "checkpoint"  # in the folder of a run
 # Between snapshots, a sample is written when the last one is so many seconds old.

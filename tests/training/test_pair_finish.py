@@ -20,7 +20,8 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.training.folder import RunFolder
 from microgpt.training.pair_finish import SCORED_PHRASES
 from microgpt.training.run import train_checkpoint
-from microgpt.training.snapshots import fill, snapshot_steps, weights_file, weights_files
+from microgpt.training.snapshot_weights import fill, weights_file, weights_files
+from microgpt.training.snapshots import snapshot_steps
 from tests.pair_run import LENGTH, MODEL, TRAINING, rows_of
 from tests.small_run import without_times
 

@@ -14,7 +14,8 @@ from microgpt.config import GPTConfig, TrainConfig
 from microgpt.training.folder import RunFolder
 from microgpt.training.loop import TrainError
 from microgpt.training.run import train_checkpoint
-from microgpt.training.snapshots import snapshot_steps, weights_files
+from microgpt.training.snapshot_weights import weights_files
+from microgpt.training.snapshots import snapshot_steps
 from microgpt.training.state import TrainState
 from tests.folders import names
 from tests.models import OTHER_SHAPES

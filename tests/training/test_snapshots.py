@@ -5,12 +5,12 @@ import string
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from microgpt import checkpoint
 from microgpt.analysis.ablation import surprisal_without_each_head
 from microgpt.analysis.attention import attention_maps
-from microgpt.checkpoint.snapshots import Snapshots, SnapshotsError
+from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.config import TRAIN_LIMITS, GPTConfig, TrainConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.engine import Decoder
@@ -18,6 +18,7 @@ from microgpt.generate import generate
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.folder import RunFolder
+from microgpt.training.snapshot_weights import weights_file
 from microgpt.training.snapshots import (
     MAX_BYTES,
     PASSAGE,
@@ -25,16 +26,12 @@ from microgpt.training.snapshots import (
     SAMPLE_LENGTH,
     Snapshot,
     earlier_passage_ids,
-    load_weights,
     nearest,
     passage_ids,
     recompute,
-    save_weights,
     snapshot_steps,
     stack,
     take_snapshot,
-    weights_file,
-    weights_files,
 )
 from tests.models import random_model
 from tests.small_run import STEPS
@@ -47,14 +44,6 @@ def dropout_model(model, tiny_config) -> GPT:
     copied = GPT(shape)
     copied.load_state_dict(model.state_dict())
     return copied.train()
-
-
-def test_only_files_of_steps_that_a_run_can_have_are_weights(tmp_path):
-    (tmp_path / f"step_{10**20}.safetensors").touch()
-    (tmp_path / "step_\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668.safetensors").touch()
-    path = weights_file(tmp_path, int(TRAIN_LIMITS["steps"][1]))
-    path.touch()
-    assert weights_files(tmp_path) == {10_000_000: path}
 
 
 @pytest.mark.parametrize("steps", [5000, 800, 3, 1])
@@ -268,28 +257,6 @@ def test_the_folder_of_the_weights_may_be_named_by_a_string(trained_checkpoint):
     loaded = checkpoint.load(str(trained_checkpoint))
     folder = str(RunFolder(str(trained_checkpoint)).snapshots)
     assert recompute(loaded, folder).to_npz() == loaded.snapshots.to_npz()
-
-
-def test_saved_weights_that_are_not_finite_are_refused(model, tmp_path):
-    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    weights["head.bias"][0] = torch.inf
-    save_file(weights, weights_file(tmp_path, 0))
-    with pytest.raises(SnapshotsError, match="not finite in half precision"):
-        load_weights(weights_file(tmp_path, 0), model.config)
-
-
-def test_an_error_while_saving_weights_leaves_the_old_file(model, tmp_path, monkeypatch):
-    save_weights(tmp_path, model, 3)
-    before = weights_file(tmp_path, 3).read_bytes()
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        save_weights(tmp_path, model, 3)
-    assert weights_file(tmp_path, 3).read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == [weights_file(tmp_path, 3).name]
 
 
 def test_a_resumed_run_keeps_the_snapshots_nearest_to_its_schedule():
