@@ -20,7 +20,14 @@ from serving import served  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
 RECORD = ROOT / "assets" / "benchmarks" / "reruns.json"
-PAGES = {"Generate": "", "Attention": "attention", "Loss record": "loss_record"}
+PAGES = {
+    "Generate": "",
+    "Attention": "attention",
+    "Inside": "inside",
+    "Train": "train",
+    "Cross-attention": "cross_attention",
+    "Loss record": "loss_record",
+}
 TIMED, EARLY, LATE = 20, 100, 500
 # The goal: how much memory may grow between the EARLY and the LATE rerun of a page, in MiB.
 MOST_GROWTH = 10
