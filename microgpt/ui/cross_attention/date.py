@@ -79,11 +79,11 @@ def verdict(checkpoint: PairCheckpoint, text: str, output: str) -> Verdict:
     if phrase is None:
         return Verdict(
             "unknown",
-            "This is no date in a form that the model was trained on. It was never trained to "
-            "answer anything else, but it always writes something.",
+            f"This is not a date from {dates.FIRST.year} to {dates.LAST.year} in a form of the "
+            "training texts. The model always writes something, right or wrong.",
         )
+    order = " With slashes, the month comes first." if "/" in text else ""
     if output != phrase.iso:
-        return Verdict("wrong", f"Wrong: it is {phrase.iso}.")
-    if dates.is_held_out(phrase.date):
-        return Verdict("right", "Right, and no phrase of this date was in its training.")
-    return Verdict("right", "Right.")
+        return Verdict("wrong", f"Wrong: it is {phrase.iso}.{order}")
+    new = ", and no phrase of this date was in its training" * dates.is_held_out(phrase.date)
+    return Verdict("right", f"Right{new}.{order}")
