@@ -38,7 +38,7 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         for name, description in _BASELINES.items()
         if name in losses
     ]
-    about = "A baseline is a simple model to compare with."
+    about = f"The first {len(rows)} models are baselines: simple models to compare with."
     if checkpoint.training.on_tiny_shakespeare:
         about += (
             " The next four are small GPTs. Each adds one idea to the previous one, and the chart "

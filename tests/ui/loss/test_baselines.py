@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ui.pages import BASELINES, LOSS_RECORD, open_tab
+from tests.ui.pages import BASELINES, LOSS_RECORD, captions, open_tab
 
 
 def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch):
@@ -20,6 +20,7 @@ def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch)
         "The original's final model",
         "This checkpoint",
     ]
+    assert "The first 3 models are baselines" in captions(app)
     assert table["ours (nats per character)"].dropna()["Uniform"] == pytest.approx(4.1744, abs=1e-4)
     assert (
         table["ours (nats per character)"]["This checkpoint"]
