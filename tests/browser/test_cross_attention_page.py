@@ -82,6 +82,8 @@ def test_the_lesson(page, new_page, server, loaded):
     wait_for_url(page, "cross_head=L1+H2")
     page.get_by_role("switch", name=re.compile("^L1 H2")).click()
     part(page, "effect", "Without L1 H2, ")
+    changed = page.locator(f"{PART} .changed").count()
+    assert page.locator(f"{PART} .before").is_visible() == (changed > 0)
     wait_for_url(page, "cross_off=L1+H2")
     page.get_by_role("button", name="All heads on", exact=True).click()
     part(page, "effect", "Switch a head off")
@@ -130,6 +132,30 @@ def test_the_output_is_written_again_one_character_at_a_time(page, server):
     page.locator(f"{PART} .output:not(.writing)").wait_for()
     assert page.locator(f"{PART} .unwritten").count() == 0
     assert cells(page, "output").count() == count
+
+
+def test_a_small_weight_has_a_line_only_at_the_character_that_is_pointed_at(page, server, loaded):
+    open_cross(page, server, date=TEXT)
+    weights = translation_maps(translation(loaded.model, TOKENIZER, TEXT)).maps["cross"][-1] / 255
+    lines = page.locator(f"{PART} .line")
+    assert lines.count() == (weights >= 0.15).sum()
+    cells(page, "output").nth(2).hover()
+    page.locator(f"{PART} .line.chosen").first.wait_for()
+    assert page.locator(f"{PART} .line.chosen").count() == (weights[2] >= 0.05).sum()
+
+
+def test_a_projector_shows_the_switches_in_one_line_each(page, server):
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    open_cross(page, server)
+    heights = {each.bounding_box()["height"] for each in page.locator(f"{PART} .head-row").all()}
+    assert len(heights) == 1
+    numbers = page.locator(f"{PART} .number:not(:empty)")
+    sizes = numbers.evaluate_all(
+        "(all) => all.map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(sizes) >= 14
+    box = page.locator(f"{PART} .training").bounding_box()
+    assert box["y"] + box["height"] <= 1080
 
 
 def test_a_phone_shows_the_parts_below_each_other(phone, server, loaded):

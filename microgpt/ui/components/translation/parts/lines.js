@@ -1,8 +1,8 @@
 // Lines from each character of the output to the characters of the input: the wider, the larger the
-// attention weight. `place` is the character that is pointed at; `written`, how many characters of
+// attention weight. Small weights have a line only at the character that is pointed at. `place` is the character that is pointed at; `written`, how many characters of
 // the output are written so far.
 const LINE_NS = "http://www.w3.org/2000/svg";
-const FAINTEST = 0.05; // smaller weights have no line
+const FAINTEST = { chosen: 0.05, other: 0.15 }; // smaller weights have no line
 const drawLines = (svg, cells, weights, place, written) => {
   const area = svg.getBoundingClientRect();
   const centre = (cell) => {
@@ -14,8 +14,8 @@ const drawLines = (svg, cells, weights, place, written) => {
   from.slice(0, written).forEach((x, i) => {
     to.forEach((end, j) => {
       const weight = weights[i * to.length + j] / 255;
-      if (weight < FAINTEST) return;
       const isChosen = place?.at === (place?.text === "input" ? j : i);
+      if (weight < (isChosen ? FAINTEST.chosen : FAINTEST.other)) return;
       const path = document.createElementNS(LINE_NS, "path");
       path.setAttribute("d", `M${x} 1C${x} 0.5 ${end} 0.5 ${end} 0`);
       path.setAttribute("class", isChosen ? "line chosen" : "line");
