@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -25,6 +25,9 @@ KINDS: tuple[Kind, ...] = ("encoder", "decoder", "cross")
 MAX_BYTES = 2 * 2**20
 # The longest source and target with maps; a page cannot show more characters side by side.
 MAX_SOURCE = MAX_TARGET = 80
+# A head of self-attention is named after a place that it gives so much more of its attention than
+# uniform attention does.
+ABOVE_UNIFORM = 0.2
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,24 @@ def longest_source(config: EncoderDecoderConfig) -> int:
     space = MAX_BYTES // maps - target * target
     fitting = (math.isqrt(max(0, target * target + 4 * space)) - target) // 2
     return max(1, min(config.source_size, MAX_SOURCE, fitting))
+
+
+def attended_offset(
+    weights: np.ndarray, offsets: Iterable[int], causal: bool
+) -> tuple[int, float] | None:
+    """How far before its query a head attends most, and its mean weight there.
+
+    weights: a map (T, T) of self-attention in bytes. offsets: the distances to compare, with 0;
+    negative after the query. None if the weight is less than ABOVE_UNIFORM above that of uniform
+    attention.
+    """
+    seen = np.tri(len(weights)) if causal else np.ones(weights.shape)
+    uniform = seen / seen.sum(axis=1, keepdims=True)
+    near = [back for back in offsets if abs(back) < len(weights)]
+    means = {back: float(np.diagonal(weights, -back).mean()) / 255 for back in near}
+    most = max(near, key=means.__getitem__)
+    above = means[most] - np.diagonal(uniform, -most).mean()
+    return (most, means[most]) if above >= ABOVE_UNIFORM else None
 
 
 def changed_characters(output: str, before: str) -> list[int]:

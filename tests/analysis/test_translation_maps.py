@@ -13,6 +13,7 @@ from microgpt.analysis.translation_maps import (
     KINDS,
     MAX_BYTES,
     MAX_SOURCE,
+    attended_offset,
     changed_characters,
     example_texts,
     longest_source,
@@ -116,3 +117,17 @@ def test_an_example_of_the_snapshots_has_its_maps_and_the_right_answer(pair_chec
         np.testing.assert_allclose(found.maps["cross"][-1], mean, atol=0.5)
     written = tokenizer.decode(snapshots.outputs[1, 0].tolist())
     assert snapshot_maps(snapshots, tokenizer, 1, 0).output == written.partition("\n")[0]
+
+
+def test_the_offset_that_a_head_attends_to_most():
+    back = np.eye(8, k=-2, dtype=np.uint8) * 204
+    assert attended_offset(back, range(3), causal=True) == (2, 0.8)
+    assert attended_offset(back.T, range(-2, 3), causal=False) == (-2, 0.8)
+    assert attended_offset(np.eye(1, dtype=np.uint8) * 255, range(3), causal=True) is None
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_uniform_attention_has_no_offset(causal):
+    seen = np.tri(6) if causal else np.ones((6, 6))
+    uniform = np.round(255 * seen / seen.sum(axis=1, keepdims=True)).astype(np.uint8)
+    assert attended_offset(uniform, range(-2, 3), causal) is None

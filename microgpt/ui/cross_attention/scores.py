@@ -1,12 +1,14 @@
 """What each head of the cross-attention does, by measurement, in words and as a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from microgpt.analysis.cross_scores import CrossScores, FieldLabel
 from microgpt.analysis.exact_match import COUNTED
+from microgpt.analysis.translation_maps import Kind, TranslationMaps, attended_offset
 from microgpt.checkpoint import PairCheckpoint
 from microgpt.dates import FIELDS
 from microgpt.ui.charts.tables import to_csv
@@ -17,6 +19,22 @@ from microgpt.ui.glossary import caption
 
 # What a head does that attends to the characters of a field while the same field is written.
 _NAMES = {"year": "copies the year", "month": "finds the month", "day": "finds the day"}
+# What a head of self-attention looks at, by the distance from its query back to its key.
+_PLACES: dict[Kind, dict[int, str]] = {
+    "encoder": {
+        -2: "two characters after",
+        -1: "the character after",
+        0: "the character itself",
+        1: "the character before",
+        2: "two characters before",
+    },
+    # A row of the decoder writes the character after its query.
+    "decoder": {
+        0: "the character before",
+        1: "two characters before",
+        2: "three characters before",
+    },
+}
 
 
 def index_of(scores: CrossScores | None, step: int) -> int | None:
@@ -40,6 +58,25 @@ def head_scores(checkpoint: PairCheckpoint, step: int) -> list[Score | None]:
 def _score(label: FieldLabel, strong: bool) -> Score:
     name = _NAMES[label.field] if strong else label.field
     return Score(name, round(label.share, 4), round(label.uniform, 4), strong)
+
+
+def self_attention(found: TranslationMaps, names: Sequence[str]) -> dict[Kind, list[str]]:
+    """What each head of self-attention looks at most in this translation, in one sentence each.
+
+    names: those of the heads. The sentence is empty for a head that looks at no place most.
+    """
+    return {
+        kind: [
+            _looks_at(name, weights, places, kind == "decoder")
+            for name, weights in zip(names, found.maps[kind], strict=False)  # the last is the mean
+        ]
+        for kind, places in _PLACES.items()
+    }
+
+
+def _looks_at(name: str, weights: np.ndarray, places: Mapping[int, str], causal: bool) -> str:
+    attended = attended_offset(weights, places, causal)
+    return f"{name} looks at {places[attended[0]]}: {attended[1]:.2f}" if attended else ""
 
 
 def curves(checkpoint: PairCheckpoint, steps: Sequence[int]) -> list[Curve]:
@@ -113,13 +150,14 @@ def scores_table(checkpoint: PairCheckpoint) -> None:
         caption("This checkpoint has no scores of its heads.")
         return
     frame = scores_frame(scores)
-    share = st.column_config.NumberColumn(format="percent")
-    st.dataframe(frame, hide_index=True, column_config=dict.fromkeys(frame.columns[1:], share))
+    share = st.column_config.NumberColumn(format="%.1f %%")
+    shown = frame.set_index("head") * 100
+    st.dataframe(shown, column_config=dict.fromkeys(shown.columns, share))
     caption(
-        "The share of a head’s attention that goes from the characters of a field in the output to "
-        "the characters that say the same field in the input; chance is the share of a head that "
-        "attends equally to all characters. On the right: how many held-out dates are right if "
-        f"only this head is off. Measured on {scores.phrases:,} phrases."
+        "Attention: the share of a head’s attention that goes from a field of the output to the "
+        f"same field of the input. Right: how many of {scores.phrases:,} held-out dates are right "
+        "without this head. The first row is for comparison: a head that attends equally to all "
+        "characters, and the model with all heads on."
     )
     download("heads.csv", lambda: to_csv(frame, "%.6g"), "microgpt-cross-attention-heads.csv")
 

@@ -45,6 +45,7 @@ from microgpt.ui.cross_attention.scores import (
     effect_sentence,
     head_scores,
     scores_table,
+    self_attention,
     without_each,
 )
 from microgpt.ui.cross_attention.tables import translation_tables
@@ -53,20 +54,20 @@ from microgpt.ui.text_input import set_text
 _PANELS: dict[Kind, Panel] = {
     "encoder": Panel(
         "Encoder self-attention",
-        "Each input character asks all input characters. Nothing is masked.",
+        "The input asks the input. Nothing is masked.",
         "input",
         "input",
     ),
     "decoder": Panel(
         "Decoder self-attention",
-        "The output asks what is written already. Later characters are masked.",
+        "The output asks what is written already.",
         "output",
         "written so far",
         "masked: not written yet",
     ),
     "cross": Panel(
         "Cross-attention",
-        "The output asks, the input answers. Nothing is masked.",
+        "The output asks the input. Nothing is masked.",
         "output",
         "input",
     ),
@@ -186,6 +187,7 @@ def _step(
         verdict=verdict(checkpoint, text, found.output),
         maps=found.maps,
         scores=scores,
+        does=self_attention(found, head_names(checkpoint.config)),
     )
 
 

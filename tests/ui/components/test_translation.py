@@ -27,7 +27,7 @@ def step(output="2024", length=5, target=None, **others):
         "decoder": np.zeros((2, length, length), np.uint8),
         "cross": np.zeros((2, length, len(TEXT)), np.uint8),
     }
-    values = {"before": None, "changed": [], "scores": [None]} | others
+    values = {"before": None, "changed": [], "scores": [None], "does": {}} | others
     read, verdict = output if target is None else target, Verdict("right", "Right.")
     return Step(output, read, [0.5] * length, verdict=verdict, maps=maps, **values)
 

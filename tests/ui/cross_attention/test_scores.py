@@ -1,15 +1,18 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from microgpt import checkpoint
+from microgpt.analysis.translation_maps import TranslationMaps
 from microgpt.ui.cross_attention.scores import (
     curves,
     effect_sentence,
     head_scores,
     percent,
     scores_frame,
+    self_attention,
     without_each,
 )
 from tests.pair_checkpoint import STEPS
@@ -81,3 +84,13 @@ def test_the_table_has_chance_and_every_head(scored):
     assert frame.shape == (7, 8) and frame["head"][2] == "L1 H2"
     assert frame["attention to the month"][2] == pytest.approx(0.8)
     assert frame["date right"][[0, 2]].tolist() == pytest.approx([0.995, 0.25])
+
+
+def test_a_head_of_self_attention_is_named_by_the_place_that_it_looks_at():
+    before, flat = np.eye(5, k=-1, dtype=np.uint8) * 255, np.full((5, 5), 51, np.uint8)
+    maps = {"encoder": np.stack([before, flat, flat]), "decoder": np.stack([before, before, flat])}
+    found = TranslationMaps("", "", np.zeros(5), maps)
+    assert self_attention(found, ["L1 H1", "L1 H2"]) == {
+        "encoder": ["L1 H1 looks at the character before: 1.00", ""],
+        "decoder": [f"L1 H{head} looks at two characters before: 1.00" for head in (1, 2)],
+    }

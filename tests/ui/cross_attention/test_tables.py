@@ -6,7 +6,7 @@ from tests.ui.pages import captions
 
 
 def test_the_output_table_has_what_each_character_looks_at_most():
-    step = Step("24", "24", [0.9, 0.8, 0.7], "23", [1], Verdict("right", ""), {}, [])
+    step = Step("24", "24", [0.9, 0.8, 0.7], "23", [1], Verdict("right", ""), {}, [], {})
     cross = np.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2], [0.0, 0.0, 1.0]])
     table = output_table("a b", step, cross)
     assert table["character"].tolist() == ["2", "4", "■"]

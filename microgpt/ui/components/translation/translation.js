@@ -117,7 +117,7 @@ function build(parentElement) {
     const whole = data.before[step];
     const shownBefore = whole ? labels.map((_, i) => (changed.includes(i) ? whole[i] ?? "" : "")) : [];
     writeText(before, shownBefore, "before");
-    before.hidden = !whole;
+    before.hidden = !changed.length;
     verdict.textContent = about.text;
     verdict.className = `verdict ${about.kind}`;
   }
@@ -167,6 +167,7 @@ function build(parentElement) {
         column: columnOf(kind, place),
         written: kind === "encoder" ? rows : written ?? rows,
         head: shown[kind],
+        does: now().does[kind]?.[shown[kind]] ?? "",
       });
     });
     heads.mark(shown.cross, now().scores);
@@ -214,7 +215,7 @@ function build(parentElement) {
     const verb = place.kind === "cross" ? "looks at" : "looks most at";
     return (
       `To write ${nameOf("output", place.at)}, the decoder ${verb} ${nameOf("input", at)}: ` +
-      `${share(row[at])} (${head}) · probability ${now().probs[place.at]}`
+      `${share(row[at])} (${head}) · probability of ${now().rows[place.at]}: ${now().probs[place.at]}`
     );
   }
 

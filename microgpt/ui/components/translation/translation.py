@@ -67,7 +67,7 @@ class Step:
     if there is one. before: the output with all heads, None if all are on.
     changed: the positions at which the output differs from it. maps: for each kind N maps of bytes,
     (N, S, S), (N, T, T) and (N, T, S). scores: that of each head of the cross-attention, None for a
-    head without one.
+    head without one. does: what each head of self-attention does, a sentence, empty if unknown.
     """
 
     output: str
@@ -78,6 +78,7 @@ class Step:
     verdict: Verdict
     maps: Mapping[Kind, np.ndarray]
     scores: Sequence[Score | None]
+    does: Mapping[Kind, Sequence[str]]
 
     @property
     def written(self) -> list[str]:
@@ -259,6 +260,7 @@ def _written(step: Step) -> dict[str, Any]:
         "probs": [f"{each:.2f}" for each in step.probs],
         "verdict": asdict(step.verdict),
         "scores": [each and asdict(each) for each in step.scores],
+        "does": {kind: list(sentences) for kind, sentences in step.does.items()},
     }
 
 

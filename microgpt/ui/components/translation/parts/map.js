@@ -3,6 +3,7 @@ const LEAST_MASKED = 6; // rows of a map whose masked part has space for a text
 const mapPanel = (kind, { point, pin, leave, choose }) => {
   const root = element("article", `panel ${kind}`);
   const title = element("h4", "panel-title"), about = element("p", "panel-about");
+  const rule = element("span", ""), does = element("strong", "does"); // of the kind, and of the head
   const select = element("select", "choose-head");
   const grid = element("div", "grid"), box = element("div", "map-box");
   const axes = element("div", "axes");
@@ -14,6 +15,7 @@ const mapPanel = (kind, { point, pin, leave, choose }) => {
   grid.append(axes, columnLabels, rowLabels, box);
   const head = element("div", "panel-head");
   head.append(title, select);
+  about.append(rule, does);
   root.append(head, about, grid);
   let size = [1, 1], labels = "";
 
@@ -40,7 +42,7 @@ const mapPanel = (kind, { point, pin, leave, choose }) => {
 
   function describe(panel, names) {
     title.textContent = panel.title;
-    about.textContent = panel.about;
+    rule.textContent = panel.about;
     axes.replaceChildren(element("span", "", `↓ asks: ${panel.asks}`), element("span", "", `→ answers: ${panel.answers}`));
     masked.textContent = panel.masked;
     select.setAttribute("aria-label", `Head of the map: ${panel.title}`);
@@ -62,11 +64,12 @@ const mapPanel = (kind, { point, pin, leave, choose }) => {
     grid.style.setProperty("--columns", columns.length);
   }
 
-  // written: how many rows are shown.
-  function paint({ rows, columns, weights, palette, row, column, written, head }) {
+  // written: how many rows are shown. sentence: what the head does.
+  function paint({ rows, columns, weights, palette, row, column, written, head, does: sentence }) {
     size = [rows.length, columns.length];
     writeLabels(rows, columns);
     select.value = head;
+    does.textContent = sentence;
     [canvas.height, canvas.width] = size;
     const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
     weights.forEach((weight, at) => {
