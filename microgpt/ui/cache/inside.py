@@ -6,8 +6,9 @@ from torch import Tensor
 
 from microgpt.analysis import attribution, neurons, residuals
 from microgpt.analysis import logit_lens as lens
+from microgpt.analysis import neuron_scores as scoring
 from microgpt.analysis.logit_lens import LogitLens
-from microgpt.analysis.neurons import NeuronScores
+from microgpt.analysis.neuron_scores import NeuronScores
 from microgpt.analysis.position import PositionAt, block_at, position_at
 from microgpt.analysis.residuals import ResidualStream
 from microgpt.checkpoint import Checkpoint
@@ -63,7 +64,7 @@ def mlp_inputs(checkpoint: Checkpoint, text: str) -> Tensor:
 def neuron_scores(checkpoint: Checkpoint, text: str, layer: int) -> NeuronScores:
     """The scores of a layer's neurons, from 0, over a text of known characters."""
     inputs = mlp_inputs(checkpoint, text)[layer]
-    return neurons.neuron_scores(neurons.activations(checkpoint.model, inputs, layer), text)
+    return scoring.neuron_scores(neurons.activations(checkpoint.model, inputs, layer), text)
 
 
 def validation_text(checkpoint: Checkpoint) -> str | None:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from microgpt.analysis.neurons import KINDS, Found, max_scored
+from microgpt.analysis.neuron_scores import KINDS, Found
+from microgpt.analysis.neurons import max_scored
 from microgpt.checkpoint import Checkpoint
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.allowed import OneOf

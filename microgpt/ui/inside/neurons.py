@@ -6,14 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from microgpt.analysis.neurons import (
-    Found,
-    NeuronScores,
-    activations,
-    direct_effect,
-    reaches_logits,
-    strongest,
-)
+from microgpt.analysis.neuron_scores import Found, NeuronScores
+from microgpt.analysis.neurons import activations, direct_effect, reaches_logits, strongest
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
 from microgpt.ui.allowed import Numbers, OneOf
