@@ -84,7 +84,7 @@ def attribution_view(checkpoint: Checkpoint) -> None:
         with computing:
             if work > _MOST_WORK and not st.button(
                 "Compute the total effects",
-                help="This model is large: switching off each of its parts takes a while.",
+                help="This model is large: ablating each of its parts takes a while.",
             ):
                 return
             total_effects(checkpoint, text, at, compute=True)
@@ -134,9 +134,10 @@ def _parts(
     )
     caption(
         f"Bars: the direct effects, what each part itself adds. They sum to {sum(direct):.2f}. "
-        "Lines: the total effects, what is missing when a part is switched off and everything "
-        "after it is computed again. A total effect also counts what later layers make of the "
-        "part. L1 H1 is the first head of layer 1. Choose a head or an MLP to open it."
+        "Lines: the total effects, what is missing after zero ablation: the output of a part is "
+        "set to zero at all positions, and everything after it is computed again. A total effect "
+        "also counts what later layers make of the part. L1 H1 is the first head of layer 1. "
+        "Choose a head or an MLP to open it."
     )
 
 
