@@ -117,10 +117,15 @@ class NeuronScores:
         return next(iter([*clear, *found]), None)
 
     def kind_of(self, neuron: int) -> Found | None:
-        """The kind for which a neuron's score is furthest above chance, if there is a kind."""
+        """The kind for which a neuron's score is furthest above chance, if there is a kind.
+
+        A kind for which no neuron scores higher comes before all others.
+        """
         if not self.kinds:
             return None
-        row = int((self.scores[:, neuron] - self.chance).argmax())
+        above = self.scores[:, neuron] - self.chance
+        best = self.scores.argmax(dim=1) == neuron
+        row = int((above + 2 * best).argmax())  # a difference of scores is at most 1
         score, chance = self.scores[row, neuron].item(), self.chance[row].item()
         return Found(self.kinds[row], neuron, score, chance)
 

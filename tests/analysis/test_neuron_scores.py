@@ -6,7 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from microgpt.analysis.neuron_scores import KINDS, MIN_COUNT, kinds_in, neuron_scores
+from microgpt.analysis.neuron_scores import (
+    KINDS,
+    MIN_COUNT,
+    NeuronScores,
+    kinds_in,
+    neuron_scores,
+)
 
 
 def test_a_score_counts_the_pairs_of_positions_in_the_right_order():
@@ -92,3 +98,13 @@ def test_a_kind_is_scored_only_with_enough_positions_of_it_and_enough_others():
     assert not kinds_in("ab")
     scores = neuron_scores(torch.ones(2, 3), "ab")
     assert scores.found() == [] and scores.scores.shape == (0, 3)
+
+
+def test_the_kind_of_a_neuron_is_one_that_no_neuron_separates_better():
+    chance = torch.tensor([0.9, 0.6, 0.7])
+    scores = torch.tensor([[0.98, 0.5, 0.5], [0.95, 1.0, 0.9], [0.7, 0.8, 0.75]])
+    made = NeuronScores(100, ["vowels", "h", "e"], [4, 20, 9], scores, chance)
+    # Neuron 0 is further above chance for h, but neuron 1 is better at that.
+    assert made.kind_of(0).kind == "vowels"
+    assert made.kind_of(1).kind == "h" and made.kind_of(2).kind == "h"
+    assert [each.neuron for each in made.found()] == [0, 1, 1]

@@ -95,11 +95,16 @@ def _about(layer: int, best: Found | None) -> str:
     """What the chosen neuron tells apart, as Markdown."""
     if best is None:
         return "The text is too short to score neurons on it. Choose a longer one."
+    kind, name = markdown(kind_name(best.kind)), f"Neuron {best.neuron + 1} of layer {layer + 1}"
+    says = (
+        f"{name} recognises {kind}. It"
+        if best.score > best.chance
+        else f"{name} recognises no kind of character better than chance. For {kind}, it"
+    )
     return (
-        f"Neuron {best.neuron + 1} of layer {layer + 1} recognises "
-        f"{markdown(kind_name(best.kind))} better than any other kind of character. It is more "
-        f"active there than elsewhere in {100 * best.score:.0f} % of all pairs of characters; 50 % "
-        "would be a coin toss."
+        f"{says} is more active there than elsewhere in {100 * best.score:.0f} % of all pairs of "
+        "characters. A coin toss would be right in 50 %; for random positions, the best neuron of "
+        f"the layer reaches {100 * best.chance:.0f} %."
     )
 
 
@@ -108,8 +113,8 @@ def _how_scored(checkpoint: Checkpoint, source: str, scores: NeuronScores) -> st
     width = scores.scores.shape[1]
     return (
         f"The list has the best of the layer’s {width:,} neurons for each kind of character. The "
-        "score is the area under the ROC curve, from 0.5, a coin toss, to 1. The line in a bar is "
-        f"what the best neuron scores for random positions. Measured on {source} "
+        "score is the area under the ROC curve: 0.5 is a coin toss, 1 is perfect. The line in a "
+        f"bar is what the best neuron scores for random positions. Measured on {source} "
         f"({scores.positions:,} characters)."
         + (" The validation split is not on this server." if missing else "")
     )

@@ -9,6 +9,7 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.analysis import residuals
+from microgpt.analysis.neuron_scores import Found
 from microgpt.config import GPTConfig
 from microgpt.ui.charts import style
 from microgpt.ui.inside import neurons as tab
@@ -122,6 +123,23 @@ def test_the_neurons_are_scored_on_a_text_of_the_visitor(open_neurons):
     assert all(0 <= row["score"] <= 1 and 0.5 <= row["chance"] <= 1 for row in own["rows"])
     marks = {"".join(each["labels"])[each["at"]] for each in own["passages"]}
     assert own["passages"] and marks <= set("bado.␣")
+
+
+def test_only_a_neuron_above_chance_is_said_to_recognise_a_kind():
+    above = tab._about(1, Found("vowels", 4, 0.9, 0.7))
+    below = tab._about(1, Found("vowels", 4, 0.6, 0.7))
+    assert "Neuron 5 of layer 2 recognises vowels." in above and "90 %" in above
+    assert "recognises no kind of character" in below and "60 %" in below and "70 %" in below
+
+
+def test_the_sentence_names_a_kind_for_which_the_list_has_the_neuron(open_neurons):
+    app = open_neurons()
+    for neuron in {row["neuron"] for row in component(app)["rows"]}:
+        app.number_input("neuron").set_value(neuron + 1).run()
+        rows = [row for row in component(app)["rows"] if row["neuron"] == neuron]
+        said = [f"recognises {row['name']}." for row in rows]
+        said += [f"For {row['name']}, it" for row in rows]
+        assert any(each in captions(app) for each in said)
 
 
 def test_a_short_text_scores_no_neuron(open_neurons):
