@@ -56,6 +56,8 @@ def import_transformers(name: str | Path, choices: Choices) -> Found:
     folder = Path(name)
     if folder.is_dir():
         return _read(folder, choices, folder.absolute().name)
+    if folder.exists():
+        raise InteropError(f"{folder.name} is a file; pass the folder with {CONFIG} and {WEIGHTS}")
     with tempfile.TemporaryDirectory() as temporary:
         ref = parse_repo(str(name))
         download_files(ref, LIMITS, Path(temporary))

@@ -25,8 +25,8 @@ def read_torch(path: Path) -> dict[Any, Any]:
             size = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile as error:
         raise InteropError(
-            f"{path.name} is not a file of torch.save; one that was written before PyTorch 1.6 "
-            "must be saved again with a newer PyTorch"
+            f"{path.name} is not a whole file of torch.save, such as ckpt.pt; one that was written "
+            "before PyTorch 1.6 must be saved again with a newer PyTorch"
         ) from error
     except OSError as error:
         raise InteropError(f"{path.name} cannot be read: {error.strerror}") from error

@@ -47,6 +47,12 @@ def test_a_model_of_transformers_has_its_logits(saved, tokenizer):
     assert made.training.imported == "the transformers model gpt2"
 
 
+def test_a_file_instead_of_the_folder_is_refused(saved):
+    folder, _ = saved
+    with pytest.raises(InteropError, match=r"model\.safetensors is a file; pass the folder"):
+        import_model("transformers", folder / "model.safetensors")
+
+
 @pytest.mark.parametrize("name", ["nanoGPT", "nanoGPT with biases", "minGPT"])
 def test_an_export_is_imported_as_it_was(tmp_path, tiny_config, tokenizer, training, name):
     config = dataclasses.replace(tiny_config, **OTHER_SHAPES[name])

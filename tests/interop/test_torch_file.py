@@ -35,7 +35,11 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InteropError, match="cannot be read: No such file"):
         read_torch(path)
     path.write_bytes(b"not a zip file")
-    with pytest.raises(InteropError, match=r"not a file of torch\.save"):
+    with pytest.raises(InteropError, match=r"not a whole file of torch\.save"):
+        read_torch(path)
+    torch.save({"a": torch.ones(100)}, path)
+    path.write_bytes(path.read_bytes()[:-100])  # as after a download that was interrupted
+    with pytest.raises(InteropError, match=r"not a whole file of torch\.save"):
         read_torch(path)
     torch.save({"a": 1}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(InteropError, match=r"before PyTorch 1\.6"):
