@@ -167,6 +167,9 @@ def as_checkpoint(found: Found, choices: Choices) -> Checkpoint:
         data, digest = choices.data.name, sha256(choices.data)
     characters = check_size(found.model.config.vocab_size, characters)
     model, characters = in_order(found.model, characters)
+    tokenizer = CharTokenizer(characters)
+    if choices.data is not None:
+        _check_text(choices.data, tokenizer)
     training = Training(
         config=TrainConfig(),
         preset="",
@@ -184,7 +187,17 @@ def as_checkpoint(found: Found, choices: Choices) -> Checkpoint:
         val_loss_full=None,
         imported=storable(found.about),
     )
-    return Checkpoint(model, CharTokenizer(characters), [], training)
+    return Checkpoint(model, tokenizer, [], training)
+
+
+def _check_text(data: Path, tokenizer: CharTokenizer) -> None:
+    """Raise InteropError for a text that the model cannot have been trained on."""
+    if unknown := tokenizer.unknown(tokenizer.fold(vocabulary_of(data))):
+        raise InteropError(
+            f"the model was not trained on {data.name}, which has {len(unknown):,} characters that "
+            f"it does not know, such as {next(iter(unknown))!r}; pass the text that it was trained "
+            "on, or leave out --data"
+        )
 
 
 def _opened(path: Path) -> tuple[dict[Any, Any], dict[str, Tensor]]:

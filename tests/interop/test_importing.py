@@ -150,6 +150,17 @@ def test_the_characters_are_those_of_the_text_without_a_vocabulary(tmp_path):
     assert made.training.data_sha256 == checkpoint.sha256(data)
 
 
+def test_a_text_that_the_model_was_not_trained_on_is_refused(tmp_path):
+    nanogpt_checkpoint(tmp_path, randomised(NanoGPT()))
+    path, data = tmp_path / "ckpt.pt", tmp_path / "text.txt"
+    choices = Choices(tmp_path / "meta.pkl", data)
+    data.write_text(CHARACTERS[:5] + "\u00e9\u00e8")
+    with pytest.raises(InteropError, match=r"not trained on text\.txt, which has 2 char.*'è'"):
+        import_model("nanogpt", path, choices)
+    data.write_bytes(CHARACTERS.replace("\n", "\r\n").encode())
+    assert import_model("nanogpt", path, choices).training.data == "text.txt"
+
+
 def refused(tmp_path: Path, values: dict, program: str = "nanogpt", **choices) -> str:
     torch.save(values, tmp_path / "model.pt")
     with pytest.raises(InteropError) as raised:
