@@ -76,6 +76,9 @@ def _assert_stop_stays_in_view(phone, url):
     after = phone.get_by_role("button", name="Go on").bounding_box()
     corners = [(each["x"] + each["width"], each["y"]) for each in (box, after)]
     assert corners[0] == corners[1], "Go on is where Stop was"
+    phone.get_by_role("button", name="Go on").click()
+    stop.wait_for()
+    assert not phone.get_by_role("button", name="Go on").is_visible()
 
 
 def _assert_stop_keeps_the_text(page, url):
