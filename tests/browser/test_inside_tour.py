@@ -135,6 +135,23 @@ def test_the_tour_from_the_first_step_to_the_last(page, new_page, server):
     assert "tour_step" not in page.url
 
 
+def test_on_a_phone_the_step_and_the_open_tab_are_in_view(phone, server):
+    visit(phone, f"{server}/inside?inside_view=Tour&tour_step=6", "Inside")
+    shown_step(phone, 6)
+    buttons = phone.locator(".st-key-tour_steps button:visible")
+    steps = [each.bounding_box() for each in buttons.all()]
+    assert len(steps) == len(STOPS) and len({box["y"] for box in steps}) == 1
+    assert all(box["width"] >= 24 and box["x"] + box["width"] <= 390 for box in steps)
+    caption = phone.get_by_text("A GPT of")
+    assert caption.is_visible()
+    take(phone, 6, "Neurons")
+    wait_for_run(phone)
+    assert not caption.is_visible()
+    go_on(phone, 6)
+    tab = phone.locator('[role="tab"][aria-selected="true"]', has_text="Tour").bounding_box()
+    assert tab["x"] >= 0 and tab["x"] + tab["width"] <= 390
+
+
 def test_a_click_counts_although_the_browser_sends_something_else_with_it(page, server):
     """The browser sends the old values of all widgets with whatever it sends."""
     page.goto(f"{server}/inside?tour_step=2&query=3")
