@@ -198,6 +198,31 @@ def test_a_text_of_the_visitor_has_a_way_back_above_it(phone, server):
     assert not page.locator(f"{LIFE} .note").is_visible()
 
 
+def test_a_text_of_the_visitor_has_no_space_for_what_the_slider_would_say(phone, server):
+    off = ["H1", "H2"]
+    open_life(phone, server, preset="Previous-character heads", layer=1, head=1, off_1=off)
+    part(phone, "summary", "probability")
+    reserved = phone.locator(f"{LIFE} .summary").bounding_box()["height"]
+    open_life(phone, server, text="ba do ba", layer=1, head=1, off_1=off)
+    part(phone, "summary", "probability")
+    assert phone.locator(f"{LIFE} .summary").bounding_box()["height"] < reserved
+
+
+def test_another_view_replaces_it_without_an_error(page, server):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    open_life(page, server, layer=1, head=1)
+    part(page, "summary", "attends most to")
+    for name in ("Same-character head", "One head"):  # the first shows a note above it
+        option(page, name).click()
+        wait_for_url(page, "preset=Same" if name.startswith("Same") else "head=1")
+        part(page, "summary", "attends most to")
+    page.get_by_role("tab", name="All heads").click()
+    page.locator(LIFE).wait_for(state="detached")
+    wait_for_run(page)
+    assert not errors
+
+
 def test_the_picture_has_the_characters_and_colours_that_are_shown(page, server, loaded):
     open_life(page, server, layer=1, head=2, query=9, step=10)
     part(page, "summary", f"{NAMES[8]} attends most to")

@@ -97,12 +97,13 @@ function build(parentElement) {
   function keepSpace() {
     const measured = data.ablation?.steps ?? [];
     reserve(about, [...data.about, ...measured.filter(Boolean).map(lossSentence)]);
-    reserve(summary, measured.includes(null) ? [data.ablation.missing] : []);
+    reserve(summary, data.moving && measured.includes(null) ? [data.ablation.missing] : []);
     paint();
   }
   let wide = 0;
   new ResizeObserver(() => {
-    if (root.clientWidth === wide) return;
+    // 0 where it is not in the page, or in a closed tab: there it has neither sizes nor colours.
+    if ([0, wide].includes(root.clientWidth)) return;
     wide = root.clientWidth;
     if (data) keepSpace();
   }).observe(root);
