@@ -56,8 +56,8 @@ def model_view(checkpoint: Checkpoint) -> None:
             tour = take_the_tour()
             st.button(tour.label, icon=":material/tour:", on_click=tour.take)
         caption(
-            "Choose a character of the text, open a layer, and point at any number to see how it "
-            "came about.",
+            "Choose a character of the text, open a layer, and point at any number, or tap it, to "
+            "see how it came about.",
             width="content",
         )
     if not text:

@@ -156,7 +156,8 @@ STOPS = [
     Stop(
         "Attention looks back",
         tour_texts.about_attention,
-        "Point at a character: the colours show what it looks at. Press ▶ to see how this formed.",
+        "Point at a character, or tap it: the colours show what it looks at. Press ▶ to see how "
+        "this formed.",
         _watch_head,
     ),
     Stop(
