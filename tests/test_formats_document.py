@@ -18,7 +18,9 @@ from microgpt.analysis.context_length import ContextLosses
 from microgpt.analysis.cross_scores import CrossScores
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.analysis.head_scores import Ablation, HeadScores, Repeated, SnapshotScores
+from microgpt.analysis.position import position_at, position_npz
 from microgpt.analysis.predictions import Predictions, to_csv
+from microgpt.analysis.residuals import residual_stream
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.pair_snapshots import PairSnapshots
 from microgpt.checkpoint.provenance import Training
@@ -98,6 +100,13 @@ def map_arrays() -> list[str]:
         return list(arrays)
 
 
+def position_arrays() -> list[str]:
+    model = GPT(SMALL_NANOGPT)
+    found = position_at(model, [0], residual_stream(model, [0]), 0)
+    with np.load(io.BytesIO(position_npz(found, "a", 0, ""))) as arrays:
+        return list(arrays)
+
+
 def code_fields() -> dict[str, list[str]]:
     """The fields of each file in the code, by the heading of the document."""
     predictions = Predictions(torch.zeros(1, dtype=torch.long), torch.zeros(1, 2))
@@ -136,6 +145,7 @@ def code_fields() -> dict[str, list[str]]:
         "view.json: choices": saved_choices(),
         "characters.csv": columns(to_csv(predictions, "ab", SamplingConfig())),
         "microgpt-heads.npz": map_arrays(),
+        "microgpt-position.npz": position_arrays(),
         "An attention map as CSV": columns(
             attention_csv(np.ones((1, 1)), "a", Choice(None, None).columns)
         ),
