@@ -18,7 +18,11 @@ from microgpt.ui.glossary import caption
 
 def number_tables(checkpoint: Checkpoint, shown: Shown) -> None:
     """Show the stream, the open block's attention and the next character as tables."""
-    caption("The residual stream: the length of each part, and its share in the new stream.")
+    caption(
+        "The residual stream: the length of each part, and its share in the new stream. The share "
+        "is how far the part points along the new stream, divided by the length of the new stream. "
+        "It is negative for a part that points against it."
+    )
     stream = _stream_table(shown)
     number = st.column_config.NumberColumn(format="%.3f")
     columns = dict.fromkeys(["length", "share", "score", "attention", "logit"], number)
