@@ -122,6 +122,16 @@ def test_everything_works_by_keyboard_and_the_picture_holds_both_texts(page, ser
     shown = cells(page, "input").all_inner_texts()
     assert any(texts[at : at + len(shown)] == shown for at in range(len(texts)))
     assert len(list(ElementTree.fromstring(content).iter(f"{SVG}image"))) == 3
+    assert any(text.startswith("✗ Wrong: it is") for text in texts if text)
+
+
+def test_the_picture_has_no_labels_that_the_page_hides(page, server):
+    open_cross(page, server, date="Wednesday, the twenty-second of May 2000")
+    hidden = page.locator(f"{PART} .rows.crowded span").first
+    hidden.evaluate("(label) => (label.textContent = 'hidden')")
+    _, content = download(page.get_by_role("button", name="Save as SVG"))
+    texts = [each.text for each in ElementTree.fromstring(content).iter(f"{SVG}text")]
+    assert "hidden" not in texts and "Encoder self-attention" in texts
 
 
 def test_the_output_is_written_again_one_character_at_a_time(page, server):

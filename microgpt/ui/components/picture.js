@@ -42,11 +42,15 @@ const savePicture = (root, fileName) => {
       picture.append(svgNode("linearGradient", { id }, ...marks));
       rectangle(box, { fill: `url(#${id})` });
     }
+    if (parseFloat(style.borderTopWidth)) {
+      const { rgb, opacity: own } = plainColour(style.borderTopColor);
+      rectangle(box, { rx, fill: "none", stroke: rgb, "stroke-opacity": own * opacity });
+    }
     for (const [side, x, y, width, height] of [
       ["Left", 0, 0, 1, box.height],
       ["Bottom", 0, box.height - 1, box.width, 1],
     ]) {
-      if (!parseFloat(style[`border${side}Width`])) continue;
+      if (!parseFloat(style[`border${side}Width`]) || parseFloat(style.borderTopWidth)) continue;
       const { rgb, opacity: own } = plainColour(style[`border${side}Color`]);
       const line = { x: box.x + x, y: box.y + y, width, height };
       rectangle(line, { fill: rgb, "fill-opacity": own * opacity });
@@ -114,7 +118,7 @@ const savePicture = (root, fileName) => {
 
   function draw(node, opacity) {
     const style = getComputedStyle(node), box = place(node.getBoundingClientRect());
-    if (node.matches("input, .tool, .play") || !box.width || !box.height) return;
+    if (node.matches("input, .tool, .play") || !box.width || !box.height || style.visibility === "hidden") return;
     opacity *= style.opacity;
     if (node instanceof SVGElement) return drawCurves(node, box, opacity);
     drawBox(box, style, opacity);

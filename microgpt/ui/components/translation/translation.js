@@ -117,9 +117,9 @@ function build(parentElement) {
     const whole = data.before[step];
     const shownBefore = whole ? labels.map((_, i) => (changed.includes(i) ? whole[i] ?? "" : "")) : [];
     writeText(before, shownBefore, "before");
+    before.prepend(element("span", "about", "with all heads"));
     before.hidden = !changed.length;
-    verdict.textContent = about.text;
-    verdict.className = `verdict ${about.kind}`;
+    verdict.textContent = ({ right: "✓ ", wrong: "✗ " }[about.kind] ?? "") + about.text;
   }
 
   // Choose the head whose map is shown; the page keeps it.
