@@ -79,8 +79,8 @@ def verdict(checkpoint: PairCheckpoint, text: str, output: str) -> Verdict:
     if phrase is None:
         return Verdict(
             "unknown",
-            f"This is not a date from {dates.FIRST.year} to {dates.LAST.year} in a form of the "
-            "training texts. The model always writes something, right or wrong.",
+            f"No date from {dates.FIRST.year} to {dates.LAST.year} in a form that the model "
+            "knows. It still writes something.",
         )
     order = " With slashes, the month comes first." if "/" in text else ""
     if output != phrase.iso:

@@ -130,7 +130,7 @@ def without_each(scores: CrossScores | None) -> list[str]:
 def effect_sentence(scores: CrossScores | None, off: Heads, changed: int) -> str:
     """What changes without the heads that are off, or what the switches are for."""
     if not off:
-        return "Switch a head off to see which characters of the output break."
+        return f"Switch a head off{_most_needed(scores)} to see which characters change."
     names = [head_name(*each) for each in sorted(off)]
     them = " and ".join(names) if len(names) < 3 else f"these {len(names)} heads"
     verb = "change" if changed > 1 else "changes"
@@ -138,9 +138,21 @@ def effect_sentence(scores: CrossScores | None, off: Heads, changed: int) -> str
     sentence = f"Without {them}, {count} of the output {verb}."
     if scores is not None and len(off) == 1:
         ((layer, head),) = off
-        share = percent(float(scores.exact_without[-1, layer, head, 0]))
-        sentence += f" Of {scores.phrases:,} held-out dates, {share} are right without it."
+        share = scores.exact_without[-1, layer, head, 0]
+        sentence += (
+            f" Of {scores.phrases:,} held-out dates, {percent(float(share))} are right without it"
+        )
+        is_needed = share < scores.exact[-1, 0]
+        sentence += ": try another date." if is_needed and not changed else "."
     return sentence
+
+
+def _most_needed(scores: CrossScores | None) -> str:
+    """The head without which the fewest dates are right, as an example in a sentence."""
+    if scores is None:
+        return ""
+    exact = scores.exact_without[-1, ..., 0]
+    return f", for example {head_name(*divmod(int(exact.argmin()), exact.shape[1]))},"
 
 
 def scores_table(checkpoint: PairCheckpoint) -> None:

@@ -59,7 +59,17 @@ def test_only_all_is_100_percent(share, text):
 
 def test_the_effect_of_a_head_is_said_in_words(scored):
     scores = scored.cross_scores
-    assert "Switch a head off" in effect_sentence(scores, frozenset(), 0)
+    without = scores.exact_without.clone()
+    without[-1, 1, 0, 0] = -1  # the lowest
+    least = dataclasses.replace(scores, exact_without=without)
+    assert effect_sentence(least, frozenset(), 0) == (
+        "Switch a head off, for example L2 H1, to see which characters change."
+    )
+    assert effect_sentence(None, frozenset(), 0) == (
+        "Switch a head off to see which characters change."
+    )
+    unchanged = effect_sentence(scores, frozenset({(0, 1)}), 0)
+    assert unchanged.endswith("25.0 % are right without it: try another date.")
     one = effect_sentence(scores, frozenset({(0, 1)}), 2)
     assert one == (
         f"Without L1 H2, 2 characters of the output change. Of {scores.phrases:,} held-out dates, "
