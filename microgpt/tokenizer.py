@@ -101,7 +101,12 @@ class CharTokenizer:
         return positions
 
     def fold(self, text: str) -> str:
-        """Replace each unknown character of a text by REPLACEMENT, if the vocabulary has that."""
+        """Replace each unknown character of a text by REPLACEMENT, if the vocabulary has that.
+
+        Without a carriage return in the vocabulary, every end of a line becomes a newline.
+        """
+        if self.unknown("\r"):
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         unknown = self.unknown(text)
         if not unknown or self.unknown(REPLACEMENT):
             return text

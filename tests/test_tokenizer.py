@@ -107,6 +107,12 @@ def test_the_replacement_character_stands_for_unknown_ones():
     assert CharTokenizer.from_text("ab").fold("abc") == "abc", "it is not in this vocabulary"
 
 
+def test_the_ends_of_lines_become_newlines_unless_the_vocabulary_has_others():
+    """A text file of Windows for a model whose program read it in Python's text mode."""
+    assert CharTokenizer.from_text("ab\n").fold("a\r\nb\ra") == "a\nb\na"
+    assert CharTokenizer.from_text("ab\r\n").fold("a\r\nb\ra") == "a\r\nb\ra"
+
+
 @pytest.mark.parametrize(
     "text",
     [
