@@ -99,7 +99,12 @@ def import_nanogpt(path: Path, choices: Choices) -> Found:
 
 def import_mingpt(path: Path, choices: Choices) -> Found:
     """Read the state dict of a minGPT model. Raises InteropError."""
-    _, weights = _opened(path)
+    values, weights = _opened(path)
+    if "model_args" in values:
+        raise InteropError(
+            f"{path.name} was saved by nanoGPT, whose activation function differs from minGPT's: "
+            "import it as nanogpt"
+        )
     old = "tok_emb.weight" in weights
     if old:
         weights = weights | {"pos_emb": _of_batch(weights.get("pos_emb"), path.name)}

@@ -161,6 +161,13 @@ def test_a_text_that_the_model_was_not_trained_on_is_refused(tmp_path):
     assert import_model("nanogpt", path, choices).training.data == "text.txt"
 
 
+def test_a_checkpoint_of_nanogpt_is_not_taken_for_one_of_mingpt(tmp_path):
+    """The names of the weights are the same; only the activation function differs."""
+    nanogpt_checkpoint(tmp_path, randomised(NanoGPT()))
+    with pytest.raises(InteropError, match="import it as nanogpt"):
+        import_model("mingpt", tmp_path / "ckpt.pt", Choices(tmp_path / "meta.pkl", n_head=3))
+
+
 def refused(tmp_path: Path, values: dict, program: str = "nanogpt", **choices) -> str:
     torch.save(values, tmp_path / "model.pt")
     with pytest.raises(InteropError) as raised:
