@@ -8,7 +8,7 @@ from microgpt.checkpoint import PairCheckpoint
 from microgpt.errors import MicroGPTError
 from microgpt.pairs import SourceError, source_ids
 from microgpt.tokenizer import UnknownCharacterError
-from microgpt.ui.components.translation.translation import Verdict
+from microgpt.ui.components.translation.shown import Verdict
 from microgpt.ui.cross_attention.controls import DATE
 from microgpt.ui.text import escaped
 from microgpt.ui.text_input import check_characters, set_text

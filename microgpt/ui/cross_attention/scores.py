@@ -12,7 +12,7 @@ from microgpt.analysis.translation_maps import Kind, TranslationMaps, attended_o
 from microgpt.checkpoint import PairCheckpoint
 from microgpt.dates import FIELDS
 from microgpt.ui.charts.tables import to_csv
-from microgpt.ui.components.translation.translation import Curve, Score
+from microgpt.ui.components.translation.shown import Curve, Score
 from microgpt.ui.cross_attention.controls import Heads, head_name
 from microgpt.ui.download import download
 from microgpt.ui.glossary import caption

@@ -12,7 +12,7 @@ from microgpt.analysis.translation_maps import KINDS, Kind
 from microgpt.ui.charts import style
 from microgpt.ui.charts.map_files import map_cells, map_matrix
 from microgpt.ui.charts.tables import for_page, to_csv
-from microgpt.ui.components.translation.translation import Step
+from microgpt.ui.components.translation.shown import Step
 from microgpt.ui.download import download
 from microgpt.ui.glossary import caption
 

@@ -16,14 +16,8 @@ from microgpt.analysis.translation_maps import (
 from microgpt.checkpoint import PairCheckpoint
 from microgpt.ui.cache.translation import snapshot_maps, translation_maps, translation_of
 from microgpt.ui.components.copy_link.copy_link import copy_link
-from microgpt.ui.components.translation.translation import (
-    Panel,
-    Score,
-    Shown,
-    Step,
-    shown_steps,
-    translation,
-)
+from microgpt.ui.components.translation.shown import Panel, Score, Shown, Step
+from microgpt.ui.components.translation.translation import shown_steps, translation
 from microgpt.ui.cross_attention.controls import (
     CHARACTER,
     DATE,

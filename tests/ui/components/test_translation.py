@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from microgpt.ui.components.translation import translation as module
-from microgpt.ui.components.translation.translation import (
-    Panel,
-    Shown,
-    Step,
-    Verdict,
-    packed,
-    point_names,
-    shown_steps,
-)
+from microgpt.ui.components.translation.shown import Panel, Shown, Step, Verdict
+from microgpt.ui.components.translation.translation import packed, point_names, shown_steps
 from tests.ui.pages import component, run_script, trigger
 
 TEXT = "1 May"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from microgpt.ui.components.translation.translation import Step, Verdict
+from microgpt.ui.components.translation.shown import Step, Verdict
 from microgpt.ui.cross_attention.tables import output_table
 from tests.ui.pages import captions
 
