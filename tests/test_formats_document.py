@@ -19,7 +19,8 @@ from microgpt.analysis.cross_scores import CrossScores
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.analysis.head_scores import Ablation, HeadScores, Repeated, SnapshotScores
 from microgpt.analysis.position import position_at, position_npz
-from microgpt.analysis.predictions import Predictions, to_csv
+from microgpt.analysis.prediction_files import to_csv
+from microgpt.analysis.predictions import Predictions
 from microgpt.analysis.residuals import residual_stream
 from microgpt.checkpoint.loss_record import COLUMNS
 from microgpt.checkpoint.pair_snapshots import PairSnapshots

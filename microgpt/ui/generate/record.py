@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from microgpt.analysis.predictions import to_csv, to_json
+from microgpt.analysis.prediction_files import to_csv, to_json
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import ConfigError
 from microgpt.engine import PRECISION

@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from microgpt.analysis.loss import text_loss
-from microgpt.analysis.predictions import Predictions, to_csv
+from microgpt.analysis.prediction_files import to_csv
+from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui.attention.steps import look_inside
 from microgpt.ui.cache.predictions import text_predictions
