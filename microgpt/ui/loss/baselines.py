@@ -75,6 +75,7 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         "original": "the original (nats per character)",
     }
     table = frame.rename(columns=units)[["model", *units.values(), "description"]]
+    table = table.dropna(axis="columns", how="all")  # the original trained on Tiny Shakespeare only
     number = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(
         table,

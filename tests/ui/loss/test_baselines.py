@@ -1,5 +1,7 @@
 """The Baselines tab of the Loss record page."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.ui.pages import BASELINES, LOSS_RECORD, captions, open_tab
@@ -26,3 +28,10 @@ def test_the_bundled_checkpoint_is_compared_with_the_baselines(app, monkeypatch)
         table["ours (nats per character)"]["This checkpoint"]
         < table["ours (nats per character)"]["LayerNorm before the head"]
     )
+
+
+def test_a_checkpoint_of_another_text_has_no_column_of_the_original(app, monkeypatch):
+    bundled = Path(__file__).parents[3] / "assets/checkpoints/induction"
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(bundled))
+    open_tab(app, LOSS_RECORD, BASELINES)
+    assert list(app.dataframe[0].value) == ["model", "ours (nats per character)", "description"]
