@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from tests.browser.driving import download, go_to, visit, wait_for_run
 
 pytestmark = pytest.mark.browser
 SCRUB = "record_view=Snapshots"
+BUNDLED = Path(__file__).parents[2] / "assets/checkpoints/induction"  # 60 snapshots
 SMALL = "Small model 4: LayerNorm before the head"
 
 
@@ -70,6 +72,19 @@ def test_the_open_tab_is_in_the_url_and_is_kept(page, server):
     open_tab(page, "Curves")
     page.get_by_role("button", name="Watch the model learn").click()
     page.get_by_text("Step 20", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_labels_of_many_snapshots_do_not_overlap(page, app_server, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    with app_server({"MICROGPT_CHECKPOINT": str(BUNDLED)}) as url:
+        visit(page, f"{url}/loss_record?{SCRUB}", "Loss record")
+        ticks = page.locator(".scrubber .tick:visible")
+        ticks.first.wait_for()
+        boxes = [each.bounding_box() for each in ticks.all()]
+    assert len(boxes) < len(checkpoint.load(BUNDLED).snapshots.steps)
+    ends = [box["x"] + box["width"] for box in boxes]
+    assert all(end < box["x"] for end, box in zip(ends, boxes[1:], strict=False))
 
 
 def test_keys_move_the_slider_from_step_to_step(scrubber, loaded):

@@ -2,6 +2,7 @@
 // sample, one head's map and the prediction after one character of the passage.
 const CURVE_HEIGHT = 0.94; // share of the box, so that the ends are not cut off
 const BARS = 6, CONTEXT = 14;
+const MOST_TICKS = 14; // labels below the slider
 
 const compact = (n) => n.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
 const percent = (p) => {
@@ -80,12 +81,14 @@ function build(parentElement) {
       return dot;
     });
     chart.append(...dots);
+    const few = Math.ceil(data.step.length / MOST_TICKS);
     const ticks = data.step.map((step, i) => {
       const tick = element("span", "tick", compact(step));
       tick.style.left = `${100 * x(i)}%`;
       return tick;
     });
-    find("ticks").replaceChildren(...ticks);
+    const isShown = (_, i) => i === last() || (i % few === 0 && last() - i >= few);
+    find("ticks").replaceChildren(...ticks.filter(isShown));
   }
 
   // Show the passage as buttons. Lines break only between words and after a newline.
