@@ -13,7 +13,8 @@ from microgpt.checkpoint.provenance import command_line
 from microgpt.config import SCORE_SCALES
 from microgpt.errors import MicroGPTError
 from microgpt.interop import IMPORTS
-from microgpt.interop.importing import Choices, import_model
+from microgpt.interop.assemble import Choices
+from microgpt.interop.importing import import_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,9 @@
-"""Make a model from weights that were renamed to ours."""
+"""What is read from the file of another program, and a model made of its weights."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -30,6 +32,38 @@ _FOREIGN = {
     "a mixture of experts": r"expert|router",
     "adapters (LoRA)": r"lora",
 }
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the file of a model does not say, and the caller must.
+
+    vocabulary: a file with the characters (see read_vocabulary). data: the text that the model was
+    trained on; without a vocabulary, the characters are those of the text. n_head: heads of a
+    block. score_scale: a value of SCORE_SCALES. command: recorded in the checkpoint.
+    """
+
+    vocabulary: Path | None = None
+    data: Path | None = None
+    n_head: int | None = None
+    score_scale: str | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model as another program saved it.
+
+    characters: in the order of their ids; None if the file does not hold them. about: what the file
+    says about its training, as text.
+    """
+
+    model: GPT
+    characters: str | None = None
+    about: str = ""
+    steps: int = 0
+    tokens: int = 0
+    data: str = ""
 
 
 def assemble(

@@ -14,8 +14,7 @@ from microgpt.formats import parse_json
 from microgpt.hub.files import download_files
 from microgpt.hub.repo import parse_repo
 from microgpt.interop import InteropError
-from microgpt.interop.assemble import assemble, foreign
-from microgpt.interop.importing import Choices, Found
+from microgpt.interop.assemble import Choices, Found, assemble, foreign
 from microgpt.interop.state_dicts import GPT2, renamed
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,48 +12,15 @@ from microgpt.checkpoint import Checkpoint, sha256
 from microgpt.checkpoint.provenance import Training, code_commit, storable
 from microgpt.config import SCORE_SCALES, TrainConfig
 from microgpt.interop import InteropError
-from microgpt.interop.assemble import assemble, in_order
+from microgpt.interop.assemble import Choices, Found, assemble, in_order
 from microgpt.interop.state_dicts import GPT2, LECTURE, OLD_MINGPT, heads_of_lecture, renamed
 from microgpt.interop.torch_file import read_torch, tensors_of
 from microgpt.interop.vocabulary import check_size, read_vocabulary, vocabulary_of
-from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 
 # The settings of a nanoGPT model, in `model_args` of its ckpt.pt.
 _NANOGPT_ARGS = ("n_layer", "n_head", "n_embd", "block_size", "bias", "vocab_size", "dropout")
 _MAX_STEPS = 2**62
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the file of a model does not say, and the caller must.
-
-    vocabulary: a file with the characters (see read_vocabulary). data: the text that the model was
-    trained on; without a vocabulary, the characters are those of the text. n_head: heads of a
-    block. score_scale: a value of SCORE_SCALES. command: recorded in the checkpoint.
-    """
-
-    vocabulary: Path | None = None
-    data: Path | None = None
-    n_head: int | None = None
-    score_scale: str | None = None
-    command: str = ""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A model as another program saved it.
-
-    characters: in the order of their ids; None if the file does not hold them. about: what the file
-    says about its training, as text.
-    """
-
-    model: GPT
-    characters: str | None = None
-    about: str = ""
-    steps: int = 0
-    tokens: int = 0
-    data: str = ""
 
 
 def import_nanogpt(path: Path, choices: Choices) -> Found:

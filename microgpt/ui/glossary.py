@@ -8,7 +8,7 @@ import streamlit as st
 
 # One sentence for each term, for a reader of sixteen. The keys are lower case and singular.
 GLOSSARY = {
-    "activation": "How strongly a neuron fires at a character: 0 if it is silent.",
+    "activation": "How strongly a neuron fires at a character: 0, or nearly, if it is silent.",
     "ablation": "Switching off a part of the model to see what that part does.",
     "attention": "How a model takes information from earlier characters: each character gives "
     "weights to itself and to those before it, and the weights sum to 1.",
@@ -51,7 +51,7 @@ GLOSSARY = {
     "row of neurons.",
     "nat": "The unit of surprisal: a character with probability p has -ln p nats. 0 means that it "
     "was certain, and 1 that it had a probability of 37 %.",
-    "neuron": "One of the numbers inside an MLP: it is 0, or positive if the neuron fires.",
+    "neuron": "One of the numbers inside an MLP: high if the neuron fires, else 0 or nearly.",
     "optimizer update": "One small change of all weights of the model, after it has read a batch "
     "of text.",
     "overfitting": "Learning the training text by heart instead of what it has in common with "

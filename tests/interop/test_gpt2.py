@@ -12,7 +12,8 @@ from microgpt import checkpoint, interop
 from microgpt.checkpoint import Checkpoint
 from microgpt.hub.repo import HubError
 from microgpt.interop import InteropError
-from microgpt.interop.importing import Choices, import_model
+from microgpt.interop.assemble import Choices
+from microgpt.interop.importing import import_model
 from microgpt.interop.transformers import tokenizer_json
 from tests.loopback_hub import running
 from tests.models import OTHER_SHAPES, random_model

@@ -11,7 +11,8 @@ from torch import nn
 from microgpt import checkpoint
 from microgpt.engine import Engine
 from microgpt.interop import InteropError
-from microgpt.interop.importing import Choices, import_model
+from microgpt.interop.assemble import Choices
+from microgpt.interop.importing import import_model
 from tests.interop.other_programs import Lecture, NanoGPT, OldMinGPT, randomised
 
 CHARACTERS = "\n !abcdefghijklmnopqrstuvwxy"  # 28, sorted

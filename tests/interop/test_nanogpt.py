@@ -9,7 +9,8 @@ import torch
 
 from microgpt import interop
 from microgpt.checkpoint import Checkpoint
-from microgpt.interop.importing import Choices, import_model
+from microgpt.interop.assemble import Choices
+from microgpt.interop.importing import import_model
 from microgpt.model import GPT
 from tests.interop.other_programs import NanoGPT
 from tests.models import OTHER_SHAPES, random_model

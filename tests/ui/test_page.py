@@ -7,7 +7,8 @@ import pytest
 import streamlit as st
 
 from microgpt import checkpoint, hub
-from microgpt.interop.importing import Choices, import_model
+from microgpt.interop.assemble import Choices
+from microgpt.interop.importing import import_model
 from microgpt.ui import checkpoints
 from microgpt.ui.page import in_words
 from tests.interop.other_programs import NanoGPT, randomised

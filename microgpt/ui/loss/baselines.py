@@ -57,6 +57,9 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         change = "384 channels, 6 heads, 6 layers, a window of 256 characters"
         rows.append(("The original's final model", change, math.nan, ORIGINAL["seed"][1]))
     ours = last_estimate(checkpoint.loss_record)[1]
+    measured = "Trained models are measured on random batches of it, as in the original project."
+    if math.isnan(ours) and checkpoint.training.val_loss_full is not None:  # it was imported
+        ours, measured = checkpoint.training.val_loss_full, "So is this checkpoint."
     rows.append(("This checkpoint", "shown in the sidebar", ours, math.nan))
     frame = pd.DataFrame(rows, columns=["model", "description", "ours", "original"])
     caption(about)
@@ -67,8 +70,7 @@ def baselines_view(checkpoint: Checkpoint) -> None:
         alt="Validation loss of baselines and trained models",
     )
     caption(
-        "Further left is better. Baselines are measured on the whole validation split. Trained "
-        "models are measured on random batches of it, as in the original microGPT project."
+        "Further left is better. Baselines are measured on the whole validation split. " + measured
     )
     units = {
         "ours": "ours (nats per character)",

@@ -28,6 +28,6 @@ def steps_from(here: str, checkpoint: AnyCheckpoint) -> list[Step]:
         COMPARE: "Compare with other runs",
     }
     steps = [Step(labels[tab], LOSS_RECORD, TAB, tab) for tab in tabs_of(checkpoint) if tab != here]
-    if not isinstance(checkpoint, Checkpoint):
+    if not isinstance(checkpoint, Checkpoint) or checkpoint.snapshots is None:
         return steps
     return [*steps, Step("Watch one head form", ATTENTION, ATTENTION_TAB, LIFE)]

@@ -163,7 +163,8 @@ function build(parentElement) {
   }
 
   function writeCurves() {
-    const [loss, ofScore, , effect] = themeColours(root, CATEGORIES);
+    // The validation loss has this colour in all views.
+    const [ofScore, loss, , effect] = themeColours(root, CATEGORIES);
     for (const [kind, colour] of Object.entries({ loss, score: ofScore, effect })) {
       root.style.setProperty(`--${kind}`, cssColour(colour));
     }
