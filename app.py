@@ -9,13 +9,14 @@ ROOT = Path(__file__).parent
 ASSETS = ROOT / "assets"
 
 if runtime.exists():  # for each visitor and after each click
-    from microgpt.ui.frame import page_links, page_title, start_session, theme_style
+    from microgpt.ui.frame import LAYOUT, page_links, page_title, start_session, theme_style
     from microgpt.ui.memory import freeze_loaded_objects
 
     st.set_page_config(page_icon=ASSETS / "icon.svg", layout="wide")
     st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
+    # The server's page has them already, unless its address is that of no page.
     st.html(theme_style())
-    st.html(ASSETS / "layout.css")
+    st.html(LAYOUT)
     pages = [
         st.Page("pages/generate.py", title="Generate", icon=":material/edit_note:", default=True),
         st.Page("pages/attention.py", title="Attention", icon=":material/grid_view:"),

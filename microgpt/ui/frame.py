@@ -5,6 +5,7 @@ only Streamlit, so that the visitor sees the title and the names of the pages me
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 import streamlit as st
@@ -14,6 +15,7 @@ from streamlit.navigation.page import StreamlitPage
 from microgpt.ui.history import restore_link
 
 Link = Mapping[str, str | list[str]]
+LAYOUT = Path(__file__).parents[2] / "assets" / "layout.css"
 # The session's key of the open page's script.
 PAGE = "page"
 _HEADER = "page header"

@@ -2,7 +2,8 @@
 
 Streamlit serves an empty page, which a script in the browser fills. Programs that run no script,
 such as those that preview shared links, get the title and the description that are added here.
-The script that makes entries of the browser's history is added too, before Streamlit's own.
+The script that makes entries of the browser's history is added too, before Streamlit's own, and the
+style sheets, so that a page is not drawn before they arrive.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from streamlit.runtime.stats import CacheStat
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from microgpt.ui import history
+from microgpt.ui.frame import LAYOUT, theme_style
 
 TITLE = "microGPT"
 DESCRIPTION = (
@@ -81,7 +83,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 def with_additions(html: str) -> str:
-    """Put the title, the description and the script of the history into Streamlit's page."""
+    """Put the title, the description, the script and the style sheets into Streamlit's page."""
     title, description = escape(TITLE), escape(DESCRIPTION)
     tags = (
         f"<title>{title}</title>",
@@ -90,6 +92,8 @@ def with_additions(html: str) -> str:
         f'<meta property="og:description" content="{description}">',
         '<meta property="og:type" content="website">',
         f"<script>{history.SCRIPT}</script>",
+        theme_style(),
+        f"<style>{LAYOUT.read_text(encoding='utf-8')}</style>",
     )
     return re.sub("<title>.*?</title>", lambda _: "\n    ".join(tags), html, count=1)
 

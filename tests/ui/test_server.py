@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from microgpt.ui import history, server
+from microgpt.ui.frame import LAYOUT, theme_style
 from microgpt.ui.server import BROWSER, DESCRIPTION, UPLOADED_BYTES, LimitUploads, routes
 
 
@@ -30,6 +31,8 @@ def test_every_page_has_a_title_and_a_description():
         assert '<div id="root"></div>' in page.text  # Streamlit's page
         streamlit = page.text.index('type="module"')
         assert page.text.index(history.SCRIPT) < streamlit
+        for sheet in (theme_style(), LAYOUT.read_text(encoding="utf-8")):  # at the first drawing
+            assert sheet in page.text
 
 
 def test_an_app_below_another_address_has_its_pages_there():
