@@ -167,13 +167,16 @@ def from_bytes(levels: np.ndarray) -> np.ndarray:
     return levels / 255
 
 
-def sharpest_query(weights: np.ndarray) -> int:
+def sharpest_query(weights: np.ndarray, keys: np.ndarray | bool = True) -> int:
     """The query, from 0, with the largest weight on one earlier character, in one map (T, T).
 
     It is in the second half of the text, because early queries have few characters to attend to.
+    keys: bool, broadcast to (T, T), which keys count; all of them if none of these has any weight.
     """
     start = len(weights) // 2
-    return start + int(np.tril(weights, -1)[start:].max(axis=1).argmax())
+    earlier = np.tril(weights, -1)[start:]
+    counted = earlier * np.broadcast_to(keys, weights.shape)[start:]
+    return start + int((counted if counted.any() else earlier).max(axis=1).argmax())
 
 
 def with_means(weights: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -106,6 +107,15 @@ PATTERNS = {
         lambda text: text.starts[None],
     ),
 }
+
+
+def pattern_keys(name: str, text: str, tokenizer: CharTokenizer) -> np.ndarray:
+    """The keys of a pattern for each query of a text of T characters, bool, to broadcast to (T, T).
+
+    Raises UnknownCharacterError.
+    """
+    [found] = texts(torch.tensor(tokenizer.encode(text)), len(text), tokenizer)
+    return PATTERNS[name].keys(found).numpy()
 
 
 def short_name(name: str) -> str:

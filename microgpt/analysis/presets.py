@@ -8,6 +8,7 @@ from microgpt.analysis.head_scores import MIN_LABEL_SCORE, HeadScores
 
 # A same-character head scores at least this multiple of uniform attention.
 MIN_SAME_MULTIPLE = 2
+REPEATED = "repeated"  # the name of the induction score on random text that repeats
 _PREFIXES = ("induction", "induction-2", "induction-3", "induction-4")
 
 
@@ -85,7 +86,7 @@ def _induction(scores: HeadScores) -> Preset:
     measured = sorted(prefixes, key=lambda score: score.best)[-1:]
     if (repeated := scores.repeated) is not None:
         where = " on repeated random text"
-        measured.insert(0, _Score("repeated", repeated.scores, repeated.uniform, where))
+        measured.insert(0, _Score(REPEATED, repeated.scores, repeated.uniform, where))
     return _best_head("Induction head", "induction head", measured, MIN_LABEL_SCORE)
 
 

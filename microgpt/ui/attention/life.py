@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from microgpt.analysis.attention import from_bytes, in_bytes, sharpest_query
+from microgpt.analysis.attention import from_bytes, in_bytes
 from microgpt.analysis.head_patterns import PATTERNS
 from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.predictions import Predictions, first_difference, of_text
@@ -95,7 +95,7 @@ def _show(
     view = st.container()
     with st.expander("As a table"):
         step = step_control(steps) if moving else len(steps) - 1
-        query = query_control(text, sharpest_query(maps[-1, head]))
+        query = query_control(checkpoint, chosen, text, maps[-1, head])
         surprisal = ablation.surprisal[step] if ablation else None
         weights = from_bytes(maps[step if moving else 0, head, query, : query + 1])
         text_table(text, weights, surprisal)

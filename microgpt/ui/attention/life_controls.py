@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from microgpt.analysis.presets import Preset, presets
+from microgpt.analysis.attention import sharpest_query
+from microgpt.analysis.head_patterns import PATTERNS, pattern_keys
+from microgpt.analysis.presets import REPEATED, Preset, presets
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui.allowed import Numbers, OneOf
 from microgpt.ui.attention.controls import PASSAGE, QUERY, TEXT, VIEW, shown_part
@@ -159,10 +162,25 @@ def head_switch(checkpoint: Checkpoint, heads: Heads, ablated: frozenset[tuple[i
     )
 
 
-def query_control(text: str, default: int) -> int:
-    """Show the control of the query position and return it, from 0."""
+def query_control(checkpoint: Checkpoint, chosen: Chosen, text: str, weights: np.ndarray) -> int:
+    """Show the control of the query position and return it, from 0.
+
+    weights: the map (T, T) of the head in the finished model.
+    """
     if len(text) == 1:
         return 0
+    default = _shown_first(checkpoint, chosen, text, weights)
     QUERY.follow_default(default + 1)
     allowed = Numbers(1, len(text), default + 1)
     return st.slider("Position", 1, len(text), default + 1, **QUERY.args(allowed)) - 1
+
+
+def _shown_first(checkpoint: Checkpoint, chosen: Chosen, text: str, weights: np.ndarray) -> int:
+    """A query, from 0, at which the head does what its preset or its label says."""
+    scores = checkpoint.head_scores
+    label = scores.label(*chosen.heads[0]) if scores else None
+    name = chosen.preset.score if chosen.preset and chosen.preset.score else label and label.name
+    name = "induction" if name == REPEATED else name
+    if name not in PATTERNS:
+        return sharpest_query(weights)
+    return sharpest_query(weights, pattern_keys(name, text, checkpoint.tokenizer))

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from microgpt.analysis.head_patterns import PATTERNS, short_name
 from microgpt.analysis.head_scores import HeadScores
+from microgpt.analysis.presets import REPEATED
 from microgpt.checkpoint import Checkpoint
 from microgpt.ui.components.life.life import Curve
 from microgpt.ui.head_choice import Choice
 
 _UNIT = "nats per character"  # of a loss
-REPEATED = "repeated"  # the induction score on random text
 
 
 def curve_steps(checkpoint: Checkpoint) -> list[int]:

@@ -364,3 +364,14 @@ def test_the_tables_hold_the_numbers_of_the_picture(lived):
     )
     assert steps["step"].tolist() == [0, 10, 20]
     assert steps["previous score (of attention)"].tolist() == pytest.approx([0.1, 0.2, 0.6])
+
+
+def test_an_induction_head_opens_where_it_attends_to_what_followed_the_same_character():
+    app = open_life(checkpoint="Repeated letters", preset="Induction head")
+    data = component(app)
+    text, query = data["labels"], data["query"]
+    rows, columns = np.tril_indices(len(text))
+    last = sent_maps(app)[-len(rows) :].reshape(-1)  # the only head of the layer at the last step
+    row = last[rows == query]
+    [*_, copied] = [at for at in range(1, query) if text[at - 1] == text[query]]
+    assert query >= len(text) // 2 and row[copied] == row.max() > 255 / 2
