@@ -166,6 +166,24 @@ def count_that_fits(text: str, most: int) -> int:
     return 0 if len(set(text)) <= most else times[most - 1] + 1
 
 
+def known_characters(text: str, rare: int) -> str:
+    """The result of fold_rare, if it has no more different characters than a model may know.
+
+    Raises DataError.
+    """
+    folded, most = fold_rare(text, rare), int(MODEL_LIMITS["vocab_size"][1])
+    if count := count_that_fits(folded, most):
+        what = (
+            f"the text has {len(set(folded)):,} different characters, and a model knows at most "
+            f"{most:,}"
+        )
+        those = f"those that occur fewer than {count} times"
+        raise DataError(
+            f"{what}; pass --rare {count} to replace {those}", f"{what}; replace {those}"
+        )
+    return folded
+
+
 def validation_part(text: str) -> str:
     """The characters of a corpus that are in its validation split."""
     return text[int(TRAIN_FRACTION * len(text)) :]

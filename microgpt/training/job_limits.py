@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from microgpt.config import MODEL_LIMITS, GPTConfig, TrainConfig
-from microgpt.data import count_that_fits, fold_rare
+from microgpt.config import GPTConfig, TrainConfig
+from microgpt.data import known_characters
 from microgpt.model import without_weights
 from microgpt.training.job_status import JobError
 
@@ -13,10 +13,18 @@ MAX_STEPS = 20_000
 MAX_SNAPSHOTS = 60
 
 
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Limits of a run's process: MiB of memory for the training, and of its largest file."""
+
+    memory_mib: int = 400
+    file_mib: float = 64
+
+
 def check_request(text: str, model: GPTConfig, train: TrainConfig) -> bytes:
     """Return the text in UTF-8 if a visitor may train this.
 
-    model: its vocab_size is ignored. Raises JobError, which says what to change.
+    model: its vocab_size is ignored. Raises JobError or DataError, which say what to change.
     """
     try:
         encoded = text.encode()
@@ -32,20 +40,14 @@ def check_request(text: str, model: GPTConfig, train: TrainConfig) -> bytes:
             f"a run here has a text, at most {MAX_STEPS:,} steps and at most {MAX_SNAPSHOTS} "
             "snapshots"
         )
-    folded = fold_rare(text, train.rare)
-    most = int(MODEL_LIMITS["vocab_size"][1])
-    if count := count_that_fits(folded, most):
-        raise JobError(
-            f"the text has {len(set(folded)):,} different characters, and a model knows at most "
-            f"{most:,}; replace those that occur fewer than {count} times"
-        )
     least = 10 * model.block_size + 1
     if len(text) < least:
         raise JobError(
             f"a context length of {model.block_size} needs a text of at least {least:,} "
             f"characters; this one has {len(text):,}"
         )
-    shape = dataclasses.replace(model, vocab_size=len(set(folded)))
+    vocab_size = len(set(known_characters(text, train.rare)))
+    shape = dataclasses.replace(model, vocab_size=vocab_size)
     parameters = without_weights(shape).parameter_count()
     if parameters > MAX_PARAMETERS:
         raise JobError(

@@ -12,18 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from microgpt import atomic
-from microgpt.analysis.head_scores import HeadScores
-from microgpt.checkpoint import CONFIG
-from microgpt.checkpoint.loss_record import LossRow
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.training.finish import Source
-from microgpt.training.folder import RunFolder
-from microgpt.training.job_limits import check_request
-from microgpt.training.job_status import JobError, JobStatus, Sample
+from microgpt.training.job import Job
+from microgpt.training.job_limits import Limits, check_request
+from microgpt.training.job_status import JobError, JobStatus
 from microgpt.training.process import WorkerProcess
 from microgpt.training.server_folder import server_folder
-from microgpt.training.worker import CHECKPOINT, TEXT, Request
+from microgpt.training.worker import TEXT, Request
 
 # The most runs that wait, and the most ended runs that are kept, the last visited ones.
 MAX_QUEUED, MAX_ENDED = 10, 20
@@ -33,57 +29,10 @@ KEEP_ENDED_MINUTES = 60
 # the training. Then its process is ended.
 GRACE_SECONDS = 180
 _TEND_SECONDS = 1.0
-_KILLED = "the system ended the run, probably because the server has too little memory"
-_EARLY = "the run ended early, because"
-_TOO_LONG = "the run took too long and was ended"
 _UNKNOWN = (
     "there is no such run here any more; a run is kept for an hour after its last visit, unless "
     "the server stops"
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Limits of a run's process: MiB of memory for the training, and of its largest file."""
-
-    memory_mib: int = 400
-    file_mib: float = 64
-
-
-class _Job:
-    """A run, its process, and the times that decide what happens to it (of time.monotonic)."""
-
-    def __init__(self, folder: Path, text_sha256: str, status: JobStatus, now: float):
-        self.folder, self.text_sha256, self.status = folder, text_sha256, status
-        self.process: WorkerProcess | None = None
-        self.visited = now
-        self.began = now  # of its process, moved on by the time that it was paused
-        self.paused: float | None = None  # since when
-        self.ended: bool = False  # the process has reported the end
-        self.recovers = False
-        self.deleted = False
-
-    def update(self, **changes: Any) -> None:
-        self.status = dataclasses.replace(self.status, **changes)
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """The folder of the checkpoint, if it has been saved."""
-        folder = self.folder / CHECKPOINT
-        atomic.put_back(folder)
-        return folder if (folder / CONFIG).is_file() else None
-
-    @property
-    def has_trained_state(self) -> bool:
-        """Whether a state is saved that has more than the random weights of step 0."""
-        saved = [row.step for row in self.status.rows if row.val_loss is not None]
-        return bool(saved) and saved[-1] > 0 and RunFolder(self.folder / CHECKPOINT).state.exists()
-
-    def clean(self) -> None:
-        """Delete all files but the checkpoint."""
-        shutil.rmtree(RunFolder(self.folder / CHECKPOINT).folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            (self.folder / TEXT).unlink()
 
 
 class Jobs:
@@ -105,7 +54,7 @@ class Jobs:
     ):
         self._at_once, self._minutes, self._keep_minutes = at_once, minutes, keep_minutes
         self._limits = limits or Limits()
-        self._jobs: dict[str, _Job] = {}  # in the order of submission
+        self._jobs: dict[str, Job] = {}  # in the order of submission
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._closing = threading.Event()
@@ -124,8 +73,8 @@ class Jobs:
     def submit(self, text: str, model: GPTConfig, train: TrainConfig, source: Source) -> str:
         """Add a run to the queue, and return its id, which cannot be guessed.
 
-        model: its vocab_size is ignored. Raises JobError if the queue is full, or if the text or
-        the model cannot be used (see job_limits.py).
+        model: its vocab_size is ignored. Raises JobError if the queue is full, and JobError
+        or DataError if the text or the model cannot be used (see job_limits.py).
         """
         encoded = check_request(text, model, train)
         job, name = secrets.token_urlsafe(16), secrets.token_hex(8)
@@ -143,7 +92,7 @@ class Jobs:
                 raise JobError("the server has no room for the text; try again later") from error
             status = JobStatus("queued", model, train, source)
             digest = hashlib.sha256(encoded).hexdigest()
-            self._jobs[job] = _Job(folder, digest, status, time.monotonic())
+            self._jobs[job] = Job(folder, digest, status)
             self._start_next()
             if self._tender is None:
                 self._tender = threading.Thread(target=self._keep_tending, daemon=True)
@@ -203,7 +152,7 @@ class Jobs:
             if found.process is not None:
                 found.process.kill()  # its files are deleted when it has ended
             else:
-                shutil.rmtree(found.folder, ignore_errors=True)
+                found.delete()
 
     def close(self) -> None:
         """End all runs and delete their files, when the server stops."""
@@ -232,32 +181,19 @@ class Jobs:
             for job in ended[MAX_ENDED:]:
                 self.give_up(job)
 
-    def _tend(self, job: str, found: _Job, now: float) -> None:
-        keep, status = 60 * self._keep_minutes, found.status
-        unseen = now - found.visited > keep
-        if status.ended:
-            if now - found.visited > 60 * KEEP_ENDED_MINUTES:
+    def _tend(self, job: str, found: Job, now: float) -> None:
+        if found.process is None:
+            keep = KEEP_ENDED_MINUTES if found.status.ended else self._keep_minutes
+            if now - found.visited > 60 * keep:
                 self.give_up(job)
-        elif found.process is None:
-            if unseen:
-                self.give_up(job)
-        elif status.state in ("training", "paused") and status.note is None:
-            if unseen:
-                found.update(note=f"{_EARLY} nobody watched it for {self._keep_minutes:g} minutes")
-            elif found.paused is not None and now - found.paused > keep:
-                found.update(note=f"{_EARLY} it was paused for {self._keep_minutes:g} minutes")
-            if found.status.note is not None:
-                found.process.send("stop")
-        most = 60 * self._minutes + GRACE_SECONDS
-        if found.process is not None and found.paused is None and now - found.began > most:
-            found.update(error=status.error or _TOO_LONG)
-            found.process.kill()
+        else:
+            found.tend(now, self._keep_minutes, 60 * self._minutes + GRACE_SECONDS)
 
     def _keep_tending(self) -> None:
         while not self._closing.wait(_TEND_SECONDS):
             self.tend()
 
-    def _find(self, job: str) -> _Job:
+    def _find(self, job: str) -> Job:
         found = self._jobs.get(job)
         if found is None:
             raise JobError(_UNKNOWN)
@@ -278,7 +214,7 @@ class Jobs:
                 job.update(state="training")
                 self._start(job)
 
-    def _start(self, job: _Job) -> None:
+    def _start(self, job: Job) -> None:
         status = job.status
         request = Request(
             status.model,
@@ -290,17 +226,18 @@ class Jobs:
             self._limits.file_mib,
             job.recovers,
         )
-        job.began, job.ended, job.paused = time.monotonic(), False, None
+        job.begin()
 
         def on_event(process: WorkerProcess, name: str, value: Any) -> None:
             with self._lock:
-                self._apply(job, name, value)
+                job.apply(name, value)
                 self._changed.notify_all()
 
         def on_exit(process: WorkerProcess) -> None:
             with self._lock:
                 job.process = None
-                self._after(job)
+                if job.close():
+                    self._start(job)
                 self._start_next()
                 self._changed.notify_all()
 
@@ -309,51 +246,3 @@ class Jobs:
         except OSError as error:
             job.update(state="failed", error=f"the run could not start: {error.strerror}")
             job.clean()
-
-    @staticmethod
-    def _apply(job: _Job, name: str, value: Any) -> None:
-        """Apply an event of a run's process to its status."""
-        status, now = job.status, time.monotonic()
-        match name:
-            case "state":
-                if value == "paused":
-                    job.paused = now
-                elif job.paused is not None:
-                    job.began, job.paused = job.began + now - job.paused, None
-                job.update(state=value)
-            case "row":
-                row = LossRow(**value)
-                job.update(rows=(*status.rows, row), step=row.step)
-            case "sample":
-                job.update(samples=(*status.samples, Sample(**value)))
-            case "scores":
-                shape = status.model.n_layer, status.model.n_head
-                scores = HeadScores.from_json(value["scores"], *shape)
-                job.update(scores={**status.scores, value["step"]: scores})
-            case "note":
-                job.update(note=status.note or value)
-            case "error":
-                job.update(error=status.error or value)
-            case "step" | "baselines":
-                job.update(**{name: value})
-            case "end":
-                job.ended = True
-
-    def _after(self, job: _Job) -> None:
-        """Decide what becomes of a run whose process has ended."""
-        if job.deleted:
-            shutil.rmtree(job.folder, ignore_errors=True)
-            return
-        folder = job.checkpoint
-        if job.ended and job.status.error is None:
-            complete = job.status.step == job.status.steps
-            job.update(state="done", folder=folder, note=None if complete else job.status.note)
-        else:
-            job.update(error=job.status.error or _KILLED)
-            if folder is None and not job.recovers and job.has_trained_state:
-                job.recovers = True
-                job.update(state="finishing")
-                self._start(job)
-                return
-            job.update(state="failed", folder=folder)
-        job.clean()

@@ -11,8 +11,8 @@ from microgpt.analysis import baselines
 from microgpt.analysis.baselines import Baselines
 from microgpt.checkpoint import loss_record
 from microgpt.checkpoint.limits import check_evaluations, check_model
-from microgpt.config import MODEL_LIMITS, EncoderDecoderConfig, GPTConfig, TrainConfig
-from microgpt.data import DataError, Splits, count_that_fits, fold_rare, split
+from microgpt.config import EncoderDecoderConfig, GPTConfig, TrainConfig
+from microgpt.data import DataError, Splits, known_characters, split
 from microgpt.model import GPT
 from microgpt.pairs import PairSplits, split_pairs
 from microgpt.tasks import MAKERS, task_text
@@ -84,13 +84,7 @@ def prepare(
     if not text:
         raise DataError("the text is empty; choose another with --data FILE")
     digest = hashlib.sha256(text.encode()).hexdigest()  # equals the SHA-256 of the file
-    text = fold_rare(text, config.rare)
-    most = int(MODEL_LIMITS["vocab_size"][1])
-    if count := count_that_fits(text, most):
-        raise DataError(
-            f"the text has {len(set(text)):,} different characters, and a model knows at most "
-            f"{most:,}; pass --rare {count} to replace those that occur fewer than {count} times"
-        )
+    text = known_characters(text, config.rare)
     tokenizer = CharTokenizer.from_text(text)
     model_config = dataclasses.replace(model_config, vocab_size=tokenizer.vocab_size)
     check_model(model_config)

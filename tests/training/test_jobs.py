@@ -11,8 +11,9 @@ import pytest
 
 from microgpt import checkpoint
 from microgpt.config import GPTConfig
+from microgpt.training.job_limits import Limits
 from microgpt.training.job_status import JobError, JobStatus
-from microgpt.training.jobs import KEEP_ENDED_MINUTES, MAX_ENDED, MAX_QUEUED, Jobs, Limits
+from microgpt.training.jobs import KEEP_ENDED_MINUTES, MAX_ENDED, MAX_QUEUED, Jobs
 from microgpt.training.worker import OUT_OF_MEMORY
 from tests.folders import names
 from tests.training.small_job import LONG, SHAPE, SHORT, SOURCE
