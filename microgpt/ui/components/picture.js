@@ -1,6 +1,10 @@
 // The picture of a view as an SVG file: what is on the page, with its boxes, texts and curves.
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = 16;
+const SHAPE_STYLES = [
+  ...["stroke-width", "stroke-dasharray", "stroke-linejoin", "vector-effect", "paint-order"],
+  ...["text-anchor", "font-family", "font-size", "font-weight"],
+];
 const svgNode = (name, attributes, ...content) => {
   const node = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -61,6 +65,13 @@ const savePicture = (root, fileName) => {
     }
   }
 
+  // The short line before the name of a curve.
+  function drawMark(box, style, opacity) {
+    const [width, height] = [style.width, style.height].map(parseFloat);
+    const mark = { x: box.x, y: box.y + (box.height - height) / 2, width, height };
+    rectangle(mark, { fill: plainColour(style.backgroundColor).rgb, "fill-opacity": opacity });
+  }
+
   // A text, one element for each of its lines.
   function drawText(node, style, opacity) {
     const range = document.createRange();
@@ -99,29 +110,37 @@ const savePicture = (root, fileName) => {
     return node;
   }
 
-  function drawCurves(svg, box, opacity) {
-    const paths = [...svg.querySelectorAll("path")].map((path) => {
-      const style = getComputedStyle(path);
-      return svgNode("path", {
-        d: path.getAttribute("d"),
-        fill: "none",
-        stroke: plainColour(style.stroke).rgb,
-        "stroke-width": style.strokeWidth,
-        "stroke-dasharray": style.strokeDasharray,
-        "vector-effect": "non-scaling-stroke",
-        opacity: opacity * style.opacity,
-      });
+  // A drawing of the page: copies of its shapes and texts, with the styles that they have here.
+  function drawShapes(svg, box, opacity) {
+    const shapes = [...svg.querySelectorAll("path, line, polyline, circle, text")].map((shape) => {
+      const style = getComputedStyle(shape), copy = shape.cloneNode(true);
+      for (const name of ["class", "style"]) copy.removeAttribute(name);
+      for (const name of SHAPE_STYLES) copy.setAttribute(name, style.getPropertyValue(name));
+      for (const name of ["fill", "stroke"]) {
+        if (style[name] === "none") copy.setAttribute(name, "none");
+        else {
+          const colour = plainColour(style[name]);
+          copy.setAttribute(name, colour.rgb);
+          copy.setAttribute(`${name}-opacity`, colour.opacity);
+        }
+      }
+      copy.setAttribute("opacity", opacity * style.opacity);
+      return copy;
     });
-    const frame = { viewBox: "0 0 1 1", preserveAspectRatio: "none", overflow: "visible" };
-    picture.append(svgNode("svg", { ...box, ...frame }, ...paths));
+    const frame = { overflow: "visible" };
+    for (const name of ["viewBox", "preserveAspectRatio"]) {
+      if (svg.hasAttribute(name)) frame[name] = svg.getAttribute(name);
+    }
+    picture.append(svgNode("svg", { ...box, ...frame }, ...shapes));
   }
 
   function draw(node, opacity) {
     const style = getComputedStyle(node), box = place(node.getBoundingClientRect());
     if (node.matches("input, .tool, .play") || !box.width || !box.height || style.visibility === "hidden") return;
     opacity *= style.opacity;
-    if (node instanceof SVGElement) return drawCurves(node, box, opacity);
+    if (node instanceof SVGElement) return drawShapes(node, box, opacity);
     drawBox(box, style, opacity);
+    if (node.matches(".curve-mark")) drawMark(box, getComputedStyle(node, "::before"), opacity);
     if (node instanceof HTMLCanvasElement) {
       const image = { href: node.toDataURL(), preserveAspectRatio: "none" };
       picture.append(svgNode("image", { ...box, ...image, style: "image-rendering: pixelated" }));

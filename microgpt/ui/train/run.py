@@ -127,7 +127,14 @@ def _button(
 
 def _results(status: JobStatus) -> None:
     """Show the losses, the samples and the scores of the heads, as far as they are known."""
-    training_run("training_run", status.rows, status.steps, status.baselines, status.samples)
+    training_run(
+        "training_run",
+        status.rows,
+        status.steps,
+        status.baselines,
+        status.samples,
+        f"{_file_name(status.source.data)}-loss",
+    )
     if status.scores:
         caption(
             "What each head attends to, from no attention to all of it: the strongest score of "

@@ -12,7 +12,7 @@ from tests.ui.pages import component, run_script
 def run_page(rows, samples):
     from microgpt.ui.components.training_run.training_run import training_run
 
-    training_run("run", rows, 100, {"bigram": 2.34567, "uniform": 3.5}, samples)
+    training_run("run", rows, 100, {"bigram": 2.34567, "uniform": 3.5}, samples, "mine-loss")
 
 
 def run_data(rows, samples):

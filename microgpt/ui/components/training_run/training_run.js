@@ -134,6 +134,7 @@ function build(parentElement) {
     pointed = null;
     draw();
   };
+  find("save").onclick = () => savePicture(find("curves"), data.file);
   new ResizeObserver(() => data && draw()).observe(chart);
   return { root, update };
 }

@@ -17,7 +17,7 @@ from microgpt.ui.components import component
 
 T = TypeVar("T")
 
-_RUN = component("training_run")
+_RUN = component("training_run", uses=["picture.js"])
 _HEADS = component("training_run", "head_curves")
 # The most points of a line: more than a chart has pixels to tell apart.
 MAX_POINTS = 300
@@ -31,11 +31,12 @@ def training_run(
     steps: int,
     baselines: Mapping[str, float],
     samples: Sequence[Sample],
+    file_name: str,
 ) -> None:
     """Show the loss record of a run beside baselines of its text, and what the model wrote.
 
     steps: the number of planned updates. baselines: losses by their names in NAMES; all losses are
-    in nats per character.
+    in nats per character. file_name: of a picture of the losses.
     """
     shown = _spread(samples, MAX_SAMPLES)
     _RUN(
@@ -48,6 +49,7 @@ def training_run(
             },
             "baselines": [[name, round(baselines[name], 4)] for name in NAMES if name in baselines],
             "samples": [[each.step, each.text] for each in shown],
+            "file": f"{file_name}.svg",
             "signs": style.signs_in_text({char for each in shown for char in each.text}),
         },
     )
