@@ -81,8 +81,8 @@ SIZES = {
 
 
 def estimate_seconds(model: GPTConfig, train: TrainConfig) -> float:
-    """Estimate the seconds of training on this machine, from a few steps, an estimate of the losses
-    and a snapshot of such a run, each made once.
+    """Estimate the seconds of training on this machine while nothing else runs there, from the
+    processor time of a few steps, an estimate of the losses and a snapshot, each made once.
 
     model: with the vocabulary size of the text. The start of a run's process and the measurements
     after the training are left out.
@@ -102,21 +102,19 @@ def _measure(model: GPTConfig, train: TrainConfig) -> float:
     data = torch.randint(model.vocab_size, (length,), generator=generator)
     state = TrainState.create(model, short, torch.device("cpu"))
     # The first row has an estimate of the losses, and the others a step each.
-    times = [time.perf_counter()]
-    rows = []
-    for row in train_steps(state, Splits(data, data), short):
-        rows.append(row)
-        times.append(time.perf_counter())
+    times = [time.thread_time()]
+    for _ in train_steps(state, Splits(data, data), short):
+        times.append(time.thread_time())
     estimate = times[1] - times[0]
-    step = min(after.seconds - before.seconds for before, after in pairwise(rows))
-    started = time.perf_counter()
+    step = min(after - before for before, after in pairwise(times[1:]))
+    started = time.thread_time()
     tokenizer = CharTokenizer("".join(map(chr, range(0x4E00, 0x4E00 + model.vocab_size))))
     trained = state.model
     assert isinstance(trained, GPT)
     take_snapshot(trained, tokenizer, data[: model.block_size].tolist(), 0)
     if model.block_size > 1:
         live_scores(trained.eval(), tokenizer, data)
-    snapshot = time.perf_counter() - started
+    snapshot = time.thread_time() - started
     snapshots = len(snapshot_steps(train.steps, train.snapshot_count))
     estimates = snapshots + train.steps // train.eval_interval
     return train.steps * step + estimates * estimate + snapshots * snapshot

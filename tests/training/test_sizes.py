@@ -1,4 +1,6 @@
 import dataclasses
+import itertools
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,6 +23,15 @@ def test_a_size_may_be_trained_by_a_visitor_and_has_something_to_watch(size):
 
 def test_a_bigram_reads_one_character():
     assert SIZES["bigram"].model.block_size == 1
+
+
+def test_the_estimate_leaves_out_the_time_that_others_use(monkeypatch):
+    seconds = itertools.count()
+    clock = SimpleNamespace(thread_time=lambda: next(seconds))
+    monkeypatch.setattr("microgpt.training.sizes.time", clock)
+    snapshots = len(snapshot_steps(SHORT.steps, SHORT.snapshot_count))
+    estimates = snapshots + SHORT.steps // SHORT.eval_interval
+    assert estimate_seconds(SHAPE, SHORT) == SHORT.steps + estimates + snapshots
 
 
 def test_the_estimate_grows_with_the_steps_and_leaves_the_threads_alone():

@@ -59,9 +59,9 @@ def described(text: str) -> Corpus:
     return session_result("corpus", text, lambda: describe(text))
 
 
-@shared(max_entries=64, ttl=600)  # the server may be less busy later
+@shared(max_entries=64)
 def estimated_seconds(model: GPTConfig, train: TrainConfig) -> float:
-    """About how long a run takes on this server, in seconds; measured for each setting."""
+    """About how long a run takes here while nothing else does, in seconds; measured once each."""
     return estimate_seconds(model, train)
 
 
