@@ -1,6 +1,7 @@
 """The checkpoint that a visitor opened for this session: a file, or a run of this app."""
 
 import hashlib
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ from microgpt.ui.text import escaped
 CHOSEN = control("checkpoint")
 RUN = control("opened")
 _VIEW = "opened"  # the view of this session's Visitor
+_YOURS = "Yours: "  # begins the name of what is open in the choice of checkpoints
+_MISSING = "name of the checkpoint that the link lacks"
 _RUN = "run "  # begins what identifies a run, and not a file
 _UPLOADER, _ERROR = "number of the uploader", "error of the uploader"
 # The same as maxUploadSize in .streamlit/config.toml.
@@ -54,9 +57,24 @@ def opened_here(hidden: DeltaGenerator) -> OpenedHere:
     except MicroGPTError as error:
         return OpenedHere(error=f"{error.for_visitors}.")
     if shown is None or (not run and shown.ref.startswith(_RUN)):
-        return OpenedHere()
+        return _missing()
+    st.session_state.pop(_MISSING, None)
     why = f"{shown.error.for_visitors}." if shown.error else None
     return OpenedHere(_choice(shown.name), shown.loaded, why)
+
+
+def _missing() -> OpenedHere:
+    """Nothing is open; an error if the session began with a link that was made with a file open."""
+    named = st.query_params.get(CHOSEN.key, "")
+    if CHOSEN.key not in st.session_state and named.startswith(_YOURS):
+        st.session_state[_MISSING] = textwrap.shorten(named.removeprefix(_YOURS), 60)
+        del st.query_params[CHOSEN.key]
+    if (name := st.session_state.get(_MISSING)) is None:
+        return OpenedHere()
+    return OpenedHere(
+        error=f"The link was made with the checkpoint {name}, opened from a file, which a link "
+        "does not hold. Open the same file in the sidebar to see it here."
+    )
 
 
 def _opened_run(run: str) -> Opened | None:
@@ -80,6 +98,7 @@ def close_opened() -> None:
     """Close what is open. For a callback."""
     this_visitor().close(_VIEW)
     RUN.choose("")
+    st.session_state.pop(_MISSING, None)
 
 
 def file_control(repo: Control) -> None:
@@ -147,4 +166,4 @@ def _choose(name: str, repo: Control) -> None:
 
 
 def _choice(name: str) -> str:
-    return f"Yours: {name}"
+    return f"{_YOURS}{name}"

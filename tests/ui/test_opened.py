@@ -131,13 +131,6 @@ def test_a_visitor_is_told_that_others_needed_the_memory(
     assert not app.error
 
 
-def test_a_link_to_a_file_of_another_session_opens_the_default(app):
-    app.query_params["checkpoint"] = YOURS
-    open_page(app, ATTENTION)
-    assert app.selectbox("checkpoint").index == 0
-    assert "cannot be Yours" in app.toast[0].value.replace("\\", "")
-
-
 def test_weights_without_their_vocabulary_are_refused(app, checkpoint_with_snapshots):
     files = [
         (path.name, path.read_bytes())
@@ -146,3 +139,20 @@ def test_weights_without_their_vocabulary_are_refused(app, checkpoint_with_snaps
     ]
     drop(app.run(), *files)
     assert "tokenizer.json is missing" in errors(app)[0]
+
+
+def test_a_link_that_was_made_with_an_open_file_says_what_is_missing(app, packed, tiny_checkpoint):
+    app.query_params["checkpoint"] = YOURS
+    open_page(app, ATTENTION)
+    (said,) = errors(app)
+    assert "the checkpoint verses, opened from a file" in said and tiny_checkpoint.name in said
+    assert app.selectbox("checkpoint").index == 0 and "checkpoint" not in app.query_params
+    assert not app.toast
+    drop(app, ("verses.zip", packed))
+    assert not app.error and app.selectbox("checkpoint").value == YOURS
+
+
+def test_what_a_link_lacks_can_be_closed(app):
+    app.query_params["checkpoint"] = YOURS
+    app.run().button("close the run").click().run()
+    assert not app.error and not app.run().error
