@@ -160,9 +160,12 @@ def _ended(run: str, status: JobStatus) -> None:
     _results(status)
     if status.folder is not None:
         _publish(_file_name(status.source.data))
-        next_steps(
+        attention = [
             _step("See its attention", ATTENTION, ATTENTION_TAB, MAPS, run, status),
             _step("Watch one head form", ATTENTION, ATTENTION_TAB, LIFE, run, status),
+        ]
+        next_steps(
+            *(attention if status.model.block_size > 1 else ()),  # or it has one weight, always 1
             _step("Look inside", INSIDE, INSIDE_TAB, THROUGH, run, status),
             _step("Compare its loss with other runs", LOSS_RECORD, LOSS_TAB, COMPARE, run, status),
         )

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from microgpt.checkpoint import AnyCheckpoint
+from microgpt.config import GPTConfig
 from microgpt.errors import MicroGPTError
 from microgpt.training.finish import Source
 from microgpt.training.jobs import KEEP_ENDED_MINUTES
 from microgpt.training.operator import Settings
-from microgpt.training.sizes import SIZES
+from microgpt.training.sizes import SIZES, Size
 from microgpt.ui.cache.training import (
     estimated_seconds,
     jobs,
@@ -74,8 +75,8 @@ def _model(text: Text, settings: Settings) -> None:
     if problem:
         line.error(escaped(problem))
     else:
-        about = f"{size.about[0].upper()}{size.about[1:]}."
-        about = f"{about} {in_words(parameter_count(recipe.model))} parameters"
+        count = in_words(parameter_count(recipe.model))
+        about = f"{sentence(_about(size, recipe.model))} {count} parameters"
         line.caption(f"{about}.")
     show_corpus(text.corpus)
     if pressed:
@@ -83,6 +84,19 @@ def _model(text: Text, settings: Settings) -> None:
     elif not problem and settings.at_once:  # last, because it may take a second
         seconds = estimated_seconds(recipe.model, recipe.train)
         line.caption(f"{about}; {_time(seconds, settings.minutes)}.")
+
+
+def _about(size: Size, model: GPTConfig) -> str:
+    """What is special about a model of this size, or its shape if the settings changed that."""
+    shape = model.n_layer, model.n_head, model.block_size
+    if shape == (size.model.n_layer, size.model.n_head, size.model.block_size):
+        return size.about
+    layers, heads, characters = map(_counted, shape, ("layer", "head", "character"))
+    return f"{layers} of {heads}, which can look back {characters}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _problem(text: Text, recipe: Recipe) -> str | None:
@@ -118,7 +132,7 @@ def _time(seconds: float, minutes: float) -> str:
             f"it would take about {duration(seconds)} here, and this app ends a run after "
             f"{duration(60 * minutes)} and keeps what it has learned"
         )
-    return f"about {duration(seconds)} here"
+    return f"about {duration(seconds)} here, longer while the server is busy"
 
 
 def _say_off(settings: Settings) -> None:

@@ -28,6 +28,7 @@ _MAX_MB = MAX_TEXT_BYTES // 10**6
 _HEIGHT = 380  # pixels
 _MAX_NAME = 40  # characters
 _PREVIEW = 4_000  # characters
+_ENDINGS = " .,;:…。，、；：،؛"
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def _pasted() -> tuple[str, str]:
         label_visibility="collapsed",
         **PASTED.widget_args,
     )
+    example = "An example, written for this page. Clear it and paste a text of your own. "
     caption(
-        "An example, written for this page. Clear it and paste a text of your own."
-        if text == _EXAMPLE
-        else f"Up to {MAX_TEXT:,} characters; upload a longer text as a file."
+        f"{example if text == _EXAMPLE else ''}Up to {MAX_TEXT:,} characters fit here, and a "
+        "longer text is not taken at all: upload it as a file."
     )
     with st.container(horizontal=True, gap="xsmall"):
         st.button("Clear", icon=":material/close:", disabled=not text, on_click=_put, args=("",))
@@ -92,8 +93,13 @@ def _put(text: str) -> None:
 
 def _name(text: str) -> str:
     """A text that was pasted is called after its first line."""
-    first = next((line for line in text.splitlines() if line.strip()), "a text")
-    return textwrap.shorten(first, _MAX_NAME, placeholder=" …")
+    titles = (_title(line) for line in text.splitlines())
+    return textwrap.shorten(next(filter(None, titles), "a text"), _MAX_NAME, placeholder=" …")
+
+
+def _title(text: str) -> str:
+    """A name that can end a sentence: without punctuation at its end, except ! and ?."""
+    return text.strip().rstrip(_ENDINGS)
 
 
 def _uploaded() -> tuple[str, str]:
@@ -126,7 +132,9 @@ def _keep_upload() -> None:
         if file.size > MAX_TEXT_BYTES:
             raise DataError(f"a text has at most {_MAX_MB} MB; {file.name} is larger")
         content = with_unix_line_ends(decoded(file.name, file.getvalue()))
-        st.session_state[_FILE] = Path(file.name).stem, content
+        if not content.strip():
+            raise DataError(f"{file.name} has no text; choose another file")
+        st.session_state[_FILE] = _title(Path(file.name).stem) or "a text", content
     except DataError as error:
         st.session_state[_FILE] = error
     forget_uploads([file])

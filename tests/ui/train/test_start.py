@@ -35,6 +35,7 @@ def test_a_text_that_is_too_short_says_what_to_do(app):
     app.text_area("training_text").set_value("ba do\n" * 20).run()
     assert not app.error  # a shorter context length is chosen
     assert not train_button(app).disabled
+    assert "3 layers of 4 heads, which can look back 8 characters" in captions(app)
     app.text_area("training_text").set_value("ba").run()
     (message,) = errors(app)
     assert "at least" in message and message.endswith("Paste a longer text.")

@@ -47,6 +47,9 @@ def test_a_pasted_text_is_called_after_its_first_line(app):
     assert f"{MAX_TEXT:,} characters" in captions(app)
     app.text_area("training_text").set_value("word " * 100).run()
     assert chosen(app)[0] == "word word word word word word word …"
+    for first, name in (("It was cold.", "It was cold"), ("雨停了。", "雨停了"), ("…", "Next!")):
+        app.text_area("training_text").set_value(f"{first}\nNext!\n" * 100).run()
+        assert chosen(app)[0] == name
 
 
 def test_the_example_is_cleared_and_put_back(app):
@@ -73,6 +76,11 @@ def test_a_file_is_read_and_its_start_shown(app):
 def test_a_file_that_is_no_text_is_an_error(app):
     upload(app, "photo.txt", b"\xff\xd8\xff\xe0" * 100)
     assert errors(app) == ["photo.txt is not plain text in UTF-8; save it as UTF-8 text."]
+
+
+def test_an_empty_file_is_an_error(app):
+    upload(app, "blank.txt", b" \n")
+    assert errors(app) == ["blank.txt has no text; choose another file."]
 
 
 def test_a_file_that_is_too_large_is_an_error(app):
