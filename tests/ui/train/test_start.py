@@ -25,6 +25,8 @@ def test_a_pasted_text_is_trained_on(app, runs):
     assert (status.state, status.source.data) == ("done", "Ba do ke")
     assert (status.step, status.model.vocab_size) == (20, len(set(TEXT)))
     app.run()
+    steps = [button.label for button in app.main.button]
+    assert "Look inside" in steps and "See its attention" not in steps
     open_it(app)
     assert not app.error and app.selectbox("checkpoint").value == "Yours: Ba do ke"
 
