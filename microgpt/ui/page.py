@@ -75,7 +75,7 @@ def _model_of(checkpoint: AnyCheckpoint) -> str:
     if checkpoint.training.on_tiny_shakespeare:
         return f"A GPT of {size} parameters that has read only Shakespeare."
     name = "An encoder–decoder" if isinstance(checkpoint, PairCheckpoint) else "A GPT"
-    data = isolated(escaped(checkpoint.training.data))
+    data = isolated(escaped(checkpoint.training.data.rstrip(" .")))  # it ends the sentence
     return f"{name} of {size} parameters, trained on {data}."
 
 

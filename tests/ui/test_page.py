@@ -1,5 +1,6 @@
 """What all pages share: the navigation, the header and the tabs."""
 
+import dataclasses
 import re
 import shutil
 
@@ -10,7 +11,7 @@ from microgpt import checkpoint, hub
 from microgpt.interop.assemble import Choices
 from microgpt.interop.importing import import_model
 from microgpt.ui import checkpoints
-from microgpt.ui.page import in_words
+from microgpt.ui.page import _model_of, in_words
 from tests.interop.other_programs import NanoGPT, randomised
 from tests.interop.test_importing import nanogpt_checkpoint
 from tests.loopback_hub import running
@@ -86,6 +87,13 @@ def test_every_tab_opens_on_an_imported_model(monkeypatch, imported_checkpoint, 
 )
 def test_a_number_of_parameters_has_three_digits(count, words):
     assert in_words(count) == words
+
+
+def test_a_title_with_a_full_stop_ends_the_sentence_with_one(tiny_checkpoint):
+    made = checkpoint.load(tiny_checkpoint)
+    training = dataclasses.replace(made.training, data="It was cold.")
+    sentence = _model_of(dataclasses.replace(made, training=training))
+    assert "It was cold" in sentence and sentence.count(".", sentence.index("It")) == 1
 
 
 def test_the_first_visit_of_a_server_keeps_all_values_of_a_link(app):
