@@ -27,7 +27,9 @@ def server(app_server, tiny_checkpoint):
 def start(page, server, corpus):
     """Paste a text and train a small model on it."""
     visit(
-        page, f"{server}/train?{urlencode({'train_size': 'Small', 'train_steps': STEPS})}", "Train"
+        page,
+        f"{server}/train?{urlencode({'train_size': 'Small', 'train_steps_2': STEPS})}",
+        "Train",
     )
     page.get_by_label("Your text").fill(corpus)
     page.get_by_label("Your text").press("Control+Enter")
@@ -121,3 +123,16 @@ def test_on_a_phone_the_buttons_of_a_run_stay_in_reach(phone, server, corpus):
     buttons.get_by_role("button", name="Give up").tap()
     phone.locator(".vocabulary").wait_for()
     assert "run=" not in phone.url
+
+
+def test_a_size_has_its_own_settings_after_the_settings_were_open(new_page, server):
+    """In a closed popover, the browser keeps the values that the settings had."""
+    page = new_page()
+    visit(page, f"{server}/train", "Train")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Steps", exact=True).wait_for()
+    page.keyboard.press("Escape")
+    for size, about in (("Small", "read 8 characters"), ("Bigram", "the last character alone")):
+        page.get_by_role("radio", name=size, exact=True).click()
+        page.get_by_text(about).wait_for()
+        wait_for_run(page)

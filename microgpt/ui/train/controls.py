@@ -10,8 +10,12 @@ SOURCE = control("text_from")
 PASTED = control("training_text", is_text, url=False)
 
 SIZE = control("train_size")
-CONTEXT, LAYERS, HEADS = control("train_context"), control("train_layers"), control("train_heads")
-STEPS, RATE, DROPOUT = control("train_steps"), control("train_rate"), control("train_dropout")
+# One of each for each size, by the place of the size in SIZES. In a closed popover, the browser
+# keeps the value that it had, so a control of all sizes would not follow another size.
+CONTEXT, LAYERS, HEADS, STEPS, RATE, DROPOUT = (
+    control(f"train_{name}", numbered=True)
+    for name in ("context", "layers", "heads", "steps", "rate", "dropout")
+)
 
 # The id of the run that the page shows, empty for none.
 RUN = control("run")

@@ -61,19 +61,20 @@ def size_control() -> str:
 
 def recipe_controls(size: Size, corpus: Corpus) -> Recipe:
     """Show the settings in a popover and return what they make of the size."""
+    number = list(SIZES.values()).index(size) + 1
     with st.popover("Settings", icon=":material/tune:"):
         columns = st.columns(2, gap="medium")
         with columns[0]:
             context = _choice(
                 "Context length",
-                CONTEXT,
+                CONTEXT.at(number),
                 [each for each in _CONTEXTS if each <= corpus.longest] or [1],
                 size.model.block_size,
                 "How many characters the model can look back. With 1, it sees only the last one.",
             )
             layers = _number(
                 "Layers",
-                LAYERS,
+                LAYERS.at(number),
                 (1, _MOST_LAYERS),
                 size.model.n_layer,
                 "How often the model looks at the text and thinks about it, one layer after the "
@@ -81,7 +82,7 @@ def recipe_controls(size: Size, corpus: Corpus) -> Recipe:
             )
             heads = _choice(
                 "Heads per layer",
-                HEADS,
+                HEADS.at(number),
                 [each for each in range(1, _MOST_HEADS + 1) if size.model.n_embd % each == 0],
                 size.model.n_head,
                 "How many places a layer can look at, at the same time.",
@@ -89,7 +90,7 @@ def recipe_controls(size: Size, corpus: Corpus) -> Recipe:
         with columns[1]:
             steps = _number(
                 "Steps",
-                STEPS,
+                STEPS.at(number),
                 (10, _MOST_STEPS),
                 size.train.steps,
                 "How often the weights are changed. More steps take longer, and after too many "
@@ -97,7 +98,7 @@ def recipe_controls(size: Size, corpus: Corpus) -> Recipe:
             )
             rate = _choice(
                 "Learning rate",
-                RATE,
+                RATE.at(number),
                 list(_FACTORS),
                 _USUAL,
                 "How far each step changes the weights. Too low learns slowly; too high never "
@@ -105,7 +106,7 @@ def recipe_controls(size: Size, corpus: Corpus) -> Recipe:
             )
             dropout = _choice(
                 "Dropout",
-                DROPOUT,
+                DROPOUT.at(number),
                 [0.0, 0.1, 0.2, 0.3, 0.5],
                 size.model.dropout,
                 "The share of the numbers that is switched off at random in training, so that "

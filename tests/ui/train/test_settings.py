@@ -34,12 +34,12 @@ def test_a_size_is_trained_as_it_is(name):
 
 def test_settings_change_the_recipe_and_its_name():
     app = run_script(page, "tiny", TEXT)
-    app.selectbox("train_context").select(16)
-    app.number_input("train_layers").set_value(2)
-    app.selectbox("train_heads").select(2)
-    app.number_input("train_steps").set_value(200)
-    app.selectbox("train_rate").select("three times")
-    app.selectbox("train_dropout").select(0.2)
+    app.selectbox("train_context_3").select(16)
+    app.number_input("train_layers_3").set_value(2)
+    app.selectbox("train_heads_3").select(2)
+    app.number_input("train_steps_3").set_value(200)
+    app.selectbox("train_rate_3").select("three times")
+    app.selectbox("train_dropout_3").select(0.2)
     app.run()
     recipe, tiny = recipe_of(app), SIZES["tiny"]
     model = recipe.model
@@ -58,11 +58,11 @@ def test_each_setting_is_explained():
 
 def test_only_context_lengths_that_the_text_allows_are_offered():
     app = run_script(page, "tiny", TEXT[:300])
-    assert app.selectbox("train_context").options == ["1", "2", "4", "8", "16"]
+    assert app.selectbox("train_context_3").options == ["1", "2", "4", "8", "16"]
     assert recipe_of(app).model.block_size == 16
 
 
-def test_another_size_brings_its_own_settings_unless_they_were_changed():
+def test_each_size_has_its_own_settings():
     def both():
         import streamlit as st
 
@@ -76,10 +76,10 @@ def test_another_size_brings_its_own_settings_unless_they_were_changed():
     app = run_script(both)
     app.selectbox("size").select("tiny").run()
     assert recipe_of(app).model.block_size == SIZES["tiny"].model.block_size
-    app.number_input("train_layers").set_value(2).run()
+    app.number_input("train_layers_3").set_value(2).run()
     app.selectbox("size").select("small").run()
     assert recipe_of(app).model.block_size == SIZES["small"].model.block_size
-    assert recipe_of(app).model.n_layer == 2
+    assert recipe_of(app).model.n_layer == SIZES["small"].model.n_layer
 
 
 def test_rare_characters_are_replaced_as_the_text_needs():

@@ -12,7 +12,7 @@ def train_button(app):
 
 @pytest.mark.usefixtures("runs")
 def test_a_pasted_text_is_trained_on(app, runs):
-    app.query_params |= {"train_size": "Bigram", "train_steps": "20"}
+    app.query_params |= {"train_size": "Bigram", "train_steps_1": "20"}
     open_page(app, TRAIN)
     assert "Only someone with the link" in captions(app)
     assert "parameters; about" in captions(app)
