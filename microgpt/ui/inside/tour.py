@@ -92,6 +92,9 @@ def tour_row(tab_key: str, tab: str) -> None:
         if moves := st.session_state.get(_MOVES):
             st.html(_TO_TOP.format(moves), unsafe_allow_javascript=True)
     if not number or (tab_key, tab) == (TAB.key, TOUR):
+        # The tabs below keep their place. Where it changes, the browser builds them one by one,
+        # and may stay at the tab that was open.
+        st.empty()
         return
     stop = STOPS[number - 1]
     with st.container(key="tour_row", horizontal=True, vertical_alignment="center", gap="small"):

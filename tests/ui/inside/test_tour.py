@@ -173,3 +173,15 @@ def test_the_tour_ends_in_the_visitors_own_text(app):
     action(app).click().run()
     assert row(app) == 10 and app.text_area("text").value == "ba do"
     assert "The text is empty" not in captions(app)
+
+
+def test_the_tabs_have_the_same_place_with_and_without_the_row(bundled):
+    def place(app):
+        return next(at for at, each in app.main.children.items() if each.type == "tab_container")
+
+    app = open_tab(bundled, INSIDE, TOUR)
+    press(app, "Next")
+    without = place(app)
+    action(app).click().run()
+    follow(app)
+    assert row(app) == 2 and place(app) == without
