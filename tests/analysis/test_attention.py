@@ -221,7 +221,9 @@ def test_the_sharpest_query_attends_to_one_earlier_character_of_a_long_text():
     )
     assert sharpest_query(weights) == 2, "not query 1, which has one key, nor 3, which has itself"
     assert sharpest_query(np.ones((1, 1))) == 0
-    late = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0.1, 0.9, 0, 0], [0.2, 0.3, 0.4, 0.1]], np.float32)
+    late = np.array(
+        [[1, 0, 0, 0], [1, 0, 0, 0], [0.1, 0.9, 0, 0], [0.2, 0.3, 0.4, 0.1]], np.float32
+    )
     before = np.eye(4, k=-1, dtype=bool)  # the key of each query is the character before
     assert sharpest_query(late, np.arange(4) == 0) == 3 and sharpest_query(late, before) == 2
     assert sharpest_query(late, np.zeros(4, bool)) == 2, "no key has a weight, so all count"

@@ -181,3 +181,10 @@ def image_control() -> None:
         **_IMAGE.widget_args,
         help="The camera button of a chart saves the image in this format.",
     )
+
+
+def too_short(checkpoint: Checkpoint) -> str:
+    """Why one character has no scores, a sentence."""
+    if checkpoint.config.block_size == 1:
+        return "This model reads one character at a time, which can only attend to itself."
+    return "Type at least two characters. The first one can only attend to itself."

@@ -17,6 +17,7 @@ from microgpt.ui.attention.controls import (
     image_format,
     selected_scores,
     text_and_controls,
+    too_short,
 )
 from microgpt.ui.attention.steps import SCORES, steps_from
 from microgpt.ui.cache.attention import attention_maps
@@ -42,7 +43,7 @@ def head_scores_view(checkpoint: Checkpoint) -> None:
         return
     with controls:
         if len(text) < 2:
-            caption("Type at least two characters. The first can only attend to itself.")
+            caption(too_short(checkpoint))
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
             scores = selected_scores(checkpoint, text, "Measure on")

@@ -1,6 +1,6 @@
 """The life of a head: one head on one text, through the training, and without the head."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -9,11 +9,8 @@ import numpy as np
 import streamlit as st
 
 from microgpt.analysis.attention import from_bytes, in_bytes
-from microgpt.analysis.head_patterns import PATTERNS
-from microgpt.analysis.head_scores import HeadScores
 from microgpt.analysis.predictions import Predictions, first_difference, of_text
-from microgpt.analysis.presets import Preset, presets
-from microgpt.checkpoint import AnyCheckpoint, Checkpoint
+from microgpt.checkpoint import Checkpoint
 from microgpt.sampling import SamplingConfig
 from microgpt.ui.attention.controls import QUERY, TEXT
 from microgpt.ui.attention.life_controls import (
@@ -33,11 +30,11 @@ from microgpt.ui.attention.life_curves import (
     score_curves,
     scores_at,
 )
+from microgpt.ui.attention.life_sentences import about, elsewhere, names_of, no_slider, notes
 from microgpt.ui.attention.life_tables import steps_table, text_table
 from microgpt.ui.attention.steps import LIFE, steps_from
-from microgpt.ui.attention.switchboard import badges, switched_off, switches
+from microgpt.ui.attention.switchboard import badges, switches
 from microgpt.ui.cache.attention import attention_maps, logits_without
-from microgpt.ui.cache.checkpoints import bundled_checkpoint, bundled_folders
 from microgpt.ui.cache.writing import within_memory, written_text_without
 from microgpt.ui.charts import style
 from microgpt.ui.components.life.life import AblationByStep, Curve, Shown, life, shown_steps
@@ -62,7 +59,7 @@ def life_view(checkpoint: Checkpoint) -> None:
     with place:
         if chosen.preset is not None and not chosen.preset.heads:
             # The head that was chosen before stays.
-            st.info(f"{chosen.preset.about} {_elsewhere(chosen.preset)}".strip())
+            st.info(f"{chosen.preset.about} {elsewhere(chosen.preset)}".strip())
             chosen = replace(chosen, preset=None)
         if not chosen.text:
             st.info("The text cannot be shown. Open “Another text” to change it.")
@@ -91,7 +88,7 @@ def _show(
     scores = score_curves(checkpoint, steps, chosen.choice)
     ablation = _ablation(checkpoint, text, ablated, steps, indices if moving else None)
     measured = scores_at(checkpoint, steps)
-    note, found = _no_slider(checkpoint, chosen), passage(checkpoint)
+    note, found = no_slider(checkpoint, chosen), passage(checkpoint)
     view = st.container()
     with st.expander("As a table"):
         step = step_control(steps) if moving else len(steps) - 1
@@ -105,7 +102,7 @@ def _show(
         layer=layer,
         head=head,
         title=chosen.choice.title,
-        about=[_about(checkpoint, chosen, *each) for each in zip(steps, measured, strict=True)],
+        about=[about(checkpoint, chosen, *each) for each in zip(steps, measured, strict=True)],
         members=[of for at, of in chosen.heads if at == layer] if len(chosen.heads) > 1 else [],
         badges=[badges(each, checkpoint.config)[layer] for each in measured],
         steps=steps,
@@ -122,7 +119,8 @@ def _show(
     )
     with view:
         life("life", shown, maps, _choose, partial(set_text, TEXT, found or text))
-        _notes(checkpoint, chosen, text)
+        if sentences := notes(checkpoint, chosen, text):
+            caption(sentences)
         written = st.container()
         next_steps(*steps_from(LIFE, checkpoint, text, chosen.choice))
     if ablated:
@@ -138,46 +136,10 @@ def _choose(what: str, value: int) -> None:
         (HEAD if what == "head" else QUERY).choose(value + 1)
 
 
-def _elsewhere(preset: Preset) -> str:
-    """A sentence that names the bundled checkpoints with heads of a preset; empty if none has."""
-    names = [
-        f"“{name}”"
-        for name in bundled_folders()
-        for scores in [_scores_of(bundled_checkpoint(name))]
-        for each in (presets(scores) if scores else [])
-        if each.name == preset.name and each.heads
-    ]
-    return f"Choose {' or '.join(names)} in the sidebar to see one." if names else ""
-
-
-def _scores_of(checkpoint: AnyCheckpoint) -> HeadScores | None:
-    return checkpoint.head_scores if isinstance(checkpoint, Checkpoint) else None
-
-
-def _about(checkpoint: Checkpoint, chosen: Chosen, step: int, scores: HeadScores | None) -> str:
-    """A sentence about the head at a step, or about the heads of the preset."""
-    if chosen.preset is not None:
-        about = chosen.preset.about
-        finished = step == checkpoint.training.steps
-        return about if finished else f"In the finished model, {about[0].lower()}{about[1:]}"
-    if scores is None:
-        return ""
-    label = scores.label(*chosen.heads[0])
-    if label is None:
-        return "No kind of character has much of this head’s attention."
-    return f"{100 * label.score:.0f} % of its attention goes to {PATTERNS[label.name].about}."
-
-
 def _score(chosen: Chosen, scores: dict[str, Curve]) -> str | None:
     """The name of the score whose curve is shown first: that of the preset, or the highest."""
     name = chosen.preset.score if chosen.preset else ""
     return name if name in scores else best_score(scores)
-
-
-def _names(heads: Collection[tuple[int, int]]) -> str:
-    """The heads, in words: their names, or how many if they are more than two."""
-    names = [f"L{layer + 1} H{head + 1}" for layer, head in sorted(heads)]
-    return " and ".join(names) if len(names) < 3 else f"{len(names)} heads"
 
 
 def _ablation(
@@ -217,39 +179,7 @@ def _ablation(
             f"The predictions without {them} were measured only at the end of the training. Here "
             "the colours show the attention."
         )
-    return AblationByStep(_names(ablated), found, missing)
-
-
-def _notes(checkpoint: Checkpoint, chosen: Chosen, text: str) -> None:
-    """Say what this checkpoint lacks, and what the text does not have."""
-    sentences = []
-    if len(text) < 2:
-        sentences.append("With one character, there is no prediction to compare.")
-    if checkpoint.head_scores is None:
-        sentences.append("This checkpoint has no head scores, so its heads have no labels.")
-    elif checkpoint.snapshots is not None and checkpoint.snapshot_scores is None:
-        sentences.append("Its head scores were measured only after the training.")
-    off = switched_off(checkpoint.config)
-    if off and not off.issuperset(chosen.heads):
-        verb, them = ("is", "it") if len(off) == 1 else ("are", "them")
-        sentences.append(
-            f"{_names(off)} {verb} switched off, but only the Ablation tab shows the model without "
-            f"{them}."
-        )
-    if sentences:
-        caption(" ".join(sentences))
-
-
-def _no_slider(checkpoint: Checkpoint, chosen: Chosen) -> str:
-    """Why the training has no slider, a sentence; empty if it has one."""
-    if checkpoint.snapshots is None:
-        return "This checkpoint has no snapshots of its training, so there is no slider."
-    if chosen.own:
-        return (
-            "This is your text, in the finished model. There is no slider: the snapshots of the "
-            "training hold another text."
-        )
-    return ""
+    return AblationByStep(names_of(ablated), found, missing)
 
 
 def _continuations(checkpoint: Checkpoint, text: str, ablated: frozenset[tuple[int, int]]) -> None:
@@ -260,7 +190,7 @@ def _continuations(checkpoint: Checkpoint, text: str, ablated: frozenset[tuple[i
         for heads in (frozenset(), ablated)
     ]
     at = first_difference(*texts)
-    titles = ("With all heads", f"Without {_names(ablated)}")
+    titles = ("With all heads", f"Without {names_of(ablated)}")
     for column, title, each in zip(st.columns(2), titles, texts, strict=True):
         with column:
             st.markdown(f"**{title}, it writes next**")

@@ -10,6 +10,7 @@ from microgpt.ui.attention.controls import (
     scale_hint,
     selected_scores,
     text_and_controls,
+    too_short,
 )
 from microgpt.ui.attention.large_map import MAP_KEY, chosen_map
 from microgpt.ui.attention.steps import MAPS, steps_from
@@ -55,7 +56,7 @@ def _overview(checkpoint: Checkpoint, text: str, choice: Choice) -> None:
     caption("Each row is a layer and each column a head. Choose a map to enlarge it.")
     scores = selected_scores(checkpoint, text, "Scores from")
     if scores is None:
-        caption("Type at least two characters to get scores.")
+        caption(too_short(checkpoint))
     else:
         caption(
             "Under each head is its highest score, faint below "

@@ -19,7 +19,7 @@ def about_writing(checkpoint: Checkpoint, text: str) -> str:
     probabilities = model_probs(next_logits(checkpoint, text)).numpy()
     best = int(probabilities.argmax())
     char = markdown(isolated(sign(checkpoint.tokenizer.characters[best])))
-    end = " ".join(text.split())[-_END:]
+    end = " ".join(text.split())[-_END:] or sign(text[-1])
     end = markdown(isolated("".join(map(in_text, end))))
     return (
         "The model does one thing: it reads a text and gives each of the "

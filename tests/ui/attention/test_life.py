@@ -370,7 +370,7 @@ def test_an_induction_head_opens_where_it_attends_to_what_followed_the_same_char
     app = open_life(checkpoint="Repeated letters", preset="Induction head")
     data = component(app)
     text, query = data["labels"], data["query"]
-    rows, columns = np.tril_indices(len(text))
+    rows, _ = np.tril_indices(len(text))
     last = sent_maps(app)[-len(rows) :].reshape(-1)  # the only head of the layer at the last step
     row = last[rows == query]
     [*_, copied] = [at for at in range(1, query) if text[at - 1] == text[query]]

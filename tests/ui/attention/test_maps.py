@@ -91,7 +91,7 @@ def test_badges_come_from_the_checkpoint_or_from_the_text(open_attention, scored
     assert badges(app) == expected_badges(scores_on(folder, "mumumumu")) != on_text
     app.text_area("text").set_value("b").run()
     assert not app.exception and not any(badge for row in badges(app) for badge in row)
-    assert "Type at least two characters to get scores" in captions(app)
+    assert "Type at least two characters. The first one can only attend to itself." in captions(app)
 
 
 def test_a_link_selects_the_source_of_the_badges(open_attention, scored_checkpoint):
