@@ -70,8 +70,12 @@ def _previous(scores: HeadScores) -> Preset:
         above = score.table >= MIN_LABEL_SCORE
         heads = tuple((layer, head) for layer, head in above.nonzero().tolist())
         if len(heads) > 1:
-            about = f"These {len(heads)} heads score {score.table[above].min():.3f} to"
-            return Preset(name, heads, f"{about} {score.figures}.", score.name)
+            least = score.table[above].min()
+            about = (
+                f"These {len(heads)} heads give {least:.3f} to {score.best:.3f} of their attention "
+                f"to the character before; uniform attention would give {score.uniform:.3f}."
+            )
+            return Preset(name, heads, about, score.name)
     return _best_head(name, noun, measured, MIN_LABEL_SCORE)
 
 
@@ -110,5 +114,5 @@ def _largest_effect(scores: HeadScores) -> Preset:
     if change <= 0:
         about = f"Every head can be left out: the loss changes by {change:+.4f} nats at most."
         return Preset(name, (), about)
-    rise = f"the loss rises by {change:.4f} nats per character"
+    rise = f"the loss on new text rises by {change:.4f} nats per character"
     return Preset(name, (head,), f"Without this head {rise}, more than without any other.")

@@ -46,7 +46,8 @@ def preset(scores: HeadScores, name: str) -> tuple[tuple[tuple[int, int], ...], 
         (
             [[0.2, 0.5], [0.3, 0.29]],
             ((0, 1), (1, 0)),
-            "These 2 heads score 0.300 to 0.500, and uniform attention would score 0.050.",
+            "These 2 heads give 0.300 to 0.500 of their attention to the character before; uniform "
+            "attention would give 0.050.",
         ),
         (
             [[0.2, 0.5], [0.1, 0.1]],
@@ -69,8 +70,8 @@ def test_all_previous_character_heads_are_one_preset(table, heads, about):
 def test_the_largest_effect_is_the_highest_rise_of_the_loss():
     assert preset(measured({}, ablation=[[0.1, -0.5], [0.2, 0.0]]), NAMES[1]) == (
         ((1, 0),),
-        "Without this head the loss rises by 0.2000 nats per character, more than without any "
-        "other.",
+        "Without this head the loss on new text rises by 0.2000 nats per character, more than "
+        "without any other.",
     )
 
 
@@ -140,12 +141,13 @@ def test_the_presets_of_the_bundled_checkpoint():
     assert {each.name: (each.heads, each.about) for each in presets(scores)} == {
         "Previous-character heads": (
             ((0, 0), (0, 2), (0, 4), (0, 5), (2, 1)),
-            "These 5 heads score 0.377 to 0.428, and uniform attention would score 0.020.",
+            "These 5 heads give 0.377 to 0.428 of their attention to the character before; uniform "
+            "attention would give 0.020.",
         ),
         "Head with the largest effect": (
             ((0, 1),),
-            "Without this head the loss rises by 0.0165 nats per character, more than without any "
-            "other.",
+            "Without this head the loss on new text rises by 0.0165 nats per character, more than "
+            "without any other.",
         ),
         "Same-character head": (
             (),

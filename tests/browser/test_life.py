@@ -86,7 +86,7 @@ def test_the_lesson(page, new_page, server, loaded):
     option(page, "Previous-character heads").click()
     part(page, "title", "Layer 1, head 1")
     assert page.locator(f"{LIFE} .stripe.member").count() == 2
-    part(page, "about", "These 2 heads score 0.600")
+    part(page, "about", "These 2 heads give 0.600")
     badges = page.locator(f"{LIFE} .head-badge .score")
     assert badges.all_inner_texts()[:2] == ["0.60", "0.60"]
     wait_for_url(page, "preset=Previous")

@@ -126,7 +126,7 @@ def test_a_preset_chooses_its_first_head_and_ends_with_another_one(lived):
     data = component(app)
     assert data["title"] == "Layer 1, head 1" and data["members"] == [0, 1]
     *earlier, last = data["about"]
-    assert last.startswith("These 2 heads score 0.600")
+    assert last.startswith("These 2 heads give 0.600")
     assert earlier == [f"In the finished model, {last[0].lower()}{last[1:]}"] * 2
     app.selectbox("head").set_value(2).run()
     assert app.pills("preset").value == "Previous-character heads"

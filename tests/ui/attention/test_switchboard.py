@@ -47,8 +47,12 @@ def test_each_preset_has_a_button_that_switches_its_heads_off(open_attention, fo
     assert "This model has no same-character head" in captions(app)
     (original,) = generated_texts(app)
     for name, off, about in (
-        ("Previous-character heads", [[0, 0], [0, 1]], "These 2 heads score"),
-        ("Head with the largest effect", [[1, 2]], "Without this head the loss rises by 0.1"),
+        ("Previous-character heads", [[0, 0], [0, 1]], "These 2 heads give"),
+        (
+            "Head with the largest effect",
+            [[1, 2]],
+            "Without this head the loss on",
+        ),
     ):
         press(app, name)
         assert not app.exception and component(app)["off"] == off and about in captions(app)
