@@ -17,7 +17,7 @@ BENCHMARKS = ROOT / "assets" / "benchmarks"
 
 @pytest.mark.parametrize(
     "benchmark",
-    [decode, inside, load, pages, reruns, soak, stream],
+    [cold_start, decode, inside, load, pages, reruns, soak, stream],
     ids=lambda each: each.RECORD.name,
 )
 def test_the_tables_in_the_readme_are_current(benchmark):

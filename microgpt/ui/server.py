@@ -44,6 +44,9 @@ UPLOADED_BYTES = 128 * 2**20
 # An upload that has not arrived after this many seconds no longer counts: a phone that loses its
 # connection does not report it.
 UPLOAD_S = 300.0
+# The modules are loaded after this many seconds, so that a visitor who comes with the start of the
+# server does not wait for the title.
+_LOAD_AFTER_S = 0.5
 _INDEX = Path(st.__file__).parent / "static" / "index.html"
 _UPLOAD = "/_stcore/upload_file/"
 
@@ -76,7 +79,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     # Otherwise Streamlit runs the first page of a server without app.py if a link leads there, so
     # nothing would be shown before the page's modules are loaded.
     PagesManager.uses_pages_directory = False
-    threading.Thread(target=import_module, args=("microgpt.ui.page",), daemon=True).start()
+    loading = threading.Timer(_LOAD_AFTER_S, import_module, args=("microgpt.ui.page",))
+    loading.daemon = True
+    loading.start()
     if not st.get_option("server.headless"):
         webbrowser.open(f"http://localhost:{st.get_option('server.port')}")
     yield
