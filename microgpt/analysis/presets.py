@@ -54,7 +54,7 @@ class _Score:
 
     @property
     def figures(self) -> str:
-        return f"{self.best:.3f}{self.where}, and uniform attention would score {self.uniform:.3f}"
+        return f"{self.best:.3f}{self.where} (uniform attention: {self.uniform:.3f})"
 
 
 def _measured(scores: HeadScores, *names: str, where: str = "") -> list[_Score]:

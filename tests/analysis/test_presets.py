@@ -46,19 +46,19 @@ def preset(scores: HeadScores, name: str) -> tuple[tuple[tuple[int, int], ...], 
         (
             [[0.2, 0.5], [0.3, 0.29]],
             ((0, 1), (1, 0)),
-            "These 2 heads give 0.300 to 0.500 of their attention to the character before; uniform "
-            "attention would give 0.050.",
+            "These 2 heads give 0.300 to 0.500 of their attention to the character before; "
+            "uniform attention would give 0.050.",
         ),
         (
             [[0.2, 0.5], [0.1, 0.1]],
             ((0, 1),),
-            "This previous-character head scores 0.500, and uniform attention would score 0.050.",
+            "This previous-character head scores 0.500 (uniform attention: 0.050).",
         ),
         (
             [[0.2, 0.29], [0.1, 0.1]],
             (),
-            "This model has no previous-character head: the best score is 0.290, and uniform "
-            "attention would score 0.050.",
+            "This model has no previous-character head: the best score is 0.290 (uniform "
+            "attention: 0.050).",
         ),
     ],
     ids=["two", "one", "none"],
@@ -88,15 +88,14 @@ def test_a_same_character_head_scores_twice_as_much_as_uniform_attention(score, 
     assert found == heads
     start = "This same-character head scores" if heads else "This model has no same-character head:"
     assert about.startswith(start)
-    assert about.endswith(f"{score:.3f}, and uniform attention would score 0.050.")
+    assert about.endswith(f"{score:.3f} (uniform attention: 0.050).")
 
 
 def test_an_induction_head_is_found_on_repeated_random_text():
     scores = measured({"induction": ZERO}, repeated=[[0.0, 0.1], [0.9, 0.2]])
     assert preset(scores, NAMES[3]) == (
         ((1, 0),),
-        "This induction head scores 0.900 on repeated random text, and uniform attention would "
-        "score 0.010.",
+        "This induction head scores 0.900 on repeated random text (uniform attention: 0.010).",
     )
 
 
@@ -106,8 +105,8 @@ def test_an_induction_head_is_found_after_a_prefix(prefix):
     for repeated in (None, ZERO):
         assert preset(measured(tables, repeated=repeated), NAMES[3]) == (
             ((0, 1),),
-            "This induction head scores 0.400 after a prefix of 1 to 4 characters, and uniform "
-            "attention would score 0.050.",
+            "This induction head scores 0.400 after a prefix of 1 to 4 characters (uniform "
+            "attention: 0.050).",
         )
 
 
@@ -131,7 +130,7 @@ def test_scores_of_an_older_checkpoint_lack_the_repeated_text():
     assert preset(scores, NAMES[3]) == (
         (),
         "This model has no induction head: the best score is 0.200 after a prefix of 1 to 4 "
-        "characters, and uniform attention would score 0.050.",
+        "characters (uniform attention: 0.050).",
     )
 
 
@@ -141,8 +140,8 @@ def test_the_presets_of_the_bundled_checkpoint():
     assert {each.name: (each.heads, each.about) for each in presets(scores)} == {
         "Previous-character heads": (
             ((0, 0), (0, 2), (0, 4), (0, 5), (2, 1)),
-            "These 5 heads give 0.377 to 0.428 of their attention to the character before; uniform "
-            "attention would give 0.020.",
+            "These 5 heads give 0.377 to 0.428 of their attention to the character before; "
+            "uniform attention would give 0.020.",
         ),
         "Head with the largest effect": (
             ((0, 1),),
@@ -151,13 +150,13 @@ def test_the_presets_of_the_bundled_checkpoint():
         ),
         "Same-character head": (
             (),
-            "This model has no same-character head: the best score is 0.066, and uniform attention "
-            "would score 0.062.",
+            "This model has no same-character head: the best score is 0.066 (uniform "
+            "attention: 0.062).",
         ),
         "Induction head": (
             (),
-            "This model has no induction head: the best score is 0.012 on repeated random text, "
-            "and uniform attention would score 0.011; it is 0.042 after a prefix of 1 to 4 "
-            "characters, and uniform attention would score 0.012.",
+            "This model has no induction head: the best score is 0.012 on repeated random text "
+            "(uniform attention: 0.011); it is 0.042 after a prefix of 1 to 4 characters (uniform "
+            "attention: 0.012).",
         ),
     }
