@@ -44,7 +44,7 @@ def about(checkpoint: Checkpoint, chosen: Chosen, step: int, scores: HeadScores 
 def names_of(heads: Collection[tuple[int, int]]) -> str:
     """The heads, in words: their names, or how many if they are more than two."""
     names = [f"L{layer + 1} H{head + 1}" for layer, head in sorted(heads)]
-    return " and ".join(names) if len(names) < 3 else f"{len(names)} heads"
+    return " and ".join(names) if len(names) < 3 else f"these {len(names)} heads"
 
 
 def notes(checkpoint: Checkpoint, chosen: Chosen, text: str) -> str:
@@ -58,10 +58,11 @@ def notes(checkpoint: Checkpoint, chosen: Chosen, text: str) -> str:
         sentences.append("Its head scores were measured only after the training.")
     off = switched_off(checkpoint.config)
     if off and not off.issuperset(chosen.heads):
+        named = names_of(off)
         verb, them = ("is", "it") if len(off) == 1 else ("are", "them")
         sentences.append(
-            f"{names_of(off)} {verb} switched off, but only the Ablation tab shows the model "
-            f"without {them}."
+            f"{named[0].upper()}{named[1:]} {verb} switched off, but only the Ablation tab shows "
+            f"the model without {them}."
         )
     return " ".join(sentences)
 

@@ -10,7 +10,7 @@ from tests.ui.pages import ATTENTION, captions, component, new_app, open_page, o
 
 def test_heads_are_named_if_they_are_few():
     assert names_of([(1, 2)]) == "L2 H3" and names_of([(1, 2), (0, 0)]) == "L1 H1 and L2 H3"
-    assert names_of([(0, 0), (0, 1), (1, 0)]) == "3 heads"
+    assert names_of([(0, 0), (0, 1), (1, 0)]) == "these 3 heads"
 
 
 def test_a_model_of_one_character_says_why_it_has_no_slider_and_no_scores(
