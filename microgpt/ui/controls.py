@@ -113,7 +113,8 @@ class Control:
         if not texts or same(value := allowed.read(texts), nearest := allowed.nearest(value)):
             return False
         if self.key in st.session_state:
-            if same(self.value, value):  # args replaces it in the session, and the link follows
+            # The link follows the session, in which args replaces a value that is not allowed.
+            if same(self.value, value) or same(self.value, allowed.nearest(self.value)):
                 return False
         else:
             st.session_state[self.key] = nearest

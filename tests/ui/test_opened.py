@@ -56,6 +56,13 @@ def test_a_zip_opens_for_this_session_on_every_page(app, packed):
     assert YOURS in app.query_params["checkpoint"]
 
 
+def test_a_second_file_is_named_in_the_link_at_once(app, packed):
+    drop(app.run(), ("verses.zip", packed))
+    drop(app, ("letters.zip", packed), number=1)
+    assert app.selectbox("checkpoint").value == "Yours: letters"
+    assert app.query_params["checkpoint"] == "Yours: letters"
+
+
 def test_the_files_of_a_folder_open_too(app, checkpoint_with_snapshots):
     files = [(path.name, path.read_bytes()) for path in checkpoint_with_snapshots.iterdir()]
     drop(app.run(), *files)
