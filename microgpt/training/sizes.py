@@ -81,11 +81,11 @@ SIZES = {
 
 
 def estimate_seconds(model: GPTConfig, train: TrainConfig) -> float:
-    """Estimate the seconds of training on this machine while nothing else runs there, from the
-    processor time of a few steps, an estimate of the losses and a snapshot, each made once.
+    """Estimate the seconds of training on this machine while nothing else runs on it.
 
-    model: with the vocabulary size of the text. The start of a run's process and the measurements
-    after the training are left out.
+    A few steps, an estimate of the losses and a snapshot are made once, and their processor time is
+    measured. The start of a run's process and the measurements after the training are left out.
+    model: with the vocabulary size of the text.
     """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(_measure, model, train).result()

@@ -3,7 +3,9 @@
 With everything that it sends, the browser sends the values of all widgets. Between a callback that
 sets a value and the browser's receiving it, the browser may send something else, such as what the
 pointer is on. Streamlit then ends the run of the callback and takes the old value: a click would be
-lost. A hidden widget says which run the browser has received last, and so which values are old.
+lost. A hidden widget at the end of the page says which run the browser has received last, and so
+which values are old. In one case the visitor's own value is taken for an old one: if a control is
+set back to its old value while the run that changed it still computes.
 """
 
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ class _Choice:
 def choose(key: str, value: object) -> None:
     """Set the value of a widget by its key. For a callback."""
     choices = st.session_state.setdefault(_CHOICES, {})
-    earlier = choices[key].before if key in choices else []
+    earlier = [*choices[key].before, choices[key].value] if key in choices else []
     choices[key] = _Choice(value, [*earlier, st.session_state.get(key)])
     st.session_state[key] = value
 
@@ -44,7 +46,7 @@ def mark_drawn(key: str) -> None:
 
 
 def keep_choices() -> None:
-    """Choose again what was chosen if the browser sent an older value. Begin each page with it."""
+    """Choose again what was chosen if the browser sent an older value. Begin each run with it."""
     choices: dict[str, _Choice] = st.session_state.setdefault(_CHOICES, {})
     received = st.session_state.get(_RECEIVED, 0)
     for key, choice in list(choices.items()):
@@ -54,13 +56,14 @@ def keep_choices() -> None:
         elif not same(value, choice.value) and any(same(value, each) for each in choice.before):
             st.session_state[key] = choice.value
     st.session_state[_RUN] = st.session_state.get(_RUN, 0) + 1
-    st.session_state[_RECEIVED] = st.session_state[_RUN]
-    with st.container(key="hidden_run_number"):
-        st.number_input("The number of the run", 0, _MOST, key=_RECEIVED)
 
 
 def end_choices() -> None:
-    """Forget what is chosen for widgets that the page does not have. End each page with it."""
+    """Forget what is chosen for widgets that the page does not have. End each run with it."""
     choices: dict[str, _Choice] = st.session_state.get(_CHOICES, {})
     for key in [key for key, choice in choices.items() if choice.drawn is None]:
         del choices[key]
+    # The browser receives it after all widgets of the run.
+    st.session_state[_RECEIVED] = st.session_state[_RUN]
+    with st.container(key="hidden_run_number"):
+        st.number_input("The number of the run", 0, _MOST, key=_RECEIVED)

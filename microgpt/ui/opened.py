@@ -1,7 +1,6 @@
 """The checkpoint that a visitor opened for this session: a file, or a run of this app."""
 
 import hashlib
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +66,8 @@ def _missing() -> OpenedHere:
     """Nothing is open; an error if the session began with a link that was made with a file open."""
     named = st.query_params.get(CHOSEN.key, "")
     if CHOSEN.key not in st.session_state and named.startswith(_YOURS):
-        st.session_state[_MISSING] = textwrap.shorten(named.removeprefix(_YOURS), 60)
+        lacking = named.removeprefix(_YOURS) or "…"
+        st.session_state[_MISSING] = lacking if len(lacking) <= 60 else f"{lacking[:59]}…"
         del st.query_params[CHOSEN.key]
     if (name := st.session_state.get(_MISSING)) is None:
         return OpenedHere()

@@ -112,12 +112,14 @@ def show_views(checkpoint: C, views: Mapping[str, Callable[[C], None]], tab: Con
         if each.open:
             with each:
                 _show(view, checkpoint)
+    end_choices()
 
 
 def show_view(checkpoint: C, view: Callable[[C], None]) -> None:
     """Show the only view of a page without tabs, as show_views shows each of several."""
     tour_row("", "")
     _show(view, checkpoint)
+    end_choices()
 
 
 def _show(view: Callable[[C], None], checkpoint: C) -> None:
@@ -126,4 +128,3 @@ def _show(view: Callable[[C], None], checkpoint: C) -> None:
             view(checkpoint)
     except MicroGPTError as error:
         st.error(escaped(f"{error.for_visitors}."))
-    end_choices()

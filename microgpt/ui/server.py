@@ -85,6 +85,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     if not st.get_option("server.headless"):
         webbrowser.open(f"http://localhost:{st.get_option('server.port')}")
     yield
+    loading.cancel()
 
 
 def with_additions(html: str) -> str:

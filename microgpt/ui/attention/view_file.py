@@ -47,7 +47,7 @@ def _use(choices: dict[str, Any]) -> None:
     # A file lacks the numbered controls that were never drawn, such as the heads of a layer.
     numbered = [each for each in saved_controls(VIEW) if each.numbered]
     for key in (key for each in numbered for key in each.keys):
-        st.session_state[key] = []
+        Control(key).choose([])
     for key, value in choices.items():
         Control(key).set(value)
     if choices.keys() & {LAYER.key, HEAD.key}:

@@ -85,5 +85,6 @@ def verdict(checkpoint: PairCheckpoint, text: str, output: str) -> Verdict:
     order = " With slashes, the month comes first." if "/" in text else ""
     if output != phrase.iso:
         return Verdict("wrong", f"Wrong: it is {phrase.iso}.{order}")
-    new = ", and no phrase of this date was in its training" * dates.is_held_out(phrase.date)
+    is_new = dates.is_held_out(phrase.date)
+    new = ", and no phrase of this date was in its training" if is_new else ""
     return Verdict("right", f"Right{new}.{order}")

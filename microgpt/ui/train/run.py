@@ -39,7 +39,7 @@ def show_run(run: str) -> None:
 def shown_run() -> str:
     """The id of the run that the page shows, which the link keeps; empty for none."""
     if (new := st.session_state.pop(_NEW, None)) is not None:
-        st.session_state[RUN.key] = new
+        RUN.choose(new)
     with st.container(key="hidden_run"):
         return st.text_input("The run", **RUN.widget_args)
 

@@ -1,6 +1,6 @@
 // Lines from each character of the output to the characters of the input: the wider, the larger the
-// attention weight. Small weights have a line only at the character that is pointed at. `place` is the character that is pointed at; `written`, how many characters of
-// the output are written so far.
+// attention weight. Small weights have a line only at `place`, the character that is pointed at.
+// `written`: how many characters of the output are written so far.
 const LINE_NS = "http://www.w3.org/2000/svg";
 const FAINTEST = { chosen: 0.05, other: 0.15 }; // smaller weights have no line
 const drawLines = (svg, cells, weights, place, written) => {

@@ -3,7 +3,8 @@ const LEAST_MASKED = 6; // rows of a map whose masked part has space for a text
 const mapPanel = (kind, { point, pin, leave, choose }) => {
   const root = element("article", `panel ${kind}`);
   const title = element("h4", "panel-title"), about = element("p", "panel-about");
-  const rule = element("span", ""), does = element("strong", "does"); // of the kind, and of the head
+  // What this kind of attention does, and what the chosen head does.
+  const rule = element("span", ""), does = element("strong", "does");
   const select = element("select", "choose-head");
   const grid = element("div", "grid"), box = element("div", "map-box");
   const axes = element("div", "axes");
