@@ -6,38 +6,10 @@ import numpy as np
 import pytest
 
 from microgpt.ui.components.translation import translation as module
-from microgpt.ui.components.translation.shown import Panel, Shown, Step, Verdict
+from microgpt.ui.components.translation.shown import Panel, Shown
 from microgpt.ui.components.translation.translation import packed, point_names, shown_steps
+from tests.ui.components.translation.steps import TEXT, step
 from tests.ui.pages import component, run_script, trigger
-
-TEXT = "1 May"
-
-
-def step(output="2024", length=5, target=None, **others):
-    """A step of a model with one head, whose maps are all 0."""
-    maps = {
-        "encoder": np.zeros((2, len(TEXT), len(TEXT)), np.uint8),
-        "decoder": np.zeros((2, length, length), np.uint8),
-        "cross": np.zeros((2, length, len(TEXT)), np.uint8),
-    }
-    values = {"before": None, "changed": [], "scores": [None], "does": {}} | others
-    read, verdict = output if target is None else target, Verdict("right", "Right.")
-    return Step(output, read, [0.5] * length, verdict=verdict, maps=maps, **values)
-
-
-def test_the_signs_of_what_is_written_and_read_belong_to_the_same_rows():
-    done = step("20 4")
-    assert done.written == done.rows == ["2", "0", "␣", "4", "■"]
-    assert done.read == ["▷", "2", "0", "␣", "4"]
-    cut = step("20 4", length=4)  # the model did not end
-    assert cut.written == ["2", "0", "␣", "4"] and cut.read == ["▷", "2", "0", "␣"]
-    assert step("", length=1).read == ["▷"]
-
-
-def test_an_output_that_differs_from_the_target_has_its_own_signs():
-    early, late = step("20", target="2024"), step("20249", target="2024")
-    assert early.written == ["2", "0", "■", "·", "·"] and late.written == list("20249")
-    assert early.rows == late.rows == ["2", "0", "2", "4", "■"]
 
 
 def test_maps_are_packed_row_by_row():
