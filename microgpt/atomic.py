@@ -81,9 +81,13 @@ def check_folder(path: Path) -> None:
 def _target(path: Path) -> Path:
     """The path to write: the target of a symbolic link. Raises OSError for a loop of links."""
     try:
-        return path.resolve()
-    except RuntimeError as error:
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+        found = path.resolve()
+        is_loop = found.is_symlink()  # since Python 3.13, which resolves a loop to one of its links
+    except RuntimeError:
+        is_loop = True
+    if is_loop:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return found
 
 
 def _partial(path: Path) -> Path:

@@ -32,8 +32,8 @@ def take(folder: Path) -> None:
             page.locator(drawn).first.wait_for()
             page.evaluate("document.fonts.ready")
             picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
-            # Few cells have the brightest colour of a scale; this method keeps it. A step of k-means
-            # gives the large areas their exact colours.
+            # Few cells have the brightest colour of a scale; this method keeps it. A step of
+            # k-means gives the large areas their exact colours.
             few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1)
             few.save(folder / f"{name}.png", optimize=True)
             page.close()
