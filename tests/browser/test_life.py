@@ -160,7 +160,7 @@ def test_the_text_does_not_move_once_it_is_shown(page, server):
     page.add_init_script(RECORD_PLACES)
     page.route(re.compile("/SourceSans.*woff2"), lambda route: held.append(route))
     page.goto(f"{server}/attention", wait_until="commit")  # it is loaded only with its fonts
-    page.wait_for_function("document.microgptLifeMaps")
+    page.wait_for_function("document.microgptLifeMaps", polling=100)
     wait_for_run(page)
     assert cells(page).count() == 0
     for route in held:
