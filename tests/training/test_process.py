@@ -40,7 +40,8 @@ def test_a_worker_gives_way_and_ends_when_its_server_is_killed(tmp_path):
     assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
     if (group := Path("/proc/self/autogroup")).exists():  # in which priorities are compared
         theirs = Path(f"/proc/{process.pid}/autogroup").read_text()
-        assert theirs.split()[0] == group.read_text().split()[0]
+        # Both are empty where no terminal and no setsid gave the tests a group of their own.
+        assert theirs.split()[:1] == group.read_text().split()[:1]
     assert process._process.stdin is not None
     process._process.stdin.close()
     assert ended.get(timeout=300) is process
