@@ -89,4 +89,4 @@ def test_a_runtime_is_judged_at_every_position_and_its_int8_where_it_is_faster()
         (1, 2.5),
         (2, 1.5),
     ]
-    assert decode.int8_sentence(times).endswith(": CTranslate2 at 1.")
+    assert decode.int8_sentence(times).endswith(": CTranslate2 (at 1).")

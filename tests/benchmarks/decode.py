@@ -159,8 +159,8 @@ def int8_sentence(taken: dict[str, dict[str, float]]) -> str:
         int8 = {place: fastest(taken, place, name, INT8) for place in PLACES}
         places = [place for place in PLACES if (int8[place] or inf) < fastest(taken, place, ENGINE)]
         if places:
-            wins.append(f"{name} at {', '.join(places)}")
-    return f"Faster than the engine with int8 weights: {'; '.join(wins) or 'none'}."
+            wins.append(f"{name} (at {', '.join(places)})")
+    return f"With int8 weights, these are faster than the engine: {', '.join(wins) or 'none'}."
 
 
 def table(record: dict) -> str:

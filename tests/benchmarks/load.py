@@ -272,18 +272,18 @@ def table(record: dict) -> str:
         shown = "≥" if sign == ">=" else "≤"
         lines.append(f"| {name} | {shown} {goal:g} × | {measured:.2f} × | {verdict} |")
     left = record[LEFT]
-    rates = [f"{name} get {middle(rounds)[ALL]:,}" for name, rounds in loads.items()]
+    rates = [f"{middle(rounds)[ALL]:,} for {name}" for name, rounds in loads.items()]
     rates += [
-        f"{CROWD} get {crowd[ALL]:,}",
-        f"one alone gets {statistics.median(record[ONE]):,.0f}",
+        f"{crowd[ALL]:,} for {CROWD}",
+        f"{statistics.median(record[ONE]):,.0f} for one session alone",
     ]
     lines += [
         "",
-        f"Characters/s of all together, if each writes {record['characters of each']}: "
-        f"{'; '.join(rates)}. The server's memory was at most {record['peak memory, MiB']:,} MiB. "
-        f"{record[VANISHED]} sessions that asked for a text and left at once, beside one that "
-        f"never read its answer, took it from {left['threads'][0]} to {left['threads'][1]} threads "
-        f"and from {left['MiB'][0]:,} to {left['MiB'][1]:,} MiB. "
+        f"Characters/s in all, when each session writes {record['characters of each']} characters: "
+        f"{'; '.join(rates)}. The server used at most {record['peak memory, MiB']:,} MiB of "
+        f"memory. {record[VANISHED]} sessions asked for a text and left at once, and one never "
+        f"read its answer: before and after that, the server had {left['threads'][0]} and "
+        f"{left['threads'][1]} threads, and used {left['MiB'][0]:,} and {left['MiB'][1]:,} MiB. "
         f"{machine_line(record['machine'])}",
     ]
     return "\n".join(lines)
@@ -295,8 +295,8 @@ def capacity(record: dict) -> str:
     loads.append((MANY, record[CROWD], ""))
     served = [
         f"{count} people who write at the same time{beside} get "
-        f"{statistics.mean(written[RATES]):.0f} characters/s each, the slowest of them "
-        f"{min(written[RATES]):.0f}"
+        f"{statistics.mean(written[RATES]):.0f} characters/s each (the slowest gets "
+        f"{min(written[RATES]):.0f})"
         for count, written, beside in loads
     ]
     return f"On {record['machine']['cores']} cores, {'; '.join(served)}."

@@ -240,7 +240,12 @@ def table(record: dict) -> str:
             f"{growth:.3f} ×",
             growth <= MOST_GROWTH,
         ),
-        (f"threads when all have left, before {before}", str(before), str(after), after <= before),
+        (
+            f"threads after all have left ({before} before)",
+            str(before),
+            str(after),
+            after <= before,
+        ),
     ]
     did = ", ".join(f"{count:,} × {name}" for name, count in record["actions"].items())
     lines = [
@@ -252,9 +257,9 @@ def table(record: dict) -> str:
             for name, goal, measured, met in rows
         ),
         "",
-        f"The sessions did: {did}. In a minute, the server held {min(settled)} to {max(settled)} "
-        f"MiB and {min(record[THREADS])} to {max(record[THREADS])} threads. "
-        f"{machine_line(record['machine'])}",
+        f"The sessions did: {did}. In each minute, the server used {min(settled)} to "
+        f"{max(settled)} MiB of memory and had {min(record[THREADS])} to {max(record[THREADS])} "
+        f"threads. {machine_line(record['machine'])}",
     ]
     return "\n".join(lines)
 
