@@ -55,7 +55,7 @@ def put_back(path: Path) -> None:
     opened. Nothing happens if there is something at `path`, if another process is writing beside
     it, and where folders have no locks.
     """
-    with contextlib.suppress(OSError, ValueError):  # the path may be none, with a null character
+    with contextlib.suppress(OSError, ValueError):  # a null character makes it no valid path
         if os.path.lexists(path := _target(path)):
             return
         with locked(path.parent) as alone:

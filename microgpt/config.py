@@ -130,8 +130,8 @@ class GPTConfig(CheckedConfig):
     also before the head (`all`). The phase presets use residual and norm to leave parts out.
 
     The other options describe models that were trained with other code. activation: of the MLP,
-    `gelu_tanh` is the approximation of GPT-2. score_scale: what the scores of the attention are
-    divided by the square root of. tied: whether the head has the weight of the token embedding.
+    `gelu_tanh` is the approximation of GPT-2. score_scale: the size by whose square root the
+    attention scores are divided. tied: whether the head has the weight of the token embedding.
     norm_bias, qkv_bias, linear_bias, head_bias: whether there are biases in the LayerNorms, on
     queries, keys and values, in the other linear layers of the blocks, and in the head.
 
@@ -191,8 +191,8 @@ class EncoderDecoderConfig(GPTConfig):
     source_size: the longest text that the encoder reads. block_size: the longest text that the
     decoder writes. The other fields mean what they mean for a GPT.
 
-    Raises ConfigError as GPTConfig does, and if a field that only a GPT can change has another
-    value than its default.
+    Raises ConfigError as GPTConfig does, and if a field that only a GPT can change differs
+    from its default.
     """
 
     _limits = MODEL_LIMITS
@@ -205,7 +205,7 @@ class EncoderDecoderConfig(GPTConfig):
             value = getattr(type(self), name)
             if getattr(self, name) != value:
                 shown = str(value).lower()
-                raise ConfigError(f"an encoder–decoder always has the {name} {shown}; leave it out")
+                raise ConfigError(f"{name} of an encoder–decoder is always {shown}; leave it out")
 
 
 def model_config(values: Any, document: Document | None = None) -> GPTConfig:

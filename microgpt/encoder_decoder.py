@@ -1,8 +1,8 @@
-"""The encoder–decoder transformer (Vaswani et al., 2017): the twin of model.py, read after it.
+"""The encoder–decoder transformer (Vaswani et al., 2017); read model.py first.
 
 The encoder reads a source text. The decoder writes a target text, one character at a time, and
-looks at the source through cross-attention. Three kinds of attention differ in who asks, who
-answers and what is masked:
+looks at the source through cross-attention. The three kinds of attention differ in where queries,
+keys and values come from, and in what is masked:
 
                           queries from   keys and values from   masked
   encoder self-attention  the source     the source             padding
@@ -57,8 +57,8 @@ class Attention(nn.Module):
 
     def forward(
         self,
-        x: Tensor,  # (B, T, C), asks
-        source: Tensor,  # (B, S, C), answers
+        x: Tensor,  # (B, T, C), gives the queries
+        source: Tensor,  # (B, S, C), gives the keys and values
         source_mask: Tensor,  # (B, S)
         *,
         head_mask: Tensor | None = None,  # (H,)

@@ -1,7 +1,7 @@
 """Pairs of texts for an encoder–decoder, each a line: the source, a tab, the target, a newline.
 
 The tab is the first character that the decoder reads, and the newline the last one that it writes.
-A newline also fills the places of padding, which no attention and no loss includes.
+Padding consists of newlines, which the attention and the loss leave out.
 """
 
 from collections.abc import Callable, Sequence

@@ -51,7 +51,7 @@ def test_every_number_of_a_model_has_limits(name):
     ids=str,
 )
 def test_an_encoder_decoder_has_no_options_that_only_a_gpt_has(change):
-    with pytest.raises(ConfigError, match=f"always has the {next(iter(change))}"):
+    with pytest.raises(ConfigError, match=f"{next(iter(change))} of an encoder–decoder is always"):
         EncoderDecoderConfig(**change)
 
 

@@ -191,5 +191,5 @@ def test_dropout_acts_in_training_only():
 
 @pytest.mark.parametrize("change", [{"residual": False}, {"norm": "blocks"}, {"norm": "none"}])
 def test_options_that_only_a_gpt_has_are_refused(change):
-    with pytest.raises(ConfigError, match="an encoder–decoder always has the"):
+    with pytest.raises(ConfigError, match="of an encoder–decoder is always"):
         dataclasses.replace(EncoderDecoderConfig(), **change)

@@ -48,7 +48,7 @@ def parts_of(config: GPTConfig) -> list[Part]:
     Raises ValueError for a model without them: only its last MLP adds to the logits.
     """
     if not config.residual:
-        raise ValueError("a model without residual connections is no sum of parts")
+        raise ValueError("without residual connections, the logits are not a sum of parts")
     parts = [Part("token embedding"), Part("position embedding")]
     for layer in range(config.n_layer):
         parts += [Part("head", layer, head) for head in range(config.n_head)]
@@ -161,7 +161,8 @@ def likeliest(logits: Tensor) -> list[int]:
 def largest(effects: Sequence[float], most: int) -> tuple[list[int], float | None]:
     """The indices of the largest effects by size, and the sum of the others.
 
-    At most `most` of them; if one would be left, it is among them. The sum is None if none is left.
+    At most `most` indices, or one more if only one effect would be left out. The sum is None if no
+    effect is left out.
     """
     order = sorted(range(len(effects)), key=lambda i: -abs(effects[i]))
     if len(order) <= most + 1:

@@ -127,9 +127,9 @@ def repeated_scores(model: GPT, tokenizer: CharTokenizer) -> Repeated | None:
     """The induction scores of a model in eval mode on REPEATED_TEXTS random texts, written twice.
 
     A text is a random order of the vocabulary without white space, which would divide it into words
-    and lines. It is cut to half a window. So each character is followed by one other only. The
-    texts are always the same. The queries are in the second half, without the last. None if a text
-    would have fewer than two characters.
+    and lines. It is cut to half a window. In it, each character is always followed by the same one.
+    The texts are always the same. The queries are in the second half, without the last. None if a
+    text would have fewer than two characters.
     """
     characters = enumerate(tokenizer.characters)
     vocabulary = torch.tensor([i for i, char in characters if not char.isspace()])

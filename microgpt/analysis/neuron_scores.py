@@ -11,7 +11,7 @@ from torch import Tensor
 # A kind is scored only if the text has this many positions of the kind, and this many others.
 MIN_COUNT = 4
 SHUFFLES = 8
-# So far above chance, a score says what the neuron does.
+# A score this far above chance says what the neuron does.
 CLEAR = 0.2
 
 
@@ -46,7 +46,7 @@ KINDS: dict[str, Callable[[str], list[bool]]] = {
     "punctuation": _characters(lambda char: unicodedata.category(char)[0] == "P"),
     "the first character of a line": _matches(r"(?<=\n)[^\n]"),
     "the first letter of a word": _matches(rf"(?<!{_LETTER}){_LETTER}"),
-    # The next character of the text's last one is unknown.
+    # The character after the end of the text is unknown.
     "the last letter of a word": _matches(rf"{_LETTER}(?!{_LETTER})(?!\Z)"),
     "names of speakers": _matches(r"^[^\n:]+(?=:$)"),
 }

@@ -25,8 +25,8 @@ KINDS: tuple[Kind, ...] = ("encoder", "decoder", "cross")
 MAX_BYTES = 2 * 2**20
 # The longest source and target with maps; a page cannot show more characters side by side.
 MAX_SOURCE = MAX_TARGET = 80
-# A head of self-attention is named after a place that it gives so much more of its attention than
-# uniform attention does.
+# A head of self-attention is named after a place if its share of attention there is at least this
+# much above that of uniform attention.
 ABOVE_UNIFORM = 0.2
 
 
@@ -103,7 +103,7 @@ def longest_source(config: EncoderDecoderConfig) -> int:
 def attended_offset(
     weights: np.ndarray, offsets: Iterable[int], causal: bool
 ) -> tuple[int, float] | None:
-    """How far before its query a head attends most, and its mean weight there.
+    """The offset back from the query that a head attends to most, and its mean weight there.
 
     weights: a map (T, T) of self-attention in bytes. offsets: the distances to compare, with 0;
     negative after the query. None if the weight is less than ABOVE_UNIFORM above that of uniform

@@ -2,7 +2,7 @@
 
 config.json       the model's shape, the SHA-256 of the other files, the training settings
 tokenizer.json    the vocabulary
-model.safetensors the weights, float16
+model.safetensors the weights
 loss_record.csv   the losses, step by step
 README.md         the model card
 baselines.json    optional: the losses of the uniform, unigram and bigram models

@@ -20,7 +20,7 @@ from microgpt.checkpoint.loading import check_files, files_in, load_any, read_co
 from microgpt.checkpoint.provenance import storable
 
 _SUFFIX = ".zip"
-# A checkpoint has at most 11 files; systems and tools add some of their own.
+# A checkpoint has at most ten files; systems and tools add some of their own.
 _MAX_MEMBERS = 100
 _KNOWN = FILES | OPTIONAL
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -97,7 +97,7 @@ def unpack(data: bytes, folder: Path, max_bytes: int) -> None:
                 with archive.open(member) as packed, open(folder / name, "xb") as file:
                     _copy(packed, file, member)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointError("the zip is damaged, or is no zip; download it again") from error
+        raise CheckpointError("the zip is damaged, or is not a zip; download it again") from error
 
 
 def _checked(members: list[zipfile.ZipInfo], max_bytes: int) -> dict[str, zipfile.ZipInfo]:
@@ -108,11 +108,11 @@ def _checked(members: list[zipfile.ZipInfo], max_bytes: int) -> dict[str, zipfil
         if member.is_dir() or path.name not in _KNOWN or path.parts[0] == "__MACOSX":
             continue
         if path.is_absolute() or ".." in path.parts:
-            raise CheckpointError("the zip holds a file with a path outside of it")
+            raise CheckpointError("the zip holds a file whose path leads outside the zip")
         if path.name in found:
             raise CheckpointError(f"the zip holds {path.name} twice; pack one checkpoint folder")
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise CheckpointError(f"{path.name} in the zip is a link or a device, and no file")
+            raise CheckpointError(f"{path.name} in the zip is a link or a device, not a file")
         if member.flag_bits & _ENCRYPTED:
             raise CheckpointError("the zip has a password; pack the folder without one")
         if member.compress_type not in _METHODS:

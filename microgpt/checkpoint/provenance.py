@@ -72,8 +72,8 @@ class Training:
     changes that together exceed MAX_LENGTH, the newest are kept. exact_match: the share of the
     held-out phrases that an encoder–decoder translates exactly, None if it was not measured.
     imported: for a model that was trained with other code, its file and what that says about the
-    training; then config, preset and hardware say nothing, and command is that of the import. Empty
-    for a model trained here.
+    training; then config, preset and hardware have no meaning, and command is that of the import.
+    Empty for a model trained here.
     """
 
     config: TrainConfig

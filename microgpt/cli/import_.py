@@ -1,6 +1,6 @@
 """Make a checkpoint from a model that was trained with other code.
 
-Which characters the model knows is in meta.pkl of nanoGPT. For a model without such a file, pass a
+nanoGPT's meta.pkl says which characters the model knows. For a model without such a file, pass a
 .json or .txt file with the characters in the order of their ids, or the text that the model was
 trained on with --data. Files are read without running code that they may hold.
 """
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=SCORE_SCALES,
         metavar="SIZE",
         help="the size, head_size or n_embd, whose square root divides the scores of the attention "
-        "(default: head_size; ng-video-lecture has both and needs this)",
+        "(default: head_size; needed for ng-video-lecture, whose versions differ in it)",
     )
     parser.add_argument(
         "--half",

@@ -75,8 +75,8 @@ class CompiledBackend:
     """The backend in C, for a model with residual connections and every LayerNorm.
 
     It copies the weights, in float16 if that is exact (true for a saved checkpoint). A pass of at
-    least BATCH rows may have another team than a smaller one. If the team computes another pass,
-    this pass is computed on the caller's thread.
+    least BATCH rows may have another team than a smaller one. If the team is busy with another
+    pass, this pass is computed on the caller's thread.
     """
 
     def __init__(self, model: GPT, library: ctypes.CDLL, half: bool, team: Team | None = None):

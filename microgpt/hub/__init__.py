@@ -47,8 +47,9 @@ def load_folder(path: str | Path) -> AnyCheckpoint:
 def bundled_folders() -> dict[str, Path]:
     """The folders of the bundled checkpoints, by the name of their corpus.
 
-    A checkpoint that cannot be read has the name of its folder, and a later one of the same corpus
-    has it too, in brackets. The default is first, and listed even if its folder is missing.
+    A checkpoint that cannot be read is listed by the name of its folder, which is also added, in
+    brackets, to a later checkpoint of the same corpus. The default is first, and listed even if its
+    folder is missing.
     """
     folders = {}
     for folder in BUNDLED:

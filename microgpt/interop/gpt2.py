@@ -29,7 +29,8 @@ ACTIVATIONS = {
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
 }
-# What ours has, by the name of the setting of a GPT2Config; a missing one has this value.
+# The values that ours needs, by the name of the setting in GPT2Config, whose default each is; and
+# what a model with another value has.
 _FIXED = {
     "scale_attn_weights": (True, "attention scores without a scale"),
     "scale_attn_by_inverse_layer_idx": (False, "attention scores scaled by the layer"),
@@ -101,7 +102,7 @@ def _read(folder: Path, choices: Choices, name: str) -> Found:
 def _json(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
-        raise InteropError(f"this is no model of transformers: {name} is missing")
+        raise InteropError(f"this is not a transformers model: {name} is missing")
     return parse_json(name, _bytes(path))
 
 

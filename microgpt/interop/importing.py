@@ -189,8 +189,7 @@ def _heads(choices: Choices, saved: Any) -> int:
     n_head = _number(saved) if choices.n_head is None else choices.n_head
     if n_head is None:
         raise InteropError(
-            "how many heads a block has is not in the file, and the weights do not tell: pass "
-            "--heads N"
+            "neither the file nor the weights say how many heads a block has; pass --heads N"
         )
     return int(n_head)
 

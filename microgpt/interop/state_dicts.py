@@ -51,7 +51,7 @@ LECTURE = {
     "ffwd.net.0": "mlp.up",
     "ffwd.net.2": "mlp.down",
 }
-# The causal masks, which are saved although they are no weights.
+# The causal masks, which are saved although they are not weights.
 _MASKS = re.compile(r"\.(attn\.(bias|masked_bias|mask)|sa\.heads\.\d+\.tril)$")
 _BLOCK = re.compile(r"(?:transformer\.h|blocks)\.(\d{1,3})\.(.+)")
 _HEAD = re.compile(r"sa\.heads\.(\d{1,3})\.(query|key|value)\.weight")
@@ -60,7 +60,7 @@ _HEAD = re.compile(r"sa\.heads\.(\d{1,3})\.(query|key|value)\.weight")
 def renamed(weights: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
     """The weights of another program with our names, and queries, keys and values together.
 
-    names: one of the tables above. Raises InteropError for a weight that is in none of our places.
+    names: one of the tables above. Raises InteropError for a weight that ours has no place for.
     """
     if not weights.keys() & names.keys():
         known = next(iter(names))

@@ -78,11 +78,11 @@ def _joined(name: str, tokens: Sequence[Any] | Iterable[Any]) -> str:
 
 
 def check_tokens(size: int) -> None:
-    """Raise InteropError for a vocabulary of so many tokens that they are no characters."""
+    """Raise InteropError if a vocabulary is too large to be one of characters."""
     if size in _GPT2_SIZES or size > MODEL_LIMITS["vocab_size"][1]:
         raise InteropError(
-            f"this model has a vocabulary of {size:,} tokens, as GPT-2's BPE vocabulary; microGPT "
-            "has a vocabulary of single characters"
+            f"this model has a vocabulary of {size:,} tokens, like GPT-2's BPE vocabulary; "
+            "microGPT has a vocabulary of single characters"
         )
 
 
@@ -90,8 +90,8 @@ def check_size(size: int, characters: str | None) -> str:
     """The characters, if they are as many as the vocabulary of a model. Raises InteropError."""
     if characters is None:
         raise InteropError(
-            f"which {size} characters the model knows is not in its file; pass meta.pkl, a .json "
-            "or .txt file with the characters in the order of their ids, or --data TEXT"
+            f"the file does not say which {size} characters the model knows; pass meta.pkl, a "
+            ".json or .txt file with the characters in the order of their ids, or --data TEXT"
         )
     if len(characters) != size:
         raise InteropError(

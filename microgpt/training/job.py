@@ -1,4 +1,4 @@
-"""One training run of a visitor: its files, what its process reports, and what becomes of it."""
+"""One training run of a visitor: its files, the reports of its process, and how it ends."""
 
 import contextlib
 import dataclasses
@@ -31,7 +31,7 @@ class Job:
         self.folder, self.text_sha256, self.status = folder, text_sha256, status
         self.process: WorkerProcess | None = None
         self.visited = time.monotonic()
-        self.began = self.visited  # of its process, moved on by the time that it was paused
+        self.began = self.visited  # when its process began; later by the time that it was paused
         self.paused: float | None = None  # since when
         self.ended: bool = False  # the process has reported the end
         self.recovers = False
@@ -91,7 +91,7 @@ class Job:
             self.process.kill()
 
     def close(self) -> bool:
-        """Decide what becomes of the run when its process has ended.
+        """Set the state of the run when its process has ended.
 
         Returns whether a new process must make a checkpoint of the saved state. Otherwise the run
         is `done` or `failed`, or deleted, and only its checkpoint stays.

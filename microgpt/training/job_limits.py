@@ -37,8 +37,8 @@ def check_request(text: str, model: GPTConfig, train: TrainConfig) -> bytes:
         )
     if train.task != "text" or train.steps > MAX_STEPS or train.snapshot_count > MAX_SNAPSHOTS:
         raise JobError(
-            f"a run here has a text, at most {MAX_STEPS:,} steps and at most {MAX_SNAPSHOTS} "
-            "snapshots"
+            f"a run here trains on a text, for at most {MAX_STEPS:,} steps and with at most "
+            f"{MAX_SNAPSHOTS} snapshots"
         )
     least = 10 * model.block_size + 1
     if len(text) < least:

@@ -21,12 +21,12 @@ from microgpt.training.process import WorkerProcess
 from microgpt.training.server_folder import server_folder
 from microgpt.training.worker import TEXT, Request
 
-# The most runs that wait, and the most ended runs that are kept, the last visited ones.
+# The most runs that wait, and the most ended runs that are kept: those visited last.
 MAX_QUEUED, MAX_ENDED = 10, 20
-# An ended run is deleted so many minutes after its last visit.
+# An ended run is deleted this many minutes after its last visit.
 KEEP_ENDED_MINUTES = 60
-# The seconds that a run may take beside its training time: to start, and for the measurements after
-# the training. Then its process is ended.
+# The seconds that a run may take besides its training time, to start and for the measurements after
+# the training. After that, its process is ended.
 GRACE_SECONDS = 180
 _TEND_SECONDS = 1.0
 _UNKNOWN = (
@@ -117,7 +117,7 @@ class Jobs:
     ) -> JobStatus:
         """Wait until the status of a run fulfils a condition; return it then.
 
-        Raises TimeoutError after so many seconds, and JobError if there is no such run.
+        Raises TimeoutError after this many seconds, and JobError if there is no such run.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self.status(job)), seconds):

@@ -13,8 +13,8 @@ from microgpt.training.job_status import JobError
 RUNS, MINUTES = "MICROGPT_TRAINING", "MICROGPT_TRAINING_MINUTES"
 DEFAULT_MINUTES = 5.0
 _MOST_RUNS, _MOST_MINUTES = 64, 24 * 60
-# With less memory, runs are off by default. The app takes up to about 1 GiB, and a run 0.45 GiB
-# (docs/hosting.md).
+# With less memory, runs are off by default. The app took up to 876 MiB with 30 visitors or more
+# (README.md), and a run takes up to 447 MiB (docs/hosting.md).
 LEAST_MEMORY = 2 * 2**30
 # Streamlit Community Cloud puts the repository here.
 _COMMUNITY_CLOUD = Path("/mount/src")
@@ -22,10 +22,10 @@ _COMMUNITY_CLOUD = Path("/mount/src")
 
 @dataclass(frozen=True)
 class Settings:
-    """Runs at once, 0 for none, and minutes of training for each.
+    """How many runs train at once, 0 for none, and for how many minutes each.
 
-    reason: why there are none although the operator did not say so, a sentence for visitors without
-    its full stop; else empty.
+    reason: why there are none if the operator did not decide it, a sentence for visitors without
+    its full stop; otherwise empty.
     """
 
     at_once: int
@@ -78,7 +78,7 @@ def _minutes(text: str) -> float:
 def memory_limit(root: Path = Path("/")) -> int | None:
     """The bytes of memory of this machine or container; None where it is unknown.
 
-    root: below which the system's files are.
+    root: the folder that holds the system's files.
     """
     found = []
     for name in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroups, versions 2 and 1

@@ -12,8 +12,8 @@ from typing import Any
 
 from microgpt.training.worker import Request
 
-# Added to the priority of the server: lower priority. The operating system then gives the process
-# about a tenth of a core that the server wants for itself.
+# Added to the server's niceness, which lowers the priority. On a core that the server wants too,
+# the process then gets about a tenth of the time.
 NICE = 10
 _ROOT = Path(__file__).parents[2]
 
@@ -94,8 +94,8 @@ class WorkerProcess:
 def _apart() -> dict[str, Any]:
     """Arguments of Popen: Ctrl-C in the server's terminal must not reach the process.
 
-    A new session would do that too, but under Linux a session may have a share of the CPU of its
-    own, in which a low priority means nothing (autogroups, man 7 sched).
+    A new session would do that too, but Linux may give each session its own share of the CPU, and
+    priorities count only within a session (autogroups, man 7 sched).
     """
     if sys.platform == "win32":
         low = subprocess.BELOW_NORMAL_PRIORITY_CLASS

@@ -73,7 +73,7 @@ SIZES = {
     ),
     # Half the steps of its preset: a run has one thread.
     "tiny": Size(
-        "three wider layers that read 64 characters, and write the best text of the three",
+        "three wider layers that read 64 characters: the best text of the three sizes",
         PRESETS["tiny"].model,
         _watched(PRESETS["tiny"].train, steps=500, eval_batches=4),
     ),

@@ -52,7 +52,7 @@ SAMPLE_CONFIG = SamplingConfig(temperature=0.8, seed=1)
 MAX_BYTES = 16 * 2**20
 # The head scores of a snapshot are measured on at most this number of windows.
 SCORED_WINDOWS = 512
-# While the run trains, on so many, at the start of the validation split.
+# While the run trains: on this many, at the start of the validation split.
 SCORED_LIVE = 32
 _LARGEST = torch.finfo(torch.float16).max
 

@@ -42,9 +42,9 @@ from microgpt.training.snapshot_weights import load_weights, weights_file
 from microgpt.training.snapshots import live_scores, write_sample
 
 TEXT, CHECKPOINT = "text.txt", "checkpoint"  # in the folder of a run
-# Between snapshots, a sample is written when the last one is so many seconds old.
+# Between snapshots, a sample is written when the last one is this many seconds old.
 SAMPLE_SECONDS = 4.0
-# The number of steps is reported so many seconds after it was reported last.
+# The number of steps is reported this many seconds after it was last reported.
 STEP_SECONDS = 0.2
 OUT_OF_MEMORY = (
     "the run needs more memory than this server gives it; choose a smaller model or context length"
@@ -57,7 +57,7 @@ Report = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What to train. recover: save the checkpoint of an earlier process that ended, and no more.
+    """What to train. recover: only save the checkpoint of an earlier process that ended.
 
     seconds: the limit for the training time. memory_mib: of memory beyond what the program takes
     before the training, where the system can limit it. file_mib: the largest file.
@@ -189,7 +189,7 @@ class Training:
         self._sampled = time.monotonic()
 
     def _stop(self) -> bool:
-        """Wait while the run is paused; whether it ends now."""
+        """Wait while the run is paused; return whether it ends now."""
         if waited := self._control.wait(self._report):
             self._report("state", "training")
             self._began += waited

@@ -197,7 +197,7 @@ def test_a_part_without_a_direct_effect_may_have_a_total_one(induction_model):
 
 
 def test_a_model_without_residual_connections_is_refused(tiny_config):
-    with pytest.raises(ValueError, match="no sum of parts"):
+    with pytest.raises(ValueError, match="not a sum of parts"):
         parts_of(dataclasses.replace(tiny_config, residual=False))
 
 

@@ -92,7 +92,7 @@ def test_the_files_of_a_folder_open_too(full_checkpoint):
 @pytest.mark.parametrize("name", ["../config.json", "/config.json", "a/../../config.json"])
 def test_no_path_leaves_the_folder(tiny_checkpoint, name):
     data = zipped(tiny_checkpoint, rename=lambda each: name if each == CONFIG else each)
-    refused(data, "a path outside")
+    refused(data, "outside the zip")
 
 
 def test_a_windows_path_is_refused(tiny_checkpoint):
@@ -161,7 +161,7 @@ def test_another_method_is_refused(tiny_checkpoint):
 
 @pytest.mark.parametrize("cut", [0, 10, 500])
 def test_a_truncated_zip_is_refused(tiny_checkpoint, cut):
-    refused(zipped(tiny_checkpoint)[:-cut] if cut else b"no zip", "damaged, or is no zip")
+    refused(zipped(tiny_checkpoint)[:-cut] if cut else b"no zip", "damaged, or is not a zip")
 
 
 def test_flipped_bytes_are_found(tiny_checkpoint):

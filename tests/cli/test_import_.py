@@ -34,7 +34,7 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(NanoGPT().state_dict(), "model.pt")
     assert main(["import", "nanogpt", "model.pt", "--heads", "3", "-o", "mine"]) == 2
-    assert "error: which 28 characters the model knows" in capsys.readouterr().err
+    assert "error: the file does not say which 28 characters" in capsys.readouterr().err
     assert main(["import", "nanogpt", "model.pt", "none.pkl", "--heads", "3", "-o", "mine"]) == 2
     assert "none.pkl cannot be read" in capsys.readouterr().err
     assert main(["import", "transformers", "a b", "-o", "mine"]) == 2

@@ -59,7 +59,7 @@ def test_the_size_must_be_that_of_the_model():
 
 
 @pytest.mark.parametrize("size", [4097, 50257, 50304])
-def test_so_many_tokens_are_no_characters(size):
+def test_a_vocabulary_too_large_for_characters_is_refused(size):
     check_tokens(4096)
     with pytest.raises(InteropError, match="BPE"):
         check_tokens(size)

@@ -26,7 +26,12 @@ def test_the_text_is_returned_in_utf_8(corpus):
         ("a" * 160, SHAPE, SHORT, "this one has 160"),
         (LETTERS, SHAPE, SHORT, "5,000 different characters.*fewer than 2 times"),
         (LETTERS[:4000], GPTConfig(block_size=64), SHORT, "at most 2,000,000"),
-        ("ab" * 2000, SHAPE, dataclasses.replace(SHORT, task="repeats"), "a run here has a text"),
+        (
+            "ab" * 2000,
+            SHAPE,
+            dataclasses.replace(SHORT, task="repeats"),
+            "run here trains on a text",
+        ),
         ("ab" * 2000, SHAPE, TrainConfig(steps=20_001), "at most 20,000 steps"),
         ("ab" * 2000, SHAPE, TrainConfig(snapshot_count=61), "at most 60 snapshots"),
     ],

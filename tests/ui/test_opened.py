@@ -86,7 +86,7 @@ def test_opening_a_file_leaves_the_repo(app, packed):
 def test_a_file_that_is_no_checkpoint_is_an_error_and_the_page_stays(app, packed, tiny_checkpoint):
     drop(app.run(), ("verses.zip", packed[:-30]))
     assert errors(app) == [
-        "The checkpoint cannot be opened: the zip is damaged, or is no zip; download it again."
+        "The checkpoint cannot be opened: the zip is damaged, or is not a zip; download it again."
     ]
     assert tiny_checkpoint.name in sidebar_text(app)
     drop(app, ("verses.zip", packed), number=1)
