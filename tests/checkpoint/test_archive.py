@@ -164,6 +164,21 @@ def test_a_truncated_zip_is_refused(tiny_checkpoint, cut):
     refused(zipped(tiny_checkpoint)[:-cut] if cut else b"no zip", "damaged, or is not a zip")
 
 
+def test_a_zip_whose_members_begin_before_it_is_refused(tiny_checkpoint):
+    data = bytearray(zipped(tiny_checkpoint))
+    start = data.rindex(b"PK\x05\x06") + 16  # where the list of members begins, it says
+    data[start : start + 3] = b"\xff\xff\xff"
+    refused(bytes(data), "damaged, or is not a zip")
+
+
+@pytest.mark.parametrize("value", [b"\0", b"\xff"])
+def test_a_member_with_a_name_that_is_no_text_is_refused(tiny_checkpoint, value):
+    data = bytearray(zipped(tiny_checkpoint, "\u00e9/"))
+    name = data.rindex(b"PK\x01\x02") + 46
+    data[name : name + 1] = value
+    refused(bytes(data), "damaged, or is not a zip")
+
+
 def test_flipped_bytes_are_found(tiny_checkpoint):
     data = bytearray(zipped(tiny_checkpoint))
     data[len(data) // 2] ^= 0xFF
