@@ -100,7 +100,7 @@ def read_config(folder: str | Path) -> tuple[GPTConfig, Training, dict[str, str]
         document.known(values, CONFIG_FIELDS)
         training = Training.from_dict(values.get("training"), document)
         kind = values.get("kind", GPT_KIND)
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise CheckpointError(
                 f"{CONFIG} has the kind {reprlib.repr(kind)}, which this version of microGPT does "
                 "not know; update microGPT"

@@ -110,6 +110,8 @@ def test_a_file_that_is_too_large_is_not_read(checkpoint_copy):
         (lambda values: values.update(format="2"), "the format of config.json is '2'"),
         (lambda values: values.update(format=True), "the format of config.json is True"),
         (lambda values: values.update(format=0), "the format of config.json is 0"),
+        (lambda values: values.update(kind=[]), r"config.json has the kind \[\]"),
+        (lambda values: values.update(kind={}), r"config.json has the kind \{\}"),
         (lambda values: values.update(optional="seed"), '"optional" of config.json'),
         (lambda values: values.update(optional=[[]]), '"optional" of config.json'),
         (lambda values: values["training"]["config"].update(steps=0), "steps is 0"),
@@ -125,7 +127,7 @@ def test_a_file_that_is_too_large_is_not_read(checkpoint_copy):
         (lambda values: values["training"].update(hardware="x" * 2001), "hardware of the"),
         (lambda values: values["training"].update(hardware="\ud800"), "hardware of the"),
     ],
-    ids=range(34),
+    ids=range(36),
 )
 def test_a_malformed_config_is_refused(checkpoint_copy, change, message):
     edit_config(checkpoint_copy, change)
