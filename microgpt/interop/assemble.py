@@ -82,7 +82,7 @@ def assemble(
     """
     weights = dict(weights)
     for name in ("token_embedding.weight", "position_embedding.weight", "blocks.0.mlp.up.weight"):
-        if name not in weights or weights[name].ndim != 2:
+        if name not in weights or weights[name].ndim != 2 or not weights[name].numel():
             raise InteropError(f"the weights have no matrix {name}, in the names of microGPT")
     embedding = weights["token_embedding.weight"]
     check_tokens(len(embedding))
@@ -99,7 +99,7 @@ def assemble(
     }
     width, channels = weights["blocks.0.mlp.up.weight"].shape
     qkv = weights.get("blocks.0.attention.qkv.weight")
-    if qkv is not None and channels < len(qkv) < 3 * channels:
+    if qkv is not None and qkv.ndim == 2 and channels < len(qkv) < 3 * channels:
         raise InteropError(foreign("grouped-query attention", "qkv"))
     if width % channels:
         raise InteropError(f"the MLP is {width} wide; it must be a multiple of {channels} channels")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -71,14 +70,14 @@ def _read(folder: Path, choices: Choices, name: str) -> Found:
         shown = reprlib.repr(kind)
         raise InteropError(
             f"this is a model of the type {shown}; microGPT can open the type 'gpt2'"
-            if kind not in _TYPES
-            else foreign(_TYPES[kind], str(kind))
+            if not isinstance(kind, str) or kind not in _TYPES
+            else foreign(_TYPES[kind], kind)
         )
     for setting, (value, what) in _FIXED.items():
         if config.get(setting, value) != value:
             raise InteropError(foreign(what, setting))
     activation = config.get("activation_function", "gelu_new")
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         shown = f"the activation function {reprlib.repr(activation)}"
         raise InteropError(foreign(shown, "activation_function"))
     n_head, dropout = config.get("n_head", 12), config.get("resid_pdrop", 0.1)
@@ -126,7 +125,7 @@ def _weights(folder: Path) -> dict[str, Tensor]:
         raise InteropError(f"{WEIGHTS} has more than {LIMITS[WEIGHTS]:,} bytes")
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except Exception as error:  # a malformed file may raise anything
         raise InteropError(f"{WEIGHTS} is not a safetensors file, or is truncated") from error
 
 

@@ -1,6 +1,5 @@
 """Import a model that was trained with other code, as a checkpoint of ours."""
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from microgpt.config import SCORE_SCALES, TrainConfig
 from microgpt.interop import InteropError
 from microgpt.interop.assemble import Choices, Found, assemble, in_order
 from microgpt.interop.state_dicts import GPT2, LECTURE, OLD_MINGPT, heads_of_lecture, renamed
-from microgpt.interop.torch_file import read_torch, tensors_of
+from microgpt.interop.torch_file import is_plain, read_torch, tensors_of
 from microgpt.interop.vocabulary import check_size, read_vocabulary, vocabulary_of
 from microgpt.tokenizer import CharTokenizer
 
@@ -29,7 +28,8 @@ def import_nanogpt(path: Path, choices: Choices) -> Found:
     args = values.get("model_args")
     args = args if isinstance(args, Mapping) else {}
     for name, value in args.items():
-        if name not in _NANOGPT_ARGS and value:
+        # A tensor is no setting that is off, and may have no truth value.
+        if name not in _NANOGPT_ARGS and (isinstance(value, Tensor) or value):
             raise InteropError(
                 f"{path.name} was made by a variant of nanoGPT with the setting {str(name)[:60]!r},"
                 " which nanoGPT and microGPT do not have"
@@ -72,10 +72,12 @@ def import_mingpt(path: Path, choices: Choices) -> Found:
             "import it as nanogpt"
         )
     old = "tok_emb.weight" in weights
+    found = renamed(weights, OLD_MINGPT if old else GPT2)
     if old:
-        weights = weights | {"pos_emb": _of_batch(weights.get("pos_emb"), path.name)}
+        name = OLD_MINGPT["pos_emb"]
+        found[name] = _of_batch(found.get(name), path.name)
     model = assemble(
-        renamed(weights, OLD_MINGPT if old else GPT2),
+        found,
         _heads(choices, None),
         activation="gelu" if old else "gelu_tanh",
         score_scale=choices.score_scale or "head_size",
@@ -195,9 +197,9 @@ def _heads(choices: Choices, saved: Any) -> int:
 
 
 def _number(value: Any) -> float | None:
-    """A number from a file, which may be a tensor; None if it is missing or no finite number."""
-    if isinstance(value, Tensor) and value.numel() == 1:
+    """A number from a file, which may be a tensor; None if it is missing, negative or too large."""
+    if isinstance(value, Tensor) and value.numel() == 1 and is_plain(value):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) and 0 <= value < _MAX_STEPS else None
+    return value if 0 <= value < _MAX_STEPS else None  # also refuses NaN

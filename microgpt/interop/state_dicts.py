@@ -12,8 +12,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from microgpt.checkpoint import WEIGHTS
+from microgpt.checkpoint.folder import FILES
+from microgpt.config import MODEL_LIMITS
 from microgpt.interop import InteropError
 from microgpt.interop.assemble import foreign, refuse
+from microgpt.interop.torch_file import is_plain
 
 # For each program, the names of the weights outside the blocks, and of the layers of a block.
 GPT2 = {
@@ -51,6 +55,9 @@ LECTURE = {
     "ffwd.net.0": "mlp.up",
     "ffwd.net.2": "mlp.down",
 }
+# The most numbers that a checkpoint can hold, and the embedding again as a tied head.
+_MAX_NUMBERS = FILES[WEIGHTS] // 2 + int(MODEL_LIMITS["vocab_size"][1] * MODEL_LIMITS["n_embd"][1])
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # The causal masks, which are saved although they are not weights.
 _MASKS = re.compile(r"\.(attn\.(bias|masked_bias|mask)|sa\.heads\.\d+\.tril)$")
 _BLOCK = re.compile(r"(?:transformer\.h|blocks)\.(\d{1,3})\.(.+)")
@@ -66,9 +73,16 @@ def renamed(weights: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str
         known = next(iter(names))
         raise InteropError(f"these are not the weights of that program: {known} is missing")
     found: dict[str, Tensor] = {}
+    weights = {name: tensor for name, tensor in weights.items() if not _MASKS.search(name)}
+    # A tensor may claim to be larger than what it has in the file.
+    if sum(tensor.numel() for tensor in weights.values()) > _MAX_NUMBERS:
+        raise InteropError("these weights are more numbers than a checkpoint of microGPT can hold")
     for name, tensor in weights.items():
-        if _MASKS.search(name):
-            continue
+        if not is_plain(tensor) or tensor.dtype not in _DTYPES:
+            raise InteropError(
+                f"the weight {name} is a tensor of a kind that is not read; save the weights as "
+                "dense tensors of float32, bfloat16 or float16"
+            )
         block = _BLOCK.fullmatch(name)
         prefix, own = (f"blocks.{int(block[1])}.", block[2]) if block else ("", name)
         if head := _HEAD.fullmatch(own):

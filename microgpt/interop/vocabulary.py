@@ -48,19 +48,23 @@ def vocabulary_of(path: Path) -> str:
 
 def _characters(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
-        for key in ("stoi", "characters", "itos"):
-            if key in value:
-                return _characters(name, value[key])
-        if all(type(key) is int for key in value):  # itos
-            value = {char: i for i, char in value.items()}
-        if not all(isinstance(key, str) for key in value):
-            raise InteropError(f"{name} must give an id to each character")
-        if sorted(map(str, value.values())) != sorted(map(str, range(len(value)))):
-            raise InteropError(f"{name} must number its characters from 0, each with its own id")
-        return _joined(name, sorted(value, key=lambda char: int(value[char])))
+        found = [value[key] for key in ("stoi", "characters", "itos") if key in value]
+        value = found[0] if found else value
     if isinstance(value, str | list):
         return _joined(name, value)
-    raise InteropError(f"{name} must hold the characters of the vocabulary")
+    if not isinstance(value, Mapping):
+        raise InteropError(f"{name} must hold the characters of the vocabulary")
+    if all(type(key) is int for key in value):  # itos
+        by_id = dict(value)
+    elif all(isinstance(key, str) for key in value):
+        numbers = {str(i): i for i in range(len(value))}
+        ids = [numbers.get(each) if isinstance(each, str) else each for each in value.values()]
+        by_id = {i: char for i, char in zip(ids, value, strict=True) if type(i) is int}
+    else:
+        raise InteropError(f"{name} must give an id to each character")
+    if by_id.keys() != set(range(len(value))):
+        raise InteropError(f"{name} must number its characters from 0, each with its own id")
+    return _joined(name, [by_id[i] for i in range(len(value))])
 
 
 def _joined(name: str, tokens: Sequence[Any] | Iterable[Any]) -> str:

@@ -51,6 +51,8 @@ def test_what_does_not_fit_is_refused(tiny_config):
     for change, says in (
         ({"position_embedding.weight": torch.ones(3)}, "no matrix position_embedding.weight"),
         ({"blocks.0.mlp.up.weight": torch.ones(25, 24)}, "multiple of 24"),
+        ({"blocks.0.mlp.up.weight": torch.ones(96, 0)}, "no matrix blocks.0.mlp.up.weight"),
+        ({"blocks.0.attention.qkv.weight": torch.ones(())}, r"qkv.weight has the shape \[\]"),
         ({"blocks.1.mlp.up.weight": torch.ones(24, 24)}, r"\[24, 24\].* need \[96, 24\]"),
         ({"blocks.0.other.weight": torch.ones(1)}, "no weight blocks.0.other.weight"),
     ):

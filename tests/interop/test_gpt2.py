@@ -106,6 +106,8 @@ def edited(saved, tmp_path: Path, name: str, **values) -> Path:
         ({"layer_norm_epsilon": 1e-6}, "epsilon"),
         ({"activation_function": "silu"}, "'silu'"),
         ({"n_head": 5}, "multiple of n_head"),
+        ({"model_type": ["gpt2"]}, r"type \['gpt2'\]"),
+        ({"activation_function": {}}, r"function \{\}"),
     ],
     ids=str,
 )

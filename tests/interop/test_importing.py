@@ -1,5 +1,6 @@
 """Models of other programs, saved by torch itself, imported and compared with their own logits."""
 
+import math
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,3 +217,27 @@ def test_other_weights_are_refused(tmp_path, vocabulary):
     assert "GPT-2's BPE vocabulary" in refused(tmp_path, big)
     variant = {"model": weights, "model_args": {"n_head": 3, "use_rmsnorm": True}}
     assert "'use_rmsnorm'" in refused(tmp_path, variant)
+
+
+@pytest.mark.parametrize("value", [torch.ones(2), torch.ones(0), torch.ones(1, device="meta")])
+def test_a_setting_that_is_a_tensor_is_a_setting(tmp_path, value):
+    values = {"model": NanoGPT().state_dict(), "model_args": {"n_head": 3, "rope": value}}
+    assert "'rope'" in refused(tmp_path, values)
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, -1, math.nan, torch.ones(2), torch.ones(1, device="meta"), 3j, "3"], ids=str
+)
+def test_what_is_no_number_is_as_if_it_was_not_saved(tmp_path, vocabulary, value):
+    numbers = {"iter_num": value, "best_val_loss": value, "config": {"batch_size": value}}
+    args = {"n_head": value, "dropout": value}
+    values = {"model": NanoGPT().state_dict(), "model_args": args, **numbers}
+    assert "--heads N" in refused(tmp_path, values, n_head=None)
+    made = import_model("nanogpt", tmp_path / "model.pt", Choices(vocabulary, n_head=3))
+    assert made.training.steps == 0 and made.config.dropout == 0.0
+
+
+def test_a_position_embedding_of_another_kind_is_refused(tmp_path):
+    weights = OldMinGPT().state_dict()
+    for other in (torch.ones(16, 48), torch.ones(1, 16, 48, device="meta")):
+        assert "pos_emb" in refused(tmp_path, weights | {"pos_emb": other}, "mingpt")

@@ -33,3 +33,30 @@ def test_weights_of_another_program_are_refused():
         renamed(Lecture().state_dict(), GPT2)
     with pytest.raises(InteropError, match="grouped-query"):
         renamed(NanoGPT().state_dict() | {"transformer.h.0.attn.wq.weight": torch.ones(1)}, GPT2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weight: weight.to(torch.complex64),
+        lambda weight: weight.to(torch.float8_e4m3fn),
+        lambda weight: (10 * weight).to(torch.int8),
+        lambda weight: weight.to("meta"),
+        lambda weight: weight.to_sparse(),
+        lambda weight: torch.quantize_per_tensor(weight.detach(), 0.1, 0, torch.qint8),
+    ],
+    ids=["complex", "float8", "int8", "meta", "sparse", "quantized"],
+)
+@pytest.mark.parametrize("name", ["transformer.wte.weight", "transformer.h.0.ln_1.bias"])
+def test_a_tensor_of_another_kind_is_refused_unless_it_is_a_mask(name, change):
+    weights, mask = NanoGPT().state_dict(), "transformer.h.0.attn.bias"
+    with pytest.raises(InteropError, match=f"the weight {name} is .*float16"):
+        renamed(weights | {name: change(weights[name])}, GPT2)
+    assert mask not in renamed(weights | {mask: weights[mask].bool()}, GPT2)
+
+
+def test_weights_that_claim_to_be_more_than_a_checkpoint_holds_are_not_joined():
+    heads = (f"blocks.0.sa.heads.{i}.key.weight" for i in range(100))
+    huge = torch.zeros(1).expand(3000, 1000)
+    with pytest.raises(InteropError, match="more numbers than"):
+        renamed(Lecture().state_dict() | dict.fromkeys(heads, huge), LECTURE)

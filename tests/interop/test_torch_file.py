@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from microgpt.interop import InteropError, torch_file
-from microgpt.interop.torch_file import read_torch, tensors_of
+from microgpt.interop.torch_file import MAX_PICKLE_BYTES, is_plain, read_torch, tensors_of
 
 
 class Harmful:
@@ -41,6 +41,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])  # as after a download that was interrupted
     with pytest.raises(InteropError, match=r"not a whole file of torch\.save"):
         read_torch(path)
+    torch.save({"a": torch.ones(100)}, path)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 46] = 0xE0  # the name of a member is no UTF-8
+    data[data.rindex(b"PK\x01\x02") + 9] |= 0x8  # and says that it is
+    path.write_bytes(data)
+    with pytest.raises(InteropError, match=r"not a whole file of torch\.save"):
+        read_torch(path)
     torch.save({"a": 1}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(InteropError, match=r"before PyTorch 1\.6"):
         read_torch(path)
@@ -69,3 +76,36 @@ def test_a_tensor_that_claims_to_be_huge_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1).expand(10**12)}, tmp_path / "ckpt.pt")
     with pytest.raises(InteropError, match="more numbers"):
         tensors_of(read_torch(tmp_path / "ckpt.pt"), "ckpt.pt")
+
+
+def test_a_compressed_file_is_refused(tmp_path):
+    """PyTorch would take the compressed bytes for the numbers."""
+    torch.save({"a": torch.ones(100)}, tmp_path / "ckpt.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "ckpt.pt") as saved,
+        zipfile.ZipFile(tmp_path / "again.pt", "w", zipfile.ZIP_DEFLATED) as again,
+    ):
+        for name in saved.namelist():
+            again.writestr(name, saved.read(name))
+    with pytest.raises(InteropError, match=r"again\.pt is compressed.*save it again"):
+        read_torch(tmp_path / "again.pt")
+
+
+def test_a_file_with_much_outside_its_tensors_is_not_read(tmp_path):
+    torch.save({"a": torch.ones(1), "log": "x" * MAX_PICKLE_BYTES}, tmp_path / "ckpt.pt")
+    with pytest.raises(InteropError, match=r"outside its tensors.*save only model\.state_dict"):
+        read_torch(tmp_path / "ckpt.pt")
+
+
+def test_a_name_with_a_million_prefixes_is_no_name():
+    with pytest.raises(InteropError, match="no state dict"):
+        tensors_of({"module." * 10**6 + "a": torch.ones(1)}, "ckpt.pt")
+
+
+def test_only_dense_tensors_are_plain():
+    dense = torch.ones(2, 2)
+    assert is_plain(dense) and is_plain(dense.T) and is_plain(torch.ones(1).expand(3))
+    nested = torch.nested.nested_tensor([dense, dense])
+    quantized = torch.quantize_per_tensor(dense, 0.1, 0, torch.qint8)
+    for other in (dense.to_sparse(), dense.to("meta"), nested, quantized):
+        assert not is_plain(other)

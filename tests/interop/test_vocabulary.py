@@ -63,3 +63,28 @@ def test_a_vocabulary_too_large_for_characters_is_refused(size):
     check_tokens(4096)
     with pytest.raises(InteropError, match="BPE"):
         check_tokens(size)
+
+
+def nested() -> list:
+    """Lists that hold each other, which as text would have 10^40 characters."""
+    value: list = []
+    for _ in range(40):
+        value = [value] * 10
+    return value
+
+
+def cyclic() -> dict:
+    value: dict = {}
+    value["stoi"] = value
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [cyclic(), nested(), {"stoi": {"a": nested()}}, {"itos": {0: nested()}}, {"itos": {0: {}}}],
+    ids=range(5),
+)
+def test_a_pickle_of_nested_values_is_refused(tmp_path, value):
+    (tmp_path / "meta.pkl").write_bytes(pickle.dumps(value))
+    with pytest.raises(InteropError, match=r"meta\.pkl"):
+        read_vocabulary(tmp_path / "meta.pkl")
