@@ -106,6 +106,14 @@ def split_pairs(
     return PairSplits(pairs.rows(~held_out), pairs.rows(held_out))
 
 
+def too_small(config: EncoderDecoderConfig, pairs: Pairs) -> str | None:
+    """Which size of a model is too small for the pairs, a clause; None if it fits them."""
+    for size, ids in (("source_size", pairs.source), ("block_size", pairs.inputs)):
+        if (longest := ids.size(1)) > (most := getattr(config, size)):
+            return f"{size} is {most}, and the pairs need {longest}"
+    return None
+
+
 def _padded(ids: Tensor, starts: Tensor, lengths: Tensor, fill: int) -> Tensor:
     """Pieces of ids that begin at starts (N,), as rows (N, longest) that are filled at the end."""
     offsets = torch.arange(int(lengths.max()))  # (longest,)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from microgpt.pairs import (
     source_batch,
     source_ids,
     split_pairs,
+    too_small,
 )
 from microgpt.tokenizer import UnknownCharacterError
 from tests.pair_models import CONFIG, TOKENIZER, random_pair_model
@@ -90,3 +93,13 @@ def test_the_loss_of_a_batch_leaves_out_padding():
         losses += F.cross_entropy(logits[0], torch.tensor(ids[1:]), reduction="none").tolist()
     loss = batch_loss(model, *pairs.batch()).item()
     assert loss == pytest.approx(sum(losses) / len(losses), abs=1e-5)
+
+
+def test_a_model_that_is_too_small_for_the_pairs_is_named():
+    pairs = encode_pairs(TOKENIZER, LINES)
+    source, target = pairs.source.size(1), pairs.inputs.size(1)
+    fits = dataclasses.replace(CONFIG, source_size=source, block_size=target)
+    assert too_small(fits, pairs) is None
+    for size, needed in (("source_size", source), ("block_size", target)):
+        smaller = dataclasses.replace(fits, **{size: needed - 1})
+        assert too_small(smaller, pairs) == f"{size} is {needed - 1}, and the pairs need {needed}"

@@ -49,6 +49,7 @@ from microgpt.encoder_decoder import EncoderDecoder, model_for
 from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, decode, read_json
 from microgpt.model import GPT, on_meta
+from microgpt.pairs import END, START
 from microgpt.tokenizer import CharTokenizer, TokenizerError
 
 # The shape of a model of each kind.
@@ -241,6 +242,11 @@ def load_any(
         raise CheckpointError(
             f"the vocabulary has {tokenizer.vocab_size} characters but the model was made for "
             f"{config.vocab_size}"
+        )
+    if isinstance(config, EncoderDecoderConfig) and tokenizer.unknown(START + END):
+        raise CheckpointError(
+            "the vocabulary of this encoder–decoder lacks the tab or the newline, with which every "
+            "target begins and ends; choose another checkpoint"
         )
     model = on_meta(lambda: model_for(config))
     assign_weights(model, read_weights(folder, model, hashes))

@@ -13,8 +13,9 @@ from microgpt.cli.progress import download_bar
 from microgpt.config import ConfigError, EncoderDecoderConfig, GPTConfig, TrainConfig
 from microgpt.data import read_text, tiny_shakespeare
 from microgpt.formats import FormatError, parse_json_value
-from microgpt.pairs import Pairs, split_pairs
+from microgpt.pairs import Pairs, split_pairs, too_small
 from microgpt.tasks import MAKERS, task_text
+from microgpt.tokenizer import UnknownCharacterError
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +94,18 @@ def held_out_pairs(made: PairCheckpoint) -> Pairs:
     task, text = MAKERS.get(config.task), task_text(config)
     if task is None or task.is_held_out is None or text is None:
         raise CheckpointError("this checkpoint does not say which task its pairs are from")
-    return split_pairs(made.tokenizer, text, task.is_held_out).val
+    try:
+        pairs = split_pairs(made.tokenizer, text, task.is_held_out).val
+    except UnknownCharacterError as error:
+        raise CheckpointError(
+            f"this checkpoint cannot have learned its task, {config.task}, which has characters "
+            f"that are {error}"
+        ) from error
+    if problem := too_small(made.config, pairs):
+        raise CheckpointError(
+            f"this checkpoint cannot have learned its task, {config.task}: its {problem}"
+        )
+    return pairs
 
 
 def _print_notes(loaded: AnyCheckpoint) -> None:

@@ -14,7 +14,7 @@ from microgpt.checkpoint.limits import check_evaluations, check_model
 from microgpt.config import EncoderDecoderConfig, GPTConfig, TrainConfig
 from microgpt.data import DataError, Splits, known_characters, split
 from microgpt.model import GPT
-from microgpt.pairs import PairSplits, split_pairs
+from microgpt.pairs import PairSplits, split_pairs, too_small
 from microgpt.tasks import MAKERS, task_text
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training import distributed
@@ -120,10 +120,8 @@ def _pair_splits(
             "--task dates, or another --preset"
         )
     splits = split_pairs(tokenizer, text, task.is_held_out)
-    for name, most in (("source", model_config.source_size), ("inputs", model_config.block_size)):
-        if (longest := getattr(splits.train, name).size(1)) > most:
-            size = "source_size" if name == "source" else "block_size"
-            raise DataError(f"{size} is {most}, and the pairs need {longest}; raise it with --set")
+    if problem := too_small(model_config, splits.train):
+        raise DataError(f"{problem}; raise it with --set")
     return splits
 
 

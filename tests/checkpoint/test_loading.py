@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -170,3 +171,16 @@ def test_a_malformed_tokenizer_or_loss_record_is_refused(checkpoint_copy, name, 
     update_hashes(checkpoint_copy)
     with pytest.raises(CheckpointError, match=message):
         load(checkpoint_copy)
+
+
+@pytest.mark.parametrize("missing", ["\t", "\n"])
+def test_an_encoder_decoder_that_cannot_begin_or_end_a_target_is_refused(
+    pair_checkpoint, tmp_path, missing
+):
+    folder = shutil.copytree(pair_checkpoint, tmp_path / "pairs")
+    characters = checkpoint.load_pairs(folder).tokenizer.characters.replace(missing, "")
+    other = CharTokenizer(f"{characters}\U0001f600")  # of the same size
+    (folder / "tokenizer.json").write_text(other.to_json())
+    update_hashes(folder)
+    with pytest.raises(CheckpointError, match="lacks the tab or the newline"):
+        checkpoint.load_any(folder)

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import functools
 import subprocess
 import sys
@@ -7,10 +8,15 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from microgpt import hub
-from microgpt.cli.arguments import open_checkpoint, set_values
+from microgpt import checkpoint, hub, tasks
+from microgpt.checkpoint import CheckpointError
+from microgpt.cli.arguments import held_out_pairs, open_checkpoint, set_values
 from microgpt.config import ConfigError, GPTConfig, TrainConfig
+from microgpt.encoder_decoder import EncoderDecoder
+from microgpt.tasks import task_text
+from microgpt.tokenizer import CharTokenizer
 from tests.loopback_hub import running
+from tests.pair_run import LENGTH
 
 ROOT = Path(__file__).parents[2]
 REPO = "someone/small-model"
@@ -94,3 +100,23 @@ def test_a_copy_is_opened_with_a_note_when_the_hub_cannot_be_reached(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert open_checkpoint(REPO).origin.commit == commit
     assert "while HF_HUB_OFFLINE is set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("characters", "sizes", "message"),
+    [
+        ("\t\n 0123456789", {}, "its task, dates, which has characters that are not in the voc"),
+        (None, {"source_size": 4}, r"its task, dates: its source_size is 4, and the pairs need"),
+        (None, {"block_size": 3}, r"its task, dates: its block_size is 3, and the pairs need 11"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_its_task_is_named(
+    pair_checkpoint, monkeypatch, characters, sizes, message
+):
+    monkeypatch.setattr(tasks, "LENGTH", LENGTH)
+    made = checkpoint.load_pairs(pair_checkpoint)
+    tokenizer = CharTokenizer(characters or "".join(sorted(set(task_text(made.training.config)))))
+    config = dataclasses.replace(made.config, vocab_size=tokenizer.vocab_size, **sizes)
+    model = EncoderDecoder(config)
+    with pytest.raises(CheckpointError, match=message):
+        held_out_pairs(dataclasses.replace(made, model=model, tokenizer=tokenizer))
