@@ -31,7 +31,7 @@ from microgpt import checkpoint
 from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint import CheckpointError
 from microgpt.config import GPTConfig, TrainConfig
-from microgpt.data import read_text
+from microgpt.data import DataError, read_text
 from microgpt.errors import MicroGPTError, lacks_memory
 from microgpt.training.finish import Source
 from microgpt.training.folder import RunFolder
@@ -131,9 +131,7 @@ class Training:
         request = self._request
         if request.recover:  # make room on a disk that may be full
             shutil.rmtree(RunFolder(self._out).snapshots, ignore_errors=True)
-        text = read_text(self._text)
-        if hashlib.sha256(text.encode()).hexdigest() != request.text_sha256:
-            raise TrainError("the text of this run changed on the server; start the run again")
+        text = self._read()
         rows = train_checkpoint(
             text,
             request.model,
@@ -155,6 +153,16 @@ class Training:
             with contextlib.suppress(CheckpointError):  # too large, with many heads and snapshots
                 checkpoint.add_head_scores(self._out, scores, request.model)
         self._report("end", None)
+
+    def _read(self) -> str:
+        """The text of the run. Raises TrainError if it is not the one that was submitted."""
+        try:
+            text = read_text(self._text)
+        except DataError:  # it names the path
+            text = ""
+        if hashlib.sha256(text.encode()).hexdigest() != self._request.text_sha256:
+            raise TrainError("the text of this run changed on the server; start the run again")
+        return text
 
     def _watch(self, run: Run) -> None:
         """Report what is new after a step."""

@@ -120,6 +120,18 @@ def test_a_window_of_one_character_has_no_head_scores(corpus, tmp_path):
     assert made.snapshot_scores is None and made.snapshots is not None
 
 
+@pytest.mark.parametrize("content", [b"another text", b"\xff\xfe", None])
+def test_a_text_that_changed_or_is_gone_is_named_without_its_path(corpus, tmp_path, content):
+    if content is not None:
+        (tmp_path / TEXT).write_bytes(content)
+    server = Server()
+    with pytest.raises(TrainError) as raised:
+        Training(tmp_path, request(corpus), server.control, server.report).run()
+    assert sentence(raised.value) == (
+        "the text of this run changed on the server; start the run again"
+    )
+
+
 def test_a_run_at_its_time_limit_is_kept_and_says_so(corpus, tmp_path):
     server = trained(tmp_path, corpus, seconds=0.0)
     (note,) = server.of("note")
