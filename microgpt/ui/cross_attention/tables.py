@@ -17,7 +17,8 @@ from microgpt.ui.download import download
 from microgpt.ui.glossary import caption
 
 _ABOUT: dict[Kind, str] = {
-    "encoder": "Encoder self-attention: a row for each character of the input, which asks.",
+    "encoder": "Encoder self-attention: a row for each character of the input, and a column for "
+    "each character that it looks at.",
     "decoder": "Decoder self-attention: a row for each character of the output, and a column for "
     "each character that the decoder has read. Later ones are masked.",
     "cross": "Cross-attention: a row for each character of the output, and a column for each "

@@ -48,20 +48,20 @@ from microgpt.ui.text_input import set_text
 _PANELS: dict[Kind, Panel] = {
     "encoder": Panel(
         "Encoder self-attention",
-        "The input asks the input. Nothing is masked.",
+        "The input looks at the whole input.",
         "input",
         "input",
     ),
     "decoder": Panel(
         "Decoder self-attention",
-        "The output asks what is written already.",
+        "The output looks at what is written so far.",
         "output",
         "written so far",
         "masked: not written yet",
     ),
     "cross": Panel(
         "Cross-attention",
-        "The output asks the input. Nothing is masked.",
+        "The output looks at the whole input.",
         "output",
         "input",
     ),

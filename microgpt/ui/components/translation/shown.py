@@ -30,13 +30,14 @@ class Score:
 class Panel:
     """What is written around one of the three maps.
 
-    about: a sentence. asks, answers: the titles of the axes. masked: stands in the masked part.
+    about: a sentence. queries, keys: what the rows and the columns are. masked: a text in the
+    masked part.
     """
 
     title: str
     about: str
-    asks: str
-    answers: str
+    queries: str
+    keys: str
     masked: str = ""
 
 

@@ -1,4 +1,5 @@
-// One attention map with its title, the choice of its head and its labels. Rows ask, columns answer.
+// One attention map with its title, the choice of its head and its labels. Its rows are queries, its
+// columns keys.
 const LEAST_MASKED = 6; // rows of a map whose masked part has space for a text
 const mapPanel = (kind, { point, pin, leave, choose }) => {
   const root = element("article", `panel ${kind}`);
@@ -44,7 +45,7 @@ const mapPanel = (kind, { point, pin, leave, choose }) => {
   function describe(panel, names) {
     title.textContent = panel.title;
     rule.textContent = panel.about;
-    axes.replaceChildren(element("span", "", `↓ asks: ${panel.asks}`), element("span", "", `→ answers: ${panel.answers}`));
+    axes.replaceChildren(element("span", "", `↓ query: ${panel.queries}`), element("span", "", `→ key: ${panel.keys}`));
     masked.textContent = panel.masked;
     select.setAttribute("aria-label", `Head of the map: ${panel.title}`);
     if (names.join() === [...select.options].map((each) => each.textContent).join()) return;
