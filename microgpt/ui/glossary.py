@@ -13,6 +13,7 @@ GLOSSARY = {
     "attention": "How a model takes information from earlier characters: each character gives "
     "weights to itself and to those before it, and the weights sum to 1.",
     "baseline": "A very simple way of predicting, to compare the model with.",
+    "batch": "The pieces of text that the model reads before its weights change once.",
     "bigram": "A model that knows only which character follows which, and how often.",
     "bit": "A unit of surprisal: one bit for each fair coin whose result must be guessed. One nat "
     "is 1.44 bits.",
@@ -23,7 +24,11 @@ GLOSSARY = {
     "weights to the characters of the input.",
     "decoder": "The half of a translating model that writes the output, one character after "
     "another.",
-    "divergence": "How different two distributions are, in nats: 0 if they are the same.",
+    "divergence": "How different two predictions are, in nats: 0 if they are the same.",
+    "dropout": "Switching off numbers of the model at random in training, so that it does not "
+    "learn its text by heart.",
+    "embedding": "The numbers with which the model starts at each position: what the character is, "
+    "and where it stands.",
     "encoder": "The half of a translating model that reads the whole input at once.",
     "encoder–decoder": "A model of two halves: the encoder reads one text, and the decoder writes "
     "another one from it.",
@@ -31,6 +36,9 @@ GLOSSARY = {
     "are equally likely.",
     "gpt": "A generative pre-trained transformer: a neural network that predicts what comes next "
     "in a text, from what came before.",
+    "gradient clipping": "Making a change of the weights smaller if it would be too large.",
+    "gradient norm": "How steep the loss of a batch is: how much a small change of the weights can "
+    "change it.",
     "head": "One of several parts of a layer that each pay attention in their own way.",
     "induction": "Looking up what came next the last time: after the same character as before, the "
     "head attends to the character that followed it then.",
@@ -54,6 +62,8 @@ GLOSSARY = {
     "neuron": "One of the numbers inside an MLP: high if the neuron fires, else 0 or nearly.",
     "optimizer update": "One small change of all weights of the model, after it has read a batch "
     "of text.",
+    "output head": "The last part of the model: it turns the numbers of a position into a logit "
+    "for each character.",
     "overfitting": "Learning the training text by heart instead of what it has in common with "
     "other texts.",
     "parameter": "A number of the model that training sets; also called a weight.",
@@ -71,14 +81,16 @@ GLOSSARY = {
     "seed": "A number that fixes the random draws: the same seed gives the same text.",
     "snapshot": "What the model did at one step of its training.",
     "surprisal": "How unexpected a character was: -ln of its probability, in nats.",
-    "temperature": "Below 1, likely characters are drawn even more often; above 1, all characters "
-    "become more alike.",
+    "temperature": "Below 1, likely characters are drawn even more often; above 1, unlikely ones "
+    "are drawn more often.",
     "top-k": "Only the k most likely characters can be drawn.",
     "top-p": "Only the most likely characters that together reach the probability p can be drawn.",
     "training split": "The part of the text that the model learned from.",
     "two back": "The character before the previous one.",
     "validation split": "The part of the text that the model never learned from; it shows how well "
     "the model predicts new text.",
+    "vector": "A list of numbers, its channels. Its length is the square root of the sum of their "
+    "squares.",
     "window": "The characters that the model can see at once.",
 }
 # Longer terms first, so that "validation split" is not read as a shorter term.

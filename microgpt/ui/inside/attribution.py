@@ -134,8 +134,8 @@ def _parts(
     )
     caption(
         f"Bars: the direct effects, what each part itself adds. They sum to {sum(direct):.2f}. "
-        "Lines: the total effects, what is missing after zero ablation: the output of a part is "
-        "set to zero at all positions, and everything after it is computed again. A total effect "
+        "Lines: the total effects, what is missing if the output of the part is set to zero at "
+        "all positions (zero ablation) and everything after it is computed again. A total effect "
         "also counts what later layers make of the part. L1 H1 is the first head of layer 1. "
         "Choose a head or an MLP to open it."
     )

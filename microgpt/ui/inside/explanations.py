@@ -64,7 +64,7 @@ class Words:
         return self.config.norm in norms
 
     def _of(self, number: Number) -> tuple[str, str, str, str, Callable[[int], str]]:
-        """Title, formula, the names of the factors, and the label of each term."""
+        """The title, the formula, the names of both factors, and the label of each term."""
         channel = f"Channel {number.index + 1}"
         layer, head = f"layer {number.layer + 1}", f"H{number.head + 1}"
         here = self.positions[self.at]
@@ -171,11 +171,12 @@ class Words:
                     self._mlp_parts().__getitem__,
                 )
             case "logit":
+                final = "final LayerNorm" if self.config.norm == "all" else "final stream"
                 return (
                     f"Logit of “{self.labels[number.index]}”",
-                    "final stream · the row of the head for this character",
-                    "final stream",
-                    "row of the head",
+                    f"{final} · the row of the output head for this character",
+                    final,
+                    "row of the output head",
                     _channel,
                 )
             case "length":

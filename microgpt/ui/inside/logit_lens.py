@@ -59,7 +59,7 @@ def logit_lens_view(checkpoint: Checkpoint) -> None:
         if not checkpoint.config.residual:
             caption(
                 "This model has no residual connections: each layer replaces the result of the one "
-                "before it. The head was trained to read only the last one."
+                "before it. The output head was trained to read only the last one."
             )
     row = names.index(after)
     lens_table(
@@ -76,9 +76,9 @@ def logit_lens_view(checkpoint: Checkpoint) -> None:
     )
     caption(
         "The logit lens (nostalgebraist, 2020) reads the residual stream after each layer with the "
-        "model’s final LayerNorm and head. A row shows the character that is likeliest then. The "
-        "divergence is 0 where the prediction is already the final one. All probabilities are "
-        "those at temperature 1."
+        "model’s final LayerNorm and output head. A row shows the character that is likeliest "
+        "then. The divergence is 0 where the prediction is already the final one. All "
+        "probabilities are those at temperature 1."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -116,7 +116,7 @@ def decision(lens: LogitLens, names: list[str], at: int, characters: str) -> str
     if last == 0:
         return f"Already after {names[0]} the likeliest character is {final}. No layer changes it."
     if last == len(names) - 1:
-        settled = f"Only after {names[last]} is {final} the likeliest character."
+        settled = f"{final} is the likeliest character only after {names[last]}."
     else:
         settled = (
             f"After {names[last]} the likeliest character is {final}. No later layer changes it."

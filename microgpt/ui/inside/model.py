@@ -198,5 +198,5 @@ def _about(checkpoint: Checkpoint) -> str:
     if config.norm == "none":
         sentences.append("This model has no LayerNorm.")
     elif config.norm == "blocks":
-        sentences.append("This model has no LayerNorm before its head.")
+        sentences.append("This model has no LayerNorm before its output head.")
     return " ".join(sentences)

@@ -102,9 +102,9 @@ def _about(layer: int, best: Found | None) -> str:
         else f"{name} recognises no kind of character better than chance. For {kind}, it"
     )
     return (
-        f"{says} is more active there than elsewhere in {100 * best.score:.0f} % of all pairs of "
-        "characters. A coin toss would be right in 50 %; for random positions, the best neuron of "
-        f"the layer reaches {100 * best.chance:.0f} %."
+        f"{says} is more active at such a character than at another one in "
+        f"{100 * best.score:.0f} % of all pairs. A coin toss would be right in 50 %; for random "
+        f"positions, the best neuron of the layer reaches {100 * best.chance:.0f} %."
     )
 
 
@@ -163,8 +163,8 @@ def _effects(
         caption(
             "The neuron adds its column of the down-projection, times its activation, to the "
             "residual stream. This goes through the final LayerNorm, whose scale at that position "
-            "is kept, and the head. The mean over all characters is subtracted, because it changes "
-            "no probability. What later layers make of it is not counted."
+            "is kept, and through the output head. The mean over all characters is subtracted, "
+            "because it changes no probability. What later layers make of it is not counted."
         )
         frame = pd.DataFrame({"character": labels, "added to the logit": effects})
         frame = frame.sort_values("added to the logit", ascending=False, kind="stable")

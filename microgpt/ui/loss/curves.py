@@ -69,7 +69,7 @@ def curves_view(checkpoint: AnyCheckpoint) -> None:
     recipe = training.config
     caption(
         "Lower is better. If the training loss falls while the validation loss does not, the model "
-        "memorizes its training text (overfitting)."
+        "learns its training text by heart (overfitting)."
         + (" Dotted lines: the final losses of the original microGPT." if comparable else "")
     )
     with st.expander("How the losses are measured"):

@@ -101,7 +101,7 @@ def lens_of(*ids):
         ([1, 1, 1, 1], "Already after the embeddings the likeliest character is b. No layer …"),
         ([0, 0, 1, 1], "After layer 2 the likeliest character is b. No later layer changes it. "
          "Before that, it is a after the embeddings."),
-        ([0, 2, 2, 1], "Only after layer 3 is b the likeliest character. Before that, it is a "
+        ([0, 2, 2, 1], "b is the likeliest character only after layer 3. Before that, it is a "
          "after the embeddings, then ␣ after layer 1."),
         ([0, 1, 0, 1, 0, 1, 1], "After layer 5 the likeliest character is b. No later layer "
          "changes it. Before that, it changes 4 times."),

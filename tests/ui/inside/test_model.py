@@ -197,7 +197,7 @@ def test_a_number_that_the_model_does_not_have_is_not_explained(app, request_):
     [
         ({"residual": False, "norm": "none"}, "no residual connections"),
         ({"norm": "none"}, "no LayerNorm."),
-        ({"norm": "blocks"}, "no LayerNorm before its head"),
+        ({"norm": "blocks"}, "no LayerNorm before its output head"),
         ({"n_layer": 1, "n_head": 1, "n_embd": 8, "mlp_ratio": 1}, "the shares sum to 100 %"),
         ({"n_layer": 12, "n_head": 12, "n_embd": 48}, "the shares sum to 100 %"),
     ],
