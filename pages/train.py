@@ -4,6 +4,6 @@ from microgpt.ui.train.start import train_view
 checkpoint = any_page_header(
     "pages/train.py",
     "Train",
-    "Here you train a small one of your own, on a text of yours.",
+    "Here you can train a small model on your own text.",
 )
 show_view(checkpoint, train_view)

@@ -236,7 +236,7 @@ def of_kind(chosen: AnyCheckpoint, kind: type[C]) -> C:
         reason = "is missing"
     except CheckpointError as error:
         reason = f"cannot be used: {error.for_visitors}"
-    sentence = f"{title_of(chosen)} is no model for this page, and the bundled one {reason}."
+    sentence = f"This page cannot show {title_of(chosen)}, and its bundled checkpoint {reason}."
     st.error(escaped(sentence))
     st.stop()
 

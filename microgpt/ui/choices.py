@@ -1,11 +1,11 @@
-"""Keep what a callback chose although the browser sends older values after it.
+"""Keep a value that a callback chose, although the browser then sends an older one.
 
-With everything that it sends, the browser sends the values of all widgets. Between a callback that
-sets a value and the browser's receiving it, the browser may send something else, such as what the
-pointer is on. Streamlit then ends the run of the callback and takes the old value: a click would be
-lost. A hidden widget at the end of the page says which run the browser has received last, and so
-which values are old. In one case the visitor's own value is taken for an old one: if a control is
-set back to its old value while the run that changed it still computes.
+With each message, such as the number that the pointer is on, the browser sends the values of all
+widgets. It may do so before it has received a value that a callback set. Streamlit then ends the
+run of the callback and takes the old value: a click would be lost. A hidden widget at the end of
+the page says which run the browser has received last, and so which values are old. In one case a
+new value is taken for an old one: if the visitor sets a control back to its old value while the run
+that changed it still computes.
 """
 
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ def stream(
 ) -> Iterator[list[Drawn]]:
     """Yield the characters that a model writes after a prompt of known characters, in batches.
 
-    drawn: the ids that it wrote after the prompt before, with the same config; it goes on there.
+    drawn: the ids that it wrote after the prompt earlier, with the same config; it continues there.
 
     A batch is empty while the text waits for its turn. A rerun, the Stop button or a closed browser
     tab ends the script, and with it the text, before the next batch.

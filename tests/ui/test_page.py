@@ -188,7 +188,9 @@ def test_without_a_bundled_checkpoint_of_its_kind_a_page_says_so(both_kinds, mon
     monkeypatch.setattr(hub, "BUNDLED", hub.BUNDLED[:1])
     st.cache_resource.clear()
     app = open_page(new_app(), CROSS_ATTENTION)
-    assert errors(app) == ["words.txt is no model for this page, and the bundled one is missing."]
+    assert errors(app) == [
+        "This page cannot show words.txt, and its bundled checkpoint is missing."
+    ]
 
 
 def test_an_encoder_decoder_opens_from_the_hub(both_kinds, pair_checkpoint, monkeypatch, tmp_path):

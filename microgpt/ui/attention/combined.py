@@ -25,8 +25,8 @@ _UP_TO = control("up_to", is_count, saved=VIEW)
 _HEADS = control("combined_heads", is_list_of(is_text), saved=VIEW)
 
 _CAPTIONS = {
-    "rollout": "Attention rollout takes the mean map of each layer and multiplies these maps up to "
-    "the chosen layer. Each row shows how much each character of the text contributes to one "
+    "rollout": "Attention rollout takes the mean map of each layer and multiplies these mean maps "
+    "up to the chosen layer. Each row shows how much each character of the text contributes to one "
     "position (Abnar and Zuidema, 2020).",
     "mean": "The mean of the attention weights of these heads. Each row sums to 1.",
     "maximum": "The largest attention weight of these heads. A row may sum to more than 1.",

@@ -22,7 +22,7 @@ from microgpt.ui.controls import Control, control, is_count, is_text
 from microgpt.ui.glossary import caption
 from microgpt.ui.head_choice import Choice, head_choice
 from microgpt.ui.next_steps import next_steps
-from microgpt.ui.text import escaped
+from microgpt.ui.text import counted, escaped
 
 _OTHER_TEXT = control("other_text", is_text, url="short", saved=VIEW)
 _CHECKPOINT = control("compared_checkpoint", is_text, saved=VIEW)
@@ -97,8 +97,8 @@ def _map(
     config = checkpoint.config
     if not choice.fits(config):
         st.info(
-            f"This checkpoint has only {config.n_layer} layers with {config.n_head} heads each. "
-            "Choose one of these heads."
+            f"This checkpoint has only {counted(config.n_layer, 'layer')} of "
+            f"{counted(config.n_head, 'head')}. Choose one of these heads."
         )
         return
     about = escaped(title_of(checkpoint))

@@ -37,7 +37,7 @@ def about(checkpoint: Checkpoint, chosen: Chosen, step: int, scores: HeadScores 
         return ""
     label = scores.label(*chosen.heads[0])
     if label is None:
-        return "No kind of character has much of this head’s attention."
+        return "No kind of character gets much of this head’s attention."
     return f"{100 * label.score:.0f} % of its attention goes to {PATTERNS[label.name].about}."
 
 
@@ -75,7 +75,7 @@ def no_slider(checkpoint: Checkpoint, chosen: Chosen) -> str:
         return "The model cannot read the passage of its snapshots, so there is no slider."
     if chosen.own:
         return (
-            "This is your text, in the finished model. There is no slider: the snapshots of the "
-            "training hold another text."
+            "This is your text, in the finished model. There is no slider, because the snapshots "
+            "of the training hold another text."
         )
     return ""

@@ -75,7 +75,7 @@ def _read(document: Document) -> dict[str, Any]:
     if isinstance(prompt, str) and len(prompt) > MAX_TEXT:
         raise ConfigError(f"its prompt has more than {MAX_TEXT:,} characters")
     if not is_text(prompt) or isinstance(length, bool) or not isinstance(length, int | float):
-        raise TypeError("the prompt is no text, or the length is no number")
+        raise TypeError("the prompt must be text, and the length a number")
     length = max(1, min(MAX_CHARACTERS, int(length)))
     return {"prompt": prompt, "length": length, **asdict(config)}
 

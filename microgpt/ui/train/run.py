@@ -137,8 +137,8 @@ def _results(status: JobStatus) -> None:
     )
     if status.scores:
         caption(
-            "What each head attends to, from no attention to all of it: the strongest score of "
-            "each is thick, and named when it is at least 30 %."
+            "What each head attends to, by training step: a line for each score, from none of its "
+            "attention to all of it. The highest score is thick and named, in bold from 30 % on."
         )
         head_curves("head_curves", status.steps, status.scores)
 

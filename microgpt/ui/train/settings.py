@@ -101,8 +101,8 @@ def recipe_controls(size: Size, corpus: Corpus) -> Recipe:
                 RATE.at(number),
                 list(_FACTORS),
                 _USUAL,
-                "How far each step changes the weights. Too low learns slowly; too high never "
-                "settles, or breaks the model.",
+                "How far each step changes the weights. If it is too low, the model learns slowly; "
+                "if it is too high, the model never settles, or breaks.",
             )
             dropout = _choice(
                 "Dropout",

@@ -43,7 +43,7 @@ class Text:
 def chosen_text() -> tuple[str, str]:
     """Show the choice of the text and the text; return its name and its content, maybe empty.
 
-    Raises MicroGPTError for a text that cannot be had or read.
+    Raises MicroGPTError for a text that cannot be downloaded or read.
     """
     source = st.segmented_control(
         "Text",
@@ -76,8 +76,8 @@ def _pasted() -> tuple[str, str]:
     )
     example = "An example, written for this page. Clear it and paste a text of your own. "
     caption(
-        f"{example if text == _EXAMPLE else ''}Up to {MAX_TEXT:,} characters fit here, and a "
-        "longer text is not taken at all: upload it as a file."
+        f"{example if text == _EXAMPLE else ''}This box takes up to {MAX_TEXT:,} characters, and "
+        "nothing of a longer text: upload that as a file."
     )
     with st.container(horizontal=True, gap="xsmall"):
         st.button("Clear", icon=":material/close:", disabled=not text, on_click=_put, args=("",))
@@ -92,7 +92,7 @@ def _put(text: str) -> None:
 
 
 def _name(text: str) -> str:
-    """A text that was pasted is called after its first line."""
+    """The name of a pasted text: its first line that gives a title, shortened."""
     titles = (_title(line) for line in text.splitlines())
     return textwrap.shorten(next(filter(None, titles), "a text"), _MAX_NAME, placeholder=" …")
 

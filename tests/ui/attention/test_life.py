@@ -107,7 +107,7 @@ def test_the_badges_and_the_sentence_are_those_of_each_step(lived):
     data = component(open_life(layer="1", head="2"))
     assert [step[1]["score"] for step in data["badges"]] == [0.1, 0.2, 0.6]
     assert [step[1]["strong"] for step in data["badges"]] == [False, False, True]
-    weak = "No kind of character has much of this head’s attention."
+    weak = "No kind of character gets much of this head’s attention."
     assert data["about"] == [weak, weak, "60 % of its attention goes to the character before."]
 
 

@@ -46,7 +46,7 @@ def test_a_picked_map_is_passed_on(place):
     [[None, 1], [2, 0], [0, 2], [-1, 0], [0.0, 1], [True, 1], [0], [0, 1, 1], "01"],
     ids=str,
 )
-def test_a_place_that_is_no_map_is_not(place):
+def test_what_is_not_the_place_of_a_map_is_not_passed_on(place):
     app = trigger(run_script(grid_page, 0, 0), "picked", place)
     assert not app.exception and "picked" not in app.session_state
 

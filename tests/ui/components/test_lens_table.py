@@ -45,6 +45,6 @@ def test_a_picked_cell_is_passed_on():
     [[2, 0], [0, 3], [0, -1], [1.0, 0], [True, 0], [0], [0, 1, 1], "01"],
     ids=str,
 )
-def test_what_is_no_cell_of_the_table_is_not(cell):
+def test_what_is_not_a_cell_of_the_table_is_not_passed_on(cell):
     app = trigger(run_script(table_page), "picked", cell)
     assert not app.exception and "picked" not in app.session_state

@@ -41,7 +41,7 @@ def test_the_page_opens_with_an_example_that_can_be_trained_on(app):
     assert component(app)["size"] == len(set(content))
 
 
-def test_a_pasted_text_is_called_after_its_first_line(app):
+def test_the_first_line_names_a_pasted_text(app):
     app.text_area("training_text").set_value("\r\n" + TEXT.replace("\n", "\r\n")).run()
     assert chosen(app) == ("Ba do ke", "\n" + TEXT)
     assert f"{MAX_TEXT:,} characters" in captions(app)

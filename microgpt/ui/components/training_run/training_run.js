@@ -1,11 +1,11 @@
-// A training run while it goes on: the losses beside the baselines of the text, and the newest
-// sample. New data changes what is there; nothing is built again, so nothing flickers.
+// A training run in progress: the losses beside the baselines of the text, and the newest sample.
+// New data updates what is there; nothing is built again, so nothing flickers.
 const SVG_NAME = "http://www.w3.org/2000/svg";
 const LINES = { batch_loss: "training batch", train_loss: "training", val_loss: "validation" };
 const LEFT = 34, RIGHT = 8, TOP = 14, BOTTOM = 24, LABEL = 15;
 const BASELINES = {
   uniform: "uniform: every character equally likely",
-  unigram: "unigram: knows how often each occurs",
+  unigram: "unigram: knows how often each character occurs",
   bigram: "bigram: knows the character before",
 };
 
