@@ -43,9 +43,9 @@ class KVCache:
         self.length = 0
 
     @staticmethod
-    def size_in_bytes(config: GPTConfig, batch_size: int = 1) -> int:
-        """The memory of a cache in float32."""
-        return 2 * 4 * config.n_layer * batch_size * config.block_size * config.n_embd
+    def size_in_bytes(config: GPTConfig) -> int:
+        """The memory of a cache of one text in float32."""
+        return 2 * 4 * config.n_layer * config.block_size * config.n_embd
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append k and v (B, H, T, head_size); return all S positions (B, H, S, head_size)."""

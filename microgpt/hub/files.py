@@ -21,14 +21,13 @@ def download_files(
     folder: Path,
     *,
     token: bool | str | None = None,
-    endpoint: str | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> None:
     """Download the files of a repo that exist, each of at most `limits` bytes by its name.
 
     The connections are cut after deadline_s seconds. Raises HubError.
     """
-    hub, connections, name = endpoint or constants.ENDPOINT, Connections(), "the repo"
+    hub, connections, name = constants.ENDPOINT, Connections(), "the repo"
     timer = threading.Timer(deadline_s, connections.cut)
     timer.daemon = True
     timer.start()

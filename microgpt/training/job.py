@@ -16,6 +16,8 @@ from microgpt.training.job_status import JobStatus, Sample
 from microgpt.training.process import WorkerProcess
 from microgpt.training.worker import CHECKPOINT, TEXT
 
+# A run without a visit for so long is ended, and so is one that is paused for so long.
+KEEP_MINUTES = 10
 _KILLED = "the system ended the run, probably because the server has too little memory"
 _EARLY = "the run ended early, because"
 _TOO_LONG = "the run took too long and was ended"
@@ -72,18 +74,18 @@ class Job:
             case "end":
                 self.ended = True
 
-    def tend(self, now: float, keep_minutes: float, most_seconds: float) -> None:
+    def tend(self, now: float, most_seconds: float) -> None:
         """End the process if nobody visits the run, or if it is paused or takes too long.
 
-        keep_minutes: the limit without a visit, and for a pause. most_seconds: for the process.
+        most_seconds: the limit for the process.
         """
         assert self.process is not None
-        keep, status = 60 * keep_minutes, self.status
+        keep, status = 60 * KEEP_MINUTES, self.status
         if status.state in ("training", "paused") and status.note is None:
             if now - self.visited > keep:
-                self.update(note=f"{_EARLY} nobody watched it for {keep_minutes:g} minutes")
+                self.update(note=f"{_EARLY} nobody watched it for {KEEP_MINUTES} minutes")
             elif self.paused is not None and now - self.paused > keep:
-                self.update(note=f"{_EARLY} it was paused for {keep_minutes:g} minutes")
+                self.update(note=f"{_EARLY} it was paused for {KEEP_MINUTES} minutes")
             if self.status.note is not None:
                 self.process.send("stop")
         if self.paused is None and now - self.began > most_seconds:

@@ -14,7 +14,7 @@ from typing import Any
 
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.training.finish import Source
-from microgpt.training.job import Job
+from microgpt.training.job import KEEP_MINUTES, Job
 from microgpt.training.job_limits import Limits, check_request
 from microgpt.training.job_status import JobError, JobStatus
 from microgpt.training.process import WorkerProcess
@@ -39,20 +39,13 @@ class Jobs:
     """The runs of this server.
 
     folder: for their files; each server has a folder of its own in it. at_once: runs that train at
-    the same time. minutes: the limit for the training time of each. keep_minutes: a run that nobody
-    visits for so long is ended, and so is one that is paused for so long. Raises JobError if the
-    folder cannot be written.
+    the same time. minutes: the limit for the training time of each. A run that nobody visits for
+    KEEP_MINUTES is ended, and so is one that is paused for so long. Raises JobError if the folder
+    cannot be written.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        at_once: int,
-        minutes: float,
-        keep_minutes: float = 10,
-        limits: Limits | None = None,
-    ):
-        self._at_once, self._minutes, self._keep_minutes = at_once, minutes, keep_minutes
+    def __init__(self, folder: Path, at_once: int, minutes: float, limits: Limits | None = None):
+        self._at_once, self._minutes = at_once, minutes
         self._limits = limits or Limits()
         self._jobs: dict[str, Job] = {}  # in the order of submission
         self._lock = threading.RLock()
@@ -183,11 +176,11 @@ class Jobs:
 
     def _tend(self, job: str, found: Job, now: float) -> None:
         if found.process is None:
-            keep = KEEP_ENDED_MINUTES if found.status.ended else self._keep_minutes
+            keep = KEEP_ENDED_MINUTES if found.status.ended else KEEP_MINUTES
             if now - found.visited > 60 * keep:
                 self.give_up(job)
         else:
-            found.tend(now, self._keep_minutes, 60 * self._minutes + GRACE_SECONDS)
+            found.tend(now, 60 * self._minutes + GRACE_SECONDS)
 
     def _keep_tending(self) -> None:
         while not self._closing.wait(_TEND_SECONDS):
@@ -228,12 +221,12 @@ class Jobs:
         )
         job.begin()
 
-        def on_event(process: WorkerProcess, name: str, value: Any) -> None:
+        def on_event(name: str, value: Any) -> None:
             with self._lock:
                 job.apply(name, value)
                 self._changed.notify_all()
 
-        def on_exit(process: WorkerProcess) -> None:
+        def on_exit() -> None:
             with self._lock:
                 job.process = None
                 if job.close():

@@ -21,17 +21,17 @@ _ROOT = Path(__file__).parents[2]
 class WorkerProcess:
     """A process that trains, and a thread that reads its events.
 
-    on_event: called with the name and the value of each event (see worker.py). on_exit: called with
-    this object once, after the process has ended and after its last event. Raises OSError if the
-    process cannot start.
+    on_event: called with the name and the value of each event (see worker.py). on_exit: called
+    once, after the process has ended and after its last event. Raises OSError if the process cannot
+    start.
     """
 
     def __init__(
         self,
         folder: Path,
         request: Request,
-        on_event: Callable[["WorkerProcess", str, Any], None],
-        on_exit: Callable[["WorkerProcess"], None],
+        on_event: Callable[[str, Any], object],
+        on_exit: Callable[[], object],
     ):
         self._on_event, self._on_exit = on_event, on_exit
         command = [sys.executable, "-m", "microgpt.training.worker", str(folder)]
@@ -80,7 +80,7 @@ class WorkerProcess:
                     # The last line of a killed process may be incomplete.
                     with contextlib.suppress(json.JSONDecodeError):
                         for name, value in json.loads(line).items():
-                            self._on_event(self, name, value)
+                            self._on_event(name, value)
         except BaseException:
             self.kill()  # it would wait for a reader
             raise
@@ -88,7 +88,7 @@ class WorkerProcess:
             self._process.wait()
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-            self._on_exit(self)
+            self._on_exit()
 
 
 def _apart() -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A worker's process without a text, which ends with a sentence; test_jobs.py trains."""
 
 import os
-import queue
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,14 @@ from tests.training.small_job import SHAPE, SHORT, SOURCE
 
 
 def test_a_process_has_a_low_priority_reports_and_ends(tmp_path):
-    ended, events = queue.Queue(), []
+    ended, events = threading.Event(), []
     request = Request(SHAPE, SHORT, SOURCE, "", 300.0, 400, 64.0)
-    process = WorkerProcess(
-        tmp_path, request, lambda _, name, value: events.append((name, value)), ended.put
-    )
+    process = WorkerProcess(tmp_path, request, lambda *event: events.append(event), ended.set)
     if sys.platform != "win32":
         own = os.getpriority(os.PRIO_PROCESS, 0)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(own + NICE, 19)
         assert os.getpgid(process.pid) == process.pid, "Ctrl-C does not reach it"
-    assert ended.get(timeout=300) is process
+    assert ended.wait(300)
     process.wait()
     (event,) = events
     assert event[0] == "error" and "cannot be read: No such file" in event[1]
@@ -33,10 +31,10 @@ def test_a_process_has_a_low_priority_reports_and_ends(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_worker_gives_way_and_ends_when_its_server_is_killed(tmp_path):
     """The server is this process: closing the pipe is what the system does when it ends."""
-    ended = queue.Queue()
+    ended = threading.Event()
     request = Request(SHAPE, SHORT, SOURCE, "", 300.0, 400, 64.0)
     os.mkfifo(tmp_path / "text.txt")  # the worker waits for a text that never comes
-    process = WorkerProcess(tmp_path, request, lambda *event: None, ended.put)
+    process = WorkerProcess(tmp_path, request, lambda *event: None, ended.set)
     assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
     if (group := Path("/proc/self/autogroup")).exists():  # in which priorities are compared
         theirs = Path(f"/proc/{process.pid}/autogroup").read_text()
@@ -44,5 +42,5 @@ def test_a_worker_gives_way_and_ends_when_its_server_is_killed(tmp_path):
         assert theirs.split()[:1] == group.read_text().split()[:1]
     assert process._process.stdin is not None
     process._process.stdin.close()
-    assert ended.get(timeout=300) is process
+    assert ended.wait(300)
     assert process._process.returncode == 1

@@ -49,27 +49,21 @@ def turn(key: Hashable) -> Iterator[None]:
 
 
 @overload
-def session_result(
-    key: str, inputs: object, compute: Callable[[], T], recompute: bool = False
-) -> T: ...
+def session_result(key: str, inputs: object, compute: Callable[[], T]) -> T: ...
 
 
 @overload
-def session_result(
-    key: str, inputs: object, compute: Callable[[], T] | None, recompute: bool = False
-) -> T | None: ...
+def session_result(key: str, inputs: object, compute: Callable[[], T] | None) -> T | None: ...
 
 
-def session_result(
-    key: str, inputs: object, compute: Callable[[], T] | None, recompute: bool = False
-) -> T | None:
+def session_result(key: str, inputs: object, compute: Callable[[], T] | None) -> T | None:
     """Return the last result in this visitor's session under a key, or compute it.
 
-    compute is called if the inputs differ from those of the last result, or if `recompute` is true.
-    If compute is None, return the last result for the same inputs, or None.
+    compute is called if the inputs differ from those of the last result. If compute is None, return
+    the last result for the same inputs, or None.
     """
     last_inputs, result = st.session_state.get(key, (None, None))
-    if recompute or last_inputs != inputs:
+    if last_inputs != inputs:
         if compute is None:
             return None
         result = compute()

@@ -152,7 +152,7 @@ def _ended(run: str, status: JobStatus) -> None:
         st.markdown(_outcome(status), width="stretch")
         with st.container(key="run_actions", horizontal=True, width="content", gap="small"):
             if status.folder is not None:
-                opened = _step("Open it", GENERATE, GENERATE_TAB, WRITE, run, status)
+                opened = _step("Open it", GENERATE, GENERATE_TAB, WRITE, run)
                 st.button("Open it", type="primary", icon=":material/login:", on_click=opened.take)
                 file, folder = _file_name(status.source.data), status.folder
                 download("Download", lambda: pack(folder, file), f"{file}.zip")
@@ -161,13 +161,13 @@ def _ended(run: str, status: JobStatus) -> None:
     if status.folder is not None:
         _publish(_file_name(status.source.data))
         attention = [
-            _step("See its attention", ATTENTION, ATTENTION_TAB, MAPS, run, status),
-            _step("Watch one head form", ATTENTION, ATTENTION_TAB, LIFE, run, status),
+            _step("See its attention", ATTENTION, ATTENTION_TAB, MAPS, run),
+            _step("Watch one head form", ATTENTION, ATTENTION_TAB, LIFE, run),
         ]
         next_steps(
             *(attention if status.model.block_size > 1 else ()),  # or it has one weight, always 1
-            _step("Look inside", INSIDE, INSIDE_TAB, THROUGH, run, status),
-            _step("Compare its loss with other runs", LOSS_RECORD, LOSS_TAB, COMPARE, run, status),
+            _step("Look inside", INSIDE, INSIDE_TAB, THROUGH, run),
+            _step("Compare its loss with other runs", LOSS_RECORD, LOSS_TAB, COMPARE, run),
         )
 
 
@@ -188,15 +188,9 @@ def _outcome(status: JobStatus) -> str:
     return parts
 
 
-def _step(label: str, page: str, tab: Control, view: str, run: str, status: JobStatus) -> Step:
+def _step(label: str, page: str, tab: Control, view: str, run: str) -> Step:
     """A step that opens the run's checkpoint on another page."""
-    return Step(
-        label,
-        page,
-        tab,
-        view,
-        prepare=lambda: open_run(run, REPO),
-    )
+    return Step(label, page, tab, view, prepare=lambda: open_run(run, REPO))
 
 
 def _file_name(title: str) -> str:

@@ -23,21 +23,21 @@ def remember(calls):
 
     computed = st.session_state.setdefault("computed", [])
     results = st.session_state["results"] = []
-    for key, may_compute, again in calls:
+    for key, may_compute in calls:
 
         def compute(key=key):
             computed.append(key)
             return len(computed)
 
-        results.append(session_result("result", key, compute if may_compute else None, again))
+        results.append(session_result("result", key, compute if may_compute else None))
 
 
 def test_a_session_keeps_its_last_result():
-    calls = [("a", False, False), ("a", True, False), ("a", True, False), ("a", False, False)]
-    calls += [("b", False, False), ("b", True, False), ("b", True, True), ("a", True, False)]
+    calls = [("a", False), ("a", True), ("a", True), ("a", False)]
+    calls += [("b", False), ("b", True), ("a", True)]
     app = run_script(remember, calls)
-    assert app.session_state["results"] == [None, 1, 1, 1, None, 2, 3, 4]
-    assert app.session_state["computed"] == ["a", "b", "b", "a"]
+    assert app.session_state["results"] == [None, 1, 1, 1, None, 2, 3]
+    assert app.session_state["computed"] == ["a", "b", "a"]
 
 
 def waiting_page():
