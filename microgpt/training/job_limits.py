@@ -1,6 +1,9 @@
 """Limits for what a visitor may train, so that a run fits on the server."""
 
 import dataclasses
+import re
+import sys
+from pathlib import Path
 
 from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import known_characters
@@ -15,7 +18,11 @@ MAX_SNAPSHOTS = 60
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits of a run's process: MiB of memory for the training, and of its largest file."""
+    """Limits of a run's process, where the system has them.
+
+    memory_mib: for memory beyond what the program takes before the training. file_mib: for its
+    largest file.
+    """
 
     memory_mib: int = 400
     file_mib: float = 64
@@ -56,3 +63,25 @@ def check_request(text: str, model: GPTConfig, train: TrainConfig) -> bytes:
             "characters"
         )
     return encoded
+
+
+def limit_process(limits: Limits) -> None:
+    """Limit the memory that this process takes from now on, and its files; only where possible.
+
+    Memory is limited on Linux alone. Address space would be the wrong measure: PyTorch reserves
+    more than it uses.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    def limit(kind: int, most: int) -> None:
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, hard))
+
+    limit(resource.RLIMIT_FSIZE, int(limits.file_mib * 2**20))
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        if found := re.search(r"^VmData:\s+(\d+) kB", status, flags=re.MULTILINE):
+            limit(resource.RLIMIT_DATA, int(found[1]) * 1024 + limits.memory_mib * 2**20)

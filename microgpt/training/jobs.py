@@ -215,8 +215,7 @@ class Jobs:
             status.source,
             job.text_sha256,
             60 * self._minutes,
-            self._limits.memory_mib,
-            self._limits.file_mib,
+            self._limits,
             job.recovers,
         )
         job.begin()

@@ -14,7 +14,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import shutil
 import sys
 import threading
@@ -35,6 +34,7 @@ from microgpt.data import DataError, read_text
 from microgpt.errors import MicroGPTError, lacks_memory
 from microgpt.training.finish import Source
 from microgpt.training.folder import RunFolder
+from microgpt.training.job_limits import Limits, limit_process
 from microgpt.training.loop import TrainError
 from microgpt.training.prepare import Run
 from microgpt.training.run import train_checkpoint
@@ -59,8 +59,7 @@ Report = Callable[[str, Any], None]
 class Request:
     """What to train. recover: only save the checkpoint of an earlier process that ended.
 
-    seconds: the limit for the training time. memory_mib: of memory beyond what the program takes
-    before the training, where the system can limit it. file_mib: the largest file.
+    seconds: the limit for the training time.
     """
 
     model: GPTConfig
@@ -68,8 +67,7 @@ class Request:
     source: Source
     text_sha256: str
     seconds: float
-    memory_mib: int
-    file_mib: float
+    limits: Limits
     recover: bool = False
 
     def to_json(self) -> str:
@@ -78,7 +76,7 @@ class Request:
     @classmethod
     def from_json(cls, line: str) -> "Request":
         values = json.loads(line)
-        kinds = {"model": GPTConfig, "train": TrainConfig, "source": Source}
+        kinds = {"model": GPTConfig, "train": TrainConfig, "source": Source, "limits": Limits}
         return cls(**values | {name: kind(**values[name]) for name, kind in kinds.items()})
 
 
@@ -235,28 +233,6 @@ def sentence(error: Exception) -> str:
     return error.for_visitors if isinstance(error, MicroGPTError) else UNEXPECTED
 
 
-def limit_process(memory_mib: int, file_mib: float) -> None:
-    """Limit the memory that this process takes from now on, and its files; only where possible.
-
-    Memory is limited on Linux alone. Address space would be the wrong measure: PyTorch reserves
-    more than it uses.
-    """
-    if sys.platform == "win32":
-        return
-    import resource
-
-    def limit(kind: int, most: int) -> None:
-        _, hard = resource.getrlimit(kind)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, hard))
-
-    limit(resource.RLIMIT_FSIZE, int(file_mib * 2**20))
-    if sys.platform == "linux":
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        if found := re.search(r"^VmData:\s+(\d+) kB", status, flags=re.MULTILINE):
-            limit(resource.RLIMIT_DATA, int(found[1]) * 1024 + memory_mib * 2**20)
-
-
 def main(folder: Path) -> None:
     events = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # nothing else may write among the events
@@ -271,7 +247,7 @@ def main(folder: Path) -> None:
     control = Control(sys.stdin, lambda: os._exit(1))
     try:
         torch.set_num_threads(1)
-        limit_process(request.memory_mib, request.file_mib)
+        limit_process(request.limits)
         Training(folder, request, control, report).run()
     except Exception as error:
         report("error", sentence(error))

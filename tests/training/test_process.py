@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from microgpt.training.job_limits import Limits
 from microgpt.training.process import NICE, WorkerProcess
 from microgpt.training.worker import Request
 from tests.training.small_job import SHAPE, SHORT, SOURCE
@@ -14,7 +15,7 @@ from tests.training.small_job import SHAPE, SHORT, SOURCE
 
 def test_a_process_has_a_low_priority_reports_and_ends(tmp_path):
     ended, events = threading.Event(), []
-    request = Request(SHAPE, SHORT, SOURCE, "", 300.0, 400, 64.0)
+    request = Request(SHAPE, SHORT, SOURCE, "", 300.0, Limits())
     process = WorkerProcess(tmp_path, request, lambda *event: events.append(event), ended.set)
     if sys.platform != "win32":
         own = os.getpriority(os.PRIO_PROCESS, 0)
@@ -32,7 +33,7 @@ def test_a_process_has_a_low_priority_reports_and_ends(tmp_path):
 def test_a_worker_gives_way_and_ends_when_its_server_is_killed(tmp_path):
     """The server is this process: closing the pipe is what the system does when it ends."""
     ended = threading.Event()
-    request = Request(SHAPE, SHORT, SOURCE, "", 300.0, 400, 64.0)
+    request = Request(SHAPE, SHORT, SOURCE, "", 300.0, Limits())
     os.mkfifo(tmp_path / "text.txt")  # the worker waits for a text that never comes
     process = WorkerProcess(tmp_path, request, lambda *event: None, ended.set)
     assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"

@@ -13,6 +13,7 @@ from microgpt.analysis.head_scores import HeadScores
 from microgpt.checkpoint.loss_record import LossRow, from_csv, to_csv
 from microgpt.errors import MicroGPTError
 from microgpt.training.folder import RunFolder
+from microgpt.training.job_limits import Limits
 from microgpt.training.loop import TrainError
 from microgpt.training.run import train_checkpoint
 from microgpt.training.snapshots import snapshot_steps
@@ -34,7 +35,7 @@ STEPS = SHORT.steps
 
 def request(corpus: str, **changes: object) -> Request:
     digest = hashlib.sha256(corpus.encode()).hexdigest()
-    made = Request(SHAPE, SHORT, SOURCE, digest, 300.0, 400, 64.0)
+    made = Request(SHAPE, SHORT, SOURCE, digest, 300.0, Limits())
     return dataclasses.replace(made, **changes)
 
 
