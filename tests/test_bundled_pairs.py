@@ -8,10 +8,10 @@ import pytest
 from microgpt import checkpoint
 from microgpt.checkpoint import PairCheckpoint
 from microgpt.checkpoint.pair_card import render
-from microgpt.config import PRESETS
 from microgpt.dates import EXAMPLES, read
 from microgpt.tasks import task_text
 from microgpt.tokenizer import CharTokenizer
+from microgpt.training.presets import PRESETS
 from microgpt.translate import translate_all
 
 FOLDER = Path(__file__).parents[1] / "assets" / "checkpoints" / "dates"

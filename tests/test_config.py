@@ -2,23 +2,14 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from microgpt.config import (
-    MODEL_LIMITS,
-    PRESETS,
-    ConfigError,
-    EncoderDecoderConfig,
-    GPTConfig,
-    TrainConfig,
-)
+from microgpt.config import MODEL_LIMITS, ConfigError, EncoderDecoderConfig, GPTConfig, TrainConfig
 from microgpt.formats import FormatError
 
 
 def test_the_defaults_are_the_model_and_training_of_the_original():
     assert GPTConfig() == GPTConfig(65, 256, 6, 6, 384, 4, True, "all", 0.2)
     assert GPTConfig().head_size == 64
-    seed = PRESETS["seed"]
-    assert seed.model == GPTConfig()
-    recipe = seed.train
+    recipe = TrainConfig()
     assert (recipe.steps, recipe.batch_size, recipe.optimizer) == (5000, 64, "adamw")
     assert (recipe.learning_rate, recipe.warmup_steps, recipe.decay_fraction) == (3e-4, 0, 0.0)
     assert (recipe.init, recipe.weight_decay) == ("pytorch", 0.01)
@@ -122,15 +113,3 @@ def test_the_error_for_a_long_value_is_short():
 def test_a_boolean_setting_must_be_true_or_false(value):
     with pytest.raises(ConfigError, match=r"residual is .*; it must be true or false"):
         GPTConfig(residual=value)
-
-
-def test_each_phase_preset_adds_one_part_to_the_model():
-    phases = [PRESETS[f"phase{i}"].model for i in (1, 2, 3, 4)]
-    switches = [(phase.residual, phase.mlp_ratio, phase.norm) for phase in phases]
-    assert switches == [
-        (False, 1, "none"),
-        (True, 4, "none"),
-        (True, 4, "blocks"),
-        (True, 4, "all"),
-    ]
-    assert len({PRESETS[f"phase{i}"].train for i in (1, 2, 3, 4)}) == 1

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microgpt.config import ACTIVATIONS, PRESETS, SCORE_SCALES, GPTConfig
+from microgpt.config import ACTIVATIONS, SCORE_SCALES, GPTConfig
 from microgpt.model import GPT, KVCache, dropout, without_weights
+from microgpt.training.presets import PRESETS
 from tests.models import OTHER_SHAPES, functional_logits, random_model
 
 

@@ -38,7 +38,6 @@ from microgpt.checkpoint import WEIGHTS
 from microgpt.checkpoint.provenance import code_commit, command_line
 from microgpt.checkpoint.runs import Run
 from microgpt.cli.arguments import set_values
-from microgpt.config import PRESETS
 from microgpt.data import TRAIN_FRACTION, Splits, read_text, split
 from microgpt.device import pick_device
 from microgpt.errors import MicroGPTError
@@ -46,6 +45,7 @@ from microgpt.training.finish import Source
 from microgpt.training.folder import RunFolder
 from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
+from microgpt.training.presets import PRESETS
 from microgpt.training.run import train_checkpoint
 
 STAGES = ("choose", "best", "seed", "time")

@@ -23,7 +23,7 @@ from microgpt.checkpoint.provenance import code_commit, command_line
 from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
 from microgpt.cli.arguments import add_data, add_device, set_values
 from microgpt.cli.progress import Bars
-from microgpt.config import PRESETS, TASKS, EncoderDecoderConfig, GPTConfig, TrainConfig
+from microgpt.config import TASKS, EncoderDecoderConfig, GPTConfig, TrainConfig
 from microgpt.data import fold_rare, read_text, text_warnings, tiny_shakespeare
 from microgpt.tasks import MAKERS
 from microgpt.training import distributed
@@ -31,6 +31,7 @@ from microgpt.training.finish import Source
 from microgpt.training.folder import RunFolder
 from microgpt.training.interrupt import Interrupt
 from microgpt.training.loop import TrainError
+from microgpt.training.presets import PRESETS
 from microgpt.training.run import train_checkpoint
 
 _DEFAULT = "tiny"

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from microgpt.config import PRESETS, GPTConfig, TrainConfig
+from microgpt.config import GPTConfig, TrainConfig
 from microgpt.data import Splits
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
 from microgpt.training.loop import train as train_steps
+from microgpt.training.presets import PRESETS
 from microgpt.training.snapshots import (
     SCORED_LIVE,
     live_scores,

@@ -5,7 +5,8 @@ import pytest
 from microgpt.checkpoint import FILES, WEIGHTS, CheckpointError, load, save
 from microgpt.checkpoint.limits import check_evaluations, check_model
 from microgpt.checkpoint.loss_record import MAX_EVALUATIONS
-from microgpt.config import PRESETS, GPTConfig
+from microgpt.config import GPTConfig
+from microgpt.training.presets import PRESETS
 
 
 def test_the_models_of_all_presets_can_be_saved():

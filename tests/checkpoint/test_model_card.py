@@ -9,10 +9,11 @@ from microgpt.checkpoint.loss_record import LossRow
 from microgpt.checkpoint.model_card import render
 from microgpt.checkpoint.provenance import Training
 from microgpt.checkpoint.throughput import flops_per_character
-from microgpt.config import PRESETS, GPTConfig
+from microgpt.config import GPTConfig
 from microgpt.data import TINY_SHAKESPEARE_SHA256
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from microgpt.training.presets import PRESETS
 
 
 def card_of(config: GPTConfig, training: Training, record: list[LossRow]) -> str:

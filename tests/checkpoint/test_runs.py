@@ -7,8 +7,8 @@ import pytest
 from microgpt.checkpoint import CheckpointError, runs
 from microgpt.cli import parser_for
 from microgpt.cli.arguments import set_values
-from microgpt.config import PRESETS
 from microgpt.data import TINY_SHAKESPEARE_SHA256
+from microgpt.training.presets import PRESETS
 
 
 def test_the_bundled_runs_have_the_settings_of_their_commands():

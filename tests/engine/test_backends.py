@@ -7,12 +7,13 @@ import torch
 
 from microgpt import checkpoint
 from microgpt.checkpoint.weights import assign_weights, half_precision
-from microgpt.config import ACTIVATIONS, PRESETS
+from microgpt.config import ACTIVATIONS
 from microgpt.engine import Decoder, Part, TorchBackend, backends, seconds
 from microgpt.engine.compiled import compiled_backend
 from microgpt.generate import generate
 from microgpt.model import KVCache
 from microgpt.sampling import SamplingConfig
+from microgpt.training.presets import PRESETS
 from tests.engine.decoding import BACKENDS, all_logits, make_backend, text_ids
 from tests.models import OTHER_SHAPES, random_model
 

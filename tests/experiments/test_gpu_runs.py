@@ -13,8 +13,8 @@ from experiments.gpu_runs import CHOICES, SEEDS, TIMED
 from experiments.gpu_runs import __main__ as command
 from microgpt import checkpoint
 from microgpt.checkpoint.runs import read_run
-from microgpt.config import PRESETS
 from microgpt.model import GPT
+from microgpt.training.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
