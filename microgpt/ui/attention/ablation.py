@@ -18,7 +18,7 @@ from microgpt.ui.cache.attention import attention_maps, logits_without
 from microgpt.ui.cache.predictions import distribution_figure
 from microgpt.ui.cache.results import session_result
 from microgpt.ui.cache.writing import within_memory, written_text_without
-from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import heads as head_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts import text as text_charts
 from microgpt.ui.charts.tables import to_csv
@@ -162,7 +162,7 @@ def _ranking(checkpoint: Checkpoint, text: str, ids: list[int]) -> None:
         ]
     )
     st.plotly_chart(
-        attention_charts.head_values(frame, "mean change (nats)"),
+        head_charts.head_values(frame, "mean change (nats)"),
         height=90 + 40 * checkpoint.config.n_layer,
         config=style.menu("microgpt-head-effects", image_format()),
         alt="Change of the predictions without each head",

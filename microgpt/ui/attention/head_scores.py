@@ -21,7 +21,7 @@ from microgpt.ui.attention.controls import (
 )
 from microgpt.ui.attention.steps import SCORES, steps_from
 from microgpt.ui.cache.attention import attention_maps
-from microgpt.ui.charts import attention as attention_charts
+from microgpt.ui.charts import heads as head_charts
 from microgpt.ui.charts import style
 from microgpt.ui.charts.tables import to_csv
 from microgpt.ui.controls import control
@@ -186,7 +186,7 @@ def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
     left, right = st.columns(2)
     with left:
         st.plotly_chart(
-            attention_charts.shares_by_class(CLASSES, by_class.tolist()),
+            head_charts.shares_by_class(CLASSES, by_class.tolist()),
             height=300,
             key="by class",
             config=style.menu("microgpt-by-class", image_format()),
@@ -194,7 +194,7 @@ def _one_head(checkpoint: Checkpoint, text: str, maps: AttentionMaps) -> None:
         )
     with right:
         st.plotly_chart(
-            attention_charts.shares_by_distance(by_distance.tolist()),
+            head_charts.shares_by_distance(by_distance.tolist()),
             height=300,
             key="by distance",
             config=style.menu("microgpt-by-distance", image_format()),
