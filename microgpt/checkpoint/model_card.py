@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from microgpt.analysis.words import LENGTH, TEMPERATURE, TEXTS
+from microgpt.checkpoint.card_parts import code, front_matter, one_line, procedure
 from microgpt.checkpoint.folder import Checkpoint
 from microgpt.checkpoint.loss_record import LossRow
-from microgpt.checkpoint.provenance import UNKNOWN_COMMIT, Training
-from microgpt.checkpoint.throughput import characters_per_second, estimate_mfu
+from microgpt.checkpoint.provenance import Training
 from microgpt.config import ACTIVATIONS, GPTConfig
 from microgpt.model import without_weights
 from microgpt.tasks import LENGTH as TASK_LENGTH
@@ -129,16 +128,6 @@ def render(checkpoint: Checkpoint) -> str:
 """
 
 
-def one_line(text: str) -> str:
-    """Put untrusted text on one line, without control characters or lone surrogates."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
-def code(text: str) -> str:
-    """Write untrusted text as a Markdown code span; a pipe in it would break a table row."""
-    return "`" + (one_line(text).replace("`", "'") or "unknown") + "`"
-
-
 def _metadata(training: Training, corpus: _Corpus) -> str:
     """Return the block of YAML metadata; see front_matter."""
     result = None
@@ -157,29 +146,6 @@ def _metadata(training: Training, corpus: _Corpus) -> str:
         language=corpus.language,
         license="mit" if corpus.ours else None,
     )
-
-
-def front_matter(task: str, tags: list[str], result: dict[str, Any] | None, **fields: Any) -> str:
-    """The block of YAML metadata of a card, or "" if the client of the Hub is not installed.
-
-    Training can save a checkpoint on such a machine too. task: as the Hub names it. result: a
-    measurement, the fields of an EvalResult, or None. fields: others of ModelCardData.
-    Format: huggingface.co/docs/hub/model-cards.
-    """
-    try:
-        # Imported here so that loading a checkpoint does not need the client.
-        from huggingface_hub import EvalResult, ModelCardData
-    except ImportError:
-        return ""
-    data = ModelCardData(
-        library_name="pytorch",
-        pipeline_tag=task,
-        tags=["microgpt", *tags],
-        model_name="microGPT" if result else None,
-        eval_results=[EvalResult(task_type=task, **result)] if result else None,
-        **fields,
-    )
-    return f"---\n{data.to_yaml()}\n---\n\n"
 
 
 def _model(config: GPTConfig, training: Training, corpus: _Corpus) -> str:
@@ -238,39 +204,6 @@ def _data(training: Training, corpus: _Corpus) -> str:
     return f"""\
 {corpus.described}; SHA-256 {code(training.data_sha256)}.
 The first 90 % of the text is for training, the last 10 % for validation."""
-
-
-def procedure(model: GPTConfig, training: Training) -> str:
-    config = training.config
-    settings = model.to_dict() | ({} if training.imported else config.to_dict())
-    rows = "\n".join(f"| {name} | {value} |" for name, value in settings.items())
-    table = f"| setting | value |\n| --- | --- |\n{rows}"
-    if training.imported:
-        return f"""\
-    {one_line(training.command)}
-
-Imported on {code(training.finished)} from {code(training.imported)}.
-
-{table}"""
-    more = ""
-    if (share := estimate_mfu(model, training)) is not None:
-        more += f"""
-That is {characters_per_second(training):,.0f} characters/s, and {share:.1%} of the speed of large
-matrix products on that machine (MFU)."""
-    if training.commit != UNKNOWN_COMMIT:
-        more += f"\nThe code is that of commit {code(training.commit)}."
-    if training.changes:
-        more += f"""\n
-The run was resumed with other settings; the table holds the last ones. Changed
-{code(training.changes)}."""
-    return f"""\
-    {one_line(training.command)}
-
-Preset {code(training.preset)}, finished {code(training.finished)} after {training.steps:,} of
-{config.steps:,} steps: {training.tokens:,} characters in {training.seconds:,.0f} s without
-evaluations, on {code(training.hardware)} with PyTorch {code(training.torch)}.{more}
-
-{table}"""
 
 
 def _results(training: Training, record: list[LossRow], corpus: _Corpus) -> str:

@@ -1,7 +1,7 @@
 """The model card of an encoder–decoder, generated from its measurements."""
 
+from microgpt.checkpoint.card_parts import code, front_matter, procedure
 from microgpt.checkpoint.folder import PairCheckpoint
-from microgpt.checkpoint.model_card import code, front_matter, procedure
 from microgpt.checkpoint.provenance import Training
 from microgpt.tasks import LENGTH, MAKERS
 
