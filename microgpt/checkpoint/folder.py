@@ -174,6 +174,16 @@ def check_size(path: Path, limit: int) -> None:
         )
 
 
+def read_file(folder: Path, name: str, hashes: Mapping[str, object]) -> bytes:
+    """Read a file whose SHA-256 is in config.json. Raises CheckpointError."""
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{name} cannot be read: {error.strerror}") from error
+    check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
+    return data
+
+
 def check_hash(name: str, found: str, hashes: Mapping[str, object]) -> None:
     """Raise CheckpointError unless a file's SHA-256 is the one in config.json."""
     if found != hashes[name]:

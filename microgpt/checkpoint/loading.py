@@ -1,34 +1,20 @@
 """Load a checkpoint folder; its content is untrusted."""
 
-import hashlib
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from microgpt import atomic
-from microgpt.analysis.baselines import Baselines
-from microgpt.analysis.context_length import ContextLosses
-from microgpt.analysis.cross_scores import CrossScores
-from microgpt.analysis.head_scores import HeadScores, SnapshotScores
 from microgpt.checkpoint.folder import (
     ARCHITECTURE,
-    BASELINES,
     CONFIG,
     CONFIG_FIELDS,
-    CONTEXT_LOSSES,
-    CROSS_SCORES,
-    CROSS_SNAPSHOTS,
     FILES,
     GPT_KIND,
     HASHED,
-    HEAD_SCORES,
     LOSS_RECORD,
-    OLD_SNAPSHOTS,
     OPTIONAL,
     PAIR_KIND,
-    SNAPSHOT_SCORES,
-    SNAPSHOTS,
     TOKENIZER,
     WEIGHTS,
     AnyCheckpoint,
@@ -36,17 +22,15 @@ from microgpt.checkpoint.folder import (
     CheckpointError,
     Origin,
     PairCheckpoint,
-    check_hash,
     check_size,
+    read_file,
 )
 from microgpt.checkpoint.loss_record import LossRecordError, from_csv
-from microgpt.checkpoint.pair_snapshots import PairSnapshots
+from microgpt.checkpoint.optional_files import read_optional
 from microgpt.checkpoint.provenance import Training
-from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.checkpoint.weights import assign_weights, read_weights
 from microgpt.config import ConfigError, EncoderDecoderConfig, GPTConfig
 from microgpt.encoder_decoder import EncoderDecoder, model_for
-from microgpt.errors import MicroGPTError
 from microgpt.formats import FormatError, decode, read_json
 from microgpt.model import GPT, on_meta
 from microgpt.pairs import END, START
@@ -119,70 +103,11 @@ def read_config(folder: str | Path) -> tuple[GPTConfig, Training, dict[str, str]
         raise CheckpointError(f"{CONFIG} cannot be read: {error.strerror}") from error
 
 
-def _read(folder: Path, name: str, hashes: dict[str, str]) -> bytes:
-    try:
-        data = (folder / name).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{name} cannot be read: {error.strerror}") from error
-    check_hash(name, hashlib.sha256(data).hexdigest(), hashes)
-    return data
-
-
 def _read_text(folder: Path, name: str, hashes: dict[str, str]) -> str:
     try:
-        return decode(name, _read(folder, name, hashes))
+        return decode(name, read_file(folder, name, hashes))
     except FormatError as error:
         raise CheckpointError(str(error)) from error
-
-
-def _readers(config: GPTConfig) -> dict[str, tuple[str, Callable[[bytes], Any]]]:
-    """For each optional file, the attribute of the checkpoint that it fills and its parser."""
-    if isinstance(config, EncoderDecoderConfig):
-        return {
-            CROSS_SCORES: ("cross_scores", lambda data: CrossScores.from_json(data, config)),
-            CROSS_SNAPSHOTS: ("snapshots", lambda data: PairSnapshots.from_npz(data, config)),
-        }
-    layers, heads, vocab = config.n_layer, config.n_head, config.vocab_size
-
-    def snapshots(data: bytes) -> Snapshots:
-        return Snapshots.from_npz(data, layers, heads, vocab)
-
-    def snapshot_scores(data: bytes) -> SnapshotScores:
-        return SnapshotScores.from_json(data, layers, heads)
-
-    def context_losses(data: bytes) -> ContextLosses:
-        return ContextLosses.from_json(data, vocab, config.block_size)
-
-    return {
-        BASELINES: ("baselines", lambda data: Baselines.from_json(data, vocab)),
-        SNAPSHOTS: ("snapshots", snapshots),
-        OLD_SNAPSHOTS: ("snapshots", snapshots),
-        HEAD_SCORES: ("head_scores", lambda data: HeadScores.from_json(data, layers, heads)),
-        SNAPSHOT_SCORES: ("snapshot_scores", snapshot_scores),
-        CONTEXT_LOSSES: ("context_losses", context_losses),
-    }
-
-
-def _read_optional(
-    folder: Path, config: GPTConfig, hashes: dict[str, str], strict: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Read the optional files: values by attribute of Checkpoint, and a note per unusable file."""
-    parts: dict[str, Any] = {}
-    notes = []
-    for name, (part, read) in _readers(config).items():
-        if name not in hashes or part in parts:
-            continue
-        if not (folder / name).is_file():
-            notes.append(f"{name} is listed in {CONFIG} but not in the folder")
-            continue
-        try:
-            check_size(folder / name, OPTIONAL[name])
-            parts[part] = read(_read(folder, name, hashes))
-        except MicroGPTError as error:
-            if strict:
-                raise CheckpointError(str(error)) from error
-            notes.append(f"{error}; {name} is left out")
-    return parts, notes
 
 
 def load(folder: str | Path, origin: Origin | None = None, strict: bool = False) -> Checkpoint:
@@ -251,7 +176,7 @@ def load_any(
     model = on_meta(lambda: model_for(config))
     assign_weights(model, read_weights(folder, model, hashes))
     model.eval().requires_grad_(False)
-    parts, notes = _read_optional(folder, config, hashes, strict)
+    parts, notes = read_optional(folder, config, hashes, strict)
     parts |= {
         "weights_sha256": hashes[WEIGHTS],
         "origin": origin or Origin("folder", str(folder)),

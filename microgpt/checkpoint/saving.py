@@ -20,8 +20,6 @@ from microgpt.checkpoint.folder import (
     CARD,
     CONFIG,
     CONTEXT_LOSSES,
-    CROSS_SCORES,
-    CROSS_SNAPSHOTS,
     FILES,
     HEAD_SCORES,
     LOSS_RECORD,
@@ -40,6 +38,7 @@ from microgpt.checkpoint.folder import (
     sha256,
 )
 from microgpt.checkpoint.loss_record import to_csv
+from microgpt.checkpoint.optional_files import content_of, contents, parts_of
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.checkpoint.weights import all_finite, as_saved
 from microgpt.config import GPTConfig
@@ -79,7 +78,7 @@ def save(folder: str | Path, checkpoint: AnyCheckpoint, exact: bool = False) -> 
         (partial / WEIGHTS).write_bytes(to_safetensors(weights))
         _write(partial / TOKENIZER, checkpoint.tokenizer.to_json())
         _write(partial / LOSS_RECORD, to_csv(checkpoint.loss_record))
-        for name, content in _optional_files(checkpoint).items():
+        for name, content in contents(checkpoint).items():
             if len(content) <= OPTIONAL[name]:
                 (partial / name).write_bytes(content)
         hashes = {path.name: sha256(path) for path in sorted(partial.iterdir())}
@@ -97,42 +96,13 @@ def card(checkpoint: AnyCheckpoint) -> str:
     return model_card.render(checkpoint)
 
 
-def _optional_files(checkpoint: AnyCheckpoint) -> dict[str, bytes]:
-    """The content of the optional files of the parts that a checkpoint has."""
-    if isinstance(checkpoint, PairCheckpoint):
-        return _contents(
-            {CROSS_SNAPSHOTS: checkpoint.snapshots, CROSS_SCORES: checkpoint.cross_scores}
-        )
-    assert isinstance(checkpoint, Checkpoint)
-    return _contents(
-        {
-            BASELINES: checkpoint.baselines,
-            SNAPSHOTS: checkpoint.snapshots,
-            HEAD_SCORES: checkpoint.head_scores,
-            SNAPSHOT_SCORES: checkpoint.snapshot_scores,
-            CONTEXT_LOSSES: checkpoint.context_losses,
-        }
-    )
-
-
-def _contents(parts: dict[str, Any]) -> dict[str, bytes]:
-    """The content of the file of each part that is not None."""
-    present = {name: part for name, part in parts.items() if part is not None}
-    return {
-        name: part.to_npz() if name.endswith(".npz") else part.to_json().encode()
-        for name, part in present.items()
-    }
-
-
 def add_baselines(folder: str | Path, baselines: Baselines, config: GPTConfig) -> None:
     """Add the baselines to a checkpoint folder, or replace them.
 
     Raises BaselinesError for baselines that could not be loaded again, CheckpointError if they
     would be too large, and OSError if the folder cannot be written.
     """
-    text = baselines.to_json()
-    Baselines.from_json(text, config.vocab_size)
-    replace_optional(Path(folder), BASELINES, text.encode())
+    _add(folder, BASELINES, baselines, config)
 
 
 def add_head_scores(
@@ -143,10 +113,8 @@ def add_head_scores(
     Raises HeadScoresError for scores that could not be loaded again, CheckpointError if they would
     be too large, and OSError if the folder cannot be written.
     """
-    text = scores.to_json()
-    type(scores).from_json(text, config.n_layer, config.n_head)
     name = HEAD_SCORES if isinstance(scores, HeadScores) else SNAPSHOT_SCORES
-    replace_optional(Path(folder), name, text.encode())
+    _add(folder, name, scores, config)
 
 
 def add_context_losses(folder: str | Path, losses: ContextLosses, config: GPTConfig) -> None:
@@ -155,9 +123,7 @@ def add_context_losses(folder: str | Path, losses: ContextLosses, config: GPTCon
     Raises ContextLossesError for losses that could not be loaded again, CheckpointError if they
     would be too large, and OSError if the folder cannot be written.
     """
-    text = losses.to_json()
-    ContextLosses.from_json(text, config.vocab_size, config.block_size)
-    replace_optional(Path(folder), CONTEXT_LOSSES, text.encode())
+    _add(folder, CONTEXT_LOSSES, losses, config)
 
 
 def add_snapshots(folder: str | Path, snapshots: Snapshots, config: GPTConfig) -> None:
@@ -166,31 +132,22 @@ def add_snapshots(folder: str | Path, snapshots: Snapshots, config: GPTConfig) -
     Raises SnapshotsError for snapshots that could not be loaded again, and OSError if the folder
     cannot be written.
     """
-    content = snapshots.to_npz()
-    Snapshots.from_npz(content, config.n_layer, config.n_head, config.vocab_size)
-    replace_optional(Path(folder), SNAPSHOTS, content, also_remove=OLD_SNAPSHOTS)
+    _add(folder, SNAPSHOTS, snapshots, config, also_remove=OLD_SNAPSHOTS)
 
 
-def replace_training(folder: str | Path, checkpoint: AnyCheckpoint) -> None:
-    """Write the provenance of a checkpoint to its folder: to config.json and to the model card.
-
-    Every other file stays as it is. Raises OSError if the folder cannot be written.
-    """
-    folder, optional = Path(folder), ignorable_fields(checkpoint.training)
-    config = _edited(_config(folder), optional, training=asdict(checkpoint.training))
-    _replace(folder / CONFIG, config)
-    _replace(folder / CARD, card(checkpoint).encode())
-
-
-def replace_optional(
-    folder: Path, name: str, content: bytes, also_remove: str | None = None
+def _add(
+    folder: str | Path, name: str, part: Any, config: GPTConfig, also_remove: str | None = None
 ) -> None:
     """Write an optional file to a checkpoint folder, and its hash to config.json.
 
     also_remove: an older file that the new one replaces. If the process is killed, the folder can
-    still be loaded, possibly without the file. Raises CheckpointError if the file would be too
-    large to load, and OSError if the folder cannot be written.
+    still be loaded, possibly without the file. Raises the error of the parser for a part that could
+    not be loaded again, CheckpointError for a file that would be too large to load, and OSError if
+    the folder cannot be written.
     """
+    folder, content = Path(folder), content_of(name, part)
+    _, parse = parts_of(config)[name]
+    parse(content)
     if len(content) > OPTIONAL[name]:
         raise CheckpointError(
             f"{name} would have {len(content):,} bytes; at most {OPTIONAL[name]:,} are allowed"
@@ -204,6 +161,17 @@ def replace_optional(
     _replace(folder / CONFIG, _edited(values, {name}, {also_remove}, sha256=hashes))
     if also_remove is not None:
         (folder / also_remove).unlink(missing_ok=True)
+
+
+def replace_training(folder: str | Path, checkpoint: AnyCheckpoint) -> None:
+    """Write the provenance of a checkpoint to its folder: to config.json and to the model card.
+
+    Every other file stays as it is. Raises OSError if the folder cannot be written.
+    """
+    folder, optional = Path(folder), ignorable_fields(checkpoint.training)
+    config = _edited(_config(folder), optional, training=asdict(checkpoint.training))
+    _replace(folder / CONFIG, config)
+    _replace(folder / CARD, card(checkpoint).encode())
 
 
 def _config(folder: Path) -> dict[str, Any]:
