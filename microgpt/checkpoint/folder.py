@@ -100,6 +100,12 @@ class AnyCheckpoint:
     def config(self) -> GPTConfig:
         return self.model.config
 
+    @property
+    def title(self) -> str:
+        """What readers call it: a bundled one by its corpus, another one by its repo or folder."""
+        assert self.origin is not None  # it was loaded
+        return self.training.data if self.origin.kind == "bundled" else self.origin.short_name
+
     @cached_property
     def loss_columns(self) -> dict[str, np.ndarray]:
         """The loss record by column, NaN where nothing was measured; do not change it."""

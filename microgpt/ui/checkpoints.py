@@ -1,7 +1,6 @@
 """The checkpoint picker in the sidebar: which checkpoint the pages use and where it comes from."""
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from microgpt.checkpoint import WEIGHTS, AnyCheckpoint, CheckpointError, read_config
-from microgpt.hub import Fetch, HubError, parse_repo
+from microgpt.hub import HubError
 from microgpt.ui.allowed import OneOf
 from microgpt.ui.attention.switchboard import all_on
 from microgpt.ui.cache.checkpoints import (
@@ -19,10 +18,9 @@ from microgpt.ui.cache.checkpoints import (
     folder_checkpoint,
     operator_fetch,
     operator_setting,
-    this_visitor,
 )
 from microgpt.ui.charts.style import isolated
-from microgpt.ui.controls import Control, control
+from microgpt.ui.controls import control
 from microgpt.ui.opened import (
     CHOSEN,
     RUN,
@@ -32,13 +30,12 @@ from microgpt.ui.opened import (
     open_again,
     opened_here,
 )
+from microgpt.ui.repo import loaded_soon, named_checkpoint, repo_control, show_download
 from microgpt.ui.text import escaped
 
 REPO = control("repo")
 C = TypeVar("C", bound=AnyCheckpoint)
 _OPERATORS = "This app's own"
-# How long a page waits for a download before it opens with another checkpoint.
-WAIT_SECONDS = 2.0
 
 
 def checkpoint_picker(notes: DeltaGenerator) -> AnyCheckpoint:
@@ -69,8 +66,8 @@ def checkpoint_picker(notes: DeltaGenerator) -> AnyCheckpoint:
     if loaded is None:
         st.stop()
     with card:
-        if title_of(loaded) != chosen:
-            st.markdown(f"**{escaped(title_of(loaded))}**")
+        if loaded.title != chosen:
+            st.markdown(f"**{escaped(loaded.title)}**")
         _provenance(loaded)
     return loaded
 
@@ -102,7 +99,7 @@ def _included() -> list[str]:
 
 def _show_closed(opened: OpenedHere, shown: AnyCheckpoint | None) -> None:
     """Say why the checkpoint that was opened is not shown."""
-    title = f" The page shows: {title_of(shown)}." if shown else ""
+    title = f" The page shows: {shown.title}." if shown else ""
     st.error(escaped(f"{opened.error}{title}"))
     if opened.name is None:
         st.button("Close", key="close the run", on_click=close_opened)
@@ -128,18 +125,6 @@ def _choose_included() -> None:
     all_on()
 
 
-def repo_control(label: str, repo: Control, on_change: Callable[[], None] | None = None) -> str:
-    """Show the input for a repo on the Hub and return its name, empty if there is none."""
-    return st.text_input(
-        label,
-        **repo.widget_args,
-        on_change=on_change,
-        placeholder="user/name",
-        help="A public microGPT checkpoint on the Hugging Face Hub: user/name or "
-        "user/name@revision. Other visitors do not see your choice.",
-    ).strip()
-
-
 def _bundled(name: str | None = None) -> AnyCheckpoint | None:
     try:
         return bundled_checkpoint(name)
@@ -160,67 +145,11 @@ def _operators_checkpoint() -> AnyCheckpoint | None:
     if setting is None:
         return _bundled()
     fetch = operator_fetch(setting)
-    if (loaded := _wait(fetch)) is not None:
+    if (loaded := loaded_soon(fetch)) is not None:
         return loaded
     fallback = fetch.copy or _bundled()
-    _show_download("operator", fetch, fallback, lambda: operator_fetch.clear(setting))
+    show_download("operator", fetch, fallback, lambda: operator_fetch.clear(setting))
     return fallback
-
-
-def named_checkpoint(
-    view: str, name: str, fallback: AnyCheckpoint | None
-) -> tuple[AnyCheckpoint | None, bool]:
-    """The checkpoint that the visitor named, or the fallback, and whether the named one is missing.
-
-    Shows the progress or the error of the download. view: the part of the page that uses the
-    checkpoint. It has at most one repo at a time; a new name releases the previous one.
-    """
-    try:
-        ref = parse_repo(name) if name else None
-    except HubError as error:
-        st.error(escaped(f"{error.for_visitors}."))
-        ref = None
-    # A link names a commit, which may be that of the fallback.
-    same = fallback and fallback.origin and (fallback.origin.name, fallback.origin.commit)
-    if ref is not None and (ref.repo_id, ref.revision) == same:
-        ref, name = None, ""
-    fetch = this_visitor().show(view, ref)
-    if fetch is None:
-        return fallback, bool(name)
-    if (loaded := _wait(fetch)) is not None:
-        return loaded, False
-    _show_download(view, fetch, fallback, lambda: this_visitor().close(view))
-    return fallback, True
-
-
-def _wait(fetch: Fetch) -> AnyCheckpoint | None:
-    """The checkpoint if it is loaded; waits for it until WAIT_SECONDS after the download began."""
-    fetch.wait(max(0.0, WAIT_SECONDS - fetch.age))
-    return fetch.loaded
-
-
-def _show_download(
-    view: str, fetch: Fetch, fallback: AnyCheckpoint | None, reset: Callable[[], None]
-) -> None:
-    """Show the progress or the error of a download, and the title of the fallback."""
-    title = title_of(fallback) if fallback else None
-    if fetch.error is None:
-        _show_progress(fetch, f" Until then the page shows: {title}." if title else "")
-    else:
-        shown = f" The page shows: {title}." if title else ""
-        st.error(escaped(f"{fetch.error.for_visitors}.{shown}"))
-        st.button("Try again", key=f"try {view} again", on_click=reset)
-
-
-@st.fragment(run_every=0.5)
-def _show_progress(fetch: Fetch, shown: str) -> None:
-    """Show the progress of a download until it ends, without a rerun of the page."""
-    if fetch.done:
-        st.rerun()
-    done, total = fetch.bytes_done / 1e6, fetch.bytes_total / 1e6
-    size = f" ({done:.1f} of {total:.1f} MB)" if total else ""
-    share = min(1.0, done / total) if total else 0.0
-    st.progress(share, escaped(f"Loading {fetch.ref}{size}.{shown}"))
 
 
 def of_kind(chosen: AnyCheckpoint, kind: type[C]) -> C:
@@ -236,17 +165,9 @@ def of_kind(chosen: AnyCheckpoint, kind: type[C]) -> C:
         reason = "is missing"
     except CheckpointError as error:
         reason = f"cannot be used: {error.for_visitors}"
-    sentence = f"This page cannot show {title_of(chosen)}, and its bundled checkpoint {reason}."
+    sentence = f"This page cannot show {chosen.title}, and its bundled checkpoint {reason}."
     st.error(escaped(sentence))
     st.stop()
-
-
-def title_of(checkpoint: AnyCheckpoint) -> str:
-    """The name of a checkpoint on the pages."""
-    assert checkpoint.origin is not None  # it was loaded
-    if checkpoint.origin.kind == "bundled":
-        return checkpoint.training.data
-    return checkpoint.origin.short_name
 
 
 def _provenance(checkpoint: AnyCheckpoint) -> None:

@@ -9,7 +9,7 @@ from microgpt.checkpoint import AnyCheckpoint, Checkpoint, PairCheckpoint
 from microgpt.errors import MicroGPTError
 from microgpt.ui.allowed import OneOf
 from microgpt.ui.charts.style import isolated
-from microgpt.ui.checkpoints import checkpoint_picker, of_kind, title_of
+from microgpt.ui.checkpoints import checkpoint_picker, of_kind
 from microgpt.ui.choices import end_choices, keep_choices
 from microgpt.ui.controls import Control
 from microgpt.ui.frame import PAGE, header, request_page
@@ -83,7 +83,7 @@ def _other_kind(chosen: AnyCheckpoint, checkpoint: AnyCheckpoint) -> str:
     """A sentence, as Markdown, if the page shows another checkpoint than the chosen one."""
     if chosen is checkpoint:
         return ""
-    title = isolated(escaped(title_of(chosen)))
+    title = isolated(escaped(chosen.title))
     if isinstance(chosen, PairCheckpoint):
         return f"{title}, an encoder–decoder, is shown on the page Cross-attention. "
     return f"{title}, a GPT, has no cross-attention. "

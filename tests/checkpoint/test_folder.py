@@ -5,6 +5,7 @@ from safetensors.torch import load_file, save_file
 from microgpt.checkpoint import (
     TOKENIZER,
     WEIGHTS,
+    Origin,
     add_head_scores,
     add_snapshots,
     check_files,
@@ -39,6 +40,13 @@ def test_a_folder_may_be_named_by_a_string(full_checkpoint):
     assert set(files_in(name, read_config(name)[2])) == set(before)
     assert read_run(name).name == full_checkpoint.name
     assert load_folder(name).fingerprint == loaded.fingerprint
+
+
+def test_a_bundled_checkpoint_is_called_by_its_corpus(full_checkpoint):
+    assert load(full_checkpoint).title == full_checkpoint.name
+    bundled = load(full_checkpoint, Origin("bundled", str(full_checkpoint)))
+    assert bundled.title == bundled.training.data
+    assert load(full_checkpoint, Origin("hub", "someone/mine", "a" * 40)).title == "someone/mine"
 
 
 def test_the_fingerprint_identifies_the_config_the_vocabulary_and_the_weights(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 
 from microgpt import checkpoint
@@ -12,8 +13,11 @@ from microgpt.analysis.head_scores import Ablation
 from microgpt.analysis.heads import text_scores
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
+from microgpt.hub import Visitor, parse_repo, visitors
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.cache.checkpoints import visitor_checkpoints
+from tests.loopback_hub import running
 from tests.ui.pages import ATTENTION, INSIDE, TAB_KEYS, new_app, open_page
 
 
@@ -82,3 +86,25 @@ def scored_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Pa
         return folder
 
     return make
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """A Hub on loopback, with room for one checkpoint of a visitor."""
+    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(visitors, "WEIGHT_BYTES", 1)
+    st.cache_resource.clear()
+    with running(monkeypatch) as server:
+        yield server
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_as_another_visitor() -> Callable[[str], None]:
+    """Open a repo on the Hub as another visitor of the same server."""
+
+    def open_repo(repo: str) -> None:
+        fetch = Visitor(visitor_checkpoints()).show("page", parse_repo(repo))
+        assert fetch.wait() and fetch.loaded is not None
+
+    return open_repo

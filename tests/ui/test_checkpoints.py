@@ -12,7 +12,7 @@ import streamlit as st
 from microgpt import checkpoint, hub
 from microgpt.checkpoint import Checkpoint
 from microgpt.config import GPTConfig
-from microgpt.hub import Visitor, parse_repo, visitors
+from microgpt.hub import parse_repo
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.attention.view_file import view_json
@@ -20,7 +20,6 @@ from microgpt.ui.cache.checkpoints import bundled_checkpoint, folder_checkpoint,
 from microgpt.ui.cache.writing import written_text
 from microgpt.ui.generate.generated_text import GeneratedText
 from microgpt.ui.generate.record import record_json
-from tests.loopback_hub import running
 from tests.models import random_model
 from tests.ui.pages import (
     ATTENTION,
@@ -31,10 +30,8 @@ from tests.ui.pages import (
     component,
     errors,
     first_text,
-    generated_texts,
     open_file,
     open_page,
-    press,
     sidebar_text,
     tabs,
 )
@@ -181,45 +178,9 @@ def test_a_saved_file_of_the_operators_folder_opens_with_it(
     assert app.selectbox("checkpoint").value == "This app's own"
 
 
-def test_a_malformed_repo_is_an_error_and_the_page_stays(app):
-    app.run()
-    app.sidebar.text_input[0].set_value("no repo at all").run()
-    assert not app.exception and len(generated_texts(app)) == 1
-    assert "user/name" in errors(app)[0]
-
-
-@pytest.fixture
-def server(monkeypatch, tmp_path):
-    """A Hub on loopback, with room for one checkpoint of a visitor."""
-    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(visitors, "WEIGHT_BYTES", 1)
-    st.cache_resource.clear()
-    with running(monkeypatch) as server:
-        yield server
-    st.cache_resource.clear()
-
-
-def open_as_another_visitor(repo):
-    fetch = Visitor(visitor_checkpoints()).show("page", parse_repo(repo))
-    assert fetch.wait() and fetch.loaded is not None
-
-
-def test_a_visitor_is_told_that_others_needed_the_memory(app, server, tiny_checkpoint):
-    commit = server.add("someone/mine", tiny_checkpoint)
-    server.add("someone/theirs", tiny_checkpoint)
-    app.query_params["repo"] = "someone/mine"
-    assert commit[:12] in sidebar_text(app.run())
-    open_as_another_visitor("someone/theirs")
-    app.run()
-    assert errors(app) == [
-        "someone/mine was closed to make room for other visitors; try again. "
-        f"The page shows: {tiny_checkpoint.name}."
-    ]
-    press(app, "Try again")
-    assert not app.error and commit[:12] in sidebar_text(app)
-
-
-def test_widgets_do_not_keep_a_checkpoint_in_memory(app, server, checkpoint_with_snapshots):
+def test_widgets_do_not_keep_a_checkpoint_in_memory(
+    app, server, checkpoint_with_snapshots, open_as_another_visitor
+):
     server.add("someone/mine", checkpoint_with_snapshots)
     app.query_params["repo"] = "someone/mine"
     for page in TITLES:

@@ -10,7 +10,7 @@ import streamlit as st
 from microgpt import checkpoint, hub
 from microgpt.interop.assemble import Choices
 from microgpt.interop.importing import import_model
-from microgpt.ui import checkpoints
+from microgpt.ui import repo
 from microgpt.ui.page import _model_of, in_words
 from tests.interop.other_programs import NanoGPT, randomised
 from tests.interop.test_importing import nanogpt_checkpoint
@@ -195,7 +195,7 @@ def test_without_a_bundled_checkpoint_of_its_kind_a_page_says_so(both_kinds, mon
 
 def test_an_encoder_decoder_opens_from_the_hub(both_kinds, pair_checkpoint, monkeypatch, tmp_path):
     monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path))
-    monkeypatch.setattr(checkpoints, "WAIT_SECONDS", 600.0)
+    monkeypatch.setattr(repo, "WAIT_SECONDS", 600.0)
     with running(monkeypatch) as server:
         server.add("someone/dates", pair_checkpoint)
         app = new_app()

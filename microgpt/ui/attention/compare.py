@@ -17,11 +17,11 @@ from microgpt.ui.attention.controls import (
 from microgpt.ui.attention.large_map import chosen_map
 from microgpt.ui.attention.steps import COMPARE, steps_from
 from microgpt.ui.cache.checkpoints import bundled_of
-from microgpt.ui.checkpoints import named_checkpoint, repo_control, title_of
 from microgpt.ui.controls import Control, control, is_count, is_text
 from microgpt.ui.glossary import caption
 from microgpt.ui.head_choice import Choice, head_choice
 from microgpt.ui.next_steps import next_steps
+from microgpt.ui.repo import named_checkpoint, repo_control
 from microgpt.ui.text import counted, escaped
 
 _OTHER_TEXT = control("other_text", is_text, url="short", saved=VIEW)
@@ -101,5 +101,5 @@ def _map(
             f"{counted(config.n_head, 'head')}. Choose one of these heads."
         )
         return
-    about = escaped(title_of(checkpoint))
+    about = escaped(checkpoint.title)
     chosen_map(checkpoint, text, choice, scale, about=about, side=side, query=query)
