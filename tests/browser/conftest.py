@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from microgpt.checkpoint import AnyCheckpoint, load_any
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -142,9 +144,19 @@ def app_server(
 
 
 @pytest.fixture(scope="module")
-def server(
-    app_server: Callable[..., AbstractContextManager[str]], tiny_checkpoint: Path
-) -> Iterator[str]:
-    """The address of a server that shows the small checkpoint."""
-    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
+def folder(tiny_checkpoint: Path) -> Path:
+    """The checkpoint of the server; a module may have another one in place of the small one."""
+    return tiny_checkpoint
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path) -> AnyCheckpoint:
+    """The checkpoint that the server shows."""
+    return load_any(folder)
+
+
+@pytest.fixture(scope="module")
+def server(app_server: Callable[..., AbstractContextManager[str]], folder: Path) -> Iterator[str]:
+    """The address of a server that shows the checkpoint."""
+    with app_server({"MICROGPT_CHECKPOINT": str(folder)}) as url:
         yield url

@@ -49,17 +49,6 @@ def folder(tokenizer, loss_record, training, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def loaded(folder):
-    return checkpoint.load(folder)
-
-
-@pytest.fixture(scope="module")
-def server(app_server, folder):
-    with app_server({"MICROGPT_CHECKPOINT": str(folder)}) as url:
-        yield url
-
-
 def open_page(page, server, tab, **query):
     query = {"text": TEXT, **query, "attention_view": tab}
     visit(page, f"{server}/attention?{urlencode(query, doseq=True)}", "Attention")

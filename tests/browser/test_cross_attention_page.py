@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from microgpt import checkpoint
 from microgpt.analysis.cross_attention import translation
 from microgpt.analysis.translation_maps import translation_maps
 from microgpt.dates import EXAMPLES
@@ -22,14 +21,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def server(app_server, pair_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(pair_checkpoint)}) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def loaded(pair_checkpoint):
-    return checkpoint.load_pairs(pair_checkpoint)
+def folder(pair_checkpoint):
+    return pair_checkpoint
 
 
 def open_cross(page, server, **query):

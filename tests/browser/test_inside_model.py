@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from microgpt import checkpoint
 from microgpt.analysis.position import position_at
 from microgpt.analysis.residuals import residual_stream
 from microgpt.sampling import SamplingConfig, Uniforms, next_token_probs, sample
@@ -22,13 +21,6 @@ TEXT = "ba do\nke li"
 NAMES = style.position_names(TEXT)
 PICTURE = ".model-flow"
 SAMPLING = Path(components.__file__).parent / "model_flow" / "parts" / "sampling.js"
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_checkpoint):
-    return checkpoint.load(tiny_checkpoint)
-
-
 LAST = len(TEXT) - 1
 
 

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import pandas as pd
 import pytest
 
-from microgpt import checkpoint
 from microgpt.analysis.neurons import activations
 from microgpt.analysis.residuals import residual_stream
 from microgpt.ui.charts import style
@@ -17,11 +16,6 @@ pytestmark = pytest.mark.browser
 
 TEXT = "Ba do ke.\nBa do"
 NAMES = style.position_names(TEXT)
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_checkpoint):
-    return checkpoint.load(tiny_checkpoint)
 
 
 def open_neurons(page, server, **query):

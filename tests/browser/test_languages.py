@@ -24,7 +24,7 @@ VIEWS = {
 
 
 @pytest.fixture(scope="module")
-def server(app_server, tmp_path_factory, training):
+def folder(tmp_path_factory, training):
     tokenizer = CharTokenizer.from_text(PASSAGE)
     shape = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=2, n_embd=8)
     model, ids = random_model(shape, seed=0), tokenizer.encode(PASSAGE)
@@ -32,8 +32,7 @@ def server(app_server, tmp_path_factory, training):
     record = [LossRow(step, step, 0.0, train_loss=3.0, val_loss=3.0) for step in (0, 1)]
     folder = tmp_path_factory.mktemp("checkpoint") / "hebrew"
     checkpoint.save(folder, Checkpoint(model, tokenizer, record, training, snapshots=snapshots))
-    with app_server({"MICROGPT_CHECKPOINT": str(folder)}) as url:
-        yield url
+    return folder
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from microgpt import checkpoint
 from microgpt.ui.charts import style
 from tests.browser.driving import download, visit, wait_for_run
 
@@ -20,14 +19,8 @@ NAMES = style.position_names(PASSAGE)
 
 
 @pytest.fixture(scope="module")
-def loaded(checkpoint_with_history):
-    return checkpoint.load(checkpoint_with_history)
-
-
-@pytest.fixture(scope="module")
-def server(app_server, checkpoint_with_history):
-    with app_server({"MICROGPT_CHECKPOINT": str(checkpoint_with_history)}) as url:
-        yield url
+def folder(checkpoint_with_history):
+    return checkpoint_with_history
 
 
 def open_life(page, server, **query):

@@ -22,9 +22,8 @@ TOO_BIG = 1009  # the close code of RFC 6455, section 7.4.1
 
 
 @pytest.fixture(scope="module")
-def server(app_server, tiny_checkpoint):
-    with app_server({"MICROGPT_CHECKPOINT": str(tiny_checkpoint)}) as url:
-        yield urlsplit(url)
+def server(server):
+    return urlsplit(server)
 
 
 def frame(size):

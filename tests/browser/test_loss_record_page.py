@@ -15,26 +15,20 @@ from microgpt.ui.charts.style import visible
 from tests.browser.driving import download, go_to, visit, wait_for_run
 
 pytestmark = pytest.mark.browser
-SCRUB = "record_view=Snapshots"
+SCRUB = "loss_record?record_view=Snapshots"
 BUNDLED = Path(__file__).parents[2] / "assets/checkpoints/induction"  # 60 snapshots
 SMALL = "Small model 4: LayerNorm before the head"
 
 
 @pytest.fixture(scope="module")
-def server(app_server, checkpoint_with_snapshots):
-    with app_server({"MICROGPT_CHECKPOINT": str(checkpoint_with_snapshots)}) as url:
-        yield f"{url}/loss_record"
-
-
-@pytest.fixture(scope="module")
-def loaded(checkpoint_with_snapshots):
-    return checkpoint.load(checkpoint_with_snapshots)
+def folder(checkpoint_with_snapshots):
+    return checkpoint_with_snapshots
 
 
 @pytest.fixture
 def scrubber(page, server):
     """The page with the scrubber, at the last step."""
-    visit(page, f"{server}?{SCRUB}&layer=1&head=2", "Loss record")
+    visit(page, f"{server}/{SCRUB}&layer=1&head=2", "Loss record")
     page.get_by_text("Step 20", exact=True).wait_for()
     return page
 
@@ -58,7 +52,7 @@ def state(page):
 
 
 def test_the_open_tab_is_in_the_url_and_is_kept(page, server):
-    visit(page, server, "Loss record")
+    visit(page, f"{server}/loss_record", "Loss record")
     page.get_by_text("best estimate, 2.5500").wait_for()
     open_tab(page, "Compare runs")
     page.get_by_text(f"{SMALL}, validation").wait_for()
@@ -78,7 +72,7 @@ def test_the_open_tab_is_in_the_url_and_is_kept(page, server):
 def test_the_labels_of_many_snapshots_do_not_overlap(page, app_server, width):
     page.set_viewport_size({"width": width, "height": 844})
     with app_server({"MICROGPT_CHECKPOINT": str(BUNDLED)}) as url:
-        visit(page, f"{url}/loss_record?{SCRUB}", "Loss record")
+        visit(page, f"{url}/{SCRUB}", "Loss record")
         ticks = page.locator(".scrubber .tick:visible")
         ticks.first.wait_for()
         boxes = [each.bounding_box() for each in ticks.all()]
@@ -181,7 +175,7 @@ def test_hover_shows_a_weight_of_the_map(scrubber, loaded):
 
 
 def test_a_tap_on_a_phone_shows_what_hover_shows(phone, server, loaded):
-    visit(phone, f"{server}?{SCRUB}&layer=1&head=2", "Loss record")
+    visit(phone, f"{server}/{SCRUB}&layer=1&head=2", "Loss record")
     phone.get_by_text("Step 20", exact=True).wait_for()
     phone.touchscreen.tap(*cell_position(phone, loaded, 9, 4))
     assert phone.locator(".weight").inner_text() == expected_label(loaded, 9, 4)
@@ -201,7 +195,7 @@ def test_a_tap_on_a_phone_shows_what_hover_shows(phone, server, loaded):
 def test_the_map_and_its_controls_are_visible_at_once(new_page, server, size):
     width, height = size
     page = new_page(viewport={"width": width, "height": height})
-    visit(page, f"{server}?{SCRUB}", "Loss record")
+    visit(page, f"{server}/{SCRUB}", "Loss record")
     for name in (".play", ".slider", ".map"):
         box = page.locator(name).bounding_box()
         assert box["y"] >= 0 and box["x"] + box["width"] <= width
