@@ -1,4 +1,4 @@
-// The play button and the slider of a training. They are used with playback.css.
+// The play button and the slider of a training, and the steps below it. Used with playback.css.
 
 const PLAY_MS = 900;
 
@@ -50,4 +50,17 @@ const playback = (play, slider, { last, at, move, send, wait = () => PLAY_MS }) 
   };
   stop();
   return { stop, mark };
+};
+
+// The labels of the steps below the slider, which has all steps at even distances: about `most` of
+// them, and always the last one.
+const stepLabels = (steps, most) => {
+  const last = steps.length - 1, few = Math.ceil(steps.length / most);
+  const labels = steps.map((step, i) => {
+    const text = step.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
+    const label = element("span", "tick", text);
+    label.style.left = `${(100 * i) / (last || 1)}%`;
+    return label;
+  });
+  return labels.filter((_, i) => i === last || (i % few === 0 && last - i >= few));
 };

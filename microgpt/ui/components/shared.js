@@ -123,11 +123,16 @@ const paragraphs = (labels, cells, ends, fill = (node, part) => node.append(...p
   return nodes;
 };
 
-// Fill a node with the cells and lines of a text, and return the cells. Lines break between words, so
-// a word and the space after it, at one of the positions in `spaces`, are one element.
-const writeWords = (node, { labels, lines, spaces }) => {
+// Fill a node with the cells and lines of a text, and return the cells; make(label, position) makes
+// one. Lines break between words, so a word and the space after it, at one of the positions in
+// `spaces`, are one element.
+const writeWords = (
+  node,
+  { labels, lines, spaces },
+  make = (label) => element("span", "cell", label),
+) => {
   const cells = labels.map((label, i) => {
-    const cell = element("span", "cell", label);
+    const cell = make(label, i);
     cell.dataset.at = i;
     return cell;
   });

@@ -3,9 +3,9 @@
 // maps, the readouts and the curves to another step of the training, without a rerun of the page.
 // A change of the surprisal by this many nats, or more, has the full colour.
 const FULL_CHANGE = 1;
+const MOST_TICKS = 7; // labels below the slider
 const CATEGORIES = "--st-chart-categorical-colors"; // blue, orange, green and violet
 
-const compact = (n) => n.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
 const nats = (value) => value.toFixed(3);
 const signedNats = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
 const probability = (surprisal) => {
@@ -172,14 +172,7 @@ function build(parentElement) {
     if (score in data.scores) shown.splice(1, 0, { ...data.scores[score], isScore: true });
     plots = shown.map((curve) => plot(curve));
     curves.replaceChildren(...plots.map((each) => each.root));
-    const few = Math.ceil(data.steps.length / 7);
-    const marks = data.steps.map((each, i) => {
-      const isShown = i === last() || (i % few === 0 && last() - i >= few);
-      const tick = element("span", "tick", isShown ? compact(each) : "");
-      tick.style.left = `${100 * x(i)}%`;
-      return tick;
-    });
-    ticks.replaceChildren(...marks);
+    ticks.replaceChildren(...stepLabels(data.steps, MOST_TICKS));
     ticks.hidden = axis.hidden = last() === 0;
   }
 

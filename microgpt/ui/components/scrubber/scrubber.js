@@ -4,7 +4,6 @@ const CURVE_HEIGHT = 0.94; // share of the box, so that the ends are not cut off
 const BARS = 6, CONTEXT = 14;
 const MOST_TICKS = 14; // labels below the slider
 
-const compact = (n) => n.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
 const percent = (p) => {
   if (p < 0.005) return "< 1 %";
   return p > 0.995 ? "> 99 %" : `${(100 * p).toFixed(0)} %`;
@@ -81,34 +80,19 @@ function build(parentElement) {
       return dot;
     });
     chart.append(...dots);
-    const few = Math.ceil(data.step.length / MOST_TICKS);
-    const ticks = data.step.map((step, i) => {
-      const tick = element("span", "tick", compact(step));
-      tick.style.left = `${100 * x(i)}%`;
-      return tick;
-    });
-    const isShown = (_, i) => i === last() || (i % few === 0 && last() - i >= few);
-    find("ticks").replaceChildren(...ticks.filter(isShown));
+    find("ticks").replaceChildren(...stepLabels(data.step, MOST_TICKS));
   }
 
-  // Show the passage as buttons. Lines break only between words and after a newline.
+  // Show the passage as buttons.
   function writePassage() {
-    letters = data.passage.map((char, i) => {
+    const text = { labels: data.passage, lines: data.lines, spaces: data.spaces };
+    letters = writeWords(strip, text, (char, i) => {
       const letter = element("button", "letter", char);
       letter.type = "button";
       letter.classList.toggle("sign", data.spaces.includes(i));
       letter.onclick = () => select(i);
       return letter;
     });
-    const words = (run, part, start) => {
-      let word = null;
-      part.forEach((letter, i) => {
-        if (!word) run.append((word = element("span", "word")));
-        word.append(letter);
-        if (data.spaces.includes(start + i)) word = null;
-      });
-    };
-    strip.replaceChildren(...paragraphs(data.passage, letters, data.lines, words));
   }
   strip.onkeydown = (event) => {
     const step = textArrow(event, letters[chosen]);
