@@ -1,12 +1,15 @@
 """The browser components: one folder for each, with its Python, JavaScript, CSS and HTML."""
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+import numpy as np
 import plotly.colors
 import streamlit as st
+from numpy.typing import ArrayLike
 
 from microgpt.ui.charts.style import ABOVE_0, BELOW_0
 
@@ -28,6 +31,11 @@ class Badge:
 def badge_data(badges: Sequence[Sequence[Badge | None]]) -> list[list[dict[str, Any] | None]]:
     """The badges of all heads, by layer, as a component's data."""
     return [[asdict(each) if each else None for each in row] for row in badges]
+
+
+def in_base64(values: ArrayLike, dtype: str = "<f4") -> str:
+    """Encode numbers in base64, row by row, for `bytes` in shared.js; by default as float32."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode()
 
 
 def is_index(value: object, count: int) -> TypeGuard[int]:

@@ -6,7 +6,7 @@ from typing import Any
 from microgpt.analysis.explanation import Explanation, Number
 from microgpt.config import ACTIVATIONS, GPTConfig
 from microgpt.ui.charts import style
-from microgpt.ui.components.model_flow.model_flow import packed
+from microgpt.ui.components import in_base64
 
 # How many terms an explanation lists.
 LISTED = 6
@@ -41,7 +41,7 @@ class Words:
         listed = [[label(at), left_factors[at], right_factors[at], terms[at]] for at in largest]
         strips = None
         if found.right is not None and count < len(terms) <= _MOST_FACTORS:
-            strips = [packed(found.left), packed(found.right)]
+            strips = [in_base64(found.left), in_base64(found.right)]
         return {
             "title": title,
             "formula": formula,

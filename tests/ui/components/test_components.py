@@ -1,12 +1,15 @@
-"""The files of the browser components."""
+"""The files of the browser components, and the numbers that they are sent."""
 
+import base64
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from microgpt.ui import components
 from microgpt.ui.charts import style
+from microgpt.ui.components import in_base64
 
 FOLDER = Path(components.__file__).parent
 SHARED = (FOLDER / "shared.js").read_text(encoding="utf-8")
@@ -58,3 +61,17 @@ def test_a_component_is_made_from_the_files_of_its_folder():
         assert used in life[ending] and used not in scrubber[ending]
     with pytest.raises(FileNotFoundError):
         components.sources("nothing", "nothing")
+
+
+def test_numbers_are_sent_as_float32_or_as_bytes():
+    values = np.array([[1.5, -2.0], [0.1, 300.0]])
+    read = np.frombuffer(base64.b64decode(in_base64(values)), "<f4")
+    assert read.tolist() == values.astype(np.float32).ravel().tolist()
+    assert list(base64.b64decode(in_base64([1, 255], "u1"))) == [1, 255]
+
+
+def test_numbers_are_sent_row_by_row():
+    maps = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
+    assert list(base64.b64decode(in_base64(maps, "u1"))) == [1, 2, 3, 4, 5, 6]
+    turned = maps.transpose(0, 2, 1)
+    assert in_base64(turned, "u1") == in_base64(turned.copy(), "u1")

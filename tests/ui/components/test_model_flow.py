@@ -1,19 +1,9 @@
 """The numbers in the data of the picture of the whole model."""
 
-import base64
-
-import numpy as np
 import pytest
 
 from microgpt.analysis.explanation import Number
-from microgpt.ui.components.model_flow.model_flow import _number, packed, unique_name
-
-
-def test_numbers_are_packed_as_float32_or_as_bytes():
-    values = np.array([[1.5, -2.0], [0.1, 300.0]])
-    read = np.frombuffer(base64.b64decode(packed(values)), "<f4")
-    assert read.tolist() == values.astype(np.float32).ravel().tolist()
-    assert list(base64.b64decode(packed([1, 255], "u1"))) == [1, 255]
+from microgpt.ui.components.model_flow.model_flow import _number, unique_name
 
 
 def test_another_text_or_position_has_another_name():

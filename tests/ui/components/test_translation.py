@@ -1,21 +1,12 @@
 """The numbers that the translation component is given; a browser test drives its JavaScript."""
 
-import base64
-
-import numpy as np
 import pytest
 
 from microgpt.ui.components.translation import translation as module
 from microgpt.ui.components.translation.shown import Panel, Shown
-from microgpt.ui.components.translation.translation import packed, point_names, shown_steps
+from microgpt.ui.components.translation.translation import point_names, shown_steps
 from tests.ui.components.translation.steps import TEXT, step
 from tests.ui.pages import component, run_script, trigger
-
-
-def test_maps_are_packed_row_by_row():
-    maps = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
-    assert list(base64.b64decode(packed(maps))) == [1, 2, 3, 4, 5, 6]
-    assert packed(maps.transpose(0, 2, 1)) == packed(maps.transpose(0, 2, 1).copy())
 
 
 def test_points_count_from_1():

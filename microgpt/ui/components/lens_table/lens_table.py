@@ -1,13 +1,12 @@
 """The browser component that shows the likeliest character at each point and position."""
 
-import base64
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
 
 from microgpt.ui.charts import style
-from microgpt.ui.components import component, is_index
+from microgpt.ui.components import component, in_base64, is_index
 
 _TABLE = component("lens_table")
 # Divergences are sent in steps of 1/1000 nat, up to 65 nats.
@@ -23,7 +22,7 @@ def packed(likeliest: np.ndarray, probs: np.ndarray, divergences: np.ndarray) ->
     most = 2**16 - 1
     steps = np.minimum(np.round(_STEPS_PER_NAT * divergences), most)
     cells = np.stack([likeliest, np.round(most * probs), steps], axis=-1)
-    return base64.b64encode(cells.astype("<u2").tobytes()).decode()
+    return in_base64(cells, "<u2")
 
 
 def lens_table(

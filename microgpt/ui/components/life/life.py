@@ -1,6 +1,5 @@
 """The browser component of one head on one text, at every step of the training."""
 
-import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from microgpt.ui.charts import style
-from microgpt.ui.components import Badge, badge_data, component
+from microgpt.ui.components import Badge, badge_data, component, in_base64
 
 _LIFE = component("life", uses=["picture.js", "playback.js", "playback.css"])
 # A separate component, so that only another layer or text sends the maps again.
@@ -123,7 +122,7 @@ def life(
 def packed(maps: np.ndarray) -> str:
     """Encode the lower triangles of maps (…, T, T) of bytes in base64, row by row."""
     rows, columns = np.tril_indices(maps.shape[-1])
-    return base64.b64encode(maps[..., rows, columns].astype(np.uint8).tobytes()).decode()
+    return in_base64(maps[..., rows, columns], "u1")
 
 
 def shown_steps(count: int, heads: int, positions: int) -> list[int]:

@@ -1,6 +1,5 @@
 """The browser component that draws the whole model at one position of a text."""
 
-import base64
 import hashlib
 import json
 import math
@@ -8,16 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeGuard
 
-import numpy as np
 import streamlit as st
-from numpy.typing import ArrayLike
 
 from microgpt.analysis.explanation import Number
 from microgpt.analysis.position import BlockAt, PositionAt, StreamPart
 from microgpt.config import GPTConfig
 from microgpt.sampling import SAMPLING_SETTINGS
 from microgpt.ui.charts import style
-from microgpt.ui.components import component
+from microgpt.ui.components import component, in_base64
 
 _FLOW = component("model_flow")
 # Sends the numbers and the explanation, which change more often than the code of the picture.
@@ -129,11 +126,6 @@ def unique_name(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def packed(values: ArrayLike, dtype: str = "<f4") -> str:
-    """Encode numbers in base64, by default as float32."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode()
-
-
 def _settings(vocab_size: int) -> list[dict[str, Any]]:
     """The sliders of the sampling settings; where one counts tokens, the vocabulary means all."""
     return [
@@ -182,9 +174,9 @@ def _data(shown: Shown) -> dict[str, Any]:
         "residual": config.residual,
         "norms": {"blocks": config.norm != "none", "final": config.norm == "all"},
         "embedding": {
-            "token": packed(found.token),
-            "place": packed(found.place),
-            "sum": packed(found.embedded),
+            "token": in_base64(found.token),
+            "place": in_base64(found.place),
+            "sum": in_base64(found.embedded),
             "length": found.embedded.norm().item(),
             "parts": _parts(shown.embedding),
         },
@@ -194,8 +186,8 @@ def _data(shown: Shown) -> dict[str, Any]:
         "open": shown.open,
         "head": shown.head,
         "opened": None if shown.open is None else _opened(found.blocks[shown.open]),
-        "final": packed(found.norm_final),
-        "logits": packed(found.logits),
+        "final": in_base64(found.norm_final),
+        "logits": in_base64(found.logits),
         "palette": style.palette(),
         "uniform": shown.uniform,
         "parameters": shown.parameters,
@@ -212,7 +204,7 @@ def _closed(
     """
     shades = 255 * block.weights / block.weights.amax(dim=-1, keepdim=True)
     return {
-        "shades": packed(shades.round(), "u1"),
+        "shades": in_base64(shades.round(), "u1"),
         "attention": _parts(attention),
         "mlp": _parts(mlp),
         "active": block.active,
@@ -223,17 +215,17 @@ def _closed(
 def _opened(block: BlockAt) -> dict[str, str]:
     """The numbers of the block that is open."""
     return {
-        "norm_attention": packed(block.norm_attention),
-        "query": packed(block.queries),
-        "score": packed(block.scores),
-        "weight": packed(block.weights),
-        "mixed": packed(block.mixed),
-        "attended": packed(block.attended),
-        "middle": packed(block.middle),
-        "norm_mlp": packed(block.norm_mlp),
-        "neuron": packed(block.activations),
-        "computed": packed(block.computed),
-        "after": packed(block.after),
+        "norm_attention": in_base64(block.norm_attention),
+        "query": in_base64(block.queries),
+        "score": in_base64(block.scores),
+        "weight": in_base64(block.weights),
+        "mixed": in_base64(block.mixed),
+        "attended": in_base64(block.attended),
+        "middle": in_base64(block.middle),
+        "norm_mlp": in_base64(block.norm_mlp),
+        "neuron": in_base64(block.activations),
+        "computed": in_base64(block.computed),
+        "after": in_base64(block.after),
     }
 
 

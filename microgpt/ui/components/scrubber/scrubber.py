@@ -1,6 +1,5 @@
 """The browser component that shows the snapshots of a training run, one step at a time."""
 
-import base64
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +8,7 @@ import streamlit as st
 
 from microgpt.checkpoint.snapshots import Snapshots
 from microgpt.ui.charts import style
-from microgpt.ui.components import component
+from microgpt.ui.components import component, in_base64
 
 _SCRUBBER = component("scrubber", uses=["playback.js", "playback.css"])
 # Limit for the data of all snapshots that are sent to the browser.
@@ -50,10 +49,10 @@ def scrubber(
             "spaces": [at for at, char in enumerate(passage) if char.isspace()],
             "signs": style.signs_in_text(characters),
             "characters": style.visible(characters),
-            "probs": _packed(255 * probs.astype(np.float32)),
+            "probs": in_base64(np.round(255 * probs.astype(np.float32)), "u1"),
             "palette": style.palette(),
             "head": title,
-            "maps": _packed(maps),
+            "maps": in_base64(np.round(maps), "u1"),
             "shown": step,
         },
         on_step_change=moved,
@@ -72,8 +71,3 @@ def shown_snapshots(snapshots: Snapshots) -> list[int]:
     if count > most < 2:
         return []
     return np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
-
-
-def _packed(array: np.ndarray) -> str:
-    """Encode numbers from 0 to 255 as bytes in base64."""
-    return base64.b64encode(np.round(array).astype(np.uint8).tobytes()).decode()

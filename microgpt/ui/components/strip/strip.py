@@ -1,12 +1,10 @@
 """The browser component that shades a text by attention, without a rerun of the page."""
 
-import base64
-
 import numpy as np
 
 from microgpt.ui.charts import style
 from microgpt.ui.charts.attention import MAP_SCALES, scale_ends, shades
-from microgpt.ui.components import component
+from microgpt.ui.components import component, in_base64
 
 _STRIP = component("strip")
 
@@ -18,8 +16,7 @@ def packed(maps: np.ndarray, dtype: str) -> str:
     """
     rows, columns = np.tril_indices(maps.shape[-1])
     most = np.iinfo(dtype).max
-    levels = np.round(np.clip(maps[..., rows, columns], 0, 1) * most).astype(dtype)
-    return base64.b64encode(levels.tobytes()).decode()
+    return in_base64(np.round(np.clip(maps[..., rows, columns], 0, 1) * most), dtype)
 
 
 def text_strip(

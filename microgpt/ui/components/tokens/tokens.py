@@ -4,7 +4,6 @@ The measurements of a character are packed into 16-bit numbers. While a text is 
 the last characters are sent, in hidden elements that tokens.js reads.
 """
 
-import base64
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from microgpt.analysis.predictions import Predictions
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.charts import style
-from microgpt.ui.components import component
+from microgpt.ui.components import component, in_base64
 from microgpt.ui.next_steps import Step
 
 # How many of the likeliest characters are sent for each position.
@@ -73,7 +72,7 @@ def packed(predictions: Predictions, config: SamplingConfig | None = None) -> st
             ),
         ]
     )
-    return base64.b64encode(table.astype("<u2").tobytes()).decode()
+    return in_base64(table, "<u2")
 
 
 def _steps(nats: np.ndarray) -> np.ndarray:

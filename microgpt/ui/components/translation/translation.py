@@ -1,6 +1,5 @@
 """The browser component of a translation: both texts, three attention maps, heads, the training."""
 
-import base64
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ import streamlit as st
 
 from microgpt.analysis.translation_maps import KINDS
 from microgpt.ui.charts import style
-from microgpt.ui.components import component
+from microgpt.ui.components import component, in_base64
 from microgpt.ui.components.translation.shown import END_SIGN, Shown, Step
 
 _TRANSLATION = component("translation", uses=["picture.js", "playback.js", "playback.css"])
@@ -34,7 +33,7 @@ def translation(
     number of a step, or with `point` and the name of a character. on_switch: called with all heads
     that are off. on_back: called when the button `back` was pressed.
     """
-    maps = [{kind: packed(step.maps[kind]) for kind in KINDS} for step in shown.done]
+    maps = [{kind: in_base64(step.maps[kind], "u1") for kind in KINDS} for step in shown.done]
     sent = hashlib.sha256()
     for each in maps:
         for kind in KINDS:
@@ -91,11 +90,6 @@ def shown_steps(sizes: Sequence[int]) -> list[int]:
 def point_names(text: Literal["input", "output"], count: int) -> list[str]:
     """The names of the characters of a text, as Shown.point has them."""
     return [f"{text} {at}" for at in range(1, count + 1)]
-
-
-def packed(maps: np.ndarray) -> str:
-    """Encode maps of bytes in base64, row by row."""
-    return base64.b64encode(np.ascontiguousarray(maps, np.uint8).tobytes()).decode()
 
 
 def _data(shown: Shown) -> dict[str, Any]:
