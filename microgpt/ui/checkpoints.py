@@ -31,7 +31,7 @@ from microgpt.ui.opened import (
     opened_here,
 )
 from microgpt.ui.repo import loaded_soon, named_checkpoint, repo_control, show_download
-from microgpt.ui.text import escaped
+from microgpt.ui.text import counted, escaped
 
 REPO = control("repo")
 C = TypeVar("C", bound=AnyCheckpoint)
@@ -175,8 +175,8 @@ def _provenance(checkpoint: AnyCheckpoint) -> None:
     lines = []
     if checkpoint.origin and checkpoint.origin.commit:
         lines.append(f"commit `{checkpoint.origin.commit[:12]}`")
-    layers, parameters = checkpoint.config.n_layer, checkpoint.model.parameter_count()
-    lines.append(f"{layers} {'layer' if layers == 1 else 'layers'}, {parameters:,} parameters")
+    layers = counted(checkpoint.config.n_layer, "layer")
+    lines.append(f"{layers}, {checkpoint.model.parameter_count():,} parameters")
     if training.val_loss_full is not None:
         lines.append(f"validation loss {training.val_loss_full:.4f} nats per character")
     trained = f"trained on {isolated(escaped(training.data))}"

@@ -114,14 +114,9 @@ def check_characters(tokenizer: CharTokenizer, label: str, control: Control, tex
             "Replace them",
             key=f"replace in {control.key}",
             icon=":material/find_replace:",
-            on_click=set_text,
-            args=(control, tokenizer.replace_unknown(text)),
+            on_click=control.choose,
+            args=(tokenizer.replace_unknown(text),),
             help="Each becomes a similar character that the model knows, for example ’ becomes ' "
             "and É becomes é or E. A character without a similar one is removed.",
         )
     return not unknown
-
-
-def set_text(control: Control, text: str) -> None:
-    """Set the text of a text control. For a callback."""
-    control.choose(text)

@@ -41,7 +41,6 @@ from microgpt.ui.components.life.life import AblationByStep, Curve, Shown, life,
 from microgpt.ui.glossary import caption
 from microgpt.ui.head_choice import HEAD, STEP, step_control
 from microgpt.ui.next_steps import next_steps
-from microgpt.ui.text_input import set_text
 
 # Short, so that the passage of the snapshots and the continuation fit into a window of 256.
 _LENGTH = 100
@@ -118,7 +117,7 @@ def _show(
         file_name=f"{chosen.choice.file_name}-step-STEP",
     )
     with view:
-        life("life", shown, maps, _choose, partial(set_text, TEXT, found or text))
+        life("life", shown, maps, _choose, partial(TEXT.choose, found or text))
         if sentences := notes(checkpoint, chosen, text):
             caption(sentences)
         written = st.container()

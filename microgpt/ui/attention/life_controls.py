@@ -15,7 +15,7 @@ from microgpt.ui.attention.controls import PASSAGE, QUERY, TEXT, VIEW, shown_par
 from microgpt.ui.attention.switchboard import switch_off, switched_off
 from microgpt.ui.controls import control, is_text
 from microgpt.ui.head_choice import HEAD, LAYER, Choice, choose, one_head
-from microgpt.ui.text_input import default_text, set_text, text_control
+from microgpt.ui.text_input import default_text, text_control
 
 _PRESET = control("preset", is_text, saved=VIEW)
 _SWITCH = control("head_switch", url=False)
@@ -79,7 +79,7 @@ def passage(checkpoint: Checkpoint) -> str | None:
 def use_passage(checkpoint: Checkpoint) -> None:
     """Show the button that goes back to the passage, if there is one."""
     if (text := passage(checkpoint)) is not None:
-        st.button(BACK, icon=":material/undo:", on_click=set_text, args=(TEXT, text))
+        st.button(BACK, icon=":material/undo:", on_click=TEXT.choose, args=(text,))
 
 
 def _preset(checkpoint: Checkpoint, choice: Choice) -> Preset | None:

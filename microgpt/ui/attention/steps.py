@@ -14,7 +14,6 @@ from microgpt.ui.head_choice import Choice, choose
 from microgpt.ui.inside.controls import TAB as INSIDE_TAB
 from microgpt.ui.inside.controls import THROUGH
 from microgpt.ui.next_steps import ATTENTION, GENERATE, INSIDE, Step
-from microgpt.ui.text_input import set_text
 
 # The names of the tabs.
 LIFE, MAPS, SCORES, ABLATION = "The life of a head", "All heads", "Head scores", "Ablation"
@@ -26,7 +25,7 @@ def look_inside(checkpoint: Checkpoint, text: str) -> Step:
     most = max_positions(checkpoint.config)
     which = f"the last {most} characters of the text" if len(text) > most else "the whole text"
     about = f"Look inside: see what the heads attend to in {which}"
-    show = partial(set_text, TEXT, text[-most:])
+    show = partial(TEXT.choose, text[-most:])
     return Step("Look inside", ATTENTION, TAB, LIFE, show, about, {TEXT.key: text[-most:]})
 
 
@@ -34,7 +33,7 @@ def see_map(text: str, choice: Choice) -> Step:
     """Open the map of a head of the finished model on a text."""
 
     def prepare() -> None:
-        set_text(TEXT, text)
+        TEXT.choose(text)
         choose(choice)
 
     return Step(
@@ -63,7 +62,7 @@ def steps_from(here: str, checkpoint: Checkpoint, text: str, choice: Choice | No
             off = partial(switch_off, checkpoint.config, heads)
             steps.append(Step("Switch it off", ATTENTION, TAB, ABLATION, off, link=link_of(heads)))
         if (found := passage(checkpoint)) is not None:  # the text of the snapshots
-            show_passage = partial(set_text, TEXT, found)
+            show_passage = partial(TEXT.choose, found)
             steps.append(
                 Step("Watch it form", ATTENTION, TAB, LIFE, show_passage, link={TEXT.key: found})
             )

@@ -11,7 +11,7 @@ from microgpt.tokenizer import UnknownCharacterError
 from microgpt.ui.components.translation.shown import Verdict
 from microgpt.ui.cross_attention.controls import DATE
 from microgpt.ui.text import escaped
-from microgpt.ui.text_input import check_characters, set_text
+from microgpt.ui.text_input import check_characters
 
 # The longest text in the input, in characters; a model reads much shorter ones.
 _MOST = 250
@@ -46,7 +46,7 @@ def date_control(checkpoint: PairCheckpoint) -> str | None:
         )
         for each in texts:
             if each != text:
-                st.button(each, type="tertiary", on_click=set_text, args=(DATE, each))
+                st.button(each, type="tertiary", on_click=DATE.choose, args=(each,))
     with st.container():  # see text_control: a new note must not move the widgets below
         if (found := problem(checkpoint, text)) is None:
             return text

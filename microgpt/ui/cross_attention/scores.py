@@ -16,6 +16,7 @@ from microgpt.ui.components.translation.shown import Curve, Score
 from microgpt.ui.cross_attention.controls import Heads, head_name
 from microgpt.ui.download import download
 from microgpt.ui.glossary import caption
+from microgpt.ui.text import counted
 
 # What a head does that attends to the characters of a field while the same field is written.
 _NAMES = {"year": "copies the year", "month": "finds the month", "day": "finds the day"}
@@ -134,7 +135,7 @@ def effect_sentence(scores: CrossScores | None, off: Heads, changed: int) -> str
     names = [head_name(*each) for each in sorted(off)]
     them = " and ".join(names) if len(names) < 3 else f"these {len(names)} heads"
     verb = "change" if changed > 1 else "changes"
-    count = "no character" if not changed else f"{changed} character{'s' * (changed > 1)}"
+    count = "no character" if not changed else counted(changed, "character")
     sentence = f"Without {them}, {count} of the output {verb}."
     if scores is not None and len(off) == 1:
         ((layer, head),) = off

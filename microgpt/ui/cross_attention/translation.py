@@ -43,7 +43,6 @@ from microgpt.ui.cross_attention.scores import (
     without_each,
 )
 from microgpt.ui.cross_attention.tables import translation_tables
-from microgpt.ui.text_input import set_text
 
 _PANELS: dict[Kind, Panel] = {
     "encoder": Panel(
@@ -198,7 +197,7 @@ def _go_back(checkpoint: PairCheckpoint) -> None:
     """Show an example with all heads on. For a callback."""
     switch_off(())
     if DATE.value not in examples(checkpoint):
-        set_text(DATE, examples(checkpoint)[0])
+        DATE.choose(examples(checkpoint)[0])
 
 
 def _npz(checkpoint: PairCheckpoint, text: str, off: Heads) -> bytes:

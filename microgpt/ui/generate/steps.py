@@ -7,12 +7,11 @@ from microgpt.tokenizer import CharTokenizer
 from microgpt.ui.generate.controls import SCORE, SCORED, TAB, WRITE, widget_values
 from microgpt.ui.generate.generated_text import request_text
 from microgpt.ui.next_steps import GENERATE, Step
-from microgpt.ui.text_input import set_text
 
 
 def score_text(text: str) -> Step:
     """Open a text in the tab that scores it."""
-    show = partial(set_text, SCORED, text)
+    show = partial(SCORED.choose, text)
     return Step("Score this text", GENERATE, TAB, SCORE, show, link={SCORED.key: text})
 
 

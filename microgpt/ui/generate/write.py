@@ -41,7 +41,7 @@ from microgpt.ui.inside.steps import take_the_tour, why_this_written_one
 from microgpt.ui.next_steps import next_steps
 from microgpt.ui.opened import CHOSEN
 from microgpt.ui.stream import stream
-from microgpt.ui.text_input import fits_link, set_text
+from microgpt.ui.text_input import fits_link
 
 # The page opens with a finished text if it is no longer than this; a longer text appears
 # character by character.
@@ -252,7 +252,7 @@ def _made_with_other_weights(checkpoint: Checkpoint) -> bool:
 
 def _go_back(generated: GeneratedText) -> None:
     show_text(generated)
-    set_text(PROMPT, generated.prompt)
+    PROMPT.choose(generated.prompt)
 
 
 def _status(status: DeltaGenerator, checkpoint: Checkpoint, generated: GeneratedText) -> None:

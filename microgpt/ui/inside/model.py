@@ -33,7 +33,7 @@ from microgpt.ui.inside.number_tables import number_tables
 from microgpt.ui.inside.steps import steps_from, take_the_tour
 from microgpt.ui.inside.tour import STEP as TOUR_STEP
 from microgpt.ui.next_steps import next_steps
-from microgpt.ui.text_input import default_text, set_text, text_control
+from microgpt.ui.text_input import default_text, text_control
 
 _CLOSED = "none"
 # The session's key of the number that was explained last.
@@ -164,7 +164,7 @@ def _choose(text: str, at: int, vocabulary: Sequence[str], what: str, value: int
     """
     if what == "write":
         if 0 <= value < len(vocabulary) and at == len(text) - 1:
-            set_text(TEXT, text + vocabulary[value])  # and the position follows the end
+            TEXT.choose(text + vocabulary[value])  # and the position follows the end
     elif what == "query":
         QUERY.choose(value + 1)
     elif what == "block":

@@ -26,7 +26,6 @@ from microgpt.ui.inside.controls import (
     WHY,
 )
 from microgpt.ui.next_steps import ATTENTION, INSIDE, Step
-from microgpt.ui.text_input import set_text
 
 
 def why_this_one(
@@ -43,7 +42,7 @@ def why_this_one(
         text = up_to(at)[-most:]
 
         def prepare() -> None:
-            set_text(TEXT, text)
+            TEXT.choose(text)
             QUERY.set(len(text) - 1)
             for each, default in ((TARGET, NEXT), (AGAINST, LIKELIEST), (PART, LARGEST)):
                 each.set(default)

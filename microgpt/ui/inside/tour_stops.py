@@ -33,7 +33,7 @@ from microgpt.ui.loss.compare import RUNS, titles_of
 from microgpt.ui.loss.steps import COMPARE, CURVES, SNAPSHOTS
 from microgpt.ui.loss.steps import TAB as LOSS_TAB
 from microgpt.ui.next_steps import ATTENTION, GENERATE, INSIDE, LOSS_RECORD, Step
-from microgpt.ui.text_input import default_text, set_text
+from microgpt.ui.text_input import default_text
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _inside(label: str, view: str) -> Callable[[Checkpoint, str], Step]:
 
     def action(checkpoint: Checkpoint, text: str) -> Step:
         def prepare() -> None:
-            set_text(TEXT, text)
+            TEXT.choose(text)
             QUERY.choose(len(text))
 
         link = {TEXT.key: text, QUERY.key: str(len(text))}
@@ -87,7 +87,7 @@ def _watch_head(checkpoint: Checkpoint, text: str) -> Step:
     shown = passage(checkpoint) or text  # only the passage was watched during the training
 
     def prepare() -> None:
-        set_text(TEXT, shown)
+        TEXT.choose(shown)
         choose(Choice(layer, head))
 
     link = {TEXT.key: shown, LAYER.key: str(layer + 1), HEAD.key: str(head + 1)}
@@ -98,7 +98,7 @@ def _switch_off(checkpoint: Checkpoint, text: str) -> Step:
     heads = _preset_heads(checkpoint, 1)
 
     def prepare() -> None:
-        set_text(TEXT, text)
+        TEXT.choose(text)
         switch_off(checkpoint.config, heads)
 
     link: Link = {TEXT.key: text, **link_of(heads)}
@@ -120,7 +120,7 @@ def _see_neuron(checkpoint: Checkpoint, text: str) -> Step:
     number = found.neuron + 1 if found else 1
 
     def prepare() -> None:
-        set_text(TEXT, text)
+        TEXT.choose(text)
         NEURON_LAYER.choose(1)
         NEURON.choose(number)
 

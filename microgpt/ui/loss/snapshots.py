@@ -50,7 +50,7 @@ def snapshots_view(checkpoint: Checkpoint) -> None:
         choice.title,
         snapshots.maps[shown, choice.layer, choice.head],
         step,
-        lambda at: _show_step(steps[at]),
+        lambda at: STEP.choose(steps[at]),
     )
     caption(
         "A snapshot shows the model at one step of its training. Press ▶ or move the slider to "
@@ -65,11 +65,6 @@ def snapshots_view(checkpoint: Checkpoint) -> None:
 def _snapshots(checkpoint: Checkpoint) -> Snapshots:
     assert checkpoint.snapshots is not None  # else the page has no such tab
     return checkpoint.snapshots
-
-
-def _show_step(step: int) -> None:
-    """Set the step. For a callback."""
-    STEP.choose(step)
 
 
 def _downloads(checkpoint: Checkpoint) -> None:

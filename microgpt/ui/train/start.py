@@ -17,7 +17,7 @@ from microgpt.ui.cache.training import (
 )
 from microgpt.ui.glossary import caption
 from microgpt.ui.page import in_words
-from microgpt.ui.text import escaped
+from microgpt.ui.text import counted, escaped
 from microgpt.ui.train.run import duration, run_view, sentence, show_run, shown_run
 from microgpt.ui.train.settings import Recipe, recipe_controls, size_control
 from microgpt.ui.train.text import Text, checked_text, chosen_text, show_corpus
@@ -91,12 +91,8 @@ def _about(size: Size, model: GPTConfig) -> str:
     shape = model.n_layer, model.n_head, model.block_size
     if shape == (size.model.n_layer, size.model.n_head, size.model.block_size):
         return size.about
-    layers, heads, characters = map(_counted, shape, ("layer", "head", "character"))
+    layers, heads, characters = map(counted, shape, ("layer", "head", "character"))
     return f"{layers} of {heads}, which can look back {characters}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _problem(text: Text, recipe: Recipe) -> str | None:

@@ -80,15 +80,13 @@ def _pasted() -> tuple[str, str]:
         "nothing of a longer text: upload that as a file."
     )
     with st.container(horizontal=True, gap="xsmall"):
-        st.button("Clear", icon=":material/close:", disabled=not text, on_click=_put, args=("",))
+        st.button(
+            "Clear", icon=":material/close:", disabled=not text, on_click=PASTED.choose, args=("",)
+        )
         if text != _EXAMPLE:
-            st.button("Use the example", on_click=_put, args=(_EXAMPLE,))
+            st.button("Use the example", on_click=PASTED.choose, args=(_EXAMPLE,))
     content = with_unix_line_ends(text)
     return _name(content), content
-
-
-def _put(text: str) -> None:
-    PASTED.choose(text)
 
 
 def _name(text: str) -> str:
