@@ -24,4 +24,9 @@ def ended_by_streamlit() -> Turns:
     Otherwise Streamlit ends a script only at its next st.* call, and a computation for a visitor
     who has left would still use the cores. The operations of all visitors take turns.
     """
-    return Turns(lambda: st.session_state.get("any"))  # any st.* call lets Streamlit end it
+    return Turns(end_if_asked)
+
+
+def end_if_asked() -> None:
+    """End the script here if a rerun or a closed browser tab has asked Streamlit to end it."""
+    st.session_state.get("any")  # any st.* call does that

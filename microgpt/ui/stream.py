@@ -10,6 +10,7 @@ from microgpt.engine import Drawn, Engine, Scheduler
 from microgpt.generate import start_ids
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui.progress import end_if_asked
 from microgpt.ui.server import BROWSER
 
 # The seconds between two batches of a growing text: short enough to look smooth. With many texts
@@ -37,7 +38,7 @@ def stream(
     text = engine.write(ids, length, config, owner=_browser(), drawn=len(drawn))
     with closing(text):
         while (batch := text.take(_interval(engine.texts))) is not None:
-            _ = st.session_state.get("any")  # any st.* call lets Streamlit end the script
+            end_if_asked()
             yield batch
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from microgpt.checkpoint import AnyCheckpoint, Checkpoint, PairCheckpoint
 from microgpt.ui.memory import release_large_blocks
+from microgpt.ui.progress import end_if_asked
 
 release_large_blocks()  # before the first array is cached
 
@@ -41,7 +42,7 @@ def turn(key: Hashable) -> Iterator[None]:
     """
     lock = _TURNS.setdefault(key, threading.Lock())
     while not lock.acquire(timeout=0.1):
-        _ = st.session_state.get("any")  # any st.* call lets Streamlit end the script
+        end_if_asked()
     try:
         yield
     finally:
