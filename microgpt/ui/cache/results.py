@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar, overload
+from typing import ParamSpec, TypeVar, overload
 from weakref import WeakValueDictionary
 
 import streamlit as st
@@ -15,6 +15,7 @@ from microgpt.ui.progress import end_if_asked
 
 release_large_blocks()  # before the first array is cached
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -35,11 +36,7 @@ _TURNS: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
 
 @contextmanager
 def turn(key: Hashable) -> Iterator[None]:
-    """A block that one script at a time runs; a click or a closed tab ends the wait for it.
-
-    key: the function and the inputs of a shared result. Streamlit's own wait for a result that
-    another visitor computes does not end.
-    """
+    """A block that one script at a time runs; a click or a closed tab ends the wait for it."""
     lock = _TURNS.setdefault(key, threading.Lock())
     while not lock.acquire(timeout=0.1):
         end_if_asked()
@@ -47,6 +44,21 @@ def turn(key: Hashable) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def in_turns(result: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a shared result so that a click or a closed tab ends the wait for it.
+
+    Streamlit's own wait for a result that another visitor computes does not end.
+    """
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        given = (*args, *kwargs.values())
+        inputs = (each.fingerprint if isinstance(each, AnyCheckpoint) else each for each in given)
+        with turn((result, *inputs)):
+            return result(*args, **kwargs)
+
+    return call
 
 
 @overload

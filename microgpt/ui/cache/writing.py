@@ -9,7 +9,7 @@ from microgpt.analysis.predictions import Predictions
 from microgpt.checkpoint import Checkpoint
 from microgpt.engine import Engine, Scheduler, TorchBackend
 from microgpt.sampling import SamplingConfig
-from microgpt.ui.cache.results import shared, turn
+from microgpt.ui.cache.results import in_turns, shared
 from microgpt.ui.stream import stream
 
 # The memory for the logits of a text is proportional to the size of the vocabulary. With a larger
@@ -36,22 +36,18 @@ def next_logits(checkpoint: Checkpoint, prompt: str) -> Tensor:
     return logits.clone()
 
 
+@in_turns
+@shared(max_entries=32, show_spinner="The model is writing …")
 def written_text(
     checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
 ) -> Predictions:
     """The text that the checkpoint writes after a prompt of known characters."""
-    with turn(("written_text", checkpoint.fingerprint, prompt, length, config)):
-        return _written_text(checkpoint, prompt, length, config)
-
-
-@shared(max_entries=32, show_spinner="The model is writing …")
-def _written_text(
-    checkpoint: Checkpoint, prompt: str, length: int, config: SamplingConfig
-) -> Predictions:
     batches = stream(engine_of(checkpoint), checkpoint.tokenizer, prompt, length, config)
     return predictions.of_drawn(chain.from_iterable(batches))
 
 
+@in_turns
+@shared(max_entries=16, show_spinner="The model is writing …")
 def written_text_without(
     checkpoint: Checkpoint,
     prompt: str,
@@ -60,18 +56,6 @@ def written_text_without(
     heads: frozenset[tuple[int, int]],
 ) -> Predictions:
     """The text that the checkpoint writes with some heads ablated, (layer, head) from 0."""
-    with turn(("written_text_without", checkpoint.fingerprint, prompt, length, config, heads)):
-        return _written_text_without(checkpoint, prompt, length, config, heads)
-
-
-@shared(max_entries=16, show_spinner="The model is writing …")
-def _written_text_without(
-    checkpoint: Checkpoint,
-    prompt: str,
-    length: int,
-    config: SamplingConfig,
-    heads: frozenset[tuple[int, int]],
-) -> Predictions:
     backend = TorchBackend(checkpoint.model, ablation.head_mask(checkpoint.config, heads))
     scheduler = Scheduler(backend, checkpoint.config)
     batches = stream(scheduler, checkpoint.tokenizer, prompt, length, config)

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from microgpt.checkpoint import load
-from microgpt.ui.cache.results import shared, turn
+from microgpt.ui.cache.results import in_turns, shared, turn
 from tests.models import other_weights
 from tests.ui.pages import run_script
 
@@ -62,15 +62,17 @@ def test_a_click_ends_the_wait_for_a_result_of_another_visitor():
     assert "again" in app.session_state and "had a turn" not in app.session_state
 
 
-def test_one_script_at_a_time_has_a_turn():
+def test_one_script_at_a_time_computes_a_result(tiny_checkpoint):
     inside, most = [], []
 
-    def take(_):
-        with turn("one result"):
-            inside.append(None)
-            most.append(len(inside))
-            inside.pop()
+    @in_turns
+    def compute(checkpoint, text):
+        inside.append(None)
+        most.append(len(inside))
+        inside.pop()
+        return text
 
+    loaded = [load(tiny_checkpoint) for _ in range(4)]  # of the same weights
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(take, range(100)))
-    assert set(most) == {1} and len(most) == 100
+        results = list(pool.map(lambda at: compute(loaded[at % 4], text="ba"), range(100)))
+    assert set(most) == {1} and len(most) == 100 and set(results) == {"ba"}
