@@ -12,7 +12,8 @@ LAYERS = (
     {"config", "tokenizer", "errors", "formats", "atomic", "locks"},
     {"data", "tasks", "pairs", "dates", "model", "encoder_decoder", "sampling", "device"},
     {"engine", "generate", "translate"},
-    {"checkpoint", "analysis"},
+    {"analysis"},
+    {"checkpoint"},
     {"training", "hub", "interop"},
     {"cli", "ui", "__main__"},
 )

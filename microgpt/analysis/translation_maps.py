@@ -13,10 +13,8 @@ from torch import Tensor
 
 from microgpt.analysis.attention import in_bytes
 from microgpt.analysis.cross_attention import Translation
-from microgpt.checkpoint.pair_snapshots import PairSnapshots
 from microgpt.config import EncoderDecoderConfig
 from microgpt.pairs import END
-from microgpt.tokenizer import CharTokenizer
 
 Kind = Literal["encoder", "decoder", "cross"]
 KINDS: tuple[Kind, ...] = ("encoder", "decoder", "cross")
@@ -59,35 +57,6 @@ def _with_mean(weights: Tensor) -> Tensor:
     """All maps (L, H, …), layer by layer, and their mean: (L * H + 1, …)."""
     flat = weights.flatten(0, 1)
     return torch.cat([flat, flat.mean(dim=0, keepdim=True)])
-
-
-def example_texts(snapshots: PairSnapshots, tokenizer: CharTokenizer) -> list[str]:
-    """The sources of the examples."""
-    rows = zip(snapshots.sources, snapshots.lengths, strict=True)
-    return [tokenizer.decode(ids[:length].tolist()) for ids, length in rows]
-
-
-def snapshot_maps(
-    snapshots: PairSnapshots, tokenizer: CharTokenizer, at: int, example: int
-) -> TranslationMaps:
-    """An example at a snapshot, by their indices; its target is the right answer."""
-    texts = (snapshots.outputs[at, example], snapshots.targets[example])
-    output, target = (tokenizer.decode(ids.tolist()).partition(END)[0] for ids in texts)
-    length = int(snapshots.lengths[example])
-    steps = min(len(target) + 1, snapshots.targets.shape[1])
-    maps: dict[Kind, np.ndarray] = {
-        "encoder": _with_mean_bytes(snapshots.encoder[at, example, ..., :length, :length]),
-        "decoder": _with_mean_bytes(snapshots.decoder[at, example, ..., :steps, :steps]),
-        "cross": _with_mean_bytes(snapshots.cross[at, example, ..., :steps, :length]),
-    }
-    probs = snapshots.probs[at, example, :steps].astype(np.float64)
-    return TranslationMaps(output, target, probs, maps)
-
-
-def _with_mean_bytes(levels: np.ndarray) -> np.ndarray:
-    """As _with_mean, for maps in bytes."""
-    flat = levels.reshape(-1, *levels.shape[2:])
-    return np.concatenate([flat, flat.mean(axis=0, keepdims=True).round().astype(np.uint8)])
 
 
 def longest_source(config: EncoderDecoderConfig) -> int:

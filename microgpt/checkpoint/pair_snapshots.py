@@ -5,9 +5,12 @@ from typing import Annotated, Self
 
 import numpy as np
 
+from microgpt.analysis.translation_maps import Kind, TranslationMaps
 from microgpt.checkpoint.snapshots import SnapshotsError, dtypes, read_arrays, to_npz
 from microgpt.config import EncoderDecoderConfig
 from microgpt.formats import reading, required_fields
+from microgpt.pairs import END
+from microgpt.tokenizer import CharTokenizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,25 @@ class PairSnapshots:
             raise SnapshotsError("the checkpoint's snapshots do not fit its model")
         return snapshots
 
+    def example_texts(self, tokenizer: CharTokenizer) -> list[str]:
+        """The sources of the examples."""
+        rows = zip(self.sources, self.lengths, strict=True)
+        return [tokenizer.decode(ids[:length].tolist()) for ids, length in rows]
+
+    def maps(self, tokenizer: CharTokenizer, at: int, example: int) -> TranslationMaps:
+        """An example at a snapshot, by their indices; its target is the right answer."""
+        texts = (self.outputs[at, example], self.targets[example])
+        output, target = (tokenizer.decode(ids.tolist()).partition(END)[0] for ids in texts)
+        length = int(self.lengths[example])
+        steps = min(len(target) + 1, self.targets.shape[1])
+        maps: dict[Kind, np.ndarray] = {
+            "encoder": _with_mean(self.encoder[at, example, ..., :length, :length]),
+            "decoder": _with_mean(self.decoder[at, example, ..., :steps, :steps]),
+            "cross": _with_mean(self.cross[at, example, ..., :steps, :length]),
+        }
+        probs = self.probs[at, example, :steps].astype(np.float64)
+        return TranslationMaps(output, target, probs, maps)
+
     def _fits(self, config: EncoderDecoderConfig) -> bool:
         (k,), (e, s), (_, t) = self.steps.shape, self.sources.shape, self.targets.shape
         heads = config.n_layer, config.n_head
@@ -73,3 +95,9 @@ class PairSnapshots:
             and bool((self.probs >= 0).all() and (self.probs <= 1).all())  # also refuses NaN
             and max(int(each.max()) for each in ids) < config.vocab_size
         )
+
+
+def _with_mean(levels: np.ndarray) -> np.ndarray:
+    """Maps in bytes (L, H, …), layer by layer, and their mean: (L * H + 1, …)."""
+    flat = levels.reshape(-1, *levels.shape[2:])
+    return np.concatenate([flat, flat.mean(axis=0, keepdims=True).round().astype(np.uint8)])

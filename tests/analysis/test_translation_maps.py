@@ -6,7 +6,6 @@ import io
 import numpy as np
 import pytest
 
-from microgpt import checkpoint, dates
 from microgpt.analysis.ablation import head_mask
 from microgpt.analysis.cross_attention import translation
 from microgpt.analysis.translation_maps import (
@@ -15,9 +14,7 @@ from microgpt.analysis.translation_maps import (
     MAX_SOURCE,
     attended_offset,
     changed_characters,
-    example_texts,
     longest_source,
-    snapshot_maps,
     translation_maps,
     translation_npz,
 )
@@ -101,22 +98,6 @@ def test_the_file_holds_the_maps_and_both_texts(found):
             np.testing.assert_array_equal(file[kind], getattr(found, kind).numpy())
         assert "".join(file["input"]) == TEXT and "".join(file["output"]) == found.output
         assert str(file["weights_sha256"]) == "ab" * 32
-
-
-def test_an_example_of_the_snapshots_has_its_maps_and_the_right_answer(pair_checkpoint):
-    loaded = checkpoint.load_pairs(pair_checkpoint)
-    snapshots, tokenizer = loaded.snapshots, loaded.tokenizer
-    assert example_texts(snapshots, tokenizer) == list(dates.EXAMPLES)
-    for example, text in enumerate(dates.EXAMPLES):
-        found = snapshot_maps(snapshots, tokenizer, 1, example)
-        assert found.target == dates.read(text).iso and len(found.probs) == len(found.target) + 1
-        assert found.maps["encoder"].shape == (7, len(text), len(text))
-        cross = snapshots.cross[1, example][..., : len(text)]
-        np.testing.assert_array_equal(found.maps["cross"][4], cross[1, 1])
-        mean = cross.reshape(6, *cross.shape[2:]).mean(axis=0)
-        np.testing.assert_allclose(found.maps["cross"][-1], mean, atol=0.5)
-    written = tokenizer.decode(snapshots.outputs[1, 0].tolist())
-    assert snapshot_maps(snapshots, tokenizer, 1, 0).output == written.partition("\n")[0]
 
 
 def test_the_offset_that_a_head_attends_to_most():

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from microgpt import checkpoint, dates
 from microgpt.checkpoint.pair_snapshots import PairSnapshots
 from microgpt.checkpoint.snapshots import SnapshotsError
 from tests.pair_models import CONFIG
@@ -73,3 +74,19 @@ def test_snapshots_of_a_larger_model_are_refused(snapshots):
     small = dataclasses.replace(CONFIG, source_size=S - 1)
     with pytest.raises(SnapshotsError, match="do not fit"):
         PairSnapshots.from_npz(snapshots.to_npz(), small)
+
+
+def test_an_example_of_the_snapshots_has_its_maps_and_the_right_answer(pair_checkpoint):
+    loaded = checkpoint.load_pairs(pair_checkpoint)
+    snapshots, tokenizer = loaded.snapshots, loaded.tokenizer
+    assert snapshots.example_texts(tokenizer) == list(dates.EXAMPLES)
+    for example, text in enumerate(dates.EXAMPLES):
+        found = snapshots.maps(tokenizer, 1, example)
+        assert found.target == dates.read(text).iso and len(found.probs) == len(found.target) + 1
+        assert found.maps["encoder"].shape == (7, len(text), len(text))
+        cross = snapshots.cross[1, example][..., : len(text)]
+        np.testing.assert_array_equal(found.maps["cross"][4], cross[1, 1])
+        mean = cross.reshape(6, *cross.shape[2:]).mean(axis=0)
+        np.testing.assert_allclose(found.maps["cross"][-1], mean, atol=0.5)
+    written = tokenizer.decode(snapshots.outputs[1, 0].tolist())
+    assert snapshots.maps(tokenizer, 1, 0).output == written.partition("\n")[0]

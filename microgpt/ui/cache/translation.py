@@ -37,7 +37,4 @@ def snapshot_maps(checkpoint: PairCheckpoint, example: int) -> list[TranslationM
     """An example, by its index, at each snapshot of a checkpoint that has snapshots."""
     snapshots = checkpoint.snapshots
     assert snapshots is not None
-    return [
-        maps.snapshot_maps(snapshots, checkpoint.tokenizer, at, example)
-        for at in range(len(snapshots.steps))
-    ]
+    return [snapshots.maps(checkpoint.tokenizer, at, example) for at in range(len(snapshots.steps))]

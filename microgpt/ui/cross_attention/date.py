@@ -3,7 +3,7 @@
 import streamlit as st
 
 from microgpt import dates
-from microgpt.analysis.translation_maps import example_texts, longest_source
+from microgpt.analysis.translation_maps import longest_source
 from microgpt.checkpoint import PairCheckpoint
 from microgpt.errors import MicroGPTError
 from microgpt.pairs import SourceError, source_ids
@@ -21,7 +21,7 @@ _LABEL = "A date in words"
 def examples(checkpoint: PairCheckpoint) -> list[str]:
     """Texts to begin with: those of the snapshots, or else phrases of the task."""
     snapshots, tokenizer = checkpoint.snapshots, checkpoint.tokenizer
-    texts = example_texts(snapshots, tokenizer) if snapshots is not None else dates.EXAMPLES
+    texts = snapshots.example_texts(tokenizer) if snapshots is not None else dates.EXAMPLES
     readable = [text for text in texts if problem(checkpoint, text) is None]
     # A model of another task may know no letter of a date.
     return readable or [tokenizer.characters.strip()[:1]]

@@ -10,7 +10,6 @@ from microgpt.analysis.translation_maps import (
     Kind,
     TranslationMaps,
     changed_characters,
-    example_texts,
     translation_npz,
 )
 from microgpt.checkpoint import PairCheckpoint
@@ -148,7 +147,7 @@ def _steps(
     if snapshots is None:
         note = "This checkpoint has no snapshots of its training, so there is no slider."
         return [last], [final], note
-    texts = example_texts(snapshots, checkpoint.tokenizer)
+    texts = snapshots.example_texts(checkpoint.tokenizer)
     if text not in texts:
         note = "The snapshots of the training hold only the examples, so there is no slider."
         return [last], [final], note

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from microgpt import checkpoint
-from microgpt.analysis.translation_maps import example_texts
 from microgpt.ui.cache.translation import snapshot_maps, translation_maps, translation_of
 from tests.pair_checkpoint import STEPS, TOKENIZER
 
@@ -26,7 +25,7 @@ def test_the_heads_that_are_off_are_part_of_the_key(loaded):
 
 
 def test_an_example_has_maps_at_each_snapshot(loaded):
-    text = example_texts(loaded.snapshots, TOKENIZER)[1]
+    text = loaded.snapshots.example_texts(TOKENIZER)[1]
     found = snapshot_maps(loaded, 1)
     assert len(found) == len(STEPS)
     assert {each.maps["cross"].shape[2] for each in found} == {len(text)}

@@ -10,8 +10,6 @@ from microgpt.analysis.ablation import head_mask
 from microgpt.analysis.cross_attention import translation
 from microgpt.analysis.translation_maps import (
     changed_characters,
-    example_texts,
-    snapshot_maps,
     translation_maps,
 )
 from microgpt.dates import EXAMPLES
@@ -43,9 +41,9 @@ def test_the_page_opens_with_an_example_at_every_step_of_the_training(open_cross
     assert "".join(data["input"]) == FIRST.replace(" ", "␣")
     assert data["steps"] == STEPS and data["step"] == 2 and data["note"] == ""
     assert data["shown"] == {"encoder": 0, "decoder": 0, "cross": 6} and data["off"] == []
-    at = example_texts(loaded.snapshots, TOKENIZER).index(FIRST)
+    at = loaded.snapshots.example_texts(TOKENIZER).index(FIRST)
     for step in (0, 1):
-        found = snapshot_maps(loaded.snapshots, TOKENIZER, step, at)
+        found = loaded.snapshots.maps(TOKENIZER, step, at)
         for kind, maps in found.maps.items():
             np.testing.assert_array_equal(sent(app, kind, step), maps.ravel())
     for kind, maps in expected(loaded, FIRST).maps.items():
