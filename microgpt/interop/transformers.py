@@ -154,7 +154,8 @@ def folded_bias(weight: Tensor, bias: Tensor) -> Tensor:
     """
     folded = torch.linalg.lstsq(weight.double().cpu(), bias.double().cpu()[:, None], driver="gelsd")
     x = folded.solution[:, 0].float()
-    if (weight.cpu() @ x - bias.cpu()).abs().max() > _TOLERANCE * max(1.0, float(bias.abs().max())):
+    difference = float((weight.cpu() @ x - bias.cpu()).abs().max())
+    if not difference <= _TOLERANCE * max(1.0, float(bias.abs().max())):  # also refuses NaN
         raise InteropError(
             f"the format has no bias on the head, and that of this model cannot be folded into the "
             f"last LayerNorm; export a model whose n_embd ({weight.size(1)} here) is at least the "

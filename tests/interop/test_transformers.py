@@ -12,6 +12,7 @@ from microgpt.checkpoint import Checkpoint, load
 from microgpt.config import GPTConfig
 from microgpt.engine import Decoder
 from microgpt.generate import generate
+from microgpt.interop.transformers import folded_bias
 from microgpt.model import GPT
 from microgpt.sampling import SamplingConfig
 from microgpt.tokenizer import CharTokenizer
@@ -115,6 +116,13 @@ def test_a_model_that_gpt2_cannot_express_is_refused(
     with pytest.raises(interop.InteropError, match=says):
         interop.export(made, "transformers", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bias_that_folds_to_infinite_numbers_is_refused():
+    weight = 1e-39 * torch.eye(2)
+    with pytest.raises(interop.InteropError, match="cannot be folded"):
+        folded_bias(weight, torch.ones(2))
+    assert torch.equal(folded_bias(weight, torch.zeros(2)), torch.zeros(2))
 
 
 def test_all_exported_files_have_the_same_permissions(exported):
