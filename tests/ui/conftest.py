@@ -16,6 +16,7 @@ from microgpt.config import GPTConfig
 from microgpt.hub import Visitor, parse_repo, visitors
 from microgpt.model import GPT
 from microgpt.tokenizer import CharTokenizer
+from microgpt.ui import repo
 from microgpt.ui.cache.checkpoints import visitor_checkpoints
 from tests.loopback_hub import running
 from tests.ui.pages import ATTENTION, INSIDE, TAB_KEYS, new_app, open_page
@@ -90,9 +91,10 @@ def scored_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Callable[..., Pa
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    """A Hub on loopback, with room for one checkpoint of a visitor."""
+    """A Hub on loopback, with room for one checkpoint of a visitor; pages wait for a download."""
     monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(visitors, "WEIGHT_BYTES", 1)
+    monkeypatch.setattr(repo, "WAIT_SECONDS", 600.0)
     st.cache_resource.clear()
     with running(monkeypatch) as server:
         yield server
