@@ -134,7 +134,10 @@ def _settings(config: GPTConfig, training: Training) -> dict[str, Any]:
 
 
 def _differences(configs: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """The settings in which the runs differ, each with its value in every run, as text."""
+    """The settings in which the runs differ, each with its value in every run, as text.
+
+    The settings are those of the first run. Another kind of model may lack some of them.
+    """
     names = next(iter(configs.values()))
-    values = {name: [str(config[name]) for config in configs.values()] for name in names}
+    values = {name: [str(config.get(name, "–")) for config in configs.values()] for name in names}
     return {name: each for name, each in values.items() if len(set(each)) > 1}

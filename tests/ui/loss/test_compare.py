@@ -2,6 +2,7 @@
 
 import pytest
 
+from microgpt import checkpoint
 from microgpt.checkpoint import loss_record
 from microgpt.ui.loss import compare
 from tests.ui.pages import (
@@ -10,6 +11,7 @@ from tests.ui.pages import (
     LOSS_RECORD,
     charts,
     errors,
+    new_app,
     open_tab,
     press,
 )
@@ -104,3 +106,11 @@ def test_a_record_that_is_too_large_is_not_read(app):
     app.file_uploader("record").upload("mine.csv", data, "text/csv").run()
     sentence = "A loss record has at most 16 MiB; this file has 16,777,217 bytes."
     assert errors(app) == [sentence] and not app.exception
+
+
+def test_an_encoder_decoder_is_compared_with_a_gpt(monkeypatch, pair_checkpoint):
+    """A GPT has no source_size."""
+    monkeypatch.setenv("MICROGPT_CHECKPOINT", str(pair_checkpoint))
+    app = open_tab(new_app(), LOSS_RECORD, COMPARE)
+    size = checkpoint.load_pairs(pair_checkpoint).config.source_size
+    assert list(app.dataframe[0].value.loc["source_size"]) == [str(size), "–"]
