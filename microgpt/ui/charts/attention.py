@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,10 +81,17 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
     }
 
 
+class _Row(list[float]):
+    """A row of a map. Plotly copies a figure several times, number by number, 20 ms each time."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Row":
+        return self  # nothing changes it
+
+
 def _lower_rows(cells: np.ndarray) -> np.ndarray:
     """The rows of a (T, T) array as lists up to the diagonal; a chart leaves the rest blank."""
     rows = np.empty(len(cells), dtype=object)
-    rows[:] = [row[: at + 1] for at, row in enumerate(cells.tolist())]
+    rows[:] = [_Row(row[: at + 1]) for at, row in enumerate(cells.tolist())]
     return rows
 
 
@@ -128,7 +136,9 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
     if scale == "log":
         low, high = scale_ends(scale)
         bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": [low, "0.01", "0.1", high]}
-    figure = go.Figure(
+    near = {"standoff": 6}  # a map needs the space
+    # All in one call: each call of update_… takes several milliseconds.
+    return go.Figure(
         go.Heatmap(
             **cells,
             x=names,
@@ -153,26 +163,26 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
             },
             hovertemplate="%{y} attends to %{x}: "
             f"%{{{'z' if scale == 'linear' else 'customdata'}:.3g}}<extra></extra>",
-        )
+        ),
+        {
+            "xaxis": {
+                "title": {"text": "key (attended to)", **near},
+                "side": "top",
+                "ticks": "",
+                **_axis(names, labels, MAX_LABELS_ACROSS),
+            },
+            "yaxis": {
+                "title": {"text": "query (attends)", **near},
+                "autorange": "reversed",
+                "ticks": "",
+                **_axis(names, labels, _MAX_LABELS_DOWN),
+            },
+            # The menu is beside the map, because above the map it would need a line of its own.
+            "margin": {"l": 8, "r": 36, "t": 8, "b": 8},
+            "modebar": {"orientation": "v"},
+            "dragmode": False,
+        },
     )
-    near = {"standoff": 6}  # a map needs the space
-    figure.update_xaxes(
-        title={"text": "key (attended to)", **near},
-        side="top",
-        ticks="",
-        **_axis(names, labels, MAX_LABELS_ACROSS),
-    )
-    figure.update_yaxes(
-        title={"text": "query (attends)", **near},
-        autorange="reversed",
-        ticks="",
-        **_axis(names, labels, _MAX_LABELS_DOWN),
-    )
-    # The menu is beside the map, because above the map it would need a line of its own.
-    figure.update_layout(
-        margin={"l": 8, "r": 36, "t": 8, "b": 8}, modebar={"orientation": "v"}, dragmode=False
-    )
-    return figure
 
 
 # The steps from a score to a contribution, each with its unit.

@@ -1,3 +1,4 @@
+import copy
 import io
 import itertools
 import json
@@ -28,6 +29,11 @@ def lower_triangle(rows):
         assert len(row) == at + 1, "masked cells are blank"
         cells[at, : at + 1] = row
     return cells
+
+
+def test_copies_of_a_map_share_its_rows():
+    rows = attention_charts.attention_map(WEIGHTS, TEXT).data[0].z
+    assert copy.deepcopy(rows)[2] is rows[2]
 
 
 def test_the_overview_has_one_pixel_per_weight_on_a_fixed_scale():
