@@ -205,6 +205,21 @@ def test_a_second_press_of_the_chosen_character_holds_nothing_back(page, server)
     wait_for(page, "summary", f"({len(TEXT) + 1}), the model predicts the next character")
 
 
+def test_the_likeliest_character_is_explained_until_the_visitor_points_at_a_number(page, server):
+    text = "q m t b q m t b"  # a trained model expects a q next, and a b after the last t
+    at = text.rindex("t")
+    open_picture(page, server, text=text, checkpoint="Repeated letters")
+    wait_for(page, "number-title", "Logit of “q”")
+    part(page, "cell").nth(at).click()
+    wait_for(page, "number-title", "Logit of “b”")
+    part(page, "row").filter(has_text="q").locator(".logit").hover()
+    wait_for(page, "number-title", "Logit of “q”")
+    part(page, "cell").nth(at - 2).click()
+    wait_for(page, "summary", f"At m ({at - 1})")
+    part(page, "explanation:not(.waiting)").wait_for()
+    wait_for(page, "number-title", "Logit of “q”")
+
+
 def test_a_score_that_does_not_exist_at_another_position_is_replaced(page, server):
     open_picture(page, server, block=1)
     score = part(page, "score .numbers")

@@ -24,7 +24,8 @@ function build(parentElement) {
   const stages = modelStages(find("stages"), writing.root, pointAt, actions);
 
   let data = null, settings = null, cells = [], at = 0, shownHead = 0, chosenHead = 0;
-  let number = null, pinned = false, asking = null;
+  // The number that is explained. Until the visitor points at one, the page chooses it.
+  let number = null, isChosen = false, pinned = false, asking = null;
   const answers = new Map(), chosen = {};
   const choices = keptChoices(root, (name, value) => view.send(name, value));
 
@@ -87,8 +88,11 @@ function build(parentElement) {
     answers.set(nameOf(answer.number), answer.explanation);
     const { missing } = answer;
     const isMissing = number && missing && nameOf(number) === nameOf(missing);
-    if (!number || isMissing) number = answer.number;
-    if (isMissing) pin(false);
+    if (isMissing) {
+      isChosen = false;
+      pin(false);
+    }
+    if (!isChosen) number = answer.number;
     if (nameOf(number) === nameOf(answer.number)) showNumber();
     else ask();
   }
@@ -97,6 +101,7 @@ function build(parentElement) {
   function pointAt(kind, index, head = shownHead, layer = data.open ?? 0) {
     if (pinned) return;
     number = { kind, layer, head, index };
+    isChosen = true;
     showNumber();
     ask();
   }
