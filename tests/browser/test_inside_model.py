@@ -220,6 +220,17 @@ def test_the_likeliest_character_is_explained_until_the_visitor_points_at_a_numb
     wait_for(page, "number-title", "Logit of “q”")
 
 
+def test_the_tables_of_the_numbers_are_made_when_they_are_opened(page, server):
+    open_picture(page, server)
+    tables = page.get_by_test_id("stDataFrame")
+    wait_for_run(page)
+    assert tables.count() == 0
+    page.get_by_text("As a table").click()
+    tables.nth(2).wait_for()
+    page.get_by_text("As a table").click()
+    tables.first.wait_for(state="hidden")
+
+
 def test_a_score_that_does_not_exist_at_another_position_is_replaced(page, server):
     open_picture(page, server, block=1)
     score = part(page, "score .numbers")

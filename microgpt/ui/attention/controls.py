@@ -138,8 +138,11 @@ def scale_hint(text: str, scale: str) -> None:
 
 def row_as_table(weights: np.ndarray, text: str, query: Control = QUERY) -> None:
     """Show one row of a map (T, T) as a table, for readers who cannot see the map."""
-    with st.expander("One row as a table"):
+    key = f"table of {query.key}"
+    with st.expander("One row as a table", key=key, on_change="rerun") as expander:
         at = query_control(text, query)
+        if not expander.open:
+            return
         # The caption keeps the table's menu, which a tap opens, away from the slider.
         name = markdown(style.position_names(text)[at])
         caption(f"What {name} attends to, the largest weight first.")

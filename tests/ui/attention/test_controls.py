@@ -25,6 +25,9 @@ def test_the_table_shows_the_row_of_the_selected_query(open_attention, tiny_chec
     def expected(query, weights):
         return {at + 1: pytest.approx(float(weights[query, at])) for at in range(query + 1)}
 
+    assert not app.dataframe  # it is made when it is opened
+    app.session_state["table of query"] = True
+    app.run()
     assert table_row() == expected(10, weights[0, 0])
     assert app.dataframe[0].value["attention (share)"].is_monotonic_decreasing
     app.slider("query").set_value(4).run()

@@ -14,7 +14,10 @@ def floats(packed):
 
 def test_the_tables_hold_the_same_numbers(app):
     app.session_state["text"] = "ba do ke"
-    sent = component(open_tab(app, INSIDE, "Through the model"), 1)
+    opened = open_tab(app, INSIDE, "Through the model")
+    assert not app.dataframe  # they are made when they are opened
+    app.session_state["number_tables"] = True
+    sent = component(opened.run(), 1)
     stream, attention, following = (each.value for each in app.dataframe)
     shares = [part["share"] for block in sent["blocks"] for part in block["attention"]]
     rows = stream[stream["after"].str.endswith("attention")]
