@@ -9,6 +9,7 @@ import functools
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -205,8 +206,23 @@ def _load(compiler: str, options: list[str]) -> ctypes.CDLL:
 def _compile(compiler: str, options: list[str], path: Path) -> Path:
     with atomic.replacing(path) as partial:
         command = [compiler, *options, str(SOURCE), "-o", str(partial), "-lm"]
-        subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
+        _run(command)
     return path
+
+
+def _run(command: list[str]) -> None:
+    """Run a compiler. Raises CalledProcessError, or TimeoutExpired once its processes are ended."""
+    nowhere = subprocess.DEVNULL
+    group = None if os.name == "nt" else 0
+    with subprocess.Popen(command, stdout=nowhere, stderr=nowhere, process_group=group) as process:
+        try:
+            status = process.wait(COMPILE_SECONDS)
+        except BaseException:
+            # A compiler's own processes, such as the linker, would go on and write the file.
+            process.kill() if os.name == "nt" else os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if status:
+        raise subprocess.CalledProcessError(status, command)
 
 
 def _safe_cache_folder() -> Path | None:

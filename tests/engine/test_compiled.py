@@ -1,4 +1,5 @@
 import os
+import select
 import shutil
 
 import pytest
@@ -28,6 +29,30 @@ def test_with_a_failing_compiler_there_is_no_compiled_step(half_model, monkeypat
     backend = compiled_backend(half_model, lambda *timed: 1.0)
     compiled.load_library.cache_clear()
     assert backend is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell script")
+def test_a_compiler_that_takes_too_long_is_ended_with_its_processes(monkeypatch, tmp_path):
+    """The process that the compiler started has the pipe open as long as it lives."""
+    pipe, script = tmp_path / "pipe", tmp_path / "cc"
+    os.mkfifo(pipe)
+    script.write_text(
+        f'#!/bin/sh\ncase "$*" in *-shared*) sleep 600 >{pipe} & wait;; esac\necho version 1\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setenv("MICROGPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(compiled, "COMPILE_SECONDS", 0.5)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    compiled.load_library.cache_clear()
+    try:
+        assert compiled.load_library(True) is None
+        readable, _, _ = select.select([reader], [], [], 60)
+        assert readable and os.read(reader, 1) == b"", "no process has the pipe open"
+    finally:
+        os.close(reader)
+        compiled.load_library.cache_clear()
+    assert not list((tmp_path / "cache").iterdir())
 
 
 @needs_compiler
