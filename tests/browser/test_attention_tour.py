@@ -27,6 +27,10 @@ TABS = [
 ]
 READY = {"The life of a head": ".life .cell", "On the text": ".strip .cell"}
 WIDTHS = f"[document.documentElement, document.querySelector('{MAIN}')].map(n => n.scrollWidth)"
+MAP_IN_VIEW = """() => {
+    const { top, bottom } = document.querySelector('.nsewdrag').getBoundingClientRect();
+    return top >= 0 && bottom <= window.innerHeight;
+}"""
 STICKING_OUT = """nodes => nodes
     .filter((node) => !node.closest('[role="tablist"], [aria-hidden="true"]'))
     .filter((node) => node.getBoundingClientRect().right > 391)
@@ -339,13 +343,7 @@ def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     assert weight == pytest.approx(float(head[12, 4]), rel=5e-3)
     phone.get_by_role("button", name="Layer 1, head 2").tap()
     wait_for_title(phone, "Layer 1, head 2")
-    phone.wait_for_function(
-        """() => {
-            const { top, bottom } = document.querySelector('.nsewdrag').getBoundingClientRect();
-            const visible = Math.min(bottom, window.innerHeight) - Math.max(top, 0);
-            return visible >= 0.9 * (bottom - top); // the page may grow a little after it scrolled
-        }"""
-    )
+    phone.wait_for_function(MAP_IN_VIEW)
     phone.get_by_role("tab", name="On the text").tap()
     wait_for_line(phone, f"{names[-1]} attends to")
     head = weights(loaded)[0, 1]
@@ -365,6 +363,18 @@ def test_a_tap_shows_what_hover_shows(phone, server, loaded):
     phone.get_by_role("switch", name="Layer 1, head 2").tap()
     phone.get_by_test_id("stMetricDelta").wait_for()
     wait_for_url(phone, "off_1=")
+
+
+def test_a_chosen_map_stays_in_view_while_the_page_grows(phone, server):
+    open_page(phone, server, "All heads", layer=2, head=3)
+    wait_for_map(phone)
+    phone.get_by_role("button", name="Layer 1, head 2").tap()
+    wait_for_title(phone, "Layer 1, head 2")
+    phone.wait_for_function(MAP_IN_VIEW)
+    grid = phone.locator(".st-key-head_grid")
+    grid.evaluate("node => { node.style.paddingBottom = '300px'; }")
+    assert not phone.evaluate(MAP_IN_VIEW)
+    phone.wait_for_function(MAP_IN_VIEW)
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844), (1920, 1080)], ids=str)

@@ -31,7 +31,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       setTriggerValue("picked", [layer, head]);
       // On a phone the large map is below the grid.
       const large = document.querySelector(`.st-key-${data.large}`);
-      large?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      if (large) keepInView(large);
     };
     const cell = button("", "", name(layer, head), pick);
     cell.setAttribute("aria-pressed", String(chosen));
@@ -60,4 +60,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const at = focused ? [...grid.querySelectorAll("button")].indexOf(focused) : -1;
   grid.replaceChildren(...nodes);
   if (at >= 0 && cells[at]) cells[at].cell.focus();
+}
+
+// Scroll to an element, and again if it or the page grows, until the visitor does anything else.
+function keepInView(node) {
+  const observer = new ResizeObserver(() => {
+    node.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  });
+  observer.observe(node);
+  observer.observe(document.querySelector('[data-testid="stMainBlockContainer"]'));
+  const left = new AbortController();
+  left.signal.onabort = () => observer.disconnect();
+  for (const event of ["wheel", "pointerdown", "touchstart", "keydown"]) {
+    addEventListener(event, () => left.abort(), { capture: true, signal: left.signal });
+  }
 }
