@@ -139,17 +139,23 @@ def test_on_a_phone_the_step_and_the_open_tab_are_in_view(phone, server):
     visit(phone, f"{server}/inside?inside_view=Tour&tour_step=6", "Inside")
     shown_step(phone, 6)
     buttons = phone.locator(".st-key-tour_steps button:visible")
+    buttons.nth(len(STOPS) - 1).wait_for()
     steps = [each.bounding_box() for each in buttons.all()]
     assert len(steps) == len(STOPS) and len({box["y"] for box in steps}) == 1
     assert all(box["width"] >= 24 and box["x"] + box["width"] <= 390 for box in steps)
     caption = phone.get_by_text("A GPT of")
-    assert caption.is_visible()
+    caption.wait_for()
     take(phone, 6, "Neurons")
-    wait_for_run(phone)
-    assert not caption.is_visible()
+    caption.wait_for(state="hidden")
     go_on(phone, 6)
-    tab = phone.locator('[role="tab"][aria-selected="true"]', has_text="Tour").bounding_box()
-    assert tab["x"] >= 0 and tab["x"] + tab["width"] <= 390
+    phone.locator('[role="tab"][aria-selected="true"]', has_text="Tour").wait_for()
+    phone.wait_for_function(
+        """() => {
+            const { left, right } = [...document.querySelectorAll('[role="tab"]')]
+                .find((tab) => tab.ariaSelected === 'true').getBoundingClientRect();
+            return left >= 0 && right <= 390;
+        }"""
+    )
 
 
 def test_a_click_counts_although_the_browser_sends_something_else_with_it(page, server):
