@@ -51,7 +51,7 @@ class Step:
 
 def next_steps(*steps: Step) -> None:
     """Show a button for each step, in a row."""
-    with st.container(horizontal=True):
+    with st.container(key="next_steps", horizontal=True):
         for step in steps:
             icon = ":material/arrow_forward:"
             st.button(step.label, type="tertiary", icon=icon, on_click=step.take)

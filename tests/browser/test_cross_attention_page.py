@@ -169,5 +169,8 @@ def test_a_phone_shows_the_parts_below_each_other(phone, server, loaded):
     assert box["y"] + box["height"] <= 844, "the result is in the first view"
     cells(phone, "output").nth(1).tap()
     part(phone, "summary", f"looks most at {looked_at(loaded, EXAMPLES[0], 1)}")
+    examples = phone.locator(".st-key-examples button")
+    rows = sorted({each.bounding_box()["y"] for each in examples.all()})
+    assert len(rows) > 1 and rows[-1] - rows[0] < 1.2 * 40 * (len(rows) - 1)
     tops = [each.bounding_box()["y"] for each in phone.locator(f"{PART} .map").all()]
     assert tops == sorted(tops) and len(set(tops)) == 3

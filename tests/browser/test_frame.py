@@ -1,5 +1,7 @@
 """What is around every page: the title, the links to the pages, the sidebar, and printing."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.browser.driving import visit, wait_for_run
@@ -27,9 +29,30 @@ def test_on_a_phone_the_pages_are_reachable_without_the_sidebar(phone, server):
         link = links.get_by_role("link", name=name, exact=True)
         box = link.bounding_box()
         assert box["x"] >= 0 and box["height"] >= 24 and box["x"] + box["width"] <= menu["x"]
+        assert box["y"] >= 0
         link.tap()
         phone.get_by_role("heading", name=name, exact=True).wait_for()
         wait_for_run(phone)
+
+
+def test_on_a_phone_the_links_below_a_view_are_close_together(phone, server):
+    visit(phone, f"{server}/attention?attention_view=All+heads", "Attention")
+    links = phone.locator(".st-key-next_steps button")
+    links.first.wait_for()
+    boxes = links.evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect()).map((box) => [box.top, box.height])"
+    )
+    rows = sorted({top for top, _ in boxes})
+    height = boxes[0][1]
+    assert len(rows) > 2 and height >= 24
+    assert all(below - above < 1.2 * height for above, below in pairwise(rows))
+
+
+def test_the_upload_of_a_checkpoint_lists_no_file_types(page, server):
+    visit(page, server, "Generate")
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("Open a checkpoint from a file").wait_for()
+    assert "per file" not in sidebar.inner_text()
 
 
 def test_on_a_phone_the_sidebar_closes_after_a_choice(phone, server):

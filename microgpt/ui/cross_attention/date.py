@@ -34,7 +34,7 @@ def date_control(checkpoint: PairCheckpoint) -> str | None:
     """
     texts = examples(checkpoint)
     DATE.follow_default(texts[0])
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="examples", horizontal=True, vertical_alignment="center", gap="small"):
         text = st.text_input(
             _LABEL,
             texts[0],
