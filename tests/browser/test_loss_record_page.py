@@ -206,6 +206,38 @@ def test_the_map_and_its_controls_are_visible_at_once(new_page, server, size):
     assert head["y"] + head["height"] < map_box["y"]
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])
+def test_the_chart_of_several_runs_is_above_the_upload_and_in_view(new_page, server, size):
+    width, height = size
+    page = new_page(viewport={"width": width, "height": height})
+    visit(page, f"{server}?record_view=Compare+runs", "Loss record")
+    page.get_by_text(f"{SMALL}, validation").wait_for()
+    chart = page.get_by_test_id("stPlotlyChart").bounding_box()
+    upload = page.get_by_test_id("stMain").get_by_test_id("stFileUploader").bounding_box()
+    assert chart["y"] + chart["height"] <= min(height, upload["y"])
+
+
+def test_the_labels_of_a_chart_grow_on_a_projector(new_page, server):
+    def labels(width, height):
+        """The sizes of the labels, and how far each is from the nearest edge of the chart."""
+        page = new_page(viewport={"width": width, "height": height})
+        visit(page, f"{server}?record_view=Compare+runs", "Loss record")
+        page.locator(".legendtext", has_text=SMALL).first.wait_for()
+        return page.locator(".stPlotlyChart text:not(:empty)").evaluate_all(
+            """(all) => all.map((text) => {
+                const box = text.getBoundingClientRect(), of = text.closest('.stPlotlyChart');
+                const chart = of.getBoundingClientRect();
+                const sides = [box.left - chart.left, chart.right - box.right];
+                const free = Math.min(...sides, box.top - chart.top, chart.bottom - box.bottom);
+                return [parseFloat(getComputedStyle(text).fontSize), free];
+            })"""
+        )
+
+    small, large = labels(1280, 800), labels(1920, 1080)
+    assert min(size for size, _ in small) < min(size for size, _ in large) == 16
+    assert min(free for _, free in large) >= 0
+
+
 def test_a_selected_character_shows_the_predictions_after_it(scrubber, loaded):
     labels = visible(loaded.tokenizer.decode(loaded.snapshots.passage))
     characters = visible(loaded.tokenizer.characters)

@@ -35,8 +35,7 @@ THIS, YOURS = "this checkpoint", "your record"
 def compare_view(checkpoint: AnyCheckpoint) -> None:
     """Show the losses of several runs on one chart, and the settings in which they differ."""
     runs = {run.title: run for run in bundled_runs()}
-    left, right = st.columns(2)
-    chosen = left.multiselect(
+    chosen = st.multiselect(
         "Compare this checkpoint with",
         list(runs),
         list(runs)[-1:],
@@ -47,22 +46,24 @@ def compare_view(checkpoint: AnyCheckpoint) -> None:
     )
     records = {THIS: checkpoint.loss_columns}
     records |= {name: by_column(runs[name].loss_record) for name in chosen}
-    with right:
-        if columns := _own_record():
-            records[YOURS] = columns
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="axes", horizontal=True, vertical_alignment="bottom"):
         x_axis, log_x, log_y = axis_controls()
+    chart = st.container()  # above the upload, which adds a record to it
+    if columns := _own_record():
+        records[YOURS] = columns
     frames = {name: pd.DataFrame(columns) for name, columns in records.items()}
-    st.plotly_chart(
-        loss_charts.comparison(frames, x_axis, log_x, log_y),
-        height=400,
-        config=menu("microgpt-runs"),
-        alt="Losses of several runs",
-    )
-    caption(
-        "Each run has its own colour. Solid: validation split. Dotted: training split. To compare "
-        "runs with different batch sizes, choose characters or training time as the x-axis."
-    )
+    with chart:
+        st.plotly_chart(
+            loss_charts.comparison(frames, x_axis, log_x, log_y),
+            height=400,
+            config=menu("microgpt-runs"),
+            alt="Losses of several runs",
+        )
+        caption(
+            "Each run has its own colour. Solid: validation split. Dotted: training split. To "
+            "compare runs with different batch sizes, choose characters or training time as the "
+            "x-axis."
+        )
     configs = {THIS: _settings(checkpoint.config, checkpoint.training)}
     configs |= {name: _settings(runs[name].config, runs[name].training) for name in chosen}
     if differing := _differences(configs):

@@ -57,7 +57,7 @@ def curves_view(checkpoint: AnyCheckpoint) -> None:
     comparable = training.on_tiny_shakespeare
     names = ("the original, training", "the original, validation")
     references = dict(zip(names, ORIGINAL["seed"], strict=True)) if comparable else {}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="axes", horizontal=True, vertical_alignment="bottom"):
         x_axis, log_x, log_y = axis_controls()
         smoothing = _smoothing_control()
     st.plotly_chart(
