@@ -127,6 +127,21 @@ def test_the_picture_has_no_labels_that_the_page_hides(page, server):
     assert "hidden" not in texts and "Encoder self-attention" in texts
 
 
+def test_crowded_labels_are_the_numbers_of_positions(page, server):
+    """Where the characters of a text would overlap; the one that is pointed at has its label."""
+    date = "Wednesday, the twenty-second of May 2000"
+    open_cross(page, server, date=date)
+    rows = page.locator(f"{PART} .encoder .rows")
+    numbers = [str(at) for at in range(5, len(date) + 1, 5)]
+    assert rows.locator(".place").all_inner_texts() == numbers
+    cells(page, "input").nth(9).hover()
+    rows.locator(".query", has_text=",").wait_for()
+    shown = rows.locator(".place").all_inner_texts()
+    assert "10" not in shown and set(shown) < set(numbers)
+    page.locator(f"{PART} .panel-title").first.hover()
+    rows.locator(".place", has_text="10").wait_for()
+
+
 def test_the_output_is_written_again_one_character_at_a_time(page, server):
     open_cross(page, server, date=TEXT)
     count = cells(page, "output").count()

@@ -170,6 +170,7 @@ function build(parentElement) {
         does: now().does[kind]?.[shown[kind]] ?? "",
       });
     });
+    panels.forEach(numberLabels);
     heads.mark(shown.cross, now().scores);
     summary.textContent = sentence(place);
   }
