@@ -88,14 +88,7 @@ def test_the_tour_from_the_first_step_to_the_last(page, new_page, server):
     assert off.count() == 1 and "off_" in page.url
 
     said.append(go_on(page, 4))
-    take(page, 5, "Compare runs")
-    for run in bundled_runs():
-        if run.name in IDEAS:
-            page.locator(".legendtext", has_text=run.title).first.wait_for()
-    assert page.url.count("runs=") == len(IDEAS)
-
-    said.append(go_on(page, 5))
-    take(page, 6, "Neurons")
+    take(page, 5, "Neurons")
     cells = page.locator(".neurons .text .cell")
     cells.first.wait_for()
     shades = "nodes => nodes.map((node) => node.style.background)"
@@ -105,6 +98,13 @@ def test_the_tour_from_the_first_step_to_the_last(page, new_page, server):
     rows.nth(5).click()
     page.locator('.neurons .row:nth-child(6)[aria-checked="true"]').wait_for()
     assert cells.evaluate_all(shades) != fires
+
+    said.append(go_on(page, 5))
+    take(page, 6, "Compare runs")
+    for run in bundled_runs():
+        if run.name in IDEAS:
+            page.locator(".legendtext", has_text=run.title).first.wait_for()
+    assert page.url.count("runs=") == len(IDEAS)
 
     said.append(go_on(page, 6))
     take(page, 7, "Layer by layer")
@@ -136,8 +136,8 @@ def test_the_tour_from_the_first_step_to_the_last(page, new_page, server):
 
 
 def test_on_a_phone_the_step_and_the_open_tab_are_in_view(phone, server):
-    visit(phone, f"{server}/inside?inside_view=Tour&tour_step=6", "Inside")
-    shown_step(phone, 6)
+    visit(phone, f"{server}/inside?inside_view=Tour&tour_step=5", "Inside")
+    shown_step(phone, 5)
     buttons = phone.locator(".st-key-tour_steps button:visible")
     buttons.nth(len(STOPS) - 1).wait_for()
     steps = [each.bounding_box() for each in buttons.all()]
@@ -145,9 +145,9 @@ def test_on_a_phone_the_step_and_the_open_tab_are_in_view(phone, server):
     assert all(box["width"] >= 24 and box["x"] + box["width"] <= 390 for box in steps)
     caption = phone.get_by_text("A GPT of")
     caption.wait_for()
-    take(phone, 6, "Neurons")
+    take(phone, 5, "Neurons")
     caption.wait_for(state="hidden")
-    go_on(phone, 6)
+    go_on(phone, 5)
     phone.locator('[role="tab"][aria-selected="true"]', has_text="Tour").wait_for()
     phone.wait_for_function(
         """() => {

@@ -167,16 +167,16 @@ STOPS = [
         _switch_off,
     ),
     Stop(
-        "Residual connections and LayerNorm",
-        tour_texts.about_phases,
-        "Lower is better: see how far each curve falls, and which settings differ.",
-        _compare,
-    ),
-    Stop(
         "The MLP and its neurons",
         tour_texts.about_neurons,
         "The colours show where this neuron fires. Choose another one in the list.",
         _see_neuron,
+    ),
+    Stop(
+        "Residual connections and LayerNorm",
+        tour_texts.about_phases,
+        "Lower is better: see how far each curve falls, and which settings differ.",
+        _compare,
     ),
     Stop(
         "Where it makes up its mind",

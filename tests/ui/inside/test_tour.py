@@ -30,8 +30,8 @@ VIEWS = [
     (INSIDE, "Through the model"),
     (ATTENTION, "The life of a head"),
     (ATTENTION, "Ablation"),
-    (LOSS_RECORD, "Compare runs"),
     (INSIDE, "Neurons"),
+    (LOSS_RECORD, "Compare runs"),
     (INSIDE, "Layer by layer"),
     (INSIDE, "Why this character"),
     (LOSS_RECORD, "Snapshots"),
@@ -132,7 +132,7 @@ def test_a_link_with_a_step_shows_its_row(app):
 
 def test_the_figures_are_those_of_the_runs_and_of_the_checkpoint(bundled):
     app = open_tab(bundled, INSIDE, TOUR)
-    press(app, "5")
+    press(app, "6")
     about = text_of(app)[1]
     for run in bundled_runs():
         if run.name in IDEAS:
@@ -162,7 +162,7 @@ def test_a_neuron_that_recognises_one_character_is_named_by_its_sign(use_model, 
     """A text of two kinds of white space has no letters."""
     use_model(dataclasses.replace(tiny_config, vocab_size=2), CharTokenizer("\t\x0b"))
     app = open_tab(new_app(), INSIDE, TOUR)
-    press(app, "6")
+    press(app, "5")
     assert "of layer 1 recognises the character " in text_of(app)[1]
 
 
