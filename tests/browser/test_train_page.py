@@ -73,7 +73,7 @@ def test_a_text_becomes_a_model_that_every_page_opens(new_page, server, corpus, 
     assert validation_loss(page) < before
     step, last = sample(page)
     assert step == STEPS and last != first
-    name, picture = download(page.get_by_role("button", name="Save as SVG"))
+    name, picture = download(page.locator(".run").get_by_role("button", name="Save as SVG"))
     assert name.endswith("-loss.svg")
     for drawn in (
         b"polyline",
@@ -81,6 +81,9 @@ def test_a_text_becomes_a_model_that_every_page_opens(new_page, server, corpus, 
         f"validation {validation_loss(page):.3f}".encode(),
     ):
         assert drawn in picture
+    name, picture = download(page.locator(".curves").get_by_role("button", name="Save as SVG").last)
+    assert name.endswith("-heads.svg")
+    assert b"Layer 3, head 4" in picture and picture.count(b"<polyline") > 12
     name, content = download(page.get_by_role("button", name="Download"))
     assert name.endswith(".zip")
     files = {path.rsplit("/")[-1] for path in zipfile.ZipFile(io.BytesIO(content)).namelist()}

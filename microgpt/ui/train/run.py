@@ -140,7 +140,8 @@ def _results(status: JobStatus) -> None:
             "What each head attends to, by training step: a line for each score, from none of its "
             "attention to all of it. The highest score is thick and named, in bold from 30 % on."
         )
-        head_curves("head_curves", status.steps, status.scores)
+        file = f"{_file_name(status.source.data)}-heads"
+        head_curves("head_curves", status.steps, status.scores, file)
 
 
 def _ended(run: str, status: JobStatus) -> None:

@@ -72,13 +72,14 @@ def scores_at(level):
 def heads_page(scores):
     from microgpt.ui.components.training_run.training_run import head_curves
 
-    head_curves("heads", 100, scores)
+    head_curves("heads", 100, scores, "a-text-heads")
 
 
 def test_each_head_has_a_curve_for_each_score_and_its_best_one():
     history = {20: scores_at(0.6), 0: scores_at(0.05)}
     data = component(run_script(heads_page, history))
     assert (data["taken"], data["names"], data["columns"]) == ([0, 20], ["previous", "itself"], 2)
+    assert data["file"] == "a-text-heads.svg"
     first, *_, last = data["heads"]
     assert (last["title"], last["best"], last["strong"]) == ("Layer 2, head 2", 0, True)
     assert last["curves"] == [[0.05, 0.6], [0.1, 0.1]]

@@ -14,12 +14,18 @@ export default function ({ data, parentElement }) {
 }
 
 function build(parentElement) {
-  const root = element("div", "heads");
+  const root = element("div", "curves"), tiles = element("div", "heads"), below = element("div", "below");
+  const save = element("button", "tool", "Save as SVG");
+  let file = "";
+  Object.assign(save, { type: "button", title: "Save this picture as an SVG file", onclick: () => savePicture(tiles, file) });
+  below.append(element("span", "axis", "attention from 0 to 1, by step"), save);
+  root.append(tiles, below);
   parentElement.append(root);
 
-  function update({ steps, taken, names, about, heads, columns }) {
-    root.style.setProperty("--columns", columns);
-    const tiles = heads.map(({ title, curves, best, strong }) => {
+  function update({ steps, taken, names, about, heads, columns, file: newFile }) {
+    file = newFile;
+    tiles.style.setProperty("--columns", columns);
+    const shown = heads.map(({ title, curves, best, strong }) => {
       const tile = element("figure", strong ? "tile strong" : "tile");
       const chart = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
       curves.forEach((curve, i) => {
@@ -31,14 +37,14 @@ function build(parentElement) {
       const score = best === null ? "" : `${names[best]} ${curves[best].at(-1).toFixed(2)}`;
       const says = best === null ? "nothing yet" : `${about[best]}: ${(100 * curves[best].at(-1)).toFixed(0)} % of its attention`;
       const label = element("figcaption", "label");
-      const name = element("span", "score", score);
+      const name = element("span", best === null ? "score" : "score curve-mark", score);
       if (best !== null) name.style.setProperty("--colour", COLOURS[best % COLOURS.length]);
       label.append(element("span", "title", title), name);
       tile.title = `${title} attends to ${says}`;
       tile.append(chart, label);
       return tile;
     });
-    root.replaceChildren(...tiles);
+    tiles.replaceChildren(...shown);
   }
   return { root, update };
 }

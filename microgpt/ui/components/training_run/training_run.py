@@ -17,8 +17,9 @@ from microgpt.ui.components import component
 
 T = TypeVar("T")
 
-_RUN = component("training_run", uses=["picture.js"])
-_HEADS = component("training_run", "head_curves")
+_USES = ["picture.js"]
+_RUN = component("training_run", uses=_USES)
+_HEADS = component("training_run", "head_curves", uses=_USES)
 # The most points of a line: more than a chart has pixels to tell apart.
 MAX_POINTS = 300
 # Samples that can be looked at again; the first and the last are always among them.
@@ -55,10 +56,10 @@ def training_run(
     )
 
 
-def head_curves(key: str, steps: int, scores: Mapping[int, HeadScores]) -> None:
+def head_curves(key: str, steps: int, scores: Mapping[int, HeadScores], file_name: str) -> None:
     """Show a curve for each head: what it attends to, at each snapshot of the run.
 
-    scores: at least one, by the step of the snapshot.
+    scores: at least one, by the step of the snapshot. file_name: of a picture of the curves.
     """
     taken = sorted(scores)
     last = scores[taken[-1]]
@@ -84,6 +85,7 @@ def head_curves(key: str, steps: int, scores: Mapping[int, HeadScores]) -> None:
                 for head in range(heads)
             ],
             "columns": heads,
+            "file": f"{file_name}.svg",
         },
     )
 
