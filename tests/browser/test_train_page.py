@@ -128,6 +128,26 @@ def test_on_a_phone_the_buttons_of_a_run_stay_in_reach(phone, server, corpus):
     assert "run=" not in phone.url
 
 
+def test_the_preview_of_a_file_has_the_direction_of_its_letters(page, server):
+    visit(page, f"{server}/train?text_from=Upload", "Train")
+    arabic = "اللغة العربية جميلة\n" * 300
+    upload = page.get_by_test_id("stMain").locator("input[type=file]")
+    upload.set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": arabic.encode()})
+    preview = page.get_by_test_id("stCode").locator("code")
+    preview.wait_for()
+    left, right = preview.evaluate(
+        """code => {
+            const box = code.closest('pre').getBoundingClientRect(), range = document.createRange();
+            const text = document.createTreeWalker(code, NodeFilter.SHOW_TEXT).nextNode();
+            range.setStart(text, 0);
+            range.setEnd(text, 1);
+            const first = range.getBoundingClientRect();
+            return [first.left - box.left, box.right - first.right];
+        }"""
+    )
+    assert right < left
+
+
 def test_a_size_has_its_own_settings_after_the_settings_were_open(new_page, server):
     """In a closed popover, the browser keeps the values that the settings had."""
     page = new_page()
