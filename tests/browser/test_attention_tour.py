@@ -372,8 +372,10 @@ def test_a_chosen_map_stays_in_view_while_the_page_grows(phone, server):
     wait_for_title(phone, "Layer 1, head 2")
     phone.wait_for_function(MAP_IN_VIEW)
     grid = phone.locator(".st-key-head_grid")
-    grid.evaluate("node => { node.style.paddingBottom = '300px'; }")
-    assert not phone.evaluate(MAP_IN_VIEW)
+    in_view = grid.evaluate(
+        f"node => {{ node.style.paddingBottom = '300px'; return ({MAP_IN_VIEW})(); }}"
+    )
+    assert not in_view, "until the page scrolls again"
     phone.wait_for_function(MAP_IN_VIEW)
 
 

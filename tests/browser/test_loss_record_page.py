@@ -210,7 +210,7 @@ def test_the_map_and_its_controls_are_visible_at_once(new_page, server, size):
 def test_the_chart_of_several_runs_is_above_the_upload_and_in_view(new_page, server, size):
     width, height = size
     page = new_page(viewport={"width": width, "height": height})
-    visit(page, f"{server}?record_view=Compare+runs", "Loss record")
+    visit(page, f"{server}/loss_record?record_view=Compare+runs", "Loss record")
     page.get_by_text(f"{SMALL}, validation").wait_for()
     chart = page.get_by_test_id("stPlotlyChart").bounding_box()
     upload = page.get_by_test_id("stMain").get_by_test_id("stFileUploader").bounding_box()
@@ -221,7 +221,7 @@ def test_the_labels_of_a_chart_grow_on_a_projector(new_page, server):
     def labels(width, height):
         """The sizes of the labels, and how far each is from the nearest edge of the chart."""
         page = new_page(viewport={"width": width, "height": height})
-        visit(page, f"{server}?record_view=Compare+runs", "Loss record")
+        visit(page, f"{server}/loss_record?record_view=Compare+runs", "Loss record")
         page.locator(".legendtext", has_text=SMALL).first.wait_for()
         return page.locator(".stPlotlyChart text:not(:empty)").evaluate_all(
             """(all) => all.map((text) => {

@@ -24,7 +24,8 @@ def test_a_process_has_a_low_priority_reports_and_ends(tmp_path):
     assert ended.wait(300)
     process.wait()
     (event,) = events
-    assert event[0] == "error" and "cannot be read: No such file" in event[1]
+    changed = "the text of this run changed on the server; start the run again"
+    assert event == ("error", changed)
     process.send("stop")  # nothing happens
     process.kill()
 

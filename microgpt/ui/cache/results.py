@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar, overload
 from weakref import WeakValueDictionary
 
@@ -52,6 +52,7 @@ def in_turns(result: Callable[P, T]) -> Callable[P, T]:
     Streamlit's own wait for a result that another visitor computes does not end.
     """
 
+    @wraps(result, updated=())
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         given = (*args, *kwargs.values())
         inputs = (each.fingerprint if isinstance(each, AnyCheckpoint) else each for each in given)

@@ -1,5 +1,7 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import torch
 
 from microgpt.checkpoint import load
@@ -63,16 +65,25 @@ def test_a_click_ends_the_wait_for_a_result_of_another_visitor():
 
 
 def test_one_script_at_a_time_computes_a_result(tiny_checkpoint):
-    inside, most = [], []
+    entered, left, texts = threading.Event(), threading.Event(), []
 
     @in_turns
     def compute(checkpoint, text):
-        inside.append(None)
-        most.append(len(inside))
-        inside.pop()
+        texts.append(text)
+        if texts == ["ba"]:
+            entered.set()
+            assert left.wait(60)
         return text
 
-    loaded = [load(tiny_checkpoint) for _ in range(4)]  # of the same weights
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda at: compute(loaded[at % 4], text="ba"), range(100)))
-    assert set(most) == {1} and len(most) == 100 and set(results) == {"ba"}
+    one, same = load(tiny_checkpoint), load(tiny_checkpoint)  # of the same weights
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(compute, one, text="ba")
+        assert entered.wait(60)
+        second = pool.submit(compute, same, text="ba")
+        assert compute(same, text="do") == "do", "another result does not wait"
+        with pytest.raises(TimeoutError):
+            second.result(0.3)
+        assert texts == ["ba", "do"]
+        left.set()
+        assert first.result(60) == second.result(60) == "ba"
+    assert texts == ["ba", "do", "ba"]
