@@ -95,7 +95,7 @@ def unpack(data: bytes, folder: Path, max_bytes: int) -> None:
             for name, member in members.items():
                 with archive.open(member) as packed, open(folder / name, "xb") as file:
                     _copy(packed, file, member)
-    except (CheckpointError, OSError):
+    except (CheckpointError, OSError, MemoryError):
         raise
     except Exception as error:  # a malformed zip may raise anything
         raise CheckpointError("the zip is damaged, or is not a zip; download it again") from error

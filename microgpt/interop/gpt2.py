@@ -125,6 +125,10 @@ def _weights(folder: Path) -> dict[str, Tensor]:
         raise InteropError(f"{WEIGHTS} has more than {LIMITS[WEIGHTS]:,} bytes")
     try:
         return load_file(path)
+    except OSError as error:
+        raise InteropError(f"{WEIGHTS} cannot be read: {error.strerror}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a malformed file may raise anything
         raise InteropError(f"{WEIGHTS} is not a safetensors file, or is truncated") from error
 

@@ -28,7 +28,7 @@ def import_nanogpt(path: Path, choices: Choices) -> Found:
     args = values.get("model_args")
     args = args if isinstance(args, Mapping) else {}
     for name, value in args.items():
-        # A tensor is no setting that is off, and may have no truth value.
+        # A tensor counts as a setting that is on; its truth value may be undefined.
         if name not in _NANOGPT_ARGS and (isinstance(value, Tensor) or value):
             raise InteropError(
                 f"{path.name} was made by a variant of nanoGPT with the setting {str(name)[:60]!r},"

@@ -12,7 +12,6 @@ from typing import Any
 from microgpt.interop import InteropError
 
 MAX_BYTES = 2**20  # nanoGPT's meta.pkl has 703 for Tiny Shakespeare
-_MAX_INT = 2**63
 _MARK = object()
 _IGNORED = {"PROTO", "FRAME"}
 _EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
@@ -66,8 +65,6 @@ class _Machine:
     def step(self, name: str, argument: Any) -> None:
         stack = self.stack
         if name in _VALUES:
-            if type(argument) is int and abs(argument) >= _MAX_INT:
-                raise ValueError("a number is too large")  # Python refuses to print it
             stack.append(argument)
         elif name in _EMPTY:
             stack.append(_EMPTY[name]())

@@ -11,7 +11,8 @@ from microgpt.interop import InteropError
 
 # The weights in float32, and the two moments of each that an optimizer keeps.
 MAX_BYTES = 4 * 10**9
-# Of the pickle with all that is no tensor's numbers; that of nanoGPT's ckpt.pt has about 100,000.
+# The largest pickle, which holds everything but the numbers of the tensors; that of nanoGPT's
+# ckpt.pt has about 100,000 bytes.
 MAX_PICKLE_BYTES = 2**23
 # What torch.compile and DistributedDataParallel put before the names of the weights.
 _PREFIXES = ("_orig_mod.", "module.")
@@ -28,6 +29,8 @@ def read_torch(path: Path) -> dict[Any, Any]:
             entries = archive.infolist()
     except OSError as error:
         raise InteropError(f"{path.name} cannot be read: {error.strerror}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a malformed zip may raise anything
         raise InteropError(
             f"{path.name} is not a whole file of torch.save, such as ckpt.pt; one that was written "

@@ -166,7 +166,7 @@ def test_a_truncated_zip_is_refused(tiny_checkpoint, cut):
 
 def test_a_zip_whose_members_begin_before_it_is_refused(tiny_checkpoint):
     data = bytearray(zipped(tiny_checkpoint))
-    start = data.rindex(b"PK\x05\x06") + 16  # where the list of members begins, it says
+    start = data.rindex(b"PK\x05\x06") + 16  # the field that says where the list of members begins
     data[start : start + 3] = b"\xff\xff\xff"
     refused(bytes(data), "damaged, or is not a zip")
 
