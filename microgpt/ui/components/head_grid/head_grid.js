@@ -63,13 +63,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 // Scroll to an element, and again if it or the page grows, until the visitor does anything else.
+let left = new AbortController();
 function keepInView(node) {
+  left.abort();
+  left = new AbortController();
   const observer = new ResizeObserver(() => {
+    if (!node.isConnected) return observer.disconnect();
     node.scrollIntoView({ block: "nearest", behavior: "smooth" });
   });
   observer.observe(node);
   observer.observe(document.querySelector('[data-testid="stMainBlockContainer"]'));
-  const left = new AbortController();
   left.signal.onabort = () => observer.disconnect();
   for (const event of ["wheel", "pointerdown", "touchstart", "keydown"]) {
     addEventListener(event, () => left.abort(), { capture: true, signal: left.signal });

@@ -17,7 +17,7 @@ function build(parentElement) {
   const root = element("div", "curves"), tiles = element("div", "heads"), below = element("div", "below");
   const save = element("button", "tool", "Save as SVG");
   let file = "";
-  Object.assign(save, { type: "button", title: "Save this picture as an SVG file", onclick: () => savePicture(tiles, file) });
+  Object.assign(save, { type: "button", title: "Save this picture as an SVG file", onclick: () => savePicture(root, file) });
   below.append(element("span", "axis", "attention from 0 to 1, by step"), save);
   root.append(tiles, below);
   parentElement.append(root);
