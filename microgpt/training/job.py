@@ -16,7 +16,7 @@ from microgpt.training.job_status import JobStatus, Sample
 from microgpt.training.process import WorkerProcess
 from microgpt.training.worker import CHECKPOINT, TEXT
 
-# A run without a visit for so long is ended, and so is one that is paused for so long.
+# A run is ended after this many minutes without a visit, or of a pause.
 KEEP_MINUTES = 10
 _KILLED = "the system ended the run, probably because the server has too little memory"
 _EARLY = "the run ended early, because"

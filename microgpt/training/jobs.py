@@ -39,9 +39,8 @@ class Jobs:
     """The runs of this server.
 
     folder: for their files; each server has a folder of its own in it. at_once: runs that train at
-    the same time. minutes: the limit for the training time of each. A run that nobody visits for
-    KEEP_MINUTES is ended, and so is one that is paused for so long. Raises JobError if the folder
-    cannot be written.
+    the same time. minutes: the limit for the training time of each. A run is ended after
+    KEEP_MINUTES without a visit, or of a pause. Raises JobError if the folder cannot be written.
     """
 
     def __init__(self, folder: Path, at_once: int, minutes: float, limits: Limits | None = None):

@@ -156,7 +156,8 @@ class Training:
         """The text of the run. Raises TrainError if it is not the one that was submitted."""
         try:
             text = read_text(self._text)
-        except DataError:  # it names the path
+        except DataError as error:
+            print(error, file=sys.stderr)  # for the operator, because it names the path
             text = ""
         if hashlib.sha256(text.encode()).hexdigest() != self._request.text_sha256:
             raise TrainError("the text of this run changed on the server; start the run again")
