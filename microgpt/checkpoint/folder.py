@@ -102,7 +102,7 @@ class AnyCheckpoint:
 
     @property
     def title(self) -> str:
-        """What readers call it: a bundled one by its corpus, another one by its repo or folder."""
+        """The name that pages show: the corpus of a bundled one, else the repo or the folder."""
         assert self.origin is not None  # it was loaded
         return self.training.data if self.origin.kind == "bundled" else self.origin.short_name
 

@@ -165,7 +165,7 @@ def of_kind(chosen: AnyCheckpoint, kind: type[C]) -> C:
         reason = "is missing"
     except CheckpointError as error:
         reason = f"cannot be used: {error.for_visitors}"
-    sentence = f"This page cannot show {chosen.title}, and its bundled checkpoint {reason}."
+    sentence = f"This page cannot show {chosen.title}, and the bundled checkpoint for it {reason}."
     st.error(escaped(sentence))
     st.stop()
 

@@ -115,8 +115,8 @@ def file_control(repo: Control) -> None:
         max_upload_size=MAX_MIB,
         on_change=_open_files,
         args=(repo,),
-        help=f"The zip of a checkpoint, or the files of its folder, of at most {MAX_MIB} MB. Other "
-        "visitors do not see it.",
+        help=f"The zip of a checkpoint, or the files of its folder, of at most {MAX_MIB} MiB. "
+        "Other visitors do not see it.",
     )
     if error := st.session_state.get(_ERROR):
         st.error(escaped(error))

@@ -189,7 +189,7 @@ def test_without_a_bundled_checkpoint_of_its_kind_a_page_says_so(both_kinds, mon
     st.cache_resource.clear()
     app = open_page(new_app(), CROSS_ATTENTION)
     assert errors(app) == [
-        "This page cannot show words.txt, and its bundled checkpoint is missing."
+        "This page cannot show words.txt, and the bundled checkpoint for it is missing."
     ]
 
 

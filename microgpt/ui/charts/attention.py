@@ -82,7 +82,7 @@ def _axis(names: Sequence[str], labels: Sequence[str], most: int) -> dict[str, o
 
 
 class _Row(list[float]):
-    """A row of a map. Plotly copies a figure several times, number by number, 20 ms each time."""
+    """A row of a map. Plotly copies a figure several times, number by number, which is slow."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Row":
         return self  # nothing changes it
@@ -137,7 +137,7 @@ def attention_map(weights: np.ndarray, text: str, scale: str = "linear") -> go.F
         low, high = scale_ends(scale)
         bar = {"tickvals": [0, 1 / 3, 2 / 3, 1], "ticktext": [low, "0.01", "0.1", high]}
     near = {"standoff": 6}  # a map needs the space
-    # All in one call: each call of update_… takes several milliseconds.
+    # All in one call: each call of update_… copies and checks the figure.
     return go.Figure(
         go.Heatmap(
             **cells,

@@ -36,7 +36,6 @@ from microgpt.ui.next_steps import next_steps
 from microgpt.ui.text_input import default_text, text_control
 
 _CLOSED = "none"
-_TABLES = "number_tables"
 # The session's key of the number that was explained last.
 _EXPLAINED = "explained number"
 
@@ -65,11 +64,11 @@ def model_view(checkpoint: Checkpoint) -> None:
         st.info("The text cannot be shown. Open “Another text” to change it.")
         return
     place = st.container()
-    with st.expander("As a table", key=_TABLES, on_change="rerun") as tables:
+    with st.expander("As a table", key="number_tables", on_change="rerun") as tables:
         at = position_control(text)
         layer, head = _open_block(checkpoint, text)
         shown = _shown(checkpoint, text, at, layer, head)
-        if tables.open:  # they take a quarter of the time of a run
+        if tables.open:  # they take long to make
             number_tables(checkpoint, shown)
     with place:
         asked = st.session_state.get(_EXPLAINED)
